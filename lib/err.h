@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The one error type: a negative code, and its detail in the handle that failed. */
+#ifndef TC_ERR_H
+#define TC_ERR_H
+
+#include <stdint.h>
+
+#define TC_CODES(C)                                                  \
+	C(OK, "no error")                                            \
+	C(EFAULT, "memory could not be read")                        \
+	C(EBOUND, "a bound was reached")                             \
+	C(ENOSPACE, "the walker's arena is full")                    \
+	C(ETYPE, "an object is not of the type it should be")        \
+	C(ETORN, "it changed while it was read")                     \
+	C(ENOPYTHON, "no Python interpreter in this process")        \
+	C(EUNKNOWN, "a Python version without a known layout")       \
+	C(EPROBE, "the layout of this Python failed its probe")      \
+	C(EDATA, "damaged data")                                     \
+	C(EVERSION, "written by a newer taskcore")                   \
+	C(EWRITE, "the dump could not be written")                   \
+	C(EPERM, "permission denied")                                \
+	C(EGONE, "the process is gone")                              \
+	C(ETIME, "no answer in time")                                \
+	C(EINTERNAL, "internal error")
+
+enum tc_code {
+#define C(name, text) TC_##name,
+	TC_CODES(C)
+#undef C
+	TC_N_CODES
+};
+
+struct tc_error {
+	enum tc_code code;
+	int sys;	  /* errno, or 0 */
+	uint64_t addr;	  /* address in the target or offset in the file, or 0 */
+	const char *what; /* static text: the step that failed */
+};
+
+/* Note the first failure in *err and return -code: a failing step reads "return tc_fail(...)". */
+static inline int tc_fail(struct tc_error *err, enum tc_code code, uint64_t addr, const char *what)
+{
+	if (err->code == TC_OK)
+		*err = (struct tc_error){ .code = code, .addr = addr, .what = what };
+	return -(int)code;
+}
+
+/* The text of a code, given positive or negative; static, never NULL. Safe in a handler. */
+const char *tc_strcode(int code);
+
+#endif

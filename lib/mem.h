@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Reading a target's memory: one interface, several readers (own frozen memory, another process, a core file).
+ * The walker never knows which. Everything here may run in a signal handler when the reader's own functions may. */
+#ifndef TC_MEM_H
+#define TC_MEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "err.h"
+
+typedef uint64_t tc_addr; /* an address in the target: never a pointer of ours */
+
+#define TC_BUILD_ID_MAX 32
+#define TC_COMM_MAX 64
+
+/* A mapped ELF file: all its mappings from the lowest to the highest. */
+struct tc_module {
+	tc_addr base, end;   /* base: where file offset 0 is mapped */
+	uint64_t dev, inode;
+	uint64_t mtime_ns, size; /* of the file; 0: unknown */
+	uint8_t build_id[TC_BUILD_ID_MAX];
+	unsigned build_id_size;
+	const char *path;    /* borrowed from the reader, as /proc/PID/maps says, never NULL */
+};
+
+/* A thread as the kernel sees it. */
+struct tc_os_thread {
+	uint32_t tid;	     /* in our namespace */
+	uint32_t tid_ns;     /* in the target's own pid namespace; equal to tid where they are the same */
+	char comm[TC_COMM_MAX];
+	char state;	     /* letter of /proc/PID/stat, '?' unknown */
+	uint8_t how;	     /* enum tc_regs */
+	uint64_t pc, sp;
+	int64_t syscall;     /* number; -1: none or unknown */
+	uint64_t args[6];
+	uint64_t utime_ns, stime_ns;
+	char wchan[TC_COMM_MAX]; /* empty: unknown */
+};
+
+struct tc_mem;
+
+struct tc_mem_ops {
+	/* Copy size bytes at from to *to. 0, or -TC_EFAULT: then *to is undefined. Never another code. */
+	int (*read)(struct tc_mem *mem, tc_addr from, void *to, size_t size);
+	/* These addresses are wanted next, about 64 to 256 bytes at each. May be NULL. */
+	void (*hint)(struct tc_mem *mem, const tc_addr *addrs, size_t n);
+	/* Forget what is cached of this range: the next read is fresh. NULL where nothing is cached. */
+	void (*forget)(struct tc_mem *mem, tc_addr from, size_t size);
+};
+
+struct tc_mem {
+	const struct tc_mem_ops *ops;
+	uint64_t n_faults;		     /* reads that failed */
+	uint64_t bytes_read;		     /* bytes copied out of the target; kept by the reader */
+	uint64_t pages_swapped;		     /* pages not read because they are swapped out; kept by the reader */
+	bool live;			     /* the target runs while it is read */
+	bool lost;			     /* the address space is gone: nothing more can be read; kept by the reader */
+	const struct tc_module *modules;     /* ascending base; borrowed from the reader */
+	size_t n_modules;
+	const struct tc_os_thread *threads;  /* borrowed from the reader */
+	size_t n_threads;
+};
+
+/* Read size bytes at from. 0 or -TC_EFAULT (counted). */
+static inline int tc_read(struct tc_mem *mem, tc_addr from, void *to, size_t size)
+{
+	if (from < 4096 || from + size < from || mem->ops->read(mem, from, to, size) < 0) {
+		mem->n_faults++;
+		return -TC_EFAULT;
+	}
+	return 0;
+}
+
+/* Read one value of the type of *to. */
+#define tc_get(mem, from, to) tc_read((mem), (from), (to), sizeof(*(to)))
+
+static inline void tc_hint(struct tc_mem *mem, const tc_addr *addrs, size_t n)
+{
+	if (mem->ops->hint)
+		mem->ops->hint(mem, addrs, n);
+}
+
+static inline void tc_forget(struct tc_mem *mem, tc_addr from, size_t size)
+{
+	if (mem->ops->forget)
+		mem->ops->forget(mem, from, size);
+}
+
+#endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The encoder of docs/format.md sections 4 and 5. */
+#include "record.h"
+
+#include <string.h>
+
+#include "crc32c.h"
+#include "safe.h"
+
+static void begin_chunk(struct tc_records *rec)
+{
+	rec->used = sizeof(struct tc_chunk);
+	rec->head.n_records = 0;
+	memcpy(rec->head.base, rec->next_id, sizeof(rec->head.base));
+	memset(rec->previous, 0, sizeof(rec->previous));
+}
+
+void tc_records_init(struct tc_records *rec, void *buf, struct tc_sink *sink, uint32_t seq)
+{
+	memset(rec, 0, sizeof(*rec));
+	rec->buf = buf;
+	rec->sink = sink;
+	rec->head.version = TC_FORMAT_VERSION;
+	rec->head.seq = seq;
+	for (int t = 0; t < TC_N_TABLES; t++)
+		rec->next_id[t] = 1;
+	begin_chunk(rec);
+}
+
+/* The length goes before the payload but is known after it: room for three bytes is kept and closed up at the end. */
+#define LENGTH_ROOM 3
+
+void tc_record_begin(struct tc_records *rec, enum tc_rec kind)
+{
+	rec->start = rec->used;
+	rec->overflow = false;
+	rec->buf[rec->used++] = (uint8_t)kind; /* all kinds are below 128 */
+	rec->used += LENGTH_ROOM;
+}
+
+int tc_record_end(struct tc_records *rec)
+{
+	uint8_t *length = rec->buf + rec->start + 1;
+	size_t size = rec->used - rec->start - 1 - LENGTH_ROOM;
+
+	if (rec->overflow || rec->error) {
+		rec->used = rec->start;
+		rec->dropped++;
+		return rec->error ? rec->error : -TC_EBOUND;
+	}
+	uint8_t *payload = length + LENGTH_ROOM;
+	size_t left = size;
+	do {
+		*length++ = (uint8_t)((left & 127) | (left > 127 ? 128 : 0));
+		left >>= 7;
+	} while (left);
+	if (length != payload)
+		memmove(length, payload, size);
+	rec->used = (size_t)(length - rec->buf) + size;
+	rec->head.n_records++;
+	if (rec->used >= TC_RECORDS_FLUSH)
+		return tc_records_flush(rec, TC_NOTE_RECORDS);
+	return 0;
+}
+
+int tc_record_define(struct tc_records *rec, enum tc_table table, uint32_t *ret_id)
+{
+	uint32_t id = rec->next_id[table]++;
+	int r = tc_record_end(rec);
+
+	if (r < 0 && !(r == -TC_EWRITE))
+		rec->next_id[table]--; /* dropped: the identifier stays free */
+	else
+		*ret_id = id;
+	return r;
+}
+
+static uint8_t *room(struct tc_records *rec, size_t size)
+{
+	if (rec->overflow || size > TC_RECORD_MAX ||
+	    rec->used - rec->start + size > TC_RECORD_MAX - 1 - LENGTH_ROOM) {
+		rec->overflow = true;
+		return NULL;
+	}
+	uint8_t *p = rec->buf + rec->used;
+	rec->used += size;
+	return p;
+}
+
+void tc_put_u(struct tc_records *rec, uint64_t value)
+{
+	uint8_t bytes[10];
+	size_t n = 0;
+
+	do {
+		bytes[n++] = (uint8_t)((value & 127) | (value > 127 ? 128 : 0));
+		value >>= 7;
+	} while (value);
+	tc_put_raw(rec, bytes, n);
+}
+
+void tc_put_s(struct tc_records *rec, int64_t value)
+{
+	tc_put_u(rec, (uint64_t)value << 1 ^ (uint64_t)(value >> 63));
+}
+
+void tc_put_d(struct tc_records *rec, enum tc_stream stream, uint64_t addr)
+{
+	tc_put_s(rec, (int64_t)(addr - rec->previous[stream]));
+	rec->previous[stream] = addr;
+}
+
+void tc_put_f(struct tc_records *rec, double value)
+{
+	tc_put_raw(rec, &value, sizeof(value));
+}
+
+void tc_put_b(struct tc_records *rec, const void *bytes, size_t size)
+{
+	tc_put_u(rec, size);
+	tc_put_raw(rec, bytes, size);
+}
+
+void tc_put_raw(struct tc_records *rec, const void *bytes, size_t size)
+{
+	uint8_t *p = room(rec, size);
+
+	if (p && size)
+		memcpy(p, bytes, size);
+}
+
+int tc_records_flush(struct tc_records *rec, enum tc_note note)
+{
+	if (rec->error)
+		return rec->error;
+	if (rec->head.n_records == 0)
+		return 0;
+	memcpy(rec->buf, &rec->head, sizeof(rec->head));
+	uint32_t crc = tc_crc32c(rec->buf + 8, rec->used - 8);
+	memcpy(rec->buf + 4, &crc, 4);
+	int r = rec->sink->chunk(rec->sink, note, rec->buf, rec->used);
+	if (r < 0)
+		rec->error = r;
+	rec->head.seq++;
+	begin_chunk(rec);
+	return r;
+}
