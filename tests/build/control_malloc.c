@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Wrong on purpose: must not compile, because safe.h poisons malloc. */
+#include <stddef.h>
+
+#include "safe.h"
+
+extern void *malloc(size_t size);
+void *control_malloc(void);
+
+void *control_malloc(void)
+{
+	return malloc(1);
+}
