@@ -55,7 +55,7 @@ def link(frame, kind, own=None):
 
 
 def step(obj):
-    """One object of an await chain: (its link or None, the object that it awaits or None, the frame or None)."""
+    """An object of Python code in an await chain: (its kind, its frame, the object that it awaits); None: another object."""
     if isinstance(obj, types.CoroutineType):
         return ("coroutine", obj.cr_frame, obj.cr_await)
     if isinstance(obj, types.GeneratorType):
@@ -88,6 +88,8 @@ def await_chain(obj):
             if frame is None:
                 return chain, None
             chain.append(link(frame, kind, obj.__qualname__))
+            if target is None and frame.f_code is asyncio.futures._PyFuture.__await__.__code__:
+                target = frame.f_locals["self"]
             obj = target
         elif is_cython(obj):
             if hasattr(obj, "cr_await"):

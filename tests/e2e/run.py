@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the tests against real interpreters and prints TAP.
+
+  run.py [--quick] [--only REGEX] [--jobs N] [--provide]
+
+For every interpreter (interpreters.py) and mode the program varied.py must be reported from outside exactly as it describes itself;
+the canonical report must not depend on when and how the dump is taken; patients must show the state of their loops. --quick: one
+interpreter. --provide: fetch the interpreters first. What is missing here is a named SKIP. The last line counts."""
+import argparse
+import concurrent.futures
+import glob
+import os
+import re
+import subprocess
+import sys
+import traceback
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import compare  # noqa: E402
+import lab  # noqa: E402
+from lab import interpreters  # noqa: E402
+
+MODES = ["plain", "thread", "running", "uvloop", "uvloop+thread", "uvloop+sleeping", "subinterpreter"]
+MAX_LINES = 40  # of differences shown per test
+
+
+class Skip(Exception):
+    """The test cannot run here; the text says why."""
+
+
+def test_mode(one, mode):
+    if "uvloop" in mode and not one.has_uvloop():
+        raise Skip("no uvloop for %s" % one.name)
+    lines, tasks, links = compare.examine(one, compare.options_of(mode), control=mode == "plain")
+    if lines:
+        raise lab.Failed("\n".join(lines))
+    return "%d tasks, %d links" % (tasks, links)
+
+
+def test_canonical(one):
+    """Ten dumps in a row and one with --stop give the same canonical report."""
+    with lab.Target(one, compare.PROGRAM, helpers=compare.HELPERS) as target, lab.Scratch() as scratch:
+        texts = []
+        for options in [[]] * 10 + [["--stop"]]:
+            lab.dumped(target.pid, scratch.file(), *options)
+            texts.append(lab.report(scratch.file(), "canonical"))
+    for i, text in enumerate(texts):
+        if text != texts[0]:
+            old, new = texts[0].decode(errors="replace").split("\n"), text.decode(errors="replace").split("\n")
+            pair = next((p for p in zip(old, new) if p[0] != p[1]), ("%d lines" % len(old), "%d lines" % len(new)))
+            raise lab.Failed("report %d differs from the first: %r, then %r" % (i, pair[0][:300], pair[1][:300]))
+    if len(texts[0]) < 1000:
+        raise lab.Failed("the canonical report has only %d bytes" % len(texts[0]))
+    return "%d bytes" % len(texts[0])
+
+
+def patient_head(path):
+    text = open(path).read()
+    needs = re.search(r"NEEDS: *(.*)$", text, re.M).group(1)
+    return re.search(r"^# LOOPS: *(.*)$", text, re.M).group(1).split(), needs
+
+
+def test_patient(one, path):
+    states, needs = patient_head(path)
+    uvloop = "uvloop" in needs
+    if uvloop and not one.has_uvloop():
+        raise Skip("no uvloop for %s" % one.name)
+    with lab.Target(one, path, uvloop=uvloop) as target, lab.Scratch() as scratch:
+        lab.dumped(target.pid, scratch.file())
+        report = lab.report(scratch.file())
+    seen = sorted(loop["state"] for loop in report["loops"])
+    if seen != states:
+        raise lab.Failed("loops are %s, must be %s" % (" ".join(seen), " ".join(states)))
+    return " ".join(seen)
+
+
+def tests(quick):
+    """All tests: (name, function, arguments). A missing interpreter is a test that skips."""
+    found = interpreters.find()
+    if quick:
+        found = [i for i in found if i.name == "3.11-debian"] or found[:1]
+    for one in found:
+        for mode in MODES[:3] if quick else MODES:
+            if mode != "subinterpreter" or one.number() >= (3, 12):
+                yield "%s %s: the dump says what the program says" % (one.name, mode), test_mode, (one, mode)
+        yield "%s: ten canonical reports and one with --stop are the same bytes" % one.name, test_canonical, (one,)
+        if not one.debug or quick:
+            for path in sorted(glob.glob(os.path.join(os.path.dirname(lab.HERE), "zoo", "*.py"))):
+                yield "%s %s: state of the loops" % (one.name, os.path.basename(path)[:-3]), test_patient, (one, path)
+    for name in [] if quick else interpreters.missing(found):
+        yield "%s: interpreter" % name, absent, (name,)
+
+
+def absent(name):
+    raise Skip("interpreter %s is expected and not here" % name)
+
+
+def run_one(test):
+    """(name, "ok", "not ok" or "skip", text)."""
+    name, function, arguments = test
+    try:
+        return name, "ok", function(*arguments)
+    except Skip as e:
+        return name, "skip", str(e)
+    except (lab.Failed, subprocess.TimeoutExpired) as e:
+        return name, "not ok", str(e)
+    except Exception:  # noqa: BLE001 a report of an unexpected shape is a failure of its test, not of the run
+        return name, "not ok", traceback.format_exc()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--provide", action="store_true")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--jobs", type=int, default=2)
+    args = parser.parse_args()
+    if args.provide:
+        interpreters.provide()
+    chosen = [t for t in tests(args.quick) if re.search(args.only, t[0])]
+    counts = {"ok": 0, "not ok": 0, "skip": 0}
+    print("1..%d" % len(chosen))
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        for number, (name, result, text) in enumerate(pool.map(run_one, chosen), 1):
+            counts[result] += 1
+            if result == "skip":
+                print("ok %d - %s # SKIP %s" % (number, name, text), flush=True)
+                continue
+            print("%s %d - %s%s" % (result, number, name, " (%s)" % text if result == "ok" and text else ""), flush=True)
+            lines = text.split("\n") if result == "not ok" else []
+            for line in lines[:MAX_LINES] + ["… %d more" % (len(lines) - MAX_LINES)] * (len(lines) > MAX_LINES):
+                print("  # " + line, flush=True)
+    print("%d passed, %d failed, %d skipped" % (counts["ok"], counts["not ok"], counts["skip"]))
+    return 1 if counts["not ok"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
