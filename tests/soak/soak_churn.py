@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Dumps a process in motion again and again: 5,000 parked tasks must be in every dump, whole, beside 20,000 that churn.
+
+  soak_churn.py [--dumps N] [--only REGEX] [INTERPRETER…]
+
+For each interpreter (default: 3.11-debian and 3.14-forky), with the loop in the main and in a side thread: N dumps with --stop,
+of which all must be right, and N without, of which one in 200 may miss. found = read + torn + cut in every one. Prints TAP."""
+import argparse
+import collections
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
+import lab  # noqa: E402
+from lab import interpreters  # noqa: E402
+
+CHURN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "churn.py")
+PARKED = 5000
+
+
+def right_chain(task, number):
+    """Whether a parked task's chain is whole."""
+    functions = [link.get("function") for link in task.get("chain") or []]
+    ends = {0: [], 1: ["Event.wait"], 2: ["sleep"]}[number % 3]
+    return functions[:3] == ["outer", "middle", "inner"] and [f.rpartition(".")[2] for f in functions[3:]] == [
+        e.rpartition(".")[2] for e in ends]
+
+
+def faults_of(report):
+    """What is wrong with one report, as a list of texts."""
+    counts = report["dump"]["counts"]
+    found = []
+    if counts["tasks"] != counts["read"] + counts["torn"] + counts["cut"]:
+        found.append("sum: %r" % counts)
+    numbers = collections.Counter()
+    for task in report["tasks"]:
+        name = task.get("name") or ""
+        if name.startswith("parked-"):
+            number = int(name[7:])
+            numbers[number] += 1
+            if not right_chain(task, number):
+                found.append("%s: chain %s" % (name, [link.get("function") for link in task.get("chain") or []]))
+    missing = [n for n in range(PARKED) if not numbers[n]]
+    if missing:
+        found.append("%d parked tasks missing, such as parked-%d" % (len(missing), missing[0]))
+    twice = [n for n, times in numbers.items() if times > 1]
+    if twice:
+        found.append("%d parked tasks twice, such as parked-%d" % (len(twice), twice[0]))
+    return found
+
+
+def soak(one, thread, options, dumps):
+    """(right dumps, wrong dumps as texts, the spread of the counts)."""
+    right, wrong, torn = 0, [], []
+    arguments = ["--parked", str(PARKED)] + (["--thread"] if thread else [])
+    with lab.Target(one, CHURN, *arguments) as target, lab.Scratch() as scratch:
+        for number in range(dumps):
+            lab.dumped(target.pid, scratch.file(), *options)
+            report = lab.report(scratch.file())
+            torn.append(report["dump"]["counts"]["torn"] + report["dump"]["counts"]["cut"])
+            found = faults_of(report)
+            if found:
+                wrong.append("dump %d: %s" % (number, "; ".join(found[:3])))
+            right += not found
+    return right, wrong, "torn or cut per dump: median %d, most %d" % (sorted(torn)[len(torn) // 2], max(torn))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--dumps", type=int, default=200)
+    parser.add_argument("--only", default="")
+    args = parser.parse_args()
+    names = args.names or ["3.11-debian", "3.14-forky"]
+    number = failed = 0
+    for one in interpreters.find(names):
+        for thread in (False, True):
+            for options, allowed in ((["--stop"], 0), ([], max(1, args.dumps // 200))):
+                what = "%s, loop in %s thread, dump %s" % (one.name, "a side" if thread else "the main", " ".join(options) or "without a stop")
+                if not re.search(args.only, what):
+                    continue
+                number += 1
+                try:
+                    right, wrong, spread = soak(one, thread, options, args.dumps)
+                except lab.Failed as e:
+                    right, wrong, spread = 0, [str(e)], ""
+                bad = right < args.dumps - allowed
+                failed += bad
+                print("%s %d - %s: %d of %d dumps hold all %d parked tasks (%s)"
+                      % ("not ok" if bad else "ok", number, what, right, args.dumps, PARKED, spread), flush=True)
+                for line in wrong[:10]:
+                    print("  # " + line, flush=True)
+    for name in [n for n in names if n not in {i.name for i in interpreters.find(names)}]:
+        print("# SKIP interpreter %s is not here" % name)
+    print("1..%d" % number)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
