@@ -9,6 +9,7 @@ import asyncio.tasks
 import contextvars
 import gc
 import inspect
+import os
 import sys
 import threading
 import types
@@ -130,6 +131,19 @@ def running_chain(coro, frames):
     return [link(f, kind_of_code(f.f_code)) for f in frames[first:]]
 
 
+def waited_types(coro, leaf):
+    """The types that may be named as what a task waits for: the awaited object's, and those of the objects that the
+    functions of asyncio in its chain work on (the lock of Lock.acquire)."""
+    types_found = set() if leaf is None else {type_name(leaf)}
+    home, obj = os.path.dirname(asyncio.__file__), coro
+    while obj is not None:
+        known = step(obj)
+        if known and known[1] is not None and os.path.dirname(known[1].f_code.co_filename) == home:
+            types_found.update(type_name(v) for v in known[1].f_locals.values())
+        obj = known[2] if known else behind_silent(obj) if type(obj).__name__ in SILENT else None
+    return sorted(types_found)
+
+
 def context_of(task):
     """The context of a task as {name: int}; None where Python does not tell."""
     if hasattr(task, "get_context"):
@@ -163,7 +177,8 @@ def describe_task(task, loops, running, told):
     return {"name": task.get_name(), "class": type_name(task), "state": state, "loop": loops.get(id(task.get_loop())),
             "must_cancel": bool(getattr(task, "_must_cancel", False)),
             "cancels": task.cancelling() if hasattr(task, "cancelling") else None,
-            "chain": chain, "leaf": type_name(leaf) if leaf is not None else None, "context": context_of(task),
+            "chain": chain, "leaf": type_name(leaf) if leaf is not None else None,
+            "leaf_address": "0x%x" % id(leaf) if leaf is not None else None, "may_wait_for": waited_types(coro, leaf), "context": context_of(task),
             "leaf_task": leaf.get_name() if isinstance(leaf, TASKS) else None,
             "exception": type_name(exception) if exception is not None else None,
             "kinds": told.get("kinds"), "behind": sorted(t.get_name() for t in told.get("behind", ())),

@@ -52,6 +52,7 @@ class Comparison:
         self.report = report
         self.by_id = {t["id"]: t for t in report["tasks"]}
         self.objects = {o["id"]: o for o in report.get("objects", [])}
+        self.by_address = {o.get("address"): o for o in report.get("objects", [])}
         self.lines = []
         self.links = 0
 
@@ -149,10 +150,7 @@ class Comparison:
         if told["kinds"] and wait.get("kind") not in told["kinds"]:
             self.differ(where, "waits_for.kind", " or ".join(told["kinds"]), wait.get("kind"))
         if told["leaf"]:
-            leaf = self.objects.get(wait.get("object")) or self.by_id.get(wait.get("object")) or self.by_id.get(wait.get("task")) or {}
-            kind = leaf.get("type") or leaf.get("class")
-            if not same_type(told["leaf"], kind):
-                self.differ(where, "type of the awaited object", told["leaf"], kind)
+            self.compare_leaf(where, told, wait)
         if told["leaf_task"]:
             other = self.by_id.get(wait.get("task")) or {}
             if plain(told["leaf_task"]) != plain(other.get("name")):
@@ -162,6 +160,17 @@ class Comparison:
             names = sorted({plain(self.by_id[i].get("name")) for i in ids if i in self.by_id})
             if names != told["behind"]:
                 self.differ(where, "tasks it waits for", told["behind"], names)
+
+    def compare_leaf(self, where, told, wait):
+        """The awaited object has a record of its own, and what is named as waited for is it or the object it belongs to."""
+        if not told["leaf_task"]:
+            leaf = self.by_address.get(told["leaf_address"]) or {}
+            if not same_type(told["leaf"], leaf.get("type")):
+                self.differ(where, "record of the awaited object", told["leaf"], leaf.get("type"))
+        named = self.objects.get(wait.get("object")) or self.by_id.get(wait.get("object")) or self.by_id.get(wait.get("task")) or {}
+        kind = named.get("type") or named.get("class")
+        if not any(same_type(may, kind) for may in told["may_wait_for"] + [told["leaf"]]):
+            self.differ(where, "type of what it waits for", " or ".join(told["may_wait_for"]), kind)
 
     def compare_context(self, where, told, seen):
         if told["context"] is None:
