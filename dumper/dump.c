@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The order of a dump: open, head, freeze if asked, walk, let go, seal, name. */
+#define _GNU_SOURCE
+#include "dump.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../lib/sys.h"
+#include "exit.h"
+#include "output.h"
+#include "stop.h"
+#include "target.h"
+
+#define SILENCE_MS 2000 /* the parent answers within this time */
+
+struct dump {
+	const struct tc_dump_options *options;
+	struct tc_watch *watch;
+	struct tc_target target;
+	struct tc_output out;
+	struct tc_core core;
+	struct tc_arena arena;
+	struct tc_stop stop;
+	uint64_t began_ns, pause_ns;
+	bool frozen;
+	struct tc_counts counts;
+	struct tc_python python;
+	char notices[TC_NOTICES_MAX][TC_NOTICE_SIZE];
+	unsigned n_notices;
+};
+
+static void *reserve(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static int exit_code(int code)
+{
+	switch (-code) {
+	case TC_EPERM:
+		return TC_EXIT_PERMISSION;
+	case TC_EGONE:
+	case TC_ETIME:
+		return TC_EXIT_GONE;
+	case TC_EWRITE:
+	case TC_ENOPYTHON:
+	case TC_EUNKNOWN:
+	case TC_EPROBE:
+		return TC_EXIT_INPUT;
+	default:
+		return TC_EXIT_INTERNAL;
+	}
+}
+
+/* End with the line that a step of the target has left. */
+static int end_target(struct dump *d, int r)
+{
+	if (!d->target.line[0])
+		return tc_watch_end(d->watch, exit_code(r), "process %d: %s", d->options->pid, tc_strcode(r));
+	return tc_watch_end(d->watch, exit_code(r), "%s", d->target.line);
+}
+
+static int end_output(struct dump *d, int err)
+{
+	if (err == EEXIST)
+		return tc_watch_end(d->watch, TC_EXIT_INPUT, "%s exists already, and is left as it is", d->out.path);
+	return tc_watch_end(d->watch, TC_EXIT_INPUT, "cannot write %s: %s%s", d->out.path, strerror(err),
+			    err == EFBIG ? " (ulimit -f)" : d->options->file ? "" : "; choose a place with -o FILE");
+}
+
+static int walk(struct dump *d)
+{
+	struct tc_walk_options options = {
+		.no_locals = d->options->no_locals,
+		.value_strings = d->options->value_strings,
+		.now_ns = tc_sys_clock_ns(CLOCK_MONOTONIC),
+	};
+
+	if (getrandom(&options.seed, sizeof(options.seed), GRND_NONBLOCK) < 0)
+		options.seed = options.now_ns;
+	tc_watch_step(d->watch, "reading its memory (a page behind a file system that does not answer?)");
+	d->n_notices = 0;
+	return tc_walk(&d->target.reader.mem, &d->core.rec, &d->arena, &options, &d->counts, &d->python, d->notices,
+		       &d->n_notices);
+}
+
+/* Freeze the target; 0, or a code with the line set. A bound in time that passes is no failure. */
+static int freeze(struct dump *d)
+{
+	d->frozen = false;
+	if (!d->options->stop)
+		return 0;
+	tc_watch_step(d->watch, "stopping its threads");
+	int r = tc_stop_begin(&d->stop, &d->target, d->options->stop_ms, d->watch);
+	if (r < 0)
+		return r;
+	d->frozen = r == 0;
+	d->target.reader.mem.live = !d->frozen;
+	tc_mem_pid_drop(&d->target.reader);
+	return 0;
+}
+
+static void thaw(struct dump *d)
+{
+	if (!d->options->stop)
+		return;
+	if (!tc_stop_end(&d->stop))
+		d->frozen = false;
+	d->pause_ns += d->stop.pause_ns;
+	d->target.reader.mem.live = true;
+}
+
+/* One try: freeze (it gives registers for the head), head, walk, let go. The result of the walk, or -TC_EWRITE. */
+static int attempt(struct dump *d)
+{
+	struct tc_mem *mem = &d->target.reader.mem;
+
+	int r = freeze(d);
+
+	if (r < 0)
+		return r;
+	tc_watch_step(d->watch, "writing the head of the dump");
+	r = tc_core_begin(&d->core, d->out.fd, mem, &d->target.maps, &d->target.process, &d->arena);
+	if (r == 0)
+		r = walk(d);
+	thaw(d);
+	return r;
+}
+
+/* The same once more, with an empty file and an arena as it was: inside --stop the counts must agree. */
+static int attempt_again(struct dump *d, struct tc_arena before)
+{
+	size_t used = (size_t)(d->arena.at - before.at);
+
+	memset(before.at, 0, used);
+	d->arena = before;
+	tc_mem_pid_drop(&d->target.reader);
+	if (ftruncate(d->out.fd, 0) < 0 || lseek(d->out.fd, 0, SEEK_SET) < 0) {
+		d->core.sys = errno;
+		return -TC_EWRITE;
+	}
+	return attempt(d);
+}
+
+static uint32_t status_flags(const struct dump *d, int walked)
+{
+	uint32_t flags = 0;
+
+	if (d->options->stop)
+		flags |= d->frozen ? TC_STATUS_FROZEN : TC_STATUS_UNFROZEN;
+	if (d->counts.cut || d->counts.objects_cut)
+		flags |= TC_STATUS_CUT;
+	if (d->target.reader.mem.lost)
+		flags |= TC_STATUS_REPLACED;
+	if (walked == -TC_EUNKNOWN || walked == -TC_EPROBE)
+		flags |= TC_STATUS_UNKNOWN_PYTHON;
+	if (d->counts.disagreed)
+		flags |= TC_STATUS_DISAGREED;
+	return flags;
+}
+
+static int seal(struct dump *d, int walked)
+{
+	const struct tc_mem *mem = &d->target.reader.mem;
+	struct tc_status status = {
+		.counts = &d->counts,
+		.flags = status_flags(d, walked),
+		.pause_ns = d->pause_ns,
+		.duration_ns = tc_sys_clock_ns(CLOCK_MONOTONIC) - d->began_ns,
+		.notices = (const char (*)[TC_NOTICE_SIZE])d->notices,
+		.n_notices = d->n_notices,
+		.pages_swapped = mem->pages_swapped,
+		.bytes_read = mem->bytes_read,
+	};
+
+	tc_watch_step(d->watch, "writing the dump");
+	return tc_core_seal(&d->core, &status);
+}
+
+/* The file is whole: name it, and say what is to be said. */
+static int commit(struct dump *d, int walked)
+{
+	int r = tc_output_commit(&d->out);
+
+	if (r < 0)
+		return end_output(d, -r);
+	snprintf(d->watch->result, sizeof(d->watch->result), "%s", d->out.path);
+	if (d->target.reader.mem.lost)
+		return tc_watch_end(d->watch, TC_EXIT_GONE, "process %d ended, or started another program, while it was read: "
+				    "the dump holds what was read before", d->options->pid);
+	if (walked == -TC_EUNKNOWN || walked == -TC_EPROBE)
+		return tc_watch_end(d->watch, TC_EXIT_INPUT, "process %d: %s (%s): the dump holds its threads and modules",
+				    d->options->pid, tc_strcode(walked),
+				    d->n_notices ? d->notices[0] : d->python.layout);
+	return TC_EXIT_OK;
+}
+
+static int finish(struct dump *d, int walked)
+{
+	bool lost = !tc_mem_pid_alive(&d->target.reader, 0);
+
+	if (lost && d->counts.read == 0) {
+		tc_output_abort(&d->out);
+		return tc_watch_end(d->watch, TC_EXIT_GONE, "process %d ended, or started another program, while it was read",
+				    d->options->pid);
+	}
+	if (walked == -TC_ENOPYTHON) {
+		tc_output_abort(&d->out);
+		return tc_watch_end(d->watch, TC_EXIT_INPUT, "no Python interpreter in process %d (%s)", d->options->pid,
+				    d->target.exe[0] ? d->target.exe : d->target.stat.comm);
+	}
+	if (walked < 0 && walked != -TC_EUNKNOWN && walked != -TC_EPROBE && walked != -TC_EWRITE) {
+		tc_output_abort(&d->out);
+		return end_target(d, walked);
+	}
+	if (walked == -TC_EWRITE || seal(d, walked) < 0) {
+		tc_output_abort(&d->out);
+		return end_output(d, d->core.sys ? d->core.sys : EIO);
+	}
+	return commit(d, walked);
+}
+
+static int open_target(struct dump *d, uint64_t budget)
+{
+	int r = tc_target_open(&d->target, d->options->pid);
+
+	if (r < 0)
+		return r;
+	if ((r = tc_target_read(&d->target, &d->arena, d->watch)) < 0)
+		return r;
+	if (d->options->stop) {
+		d->target.process.flags |= TC_HEAD_STOP;
+		if (d->target.tracer) {
+			snprintf(d->target.line, sizeof(d->target.line), "process %d is traced already (by process %d): "
+				 "--stop needs it alone; without --stop it can be read", d->target.pid, d->target.tracer);
+			return -TC_EPERM;
+		}
+	}
+	return tc_target_attach(&d->target, budget, &d->arena, d->watch);
+}
+
+/* In the child. */
+static int job(struct tc_watch *watch, void *context)
+{
+	static struct dump dump; /* too big for the stack */
+	struct dump *d = &dump;
+	int r;
+
+	d->options = context;
+	d->watch = watch;
+	d->began_ns = tc_sys_clock_ns(CLOCK_MONOTONIC);
+	size_t size = (size_t)d->options->max_memory / 2;
+	void *memory = reserve(size);
+	if (!memory)
+		return tc_watch_end(watch, TC_EXIT_INTERNAL, "no memory for the walk (%zu bytes)", size);
+	tc_arena_init(&d->arena, memory, size);
+	signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is an error of write, not our end */
+	tc_watch_step(watch, "opening /proc/PID");
+	if ((r = open_target(d, d->options->max_memory)) < 0)
+		return end_target(d, r);
+	if ((r = tc_output_create(&d->out, d->options->file, &d->target.process, watch)) < 0)
+		return end_output(d, -r);
+	struct tc_arena before = d->arena;
+	r = attempt(d);
+	if (d->options->stop && d->counts.disagreed && !d->target.reader.mem.lost && (r == 0 || r == -TC_EWRITE))
+		r = attempt_again(d, before);
+	return finish(d, r);
+}
+
+int tc_dump(const struct tc_dump_options *options, const char **ret_path)
+{
+	struct tc_watch *watch = NULL;
+	int code = tc_watch_run(job, (void *)options, SILENCE_MS, &watch);
+
+	*ret_path = watch && watch->result[0] ? watch->result : NULL;
+	if (watch && watch->line[0])
+		fprintf(stderr, "taskcore: %s\n", watch->line);
+	if (*ret_path && puts(*ret_path) < 0)
+		return TC_EXIT_INPUT;
+	return code;
+}

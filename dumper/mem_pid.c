@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The cache in front of another process's memory: slots of 64 KiB, found by hash, evicted by a clock's hand. */
+#define _GNU_SOURCE
+#include "mem_pid.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define QUARTER_PAGES 4u
+#define DENSE 8	      /* from here on whole slots are loaded at the first touch */
+#define DENSITY_MAX 32
+#define AHEAD_SLOTS 4 /* slots loaded together when memory is dense */
+
+static uint64_t hash(const struct tc_mem_pid *m, uint64_t key)
+{
+	return key * 0x9e3779b97f4a7c15u >> m->table_shift;
+}
+
+static struct tc_slot *find(struct tc_mem_pid *m, uint64_t key)
+{
+	if (m->last->key == key)
+		return m->last;
+	for (uint64_t at = hash(m, key); m->table[at]; at = (at + 1) & m->table_mask) {
+		struct tc_slot *slot = &m->slots[m->table[at] - 1];
+		if (slot->key == key)
+			return m->last = slot;
+	}
+	return NULL;
+}
+
+static void table_put(struct tc_mem_pid *m, uint64_t key, uint32_t slot)
+{
+	uint64_t at = hash(m, key);
+
+	while (m->table[at])
+		at = (at + 1) & m->table_mask;
+	m->table[at] = slot + 1;
+}
+
+/* Remove a key; later entries of the same run move up, so that no gap hides them. */
+static void table_remove(struct tc_mem_pid *m, uint64_t key)
+{
+	uint64_t at = hash(m, key);
+
+	while (m->table[at] && m->slots[m->table[at] - 1].key != key)
+		at = (at + 1) & m->table_mask;
+	for (uint64_t next = (at + 1) & m->table_mask; m->table[next]; next = (next + 1) & m->table_mask) {
+		uint64_t home = hash(m, m->slots[m->table[next] - 1].key);
+		if (((next - home) & m->table_mask) >= ((next - at) & m->table_mask)) {
+			m->table[at] = m->table[next];
+			at = next;
+		}
+	}
+	m->table[at] = 0;
+}
+
+/* Take the slot out of use. */
+static void drop(struct tc_mem_pid *m, uint32_t index)
+{
+	table_remove(m, m->slots[index].key);
+	m->slots[index] = (struct tc_slot){ 0 };
+	m->n_live--;
+}
+
+/* The clock's hand: the next slot not used since it last came by. */
+static uint32_t victim(struct tc_mem_pid *m)
+{
+	for (;;) {
+		struct tc_slot *slot = &m->slots[m->hand];
+		uint32_t index = m->hand;
+		m->hand = m->hand + 1 < m->n_slots ? m->hand + 1 : 0;
+		if (!slot->key || slot->pinned)
+			continue;
+		if (!(slot->marks & TC_SLOT_USED))
+			return index;
+		slot->marks &= (uint8_t)~TC_SLOT_USED;
+	}
+}
+
+/* The number of slots that may be in use: what the arena has taken is no longer there for the cache. */
+static uint32_t slot_limit(const struct tc_mem_pid *m)
+{
+	uint64_t taken = m->arena_size - m->arena->left;
+	uint64_t left = m->budget > taken ? (m->budget - taken) / TC_SLOT_SIZE : 0;
+
+	if (left < 2 * TC_PLAN_MAX)
+		left = 2 * TC_PLAN_MAX;
+	return left < m->max_slots ? (uint32_t)left : m->max_slots;
+}
+
+static uint32_t take_slot(struct tc_mem_pid *m)
+{
+	uint32_t limit = slot_limit(m);
+
+	while (m->n_live > limit) {
+		uint32_t index = victim(m);
+		drop(m, index);
+		madvise(m->data + (size_t)index * TC_SLOT_SIZE, TC_SLOT_SIZE, MADV_DONTNEED);
+		m->free_slots[m->n_free++] = index;
+	}
+	if (m->n_live == limit) {
+		uint32_t index = victim(m);
+		drop(m, index);
+		return index;
+	}
+	return m->n_free ? m->free_slots[--m->n_free] : m->n_slots++;
+}
+
+/* Judge the guess made when the slot was loaded: were other parts of it used too? */
+static void judge(struct tc_mem_pid *m, uint32_t index)
+{
+	const struct tc_slot *slot = &m->slots[index];
+	bool used = __builtin_popcount(slot->marks & 15) >= 2;
+
+	if (slot->whole)
+		m->density += used ? 1 : -2;
+	else if (!used)
+		m->density -= 1;
+	m->density = m->density < 0 ? 0 : m->density > DENSITY_MAX ? DENSITY_MAX : m->density;
+}
+
+static struct tc_slot *make(struct tc_mem_pid *m, uint64_t key)
+{
+	uint32_t index = take_slot(m);
+	struct tc_slot *slot = &m->slots[index];
+
+	*slot = (struct tc_slot){ .key = key, .marks = TC_SLOT_USED };
+	table_put(m, key, index);
+	m->n_live++;
+	if (m->ring[m->ring_at])
+		judge(m, m->ring[m->ring_at] - 1);
+	m->ring[m->ring_at] = index + 1;
+	m->ring_at = (m->ring_at + 1) % TC_RING;
+	return slot;
+}
+
+/* All pages of the quarters that hold these pages. */
+static uint16_t quarters(uint16_t pages)
+{
+	uint16_t all = 0;
+
+	for (unsigned q = 0; q < TC_SLOT_PAGES / QUARTER_PAGES; q++)
+		if (pages >> q * QUARTER_PAGES & 15)
+			all |= (uint16_t)(15u << q * QUARTER_PAGES);
+	return all;
+}
+
+static void plan(struct tc_mem_pid *m, struct tc_slot *slot, uint16_t want, uint16_t must)
+{
+	uint32_t index = (uint32_t)(slot - m->slots);
+
+	for (unsigned i = 0; slot->pinned && i < m->n_plan; i++)
+		if (m->plan[i].slot == index) {
+			m->plan[i].want |= want & (uint16_t)~(slot->valid | slot->bad);
+			m->plan[i].must |= must;
+			return;
+		}
+	if (m->n_plan == TC_PLAN_MAX)
+		tc_mem_pid_load(m);
+	m->plan[m->n_plan++] = (struct tc_request){ .slot = index, .must = must,
+						    .want = want & (uint16_t)~(slot->valid | slot->bad) };
+	slot->pinned = true;
+}
+
+/* Memory is densely used: take the neighbours of an aligned 256 KiB too. */
+static void plan_ahead(struct tc_mem_pid *m, uint64_t key)
+{
+	const struct tc_region *region = m->maps ? tc_maps_find(m->maps, key << TC_SLOT_BITS) : NULL;
+	uint64_t first = key & -(uint64_t)AHEAD_SLOTS;
+
+	if (!region || m->n_live + AHEAD_SLOTS >= slot_limit(m))
+		return;
+	for (uint64_t next = first; next < first + AHEAD_SLOTS; next++) {
+		tc_addr addr = next << TC_SLOT_BITS;
+		if (next == key || addr < region->start || addr >= region->end || find(m, next))
+			continue;
+		struct tc_slot *slot = make(m, next);
+		slot->whole = true;
+		plan(m, slot, 0xffff, 0);
+	}
+}
+
+/* Decide what to load so that these pages can be read; they may be found bad. must: a read waits for them. */
+static void plan_pages(struct tc_mem_pid *m, uint64_t key, uint16_t pages, bool must)
+{
+	struct tc_slot *slot = find(m, key);
+	bool first = !slot;
+	uint16_t want = quarters(pages);
+
+	if (first)
+		slot = make(m, key);
+	if (m->pagemap < 0) {
+		want = pages; /* without it a page that is not present would be made present */
+	} else if (!first && !slot->pinned && slot->valid) {
+		want = 0xffff; /* a second part of it is used */
+		if (m->density < DENSITY_MAX)
+			m->density++;
+	} else if (first && m->density >= DENSE) {
+		want = 0xffff;
+		slot->whole = true;
+	}
+	plan(m, slot, want, must ? pages : 0);
+	if (slot->whole && first)
+		plan_ahead(m, key);
+}
+
+static uint16_t page_mask(size_t offset, size_t size)
+{
+	unsigned first = (unsigned)(offset >> 12), last = (unsigned)((offset + size - 1) >> 12);
+
+	return (uint16_t)((2u << last) - (1u << first));
+}
+
+/* Copy size bytes that lie in one slot. */
+static int read_in_slot(struct tc_mem_pid *m, tc_addr from, void *to, size_t size)
+{
+	size_t offset = from & (TC_SLOT_SIZE - 1);
+	uint16_t mask = page_mask(offset, size);
+	struct tc_slot *slot = find(m, from >> TC_SLOT_BITS);
+
+	if (!slot || (slot->valid & mask) != mask) {
+		if (m->mem.lost || (slot && (slot->bad & mask)))
+			return -TC_EFAULT;
+		plan_pages(m, from >> TC_SLOT_BITS, mask, true);
+		tc_mem_pid_load(m);
+		slot = find(m, from >> TC_SLOT_BITS);
+		if (!slot || (slot->valid & mask) != mask)
+			return -TC_EFAULT;
+	}
+	slot->marks |= (uint8_t)(TC_SLOT_USED | 1u << (offset >> 14));
+	memcpy(to, m->data + (size_t)(slot - m->slots) * TC_SLOT_SIZE + offset, size);
+	return 0;
+}
+
+static int mem_read(struct tc_mem *mem, tc_addr from, void *to, size_t size)
+{
+	struct tc_mem_pid *m = (struct tc_mem_pid *)mem;
+	uint8_t *out = to;
+
+	m->watch->beats++;
+	if (from < TC_SLOT_SIZE) /* below mmap_min_addr; and key 0 marks free slots */
+		return -TC_EFAULT;
+	while (size) {
+		size_t room = TC_SLOT_SIZE - (from & (TC_SLOT_SIZE - 1));
+		size_t part = size < room ? size : room;
+		if (read_in_slot(m, from, out, part) < 0)
+			return -TC_EFAULT;
+		from += part;
+		out += part;
+		size -= part;
+	}
+	return 0;
+}
+
+static void mem_hint(struct tc_mem *mem, const tc_addr *addrs, size_t n)
+{
+	struct tc_mem_pid *m = (struct tc_mem_pid *)mem;
+
+	if (m->mem.lost || m->pagemap < 0)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		size_t offset = addrs[i] & (TC_SLOT_SIZE - 1);
+		size_t size = TC_SLOT_SIZE - offset < 256 ? TC_SLOT_SIZE - offset : 256;
+		uint16_t mask = page_mask(offset, size);
+		if (addrs[i] < TC_SLOT_SIZE || addrs[i] >> 47)
+			continue;
+		const struct tc_slot *slot = find(m, addrs[i] >> TC_SLOT_BITS);
+		if (!slot || (mask & (uint16_t)~(slot->valid | slot->bad)))
+			plan_pages(m, addrs[i] >> TC_SLOT_BITS, mask, false);
+	}
+	tc_mem_pid_load(m);
+}
+
+static void mem_forget(struct tc_mem *mem, tc_addr from, size_t size)
+{
+	struct tc_mem_pid *m = (struct tc_mem_pid *)mem;
+
+	while (size && from >= TC_SLOT_SIZE) {
+		size_t offset = from & (TC_SLOT_SIZE - 1);
+		size_t part = TC_SLOT_SIZE - offset < size ? TC_SLOT_SIZE - offset : size;
+		struct tc_slot *slot = find(m, from >> TC_SLOT_BITS);
+		if (slot) {
+			slot->valid &= (uint16_t)~page_mask(offset, part);
+			slot->bad &= (uint16_t)~page_mask(offset, part);
+		}
+		from += part;
+		size -= part;
+	}
+}
+
+static const struct tc_mem_ops ops = { .read = mem_read, .hint = mem_hint, .forget = mem_forget };
+
+static void *reserve(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+int tc_mem_pid_init(struct tc_mem_pid *m, int dir, int fd, int pagemap, pid_t pid, uint64_t budget,
+		    const struct tc_arena *arena, size_t arena_size, struct tc_watch *watch)
+{
+	uint64_t n = budget / TC_SLOT_SIZE, entries = 256;
+
+	if (n < 2 * TC_PLAN_MAX)
+		n = 2 * TC_PLAN_MAX;
+	while (entries < 2 * n)
+		entries *= 2;
+	*m = (struct tc_mem_pid){ .mem = { .ops = &ops, .live = true }, .dir = dir, .fd = fd, .pagemap = pagemap,
+				  .pid = pid, .watch = watch, .arena = arena, .arena_size = arena_size,
+				  .budget = budget, .max_slots = (uint32_t)n, .table_mask = entries - 1 };
+	m->table_shift = 64 - (unsigned)__builtin_ctzll(entries);
+	m->slots = reserve(n * sizeof(*m->slots));
+	m->table = reserve(entries * sizeof(*m->table));
+	m->free_slots = reserve(n * sizeof(*m->free_slots));
+	m->data = reserve(n * TC_SLOT_SIZE);
+	if (!m->slots || !m->table || !m->free_slots || !m->data) {
+		tc_mem_pid_deinit(m);
+		return -TC_ENOSPACE;
+	}
+	m->last = m->slots;
+	madvise(m->data, n * TC_SLOT_SIZE, MADV_HUGEPAGE);
+	return 0;
+}
+
+void tc_mem_pid_deinit(struct tc_mem_pid *m)
+{
+	if (m->slots)
+		munmap(m->slots, m->max_slots * sizeof(*m->slots));
+	if (m->table)
+		munmap(m->table, (m->table_mask + 1) * sizeof(*m->table));
+	if (m->free_slots)
+		munmap(m->free_slots, m->max_slots * sizeof(*m->free_slots));
+	if (m->data)
+		munmap(m->data, (size_t)m->max_slots * TC_SLOT_SIZE);
+	for (unsigned i = 0; i < m->n_files; i++)
+		if (m->files[i].fd >= 0)
+			close(m->files[i].fd);
+	m->slots = NULL;
+	m->table = NULL;
+	m->free_slots = NULL;
+	m->data = NULL;
+	m->n_files = 0;
+}
+
+void tc_mem_pid_drop(struct tc_mem_pid *m)
+{
+	for (uint32_t i = 0; i < m->n_slots; i++)
+		if (m->slots[i].key) {
+			m->slots[i].valid = 0;
+			m->slots[i].bad = 0;
+		}
+}

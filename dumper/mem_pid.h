@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Reading the memory of another process without leaving a trace in it: only pages that are present are copied, into a
+ * cache of bounded size. */
+#ifndef TC_MEM_PID_H
+#define TC_MEM_PID_H
+
+#include "../lib/arena.h"
+#include "../lib/maps.h"
+#include "../lib/mem.h"
+#include "watch.h"
+
+#define TC_SLOT_BITS 16
+#define TC_SLOT_SIZE (1u << TC_SLOT_BITS)
+#define TC_SLOT_PAGES 16
+#define TC_PLAN_MAX 64
+#define TC_RING 64
+#define TC_FILES_MAX 16
+
+/* What is known of 64 KiB of the target. */
+struct tc_slot {
+	uint64_t key;	   /* address >> TC_SLOT_BITS; 0: free */
+	uint16_t valid;	   /* pages whose bytes are in data */
+	uint16_t bad;	   /* pages that cannot be read */
+	uint8_t marks;	   /* bits 0-3: quarters that were used; TC_SLOT_USED */
+	bool pinned;	   /* in the plan under way */
+	bool whole;	   /* loaded whole at the first touch, on a guess */
+};
+#define TC_SLOT_USED 0x80 /* since the clock's hand passed */
+
+/* Part of a load: pages of one slot. */
+struct tc_request {
+	uint32_t slot;
+	uint16_t want;	   /* pages to load if they are present */
+	uint16_t must;	   /* of these: also when they are not present, from the file or as zeros */
+	uint16_t absent;   /* found to be not present */
+};
+
+/* A file opened for pages that are mapped and not present. */
+struct tc_mapped_file {
+	uint64_t dev, inode;
+	int fd;
+};
+
+struct tc_mem_pid {
+	struct tc_mem mem;	   /* first member */
+	int dir;		   /* /proc/PID or /proc/PID/task/TID; borrowed */
+	int fd;			   /* its mem: ends with the address space; borrowed */
+	int pagemap;		   /* or -1; borrowed */
+	pid_t pid;		   /* for process_vm_readv; 0: not to be used */
+	const struct tc_maps *maps;/* borrowed; NULL: unknown */
+	struct tc_watch *watch;
+	const struct tc_arena *arena; /* shares the memory limit with the cache */
+	size_t arena_size;	   /* bytes it had */
+	uint64_t budget;	   /* bytes for cache and arena together */
+
+	struct tc_slot *slots;
+	uint8_t *data;		   /* TC_SLOT_SIZE for each slot */
+	uint32_t *table;	   /* hash of keys to slot + 1; 0: empty */
+	uint64_t table_mask;
+	unsigned table_shift;
+	uint32_t max_slots, n_slots; /* slots that exist and that were ever used */
+	uint32_t n_live;	   /* used now */
+	uint32_t hand;		   /* of the clock */
+	uint32_t *free_slots;	   /* given back below n_slots */
+	uint32_t n_free;
+	struct tc_slot *last;	   /* found last */
+
+	struct tc_request plan[TC_PLAN_MAX];
+	unsigned n_plan;
+	uint32_t ring[TC_RING];	   /* slots + 1 loaded at their first touch, to be judged later */
+	unsigned ring_at;
+	int density;		   /* high: loads of whole slots pay */
+	struct tc_mapped_file files[TC_FILES_MAX];
+	unsigned n_files;
+	uint64_t n_waits;	   /* times waited for a page on its way */
+};
+
+/* Begin to read; budget in bytes covers the cache and arena, whose size is arena_size. 0, or -TC_ENOSPACE. */
+int tc_mem_pid_init(struct tc_mem_pid *m, int dir, int fd, int pagemap, pid_t pid, uint64_t budget,
+		    const struct tc_arena *arena, size_t arena_size, struct tc_watch *watch);
+void tc_mem_pid_deinit(struct tc_mem_pid *m);
+
+/* Forget all that is cached. */
+void tc_mem_pid_drop(struct tc_mem_pid *m);
+
+/* Whether the address space that was opened first still exists; sets mem.lost when it does not. known is an address
+ * that could be read before, or 0. */
+bool tc_mem_pid_alive(struct tc_mem_pid *m, tc_addr known);
+
+/* The same of a descriptor of /proc/PID/mem. */
+bool tc_mem_fd_alive(int fd, tc_addr known);
+
+/* For mem_pid.c and mem_load.c: load the plan and empty it. */
+void tc_mem_pid_load(struct tc_mem_pid *m);
+
+#endif

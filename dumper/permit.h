@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Why a process may not be read: the kernel's checks, one after the other (kernel/ptrace.c __ptrace_may_access). */
+#ifndef TC_PERMIT_H
+#define TC_PERMIT_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* One line: what forbids reading pid, and what would allow it. */
+void tc_permit_explain(pid_t pid, char *line, size_t size);
+
+#endif

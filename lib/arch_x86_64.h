@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What is particular to x86-64 Linux: system calls without libc, and the register layout of core files.
+ * Facts from the System V ABI (AMD64, A.2.1) and the kernel's arch/x86/include/asm/{elf,user_64}.h. */
+#ifndef TC_ARCH_X86_64_H
+#define TC_ARCH_X86_64_H
+
+#ifndef __x86_64__
+#error "taskcore runs on x86-64 only: another processor needs its own arch_*.h"
+#endif
+
+#include <elf.h>
+#include <stdint.h>
+
+#define TC_ARCH_MACHINE EM_X86_64
+#define TC_ARCH_PAGE 4096u
+
+/* struct elf_prstatus of core files: its size, and where the fields stand that are filled. */
+#define TC_ARCH_PRSTATUS_SIZE 336
+#define TC_ARCH_PRSTATUS_PID 32
+#define TC_ARCH_PRSTATUS_REGS 112
+/* Places in struct user_regs_struct, counted in 8-byte words. */
+#define TC_ARCH_N_REGS 27
+#define TC_ARCH_REG_PC 16
+#define TC_ARCH_REG_SP 19
+
+/* Raw system calls: the kernel's own result, a negative errno on failure; errno is not touched, no cancellation point.
+ * May run in a signal handler. */
+static inline long tc_syscall6(long nr, long a, long b, long c, long d, long e, long f)
+{
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	long ret;
+
+	__asm__ volatile("syscall"
+			 : "=a"(ret)
+			 : "0"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
+
+static inline long tc_syscall3(long nr, long a, long b, long c)
+{
+	long ret;
+
+	__asm__ volatile("syscall"
+			 : "=a"(ret)
+			 : "0"(nr), "D"(a), "S"(b), "d"(c)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
+
+static inline long tc_syscall4(long nr, long a, long b, long c, long d)
+{
+	register long r10 __asm__("r10") = d;
+	long ret;
+
+	__asm__ volatile("syscall"
+			 : "=a"(ret)
+			 : "0"(nr), "D"(a), "S"(b), "d"(c), "r"(r10)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
+
+static inline long tc_syscall5(long nr, long a, long b, long c, long d, long e)
+{
+	return tc_syscall6(nr, a, b, c, d, e, 0);
+}
+
+static inline long tc_syscall2(long nr, long a, long b)
+{
+	return tc_syscall3(nr, a, b, 0);
+}
+
+static inline long tc_syscall1(long nr, long a)
+{
+	return tc_syscall3(nr, a, 0, 0);
+}
+
+static inline long tc_syscall0(long nr)
+{
+	return tc_syscall3(nr, 0, 0, 0);
+}
+
+#endif

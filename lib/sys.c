@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * System calls of lib/, with EINTR handled in one place. */
+#include "sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "arch_x86_64.h"
+#include "safe.h"
+
+int tc_sys_open(int dir, const char *path, int flags, unsigned mode)
+{
+	long r;
+
+	do
+		r = tc_syscall4(SYS_openat, dir, (long)path, flags | O_CLOEXEC, mode);
+	while (r == -EINTR);
+	return (int)r;
+}
+
+void tc_sys_close(int fd)
+{
+	tc_syscall1(SYS_close, fd);
+}
+
+long tc_sys_read(int fd, void *to, size_t size)
+{
+	long r;
+
+	do
+		r = tc_syscall3(SYS_read, fd, (long)to, (long)size);
+	while (r == -EINTR);
+	return r;
+}
+
+long tc_sys_pread(int fd, void *to, size_t size, uint64_t offset)
+{
+	long r;
+
+	do
+		r = tc_syscall4(SYS_pread64, fd, (long)to, (long)size, (long)offset);
+	while (r == -EINTR);
+	return r;
+}
+
+int tc_sys_write(int fd, const void *from, size_t size)
+{
+	const uint8_t *p = from;
+
+	while (size) {
+		long r = tc_syscall3(SYS_write, fd, (long)p, (long)size);
+		if (r == -EINTR)
+			continue;
+		if (r <= 0)
+			return r < 0 ? (int)r : -EIO;
+		p += r;
+		size -= (size_t)r;
+	}
+	return 0;
+}
+
+int tc_sys_pwrite(int fd, const void *from, size_t size, uint64_t offset)
+{
+	const uint8_t *p = from;
+
+	while (size) {
+		long r = tc_syscall4(SYS_pwrite64, fd, (long)p, (long)size, (long)offset);
+		if (r == -EINTR)
+			continue;
+		if (r <= 0)
+			return r < 0 ? (int)r : -EIO;
+		p += r;
+		size -= (size_t)r;
+		offset += (uint64_t)r;
+	}
+	return 0;
+}
+
+uint64_t tc_sys_clock_ns(int clock)
+{
+	struct timespec at;
+
+	if (tc_syscall2(SYS_clock_gettime, clock, (long)&at) < 0)
+		return 0;
+	return (uint64_t)at.tv_sec * 1000000000u + (uint64_t)at.tv_nsec;
+}

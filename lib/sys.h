@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The few system calls lib/ needs, without libc: every function returns a negative errno on failure, never touches
+ * errno, retries EINTR itself, and may run in a signal handler. */
+#ifndef TC_SYS_H
+#define TC_SYS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Open path relative to the directory dir (AT_FDCWD allowed); O_CLOEXEC is added. The descriptor, or -errno. */
+int tc_sys_open(int dir, const char *path, int flags, unsigned mode);
+
+/* Close fd. An EINTR counts as closed, as Linux has it. */
+void tc_sys_close(int fd);
+
+/* Up to size bytes, as read(2) and pread(2): the number read, 0 at the end, or -errno. */
+long tc_sys_read(int fd, void *to, size_t size);
+long tc_sys_pread(int fd, void *to, size_t size, uint64_t offset);
+
+/* All size bytes, or -errno; a write of nothing counts as -EIO. */
+int tc_sys_write(int fd, const void *from, size_t size);
+int tc_sys_pwrite(int fd, const void *from, size_t size, uint64_t offset);
+
+/* Nanoseconds of a clock of clock_gettime(2); 0 when it does not exist. */
+uint64_t tc_sys_clock_ns(int clock);
+
+#endif
