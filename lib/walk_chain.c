@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The await chain of a task, from its coroutine to the object it waits for; of a running one on through its
+ * thread's frames. What each kind of object awaits is in Objects/genobject.c, Modules/_asynciomodule.c and, for
+ * Cython, Cython/Utility/Coroutine.c. */
+#include "walker.h"
+
+#include "safe.h"
+
+enum { PROXY_GEN = 16, WRAPPED = 16, ITER_FUTURE = 16 };
+
+/* Cython's coroutine object: the name stands at 80, the qualified name at 88 (0.29 and 3.1); what it awaits was
+ * found at 64 and at 72: the first word of 64…88 that points to an awaitable. */
+enum { CYTHON_WRAPPED = 16, CYTHON_QUALNAME = 88, CYTHON_YIELD_FROM_FIRST = 64, CYTHON_YIELD_FROM_LAST = 88 };
+
+#define LIVE_RING 4 /* how many of the innermost asyncio frames give up their locals to object records */
+
+struct chain_walk {
+	struct tc_walker *w;
+	struct tc_chain *out;
+	tc_addr at;	  /* the next object of the chain; 0: the end */
+	unsigned n_links;
+};
+
+static void add_link(struct chain_walk *walk, enum tc_frame kind, uint32_t reference)
+{
+	walk->out->id = tc_walker_link(walk->w, walk->out->id, kind, reference);
+	walk->n_links++;
+}
+
+static void add_text(struct chain_walk *walk, const char *text)
+{
+	add_link(walk, TC_FRAME_TEXT, tc_walker_text(walk->w, text, strlen(text), TC_STR_CODE));
+}
+
+/* A frame as a link; *ret_awaits: it is suspended in an await (up to 3.12). NULL: its code is none. */
+static const struct tc_pycode *add_frame(struct chain_walk *walk, const struct tc_frame_view *frame,
+					 tc_addr qualname, bool *ret_awaits)
+{
+	const struct tc_pycode *code = tc_walker_code(walk->w, frame->code, qualname);
+
+	*ret_awaits = false;
+	if (!code) {
+		add_link(walk, TC_FRAME_UNKNOWN, 0);
+		walk->out->torn = true;
+		return NULL;
+	}
+	add_link(walk, tc_frame_kind(code->facts.flags),
+		 tc_walker_site(walk->w, code, frame->lasti, ret_awaits));
+	tc_walker_frame_locals(walk->w, code, frame->locals);
+	return code;
+}
+
+/* The coroutine executes: go on with the frames of the thread that has its frame. */
+static void add_running(struct chain_walk *walk, tc_addr frame)
+{
+	struct tc_walker *w = walk->w;
+	bool awaits;
+
+	for (uint32_t t = 0; t < w->n_threads; t++) {
+		const struct tc_thread_view *thread = &w->threads[t];
+		for (uint32_t i = 0; i < thread->n_frames; i++) {
+			if (thread->frames[i].addr != frame)
+				continue;
+			walk->out->running = true;
+			walk->out->tid = thread->tid;
+			for (uint32_t j = i + 1; j-- > 0;)
+				add_frame(walk, &thread->frames[j], 0, &awaits);
+			return;
+		}
+	}
+	/* Executing, yet on no thread's stack: it moved while it was read. */
+	walk->out->torn = true;
+}
+
+static void follow_gen(struct chain_walk *walk)
+{
+	struct tc_gen gen;
+	tc_addr here = walk->at, frame;
+	bool awaits;
+
+	walk->at = 0;
+	if (tc_gen_read(&walk->w->py, here, &gen) < 0) {
+		walk->out->torn = true;
+		return;
+	}
+	switch (gen.state) {
+	case TC_GEN_FINISHED:
+		/* A finished coroutine at the end of a chain: its task moves on at this moment. */
+		walk->out->torn = true;
+		return;
+	case TC_GEN_EXECUTING:
+		if (tc_gen_frame(&walk->w->py, here, &frame) == 0)
+			add_running(walk, frame);
+		return;
+	default:
+		break;
+	}
+	walk->out->not_started |= gen.state == TC_GEN_CREATED && walk->n_links == 0;
+	if (!add_frame(walk, &gen.frame, gen.qualname, &awaits) || gen.state == TC_GEN_CREATED ||
+	    !(gen.awaits_known ? gen.awaits : awaits))
+		return;
+	walk->at = gen.target;
+	walk->out->torn |= !gen.target;
+}
+
+static void end_at(struct chain_walk *walk, const struct tc_type *type)
+{
+	walk->out->leaf = walk->at;
+	walk->out->leaf_type = type;
+	walk->at = 0;
+}
+
+static int follow_word(struct chain_walk *walk, unsigned offset)
+{
+	tc_addr next;
+
+	if (tc_get(walk->w->mem, walk->at + offset, &next) < 0) {
+		walk->out->torn = true;
+		next = 0;
+	}
+	walk->at = next;
+	return next != 0;
+}
+
+static bool is_awaitable(enum tc_kind kind)
+{
+	return kind == TC_KIND_CORO || kind == TC_KIND_GENERATOR || kind == TC_KIND_GEN_PROXY ||
+	       kind == TC_KIND_WRAPPER || kind == TC_KIND_FUTURE_ITER || kind == TC_KIND_CYTHON_CORO ||
+	       kind == TC_KIND_CYTHON_WRAPPER;
+}
+
+static void follow_cython(struct chain_walk *walk)
+{
+	struct tc_walker *w = walk->w;
+	tc_addr qualname, next;
+	uint32_t name = 0;
+
+	if (tc_get(w->mem, walk->at + CYTHON_QUALNAME, &qualname) == 0)
+		name = tc_walker_str(w, qualname, TC_STR_CODE);
+	add_link(walk, TC_FRAME_NATIVE_CORO, name);
+	for (unsigned at = CYTHON_YIELD_FROM_FIRST; at <= CYTHON_YIELD_FROM_LAST; at += 8) {
+		const struct tc_type *type;
+		if (tc_get(w->mem, walk->at + at, &next) == 0 && next && (type = tc_walker_type_of(w, next)) &&
+		    is_awaitable(type->kind)) {
+			walk->at = next;
+			return;
+		}
+	}
+	walk->at = 0;
+}
+
+/* One step of the chain, by the kind of the object it stands at. */
+static void follow(struct chain_walk *walk)
+{
+	const struct tc_type *type = tc_walker_type_of(walk->w, walk->at);
+
+	if (!type) {
+		add_link(walk, TC_FRAME_UNKNOWN, 0);
+		walk->out->torn = true;
+		walk->at = 0;
+		return;
+	}
+	switch (type->kind) {
+	case TC_KIND_CORO: case TC_KIND_GENERATOR: case TC_KIND_ASYNCGEN:
+		follow_gen(walk);
+		break;
+	case TC_KIND_GEN_PROXY:
+		follow_word(walk, PROXY_GEN);
+		break;
+	case TC_KIND_WRAPPER:
+		follow_word(walk, WRAPPED);
+		break;
+	case TC_KIND_CYTHON_WRAPPER:
+		follow_word(walk, CYTHON_WRAPPED);
+		break;
+	case TC_KIND_CYTHON_CORO:
+		follow_cython(walk);
+		break;
+	case TC_KIND_FUTURE_ITER:
+		if (follow_word(walk, ITER_FUTURE))
+			end_at(walk, tc_walker_type_of(walk->w, walk->at));
+		break;
+	case TC_KIND_FUTURE: case TC_KIND_TASK: case TC_KIND_PY_FUTURE: case TC_KIND_PY_TASK:
+		end_at(walk, type);
+		break;
+	default:
+		/* Whatever it is, its type is told. */
+		add_link(walk, TC_FRAME_AWAITABLE, type->id);
+		end_at(walk, type);
+		break;
+	}
+}
+
+/* What the innermost frames of asyncio hold in their locals tells what is waited for. */
+static void want_asyncio_locals(struct tc_walker *w)
+{
+	unsigned n = 0;
+
+	for (uint32_t f = w->locals.n_frames; f-- > 0 && n < LIVE_RING; n++) {
+		if (!w->locals.frames[f].code->asyncio)
+			continue;
+		for (uint32_t i = 0; i < w->locals.frames[f].n; i++) {
+			const struct tc_value *value = &w->locals.values[w->locals.frames[f].first + i];
+			if (value->tag == TC_VAL_REF || value->tag == TC_VAL_SIZED)
+				tc_walker_want(w, value->bits, 2);
+		}
+	}
+}
+
+/* Ring of awaits: a coroutine may be met again only in a target that is torn or forged. */
+static bool in_ring(tc_addr at, tc_addr *mark, unsigned step)
+{
+	/* Brent's algorithm: the mark moves to the present object at each power of two. */
+	if (at == *mark)
+		return true;
+	if ((step & (step - 1)) == 0)
+		*mark = at;
+	return false;
+}
+
+void tc_walker_chain(struct tc_walker *w, tc_addr coro, struct tc_chain *ret)
+{
+	struct chain_walk walk = { .w = w, .out = ret, .at = coro };
+	tc_addr mark = 0;
+
+	*ret = (struct tc_chain){ 0 };
+	w->locals.n_values = w->locals.n_frames = 0;
+	for (unsigned step = 1; walk.at; step++) {
+		if (walk.n_links >= TC_CHAIN_MAX || step > 4 * TC_CHAIN_MAX) {
+			add_text(&walk, "cut at 65536 links");
+			ret->cut = true;
+			break;
+		}
+		if (in_ring(walk.at, &mark, step)) {
+			add_text(&walk, "a ring: this chain leads back into itself");
+			ret->torn = true;
+			break;
+		}
+		follow(&walk);
+	}
+	if (w->full)
+		ret->cut = true;
+	want_asyncio_locals(w);
+	if (ret->leaf)
+		tc_walker_want(w, ret->leaf, 3);
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Where asyncio keeps its tasks: weak sets and sets, from 3.14 on also lists of the threads and the interpreter
+ * (Lib/asyncio/tasks.py, Modules/_asynciomodule.c). First all addresses are collected, quickly, so that a target
+ * that runs changes little meanwhile; then the tasks are read. */
+#include "walker.h"
+
+#include "safe.h"
+
+#define SET_TRIES 5
+#define LIST_REPAIRS 200000u
+#define LIST_MAX (1u << 26)
+enum { SET_OBJECT_BYTES = 200 };
+
+/* Addresses in the arena, one behind the other. */
+struct collected {
+	tc_addr *addrs;
+	size_t n;
+	bool cut;
+};
+
+static void collect(struct tc_walker *w, struct collected *to, tc_addr addr)
+{
+	/* Two to a piece: the arena hands out sixteen bytes after sixteen while nothing else takes from it. */
+	if (to->n % 2 == 0) {
+		tc_addr *pair = tc_arena_take(w->arena, 2 * sizeof(*pair));
+		if (!pair) {
+			to->cut = true;
+			return;
+		}
+		if (!to->addrs)
+			to->addrs = pair;
+	}
+	to->addrs[to->n++] = addr;
+}
+
+static void cut_rest(struct tc_walker *w, uint64_t n)
+{
+	w->counts->found += n;
+	w->counts->cut += n;
+	tc_walker_notice(w, "the walker's memory is full: raise --max-memory");
+}
+
+struct set_head { uint64_t used, mask; tc_addr table; };
+
+static int read_head(struct tc_walker *w, tc_addr set, struct set_head *ret)
+{
+	tc_forget(w->mem, set, SET_OBJECT_BYTES);
+	return tc_get(w->mem, set + 24, ret); /* used, mask, table: Include/cpython/setobject.h */
+}
+
+/* All keys of the set, from a table that was the same before and after. */
+static int collect_set(struct tc_walker *w, tc_addr set, struct collected *ret)
+{
+	struct set_head before, after;
+	struct tc_arena arena = *w->arena;
+	int r = -TC_ETORN;
+
+	for (int tries = 0; tries < SET_TRIES; tries++) {
+		struct tc_seq seq;
+		tc_addr key;
+		/* What the last try collected is thrown away; the arena's promise is zeroed memory. */
+		memset(arena.at, 0, arena.left - w->arena->left);
+		*w->arena = arena;
+		*ret = (struct collected){ 0 };
+		if (read_head(w, set, &before) < 0)
+			return -TC_EFAULT;
+		if (tries > 0)
+			tc_forget(w->mem, before.table, 16 * (before.mask + 1));
+		if (tc_seq_open(&w->py, set, TC_SEQ_SET, &seq) < 0)
+			return -TC_ETYPE;
+		while (!ret->cut && (r = tc_seq_next(&seq, &key)) > 0)
+			collect(w, ret, key);
+		if (ret->cut) {
+			cut_rest(w, before.used > ret->n ? before.used - ret->n : 0);
+			return 0;
+		}
+		if (read_head(w, set, &after) == 0 && after.table == before.table && after.mask == before.mask && r == 0) {
+			w->counts->disagreed |= !w->mem->live && ret->n != before.used;
+			return 0;
+		}
+		w->counts->retaken++;
+	}
+	w->counts->disagreed = true;
+	return r < 0 ? r : -TC_ETORN;
+}
+
+/* The task behind a weak reference; 0: it is dead, or gone. */
+static tc_addr referent(struct tc_walker *w, tc_addr ref)
+{
+	const struct tc_type *type = tc_walker_type_of(w, ref);
+	tc_addr object;
+
+	if (!type || type->kind != TC_KIND_WEAKREF || tc_get(w->mem, ref + TC_WEAKREF_OBJECT, &object) < 0)
+		return 0;
+	type = tc_walker_type_of(w, object);
+	return type && type->kind != TC_KIND_NONE ? object : 0;
+}
+
+static void walk_set(struct tc_walker *w, tc_addr set, bool weak, uint32_t known)
+{
+	struct collected keys;
+	int r = collect_set(w, set, &keys);
+
+	if (r < 0) {
+		tc_walker_fault(w, set, r, "set of tasks");
+		tc_walker_notice(w, "a set of tasks changed at each try to read it: tasks may be missing");
+	}
+	for (size_t i = 0; i < keys.n; i++) {
+		tc_addr task = weak ? referent(w, keys.addrs[i]) : keys.addrs[i];
+		if (task)
+			tc_walker_task(w, task, known);
+	}
+}
+
+/* WeakSet keeps a set of weak references in its attribute `data` (Lib/_weakrefset.py). */
+static void walk_weakset(struct tc_walker *w, tc_addr weakset, uint32_t known)
+{
+	tc_addr set;
+
+	if (tc_attr_get(&w->py, weakset, "data", &set) == 0)
+		walk_set(w, set, true, known);
+	else
+		tc_walker_fault(w, weakset, TC_ETYPE, "WeakSet of tasks");
+}
+
+struct node { tc_addr next, prev; };
+
+static int read_node(struct tc_walker *w, tc_addr at, bool fresh, struct node *ret)
+{
+	if (fresh)
+		tc_forget(w->mem, at, sizeof(*ret));
+	return tc_get(w->mem, at, ret);
+}
+
+/* The list moved under us: go back to the last visited node that is still linked, and on from there.
+ * *ret_at gets the node to go on with and *ret_prev the one before it. */
+static int repair(struct tc_walker *w, tc_addr head, struct collected *nodes, tc_addr *ret_prev, tc_addr *ret_at)
+{
+	for (size_t i = nodes->n + 1; i-- > 0;) {
+		tc_addr at = i == 0 ? head : nodes->addrs[i - 1];
+		struct node node, next;
+		if (read_node(w, at, true, &node) == 0 && node.next &&
+		    read_node(w, node.next, true, &next) == 0 && next.prev == at) {
+			*ret_prev = at;
+			*ret_at = node.next;
+			return 0;
+		}
+	}
+	return -TC_ETORN;
+}
+
+/* A circular list with a head (Include/internal/pycore_llist.h). Each node must know the one it was reached from. */
+static int collect_list(struct tc_walker *w, tc_addr head, struct collected *ret)
+{
+	struct node node;
+	tc_addr prev = head, at;
+	unsigned repairs = 0;
+
+	*ret = (struct collected){ 0 };
+	if (read_node(w, head, true, &node) < 0)
+		return -TC_EFAULT;
+	if (!node.next)
+		return 0; /* never used */
+	at = node.next;
+	while (at != head && ret->n < LIST_MAX && !ret->cut) {
+		if (read_node(w, at, false, &node) == 0 && node.prev == prev && node.next) {
+			collect(w, ret, at);
+			prev = at;
+			at = node.next;
+			continue;
+		}
+		if (!w->mem->live || repairs++ == LIST_REPAIRS || repair(w, head, ret, &prev, &at) < 0)
+			return -TC_ETORN;
+	}
+	return 0;
+}
+
+static void walk_list(struct tc_walker *w, tc_addr head, uint32_t known)
+{
+	struct collected nodes;
+	int r = collect_list(w, head, &nodes);
+
+	if (r < 0) {
+		w->counts->disagreed = true;
+		tc_walker_fault(w, head, r, "list of tasks");
+		tc_walker_notice(w, "a list of tasks could not be followed to its end: tasks may be missing");
+	}
+	if (nodes.cut)
+		tc_walker_notice(w, "the walker's memory is full, tasks are missing: raise --max-memory");
+	for (size_t i = 0; i < nodes.n; i++)
+		tc_walker_task(w, nodes.addrs[i] - w->py.at.task_node, known);
+}
+
+static int module_attr(struct tc_walker *w, tc_addr module, const char *name, tc_addr *ret)
+{
+	tc_addr dict;
+
+	if (!module || tc_get(w->mem, module + TC_MODULE_DICT, &dict) < 0)
+		return -TC_EFAULT;
+	return tc_dict_get(&w->py, dict, name, ret);
+}
+
+/* What the Python side of asyncio names; from 3.14 on these hold the pure-Python tasks only. */
+static void walk_python_side(struct tc_walker *w)
+{
+	tc_addr object;
+
+	if (w->py.at.registry == TC_REGISTRY_ALL) {
+		if (module_attr(w, w->asyncio_tasks, "_all_tasks", &object) == 0)
+			walk_weakset(w, object, 0);
+		return;
+	}
+	/* Eager ones first: a task may be in both, and the set says more. */
+	if (module_attr(w, w->asyncio_tasks, "_eager_tasks", &object) == 0)
+		walk_set(w, object, false, TC_TASK_EAGER);
+	if (module_attr(w, w->asyncio_tasks, "_scheduled_tasks", &object) == 0)
+		walk_weakset(w, object, 0);
+}
+
+/* What only the state of module _asyncio knows: third-party tasks from 3.14 on. */
+static void walk_c_side(struct tc_walker *w)
+{
+	tc_addr state, object;
+
+	if (w->py.at.as_scheduled == TC_NONE || !w->asyncio_c ||
+	    tc_get(w->mem, w->asyncio_c + w->py.at.module_state, &state) < 0 || !state)
+		return;
+	if (tc_get(w->mem, state + w->py.at.as_eager, &object) == 0 && object)
+		walk_set(w, object, false, TC_TASK_EAGER);
+	if (tc_get(w->mem, state + w->py.at.as_scheduled, &object) == 0 && object)
+		walk_weakset(w, object, 0);
+}
+
+static void walk_lists(struct tc_walker *w)
+{
+	for (uint32_t i = 0; i < w->n_threads; i++)
+		walk_list(w, w->threads[i].tstate + w->py.at.ts_tasks_head, 0);
+	/* Tasks of threads that ended are handed to the interpreter. */
+	walk_list(w, w->interp + w->py.at.is_tasks_head, TC_TASK_ORPHAN);
+}
+
+void tc_walker_registries(struct tc_walker *w)
+{
+	if (!w->asyncio_tasks && !w->asyncio_c)
+		return;
+	if (w->py.at.registry == TC_REGISTRY_LISTS)
+		walk_lists(w);
+	walk_python_side(w);
+	walk_c_side(w);
+}
