@@ -43,10 +43,10 @@ elif ! grep -q poison "$tmp/log"; then
 fi
 $TC_SAFE_COMPILE -c "$here/control_strtod.c" -o "$tmp/strtod.o"
 bad=$(foreign_symbols libsafe.a "$tmp/strtod.o")
-if [ "$bad" != strtod ]; then
-	echo "FAIL: control: a call of strtod was not found by the symbol test (found: '$bad')"
+echo "$bad" | grep -qx strtod || {
+	echo 'FAIL: control: a call of strtod was not found by the symbol test'
 	failed=1
-fi
+}
 $TC_SAFE_COMPILE -fstack-protector-all -c "$here/control_strtod.c" -o "$tmp/guard.o"
 foreign_symbols "$tmp/guard.o" | grep -q __stack_chk_fail || {
 	echo 'FAIL: control: a stack protector was not found by the symbol test'
