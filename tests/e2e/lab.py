@@ -25,6 +25,10 @@ class Failed(Exception):
     """A program under test, or a target, did not do what it must."""
 
 
+class Missing(Exception):
+    """The test cannot run here; the text says why."""
+
+
 def program(name):
     told = os.environ.get(name.upper().replace("-", "_"))
     if told:

@@ -19,19 +19,16 @@ import traceback
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import compare  # noqa: E402
 import lab  # noqa: E402
+import odd_targets  # noqa: E402
 from lab import interpreters  # noqa: E402
 
 MODES = ["plain", "thread", "running", "uvloop", "uvloop+thread", "uvloop+sleeping", "subinterpreter"]
 MAX_LINES = 40  # of differences shown per test
 
 
-class Skip(Exception):
-    """The test cannot run here; the text says why."""
-
-
 def test_mode(one, mode):
     if "uvloop" in mode and not one.has_uvloop():
-        raise Skip("no uvloop for %s" % one.name)
+        raise lab.Missing("no uvloop for %s" % one.name)
     lines, tasks, links = compare.examine(one, compare.options_of(mode), control=mode == "plain")
     if lines:
         raise lab.Failed("\n".join(lines))
@@ -65,7 +62,7 @@ def test_patient(one, path):
     states, needs = patient_head(path)
     uvloop = "uvloop" in needs
     if uvloop and not one.has_uvloop():
-        raise Skip("no uvloop for %s" % one.name)
+        raise lab.Missing("no uvloop for %s" % one.name)
     with lab.Target(one, path, uvloop=uvloop) as target, lab.Scratch() as scratch:
         lab.dumped(target.pid, scratch.file())
         report = lab.report(scratch.file())
@@ -88,12 +85,14 @@ def tests(quick):
         if not one.debug or quick:
             for path in sorted(glob.glob(os.path.join(os.path.dirname(lab.HERE), "zoo", "*.py"))):
                 yield "%s %s: state of the loops" % (one.name, os.path.basename(path)[:-3]), test_patient, (one, path)
+        if one.name == "3.11-debian" or quick:
+            yield from odd_targets.tests(one)
     for name in [] if quick else interpreters.missing(found):
         yield "%s: interpreter" % name, absent, (name,)
 
 
 def absent(name):
-    raise Skip("interpreter %s is expected and not here" % name)
+    raise lab.Missing("interpreter %s is expected and not here" % name)
 
 
 def run_one(test):
@@ -101,7 +100,7 @@ def run_one(test):
     name, function, arguments = test
     try:
         return name, "ok", function(*arguments)
-    except Skip as e:
+    except lab.Missing as e:
         return name, "skip", str(e)
     except (lab.Failed, subprocess.TimeoutExpired) as e:
         return name, "not ok", str(e)
