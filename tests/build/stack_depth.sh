@@ -4,7 +4,7 @@
 # unknown size, no unlisted indirect call. From make check: TC_SAFE_COMPILE, srcdir; run in the build directory.
 set -eu
 here=$srcdir/tests/build
-bound=65536 # bytes: the stack that the signal hook will set aside for its handler
+bound=32768 # bytes: the stack that the signal hook will set aside for its handler
 libc=512    # bytes: more than any of glibc's memcpy, memset, memcmp, strlen needs
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What stands under the walker: bounded reads, the arena, the hash table. */
+#include <check.h>
+#include <stdlib.h>
+
+#include "arena.h"
+#include "fake_mem.h"
+#include "intern.h"
+
+#define BASE 0x10000u
+
+static const struct {
+	tc_addr from;
+	size_t size;
+	int want;
+} reads[] = {
+	{ BASE, 1, 0 },
+	{ BASE, 64, 0 },
+	{ BASE + 60, 4, 0 },
+	{ BASE + 64, 0, 0 },
+	{ BASE, 65, -TC_EFAULT },
+	{ BASE + 61, 4, -TC_EFAULT },
+	{ BASE - 1, 1, -TC_EFAULT },
+	{ 0, 1, -TC_EFAULT },
+	{ 0, 0, -TC_EFAULT },
+	{ 4095, 8, -TC_EFAULT }, /* the first page is never mapped, and NULL + offset is a NULL */
+	{ UINT64_MAX, 1, -TC_EFAULT },
+	{ UINT64_MAX - 2, 8, -TC_EFAULT },
+};
+
+START_TEST(test_read_refuses_what_is_not_there_and_counts_it)
+{
+	uint8_t bytes[64] = { 0 }, to[128];
+	struct fake_mem fake;
+
+	fake_mem_init(&fake, BASE, bytes, sizeof(bytes));
+	ck_assert_int_eq(tc_read(&fake.mem, reads[_i].from, to, reads[_i].size), reads[_i].want);
+	ck_assert_uint_eq(fake.mem.n_faults, reads[_i].want != 0);
+}
+END_TEST
+
+START_TEST(test_arena_gives_aligned_zeroed_pieces_until_it_is_full)
+{
+	_Alignas(16) static uint8_t memory[1024];
+	struct tc_arena arena;
+	size_t taken = 0;
+	uint8_t *p, *end = memory;
+
+	tc_arena_init(&arena, memory + 3, sizeof(memory) - 3);
+	while ((p = tc_arena_take(&arena, 17)) != NULL) {
+		ck_assert_uint_eq((uintptr_t)p % 16, 0);
+		ck_assert(p >= end);
+		for (int i = 0; i < 17; i++)
+			ck_assert_uint_eq(p[i], 0);
+		memset(p, 0xff, 17);
+		end = p + 17;
+		taken++;
+	}
+	ck_assert(end <= memory + sizeof(memory));
+	ck_assert_uint_eq(taken, 31); /* 32 slots of 32 bytes, the first lost to the odd start */
+	ck_assert_ptr_null(tc_arena_take(&arena, SIZE_MAX));
+	ck_assert_ptr_null(tc_arena_take(&arena, SIZE_MAX - 8));
+}
+END_TEST
+
+START_TEST(test_hash_keeps_every_key_while_it_grows)
+{
+	size_t size = 8u << 20;
+	void *memory = calloc(1, size);
+	struct tc_arena arena;
+	struct tc_hash hash;
+
+	tc_arena_init(&arena, memory, size);
+	tc_hash_init(&hash, &arena);
+	for (uint64_t key = 0; key < 50000; key++) {
+		uint64_t *value = tc_hash_at(&hash, key * 16 + 7);
+		ck_assert_ptr_nonnull(value);
+		ck_assert_uint_eq(*value, 0);
+		*value = key + 1;
+	}
+	for (uint64_t key = 0; key < 50000; key++)
+		ck_assert_uint_eq(*tc_hash_at(&hash, key * 16 + 7), key + 1);
+	ck_assert_uint_eq(hash.n, 50000);
+	free(memory);
+}
+END_TEST
+
+START_TEST(test_hash_in_a_full_arena_refuses_new_keys)
+{
+	size_t size = 20000;
+	void *memory = calloc(1, size);
+	struct tc_arena arena;
+	struct tc_hash hash;
+	uint64_t n = 0;
+
+	tc_arena_init(&arena, memory, size);
+	tc_hash_init(&hash, &arena);
+	for (uint64_t *value; n < 100000 && (value = tc_hash_at(&hash, n + 1)) != NULL; n++)
+		*value = n + 1;
+	ck_assert_uint_gt(n, 100);
+	ck_assert_uint_lt(n, 2000);
+	ck_assert_uint_le(hash.n, hash.mask);
+	free(memory);
+}
+END_TEST
+
+#define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
+
+int main(void)
+{
+	Suite *s = suite_create("mem");
+	TCase *c = tcase_create("all");
+
+	tcase_add_loop_test(c, test_read_refuses_what_is_not_there_and_counts_it, 0, ROWS(reads));
+	tcase_add_test(c, test_arena_gives_aligned_zeroed_pieces_until_it_is_full);
+	tcase_add_test(c, test_hash_keeps_every_key_while_it_grows);
+	tcase_add_test(c, test_hash_in_a_full_arena_refuses_new_keys);
+	suite_add_tcase(s, c);
+	SRunner *r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	int failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed != 0;
+}
