@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define PAGE 4096u
-#define IOVS_MAX (TC_PLAN_MAX * 8) /* a slot has at most 8 runs of pages */
+#define IOVS_MAX (TC_PLAN_MAX * 2) /* a slot has at most 2 runs of pages */
 /* Bits of /proc/PID/pagemap: Linux Documentation/admin-guide/mm/pagemap.rst. */
 #define PRESENT (1ull << 63)
 #define SWAPPED (1ull << 62)
@@ -47,135 +47,166 @@ bool tc_mem_pid_alive(struct tc_mem_pid *m, tc_addr known)
 	return !m->mem.lost;
 }
 
-/* Sort the wanted pages of a request into present ones (returned) and absent ones; swapped ones are bad. */
-static uint16_t look_up(struct tc_mem_pid *m, struct tc_request *req)
+/* A page that is wanted looks swapped out: it may only be on its way to another place for some microseconds. */
+static uint64_t wait_for_page(struct tc_mem_pid *m, uint64_t page, uint64_t entry)
+{
+	struct timespec wait = { .tv_nsec = 50000 };
+
+	for (int i = 0; i < 4 && !(entry & PRESENT) && entry & SWAPPED && m->n_waits < WAITS_MAX; i++) {
+		m->n_waits++;
+		nanosleep(&wait, NULL);
+		if (pread(m->pagemap, &entry, sizeof(entry), (off_t)(page * sizeof(entry))) != sizeof(entry))
+			return 0;
+	}
+	return entry;
+}
+
+/* Sort the wanted pages of a request: present, absent (not there), or bad (swapped out). */
+static void sort_pages(struct tc_mem_pid *m, struct tc_request *req, const uint64_t *entries, unsigned n)
 {
 	struct tc_slot *slot = &m->slots[req->slot];
-	uint64_t entries[TC_SLOT_PAGES];
-	uint64_t first = slot->key * TC_SLOT_PAGES;
-	uint16_t present = 0;
 
-	if (m->pagemap < 0)
-		return req->want;
-	unsigned low = (unsigned)__builtin_ctz(req->want), high = 31u - (unsigned)__builtin_clz(req->want);
-	ssize_t n = pread(m->pagemap, entries + low, (high - low + 1) * 8, (off_t)((first + low) * 8));
-	if (n == 0)
-		lose(m);
-	if (n <= 0)
-		return 0;
-	for (unsigned p = low; p <= high; p++) {
-		uint16_t bit = (uint16_t)(1u << p);
-		if (!(req->want & bit) || p >= low + (unsigned)n / 8)
+	for (unsigned p = 0; p < n; p++) {
+		uint8_t bit = (uint8_t)(1u << p);
+		uint64_t entry = entries[p];
+		if (!(req->want & bit))
 			continue;
-		if (entries[p] & PRESENT) {
-			present |= bit;
-		} else if (!(entries[p] & SWAPPED)) {
+		if (req->must & bit)
+			entry = wait_for_page(m, slot->key * TC_SLOT_PAGES + p, entry);
+		if (entry & PRESENT) {
+			req->present |= bit;
+		} else if (!(entry & SWAPPED)) {
 			req->absent |= bit;
-		} else if (req->must & bit && m->n_waits < WAITS_MAX) {
-			struct timespec wait = { .tv_nsec = 50000 };
-			m->n_waits++;
-			nanosleep(&wait, NULL);
-			return look_up(m, req);
 		} else if (req->must & bit) {
 			slot->bad |= bit;
 			m->mem.pages_swapped++;
 		}
 	}
-	return present;
 }
 
-/* Without process_vm_readv: one call per run of pages. */
-static ssize_t read_by_mem(struct tc_mem_pid *m, const struct iovec *local, const struct iovec *remote, int n)
+/* Ask which pages are present: one call for the requests from i on that lie side by side. Their number. */
+static unsigned look_up(struct tc_mem_pid *m, unsigned i)
+{
+	uint64_t entries[TC_PLAN_MAX * TC_SLOT_PAGES];
+	uint64_t key = m->slots[m->plan[i].slot].key;
+	unsigned n = 1;
+
+	if (m->pagemap < 0) {
+		m->plan[i].present = m->plan[i].want;
+		return 1;
+	}
+	while (i + n < m->n_plan && m->slots[m->plan[i + n].slot].key == key + n)
+		n++;
+	ssize_t size = pread(m->pagemap, entries, n * TC_SLOT_PAGES * 8, (off_t)(key * TC_SLOT_PAGES * 8));
+	if (size == 0)
+		lose(m);
+	unsigned got = size < 0 ? 0 : (unsigned)size / 8;
+	for (unsigned k = 0; k < n && k * TC_SLOT_PAGES < got; k++) {
+		unsigned left = got - k * TC_SLOT_PAGES;
+		sort_pages(m, &m->plan[i + k], entries + k * TC_SLOT_PAGES,
+			   left < TC_SLOT_PAGES ? left : TC_SLOT_PAGES);
+	}
+	return n;
+}
+
+/* Pieces of our memory and of the target's, the same bytes in the same order. */
+struct pieces {
+	struct iovec local[IOVS_MAX], remote[IOVS_MAX];
+	int n_local, n_remote;
+	size_t total;
+};
+
+/* Without process_vm_readv: one call per piece of the target. */
+static ssize_t read_by_mem(struct tc_mem_pid *m, const struct pieces *p)
 {
 	ssize_t sum = 0;
 
-	for (int i = 0; i < n; i++) {
-		ssize_t r = pread(m->fd, local[i].iov_base, local[i].iov_len, (off_t)(uintptr_t)remote[i].iov_base);
+	for (int i = 0, l = 0; i < p->n_remote; i++) {
+		size_t size = 0;
+		int n = 0;
+		while (size < p->remote[i].iov_len)
+			size += p->local[l + n++].iov_len;
+		ssize_t r = preadv(m->fd, &p->local[l], n, (off_t)(uintptr_t)p->remote[i].iov_base);
 		if (r == 0)
 			lose(m);
-		if (r <= 0)
-			return sum ? sum : -1;
-		sum += r;
-		if ((size_t)r < local[i].iov_len)
+		if (r > 0)
+			sum += r;
+		if (r != (ssize_t)size)
 			break;
+		l += n;
 	}
 	return sum;
 }
 
-static ssize_t read_some(struct tc_mem_pid *m, const struct iovec *local, const struct iovec *remote, int n)
+static ssize_t read_pieces(struct tc_mem_pid *m, const struct pieces *p)
 {
 	if (m->pid) {
-		ssize_t r = process_vm_readv(m->pid, local, (unsigned long)n, remote, (unsigned long)n, 0);
-		if (r >= 0 || errno == EFAULT)
+		ssize_t r = process_vm_readv(m->pid, p->local, (unsigned long)p->n_local, p->remote,
+					     (unsigned long)p->n_remote, 0);
+		if (r >= 0 || errno == EFAULT || errno == ESRCH)
 			return r;
-		if (errno == ESRCH)
-			return -1;
 		m->pid = 0; /* forbidden, or unknown to this kernel: the descriptor is allowed, it was opened */
 	}
-	return read_by_mem(m, local, remote, n);
+	return read_by_mem(m, p);
 }
 
-static void mark(struct tc_mem_pid *m, const struct iovec *remote, size_t offset, size_t size, bool good)
+/* Add pages of a slot; pages that follow the last ones in the target need no piece of their own there. */
+static void add_piece(struct tc_mem_pid *m, struct pieces *p, uint32_t slot, unsigned page, unsigned n)
 {
-	uintptr_t addr = (uintptr_t)remote->iov_base + offset;
+	uintptr_t addr = (m->slots[slot].key << TC_SLOT_BITS) + page * PAGE;
+	struct iovec *last = p->n_remote ? &p->remote[p->n_remote - 1] : NULL;
 
-	for (uintptr_t at = addr; at < addr + size; at += PAGE) {
-		for (unsigned i = 0; i < m->n_plan; i++) {
-			struct tc_slot *slot = &m->slots[m->plan[i].slot];
-			if (slot->key != at >> TC_SLOT_BITS)
-				continue;
-			uint16_t bit = (uint16_t)(1u << (at >> 12 & 15));
-			*(good ? &slot->valid : &slot->bad) |= bit;
-			break;
-		}
-	}
+	p->local[p->n_local++] = (struct iovec){ slot_data(m, slot) + page * PAGE, n * PAGE };
+	if (last && (uintptr_t)last->iov_base + last->iov_len == addr)
+		last->iov_len += n * PAGE;
+	else
+		p->remote[p->n_remote++] = (struct iovec){ (void *)addr, n * PAGE };
+	p->total += n * PAGE;
 }
 
 /* The slow path of a batch that met a page it could not read: each page by itself. */
-static void read_singly(struct tc_mem_pid *m, const struct iovec *local, const struct iovec *remote, int n)
+static void read_singly(struct tc_mem_pid *m)
 {
-	for (int i = 0; i < n && !m->mem.lost; i++)
-		for (size_t at = 0; at < local[i].iov_len; at += PAGE) {
-			struct iovec to = { (uint8_t *)local[i].iov_base + at, PAGE };
-			struct iovec from = { (uint8_t *)remote[i].iov_base + at, PAGE };
-			bool good = read_some(m, &to, &from, 1) == PAGE;
-			mark(m, &from, 0, PAGE, good);
+	for (unsigned i = 0; i < m->n_plan; i++) {
+		struct tc_request *req = &m->plan[i];
+		for (unsigned p = 0; p < TC_SLOT_PAGES && !m->mem.lost; p++) {
+			struct pieces one = { .n_local = 0 };
+			if (!(req->present >> p & 1))
+				continue;
+			add_piece(m, &one, req->slot, p, 1);
+			bool good = read_pieces(m, &one) == PAGE;
+			*(good ? &m->slots[req->slot].valid : &m->slots[req->slot].bad) |= (uint8_t)(1u << p);
 			m->mem.bytes_read += good ? PAGE : 0;
 		}
+	}
 }
 
-/* Copy the present pages; ret_known is an address that was read. */
-static void read_present(struct tc_mem_pid *m, const uint16_t *present, tc_addr *ret_known)
+/* Copy the present pages. The address of one of them, 0 when there is none. */
+static tc_addr read_present(struct tc_mem_pid *m)
 {
-	struct iovec local[IOVS_MAX], remote[IOVS_MAX];
-	int n = 0;
-	size_t total = 0;
+	struct pieces all;
 
+	all.n_local = all.n_remote = 0;
+	all.total = 0;
 	for (unsigned i = 0; i < m->n_plan; i++) {
-		const struct tc_slot *slot = &m->slots[m->plan[i].slot];
-		unsigned mask = present[i];
+		unsigned mask = m->plan[i].present;
 		while (mask) {
 			unsigned first = (unsigned)__builtin_ctz(mask);
 			unsigned run = (unsigned)__builtin_ctz(~(mask >> first));
-			size_t offset = first * PAGE;
-			local[n] = (struct iovec){ slot_data(m, m->plan[i].slot) + offset, run * PAGE };
-			remote[n] = (struct iovec){ (void *)(uintptr_t)((slot->key << TC_SLOT_BITS) + offset),
-						    run * PAGE };
-			total += run * PAGE;
-			n++;
+			add_piece(m, &all, m->plan[i].slot, first, run);
 			mask &= ~(((1u << run) - 1) << first);
 		}
 	}
-	if (n == 0)
-		return;
-	*ret_known = (tc_addr)(uintptr_t)remote[0].iov_base;
-	if (read_some(m, local, remote, n) != (ssize_t)total) {
-		read_singly(m, local, remote, n);
-		return;
+	if (all.total == 0)
+		return 0;
+	if (read_pieces(m, &all) != (ssize_t)all.total) {
+		read_singly(m);
+		return (tc_addr)(uintptr_t)all.remote[0].iov_base;
 	}
-	m->mem.bytes_read += total;
+	m->mem.bytes_read += all.total;
 	for (unsigned i = 0; i < m->n_plan; i++)
-		m->slots[m->plan[i].slot].valid |= present[i];
+		m->slots[m->plan[i].slot].valid |= m->plan[i].present;
+	return (tc_addr)(uintptr_t)all.remote[0].iov_base;
 }
 
 static int open_regular(int dir, const char *path)
@@ -265,7 +296,7 @@ static void fill_request(struct tc_mem_pid *m, struct tc_request *req)
 	struct tc_slot *slot = &m->slots[req->slot];
 
 	for (unsigned p = 0; p < TC_SLOT_PAGES; p++) {
-		uint16_t bit = (uint16_t)(1u << p);
+		uint8_t bit = (uint8_t)(1u << p);
 		if (!(req->absent & req->must & bit))
 			continue;
 		m->watch->beats++;
@@ -277,16 +308,15 @@ static void fill_request(struct tc_mem_pid *m, struct tc_request *req)
 
 void tc_mem_pid_load(struct tc_mem_pid *m)
 {
-	uint16_t present[TC_PLAN_MAX];
 	tc_addr known = 0;
 
 	if (m->n_plan == 0)
 		return;
 	m->watch->beats++;
-	for (unsigned i = 0; i < m->n_plan; i++)
-		present[i] = m->plan[i].want && !m->mem.lost ? look_up(m, &m->plan[i]) : 0;
+	for (unsigned i = 0; i < m->n_plan && !m->mem.lost;)
+		i += look_up(m, i);
 	if (!m->mem.lost)
-		read_present(m, present, &known);
+		known = read_present(m);
 	/* What process_vm_readv gave may belong to a new program in the same process: ask the descriptor. */
 	if (known && m->pid)
 		tc_mem_pid_alive(m, known);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The cache in front of another process's memory: slots of 64 KiB, found by hash, evicted by a clock's hand. */
+ * The cache in front of another process's memory: slots of 16 KiB, found by hash, evicted by a clock's hand. */
 #define _GNU_SOURCE
 #include "mem_pid.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define QUARTER_PAGES 4u
-#define DENSE 8	      /* from here on whole slots are loaded at the first touch */
-#define DENSITY_MAX 32
-#define AHEAD_SLOTS 4 /* slots loaded together when memory is dense */
+#define AREA_SLOTS 4	    /* slots that are loaded together once two of them are used */
+#define DENSE 8		    /* from here on at the first touch */
+#define VERY_DENSE 32	    /* from here on four areas together */
+#define DENSITY_MAX 64
 
 static uint64_t hash(const struct tc_mem_pid *m, uint64_t key)
 {
@@ -71,9 +71,9 @@ static uint32_t victim(struct tc_mem_pid *m)
 		m->hand = m->hand + 1 < m->n_slots ? m->hand + 1 : 0;
 		if (!slot->key || slot->pinned)
 			continue;
-		if (!(slot->marks & TC_SLOT_USED))
+		if (!slot->used)
 			return index;
-		slot->marks &= (uint8_t)~TC_SLOT_USED;
+		slot->used = false;
 	}
 }
 
@@ -106,116 +106,114 @@ static uint32_t take_slot(struct tc_mem_pid *m)
 	return m->n_free ? m->free_slots[--m->n_free] : m->n_slots++;
 }
 
-/* Judge the guess made when the slot was loaded: were other parts of it used too? */
-static void judge(struct tc_mem_pid *m, uint32_t index)
-{
-	const struct tc_slot *slot = &m->slots[index];
-	bool used = __builtin_popcount(slot->marks & 15) >= 2;
-
-	if (slot->whole)
-		m->density += used ? 1 : -2;
-	else if (!used)
-		m->density -= 1;
-	m->density = m->density < 0 ? 0 : m->density > DENSITY_MAX ? DENSITY_MAX : m->density;
-}
-
 static struct tc_slot *make(struct tc_mem_pid *m, uint64_t key)
 {
 	uint32_t index = take_slot(m);
 	struct tc_slot *slot = &m->slots[index];
 
-	*slot = (struct tc_slot){ .key = key, .marks = TC_SLOT_USED };
+	*slot = (struct tc_slot){ .key = key, .used = true };
 	table_put(m, key, index);
 	m->n_live++;
-	if (m->ring[m->ring_at])
-		judge(m, m->ring[m->ring_at] - 1);
-	m->ring[m->ring_at] = index + 1;
-	m->ring_at = (m->ring_at + 1) % TC_RING;
 	return slot;
 }
 
-/* All pages of the quarters that hold these pages. */
-static uint16_t quarters(uint16_t pages)
+static void add_density(struct tc_mem_pid *m, int by)
 {
-	uint16_t all = 0;
-
-	for (unsigned q = 0; q < TC_SLOT_PAGES / QUARTER_PAGES; q++)
-		if (pages >> q * QUARTER_PAGES & 15)
-			all |= (uint16_t)(15u << q * QUARTER_PAGES);
-	return all;
+	m->density += by;
+	m->density = m->density < 0 ? 0 : m->density > DENSITY_MAX ? DENSITY_MAX : m->density;
 }
 
-static void plan(struct tc_mem_pid *m, struct tc_slot *slot, uint16_t want, uint16_t must)
+/* Note a slot loaded on a guess; the one noted TC_RING guesses ago is judged: was it used? */
+static void note_guess(struct tc_mem_pid *m, struct tc_slot *slot)
+{
+	uint32_t old = m->ring[m->ring_at];
+
+	slot->guessed = true;
+	if (old)
+		add_density(m, m->slots[old - 1].guessed ? -1 : 1);
+	m->ring[m->ring_at] = (uint32_t)(slot - m->slots) + 1;
+	m->ring_at = (m->ring_at + 1) % TC_RING;
+}
+
+static void plan(struct tc_mem_pid *m, struct tc_slot *slot, uint8_t want, uint8_t must)
 {
 	uint32_t index = (uint32_t)(slot - m->slots);
 
+	want &= (uint8_t)~(slot->valid | slot->bad);
 	for (unsigned i = 0; slot->pinned && i < m->n_plan; i++)
 		if (m->plan[i].slot == index) {
-			m->plan[i].want |= want & (uint16_t)~(slot->valid | slot->bad);
+			m->plan[i].want |= want;
 			m->plan[i].must |= must;
 			return;
 		}
 	if (m->n_plan == TC_PLAN_MAX)
 		tc_mem_pid_load(m);
-	m->plan[m->n_plan++] = (struct tc_request){ .slot = index, .must = must,
-						    .want = want & (uint16_t)~(slot->valid | slot->bad) };
+	m->plan[m->n_plan++] = (struct tc_request){ .slot = index, .must = must, .want = want };
 	slot->pinned = true;
 }
 
-/* Memory is densely used: take the neighbours of an aligned 256 KiB too. */
-static void plan_ahead(struct tc_mem_pid *m, uint64_t key)
+/* The other slots of the n aligned ones around key, as far as the mapping goes, on a guess. */
+static void plan_around(struct tc_mem_pid *m, uint64_t key, unsigned n)
 {
 	const struct tc_region *region = m->maps ? tc_maps_find(m->maps, key << TC_SLOT_BITS) : NULL;
-	uint64_t first = key & -(uint64_t)AHEAD_SLOTS;
+	uint64_t first = key & -(uint64_t)n;
 
-	if (!region || m->n_live + AHEAD_SLOTS >= slot_limit(m))
+	if (!region || m->n_live + n >= slot_limit(m))
 		return;
-	for (uint64_t next = first; next < first + AHEAD_SLOTS; next++) {
+	for (uint64_t next = first; next < first + n; next++) {
 		tc_addr addr = next << TC_SLOT_BITS;
 		if (next == key || addr < region->start || addr >= region->end || find(m, next))
 			continue;
 		struct tc_slot *slot = make(m, next);
-		slot->whole = true;
-		plan(m, slot, 0xffff, 0);
+		note_guess(m, slot);
+		plan(m, slot, 15, 0);
 	}
+}
+
+static bool is_area_used(struct tc_mem_pid *m, uint64_t key)
+{
+	uint64_t first = key & -(uint64_t)AREA_SLOTS;
+
+	for (uint64_t other = first; other < first + AREA_SLOTS; other++)
+		if (other != key && find(m, other))
+			return true;
+	return false;
 }
 
 /* Decide what to load so that these pages can be read; they may be found bad. must: a read waits for them. */
-static void plan_pages(struct tc_mem_pid *m, uint64_t key, uint16_t pages, bool must)
+static void plan_pages(struct tc_mem_pid *m, uint64_t key, uint8_t pages, bool must)
 {
 	struct tc_slot *slot = find(m, key);
 	bool first = !slot;
-	uint16_t want = quarters(pages);
 
 	if (first)
 		slot = make(m, key);
-	if (m->pagemap < 0) {
-		want = pages; /* without it a page that is not present would be made present */
-	} else if (!first && !slot->pinned && slot->valid) {
-		want = 0xffff; /* a second part of it is used */
-		if (m->density < DENSITY_MAX)
-			m->density++;
-	} else if (first && m->density >= DENSE) {
-		want = 0xffff;
-		slot->whole = true;
+	/* Without the pagemap a page that is not present would be made present: nothing is guessed then. */
+	plan(m, slot, m->pagemap < 0 ? pages : 15, must ? pages : 0);
+	if (!first || m->pagemap < 0)
+		return;
+	if (m->density >= VERY_DENSE) {
+		plan_around(m, key, 4 * AREA_SLOTS);
+	} else if (m->density >= DENSE) {
+		plan_around(m, key, AREA_SLOTS);
+	} else if (is_area_used(m, key)) {
+		add_density(m, 1);
+		plan_around(m, key, AREA_SLOTS);
 	}
-	plan(m, slot, want, must ? pages : 0);
-	if (slot->whole && first)
-		plan_ahead(m, key);
 }
 
-static uint16_t page_mask(size_t offset, size_t size)
+static uint8_t page_mask(size_t offset, size_t size)
 {
 	unsigned first = (unsigned)(offset >> 12), last = (unsigned)((offset + size - 1) >> 12);
 
-	return (uint16_t)((2u << last) - (1u << first));
+	return (uint8_t)((2u << last) - (1u << first));
 }
 
 /* Copy size bytes that lie in one slot. */
 static int read_in_slot(struct tc_mem_pid *m, tc_addr from, void *to, size_t size)
 {
 	size_t offset = from & (TC_SLOT_SIZE - 1);
-	uint16_t mask = page_mask(offset, size);
+	uint8_t mask = page_mask(offset, size);
 	struct tc_slot *slot = find(m, from >> TC_SLOT_BITS);
 
 	if (!slot || (slot->valid & mask) != mask) {
@@ -227,7 +225,8 @@ static int read_in_slot(struct tc_mem_pid *m, tc_addr from, void *to, size_t siz
 		if (!slot || (slot->valid & mask) != mask)
 			return -TC_EFAULT;
 	}
-	slot->marks |= (uint8_t)(TC_SLOT_USED | 1u << (offset >> 14));
+	slot->used = true;
+	slot->guessed = false;
 	memcpy(to, m->data + (size_t)(slot - m->slots) * TC_SLOT_SIZE + offset, size);
 	return 0;
 }
@@ -238,7 +237,7 @@ static int mem_read(struct tc_mem *mem, tc_addr from, void *to, size_t size)
 	uint8_t *out = to;
 
 	m->watch->beats++;
-	if (from < TC_SLOT_SIZE) /* below mmap_min_addr; and key 0 marks free slots */
+	if (from < TC_SLOT_SIZE) /* below any mapping; and key 0 marks free slots */
 		return -TC_EFAULT;
 	while (size) {
 		size_t room = TC_SLOT_SIZE - (from & (TC_SLOT_SIZE - 1));
@@ -252,6 +251,13 @@ static int mem_read(struct tc_mem *mem, tc_addr from, void *to, size_t size)
 	return 0;
 }
 
+/* Bring what is cached into the processor's own cache: a walk of many tasks is bound by its latency. */
+static void prefetch(const uint8_t *data)
+{
+	for (unsigned at = 0; at < 256; at += 64)
+		__builtin_prefetch(data + at);
+}
+
 static void mem_hint(struct tc_mem *mem, const tc_addr *addrs, size_t n)
 {
 	struct tc_mem_pid *m = (struct tc_mem_pid *)mem;
@@ -261,11 +267,13 @@ static void mem_hint(struct tc_mem *mem, const tc_addr *addrs, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		size_t offset = addrs[i] & (TC_SLOT_SIZE - 1);
 		size_t size = TC_SLOT_SIZE - offset < 256 ? TC_SLOT_SIZE - offset : 256;
-		uint16_t mask = page_mask(offset, size);
+		uint8_t mask = page_mask(offset, size);
 		if (addrs[i] < TC_SLOT_SIZE || addrs[i] >> 47)
 			continue;
 		const struct tc_slot *slot = find(m, addrs[i] >> TC_SLOT_BITS);
-		if (!slot || (mask & (uint16_t)~(slot->valid | slot->bad)))
+		if (slot && (slot->valid & mask) == mask)
+			prefetch(m->data + (size_t)(slot - m->slots) * TC_SLOT_SIZE + offset);
+		else if (!slot || (mask & (uint8_t)~(slot->valid | slot->bad)))
 			plan_pages(m, addrs[i] >> TC_SLOT_BITS, mask, false);
 	}
 	tc_mem_pid_load(m);
@@ -280,8 +288,8 @@ static void mem_forget(struct tc_mem *mem, tc_addr from, size_t size)
 		size_t part = TC_SLOT_SIZE - offset < size ? TC_SLOT_SIZE - offset : size;
 		struct tc_slot *slot = find(m, from >> TC_SLOT_BITS);
 		if (slot) {
-			slot->valid &= (uint16_t)~page_mask(offset, part);
-			slot->bad &= (uint16_t)~page_mask(offset, part);
+			slot->valid &= (uint8_t)~page_mask(offset, part);
+			slot->bad &= (uint8_t)~page_mask(offset, part);
 		}
 		from += part;
 		size -= part;

@@ -9,30 +9,30 @@
 #include "../lib/mem.h"
 #include "watch.h"
 
-#define TC_SLOT_BITS 16
+#define TC_SLOT_BITS 14
 #define TC_SLOT_SIZE (1u << TC_SLOT_BITS)
-#define TC_SLOT_PAGES 16
+#define TC_SLOT_PAGES 4
 #define TC_PLAN_MAX 64
 #define TC_RING 64
 #define TC_FILES_MAX 16
 
-/* What is known of 64 KiB of the target. */
+/* What is known of 16 KiB of the target. */
 struct tc_slot {
 	uint64_t key;	   /* address >> TC_SLOT_BITS; 0: free */
-	uint16_t valid;	   /* pages whose bytes are in data */
-	uint16_t bad;	   /* pages that cannot be read */
-	uint8_t marks;	   /* bits 0-3: quarters that were used; TC_SLOT_USED */
+	uint8_t valid;	   /* pages whose bytes are in data, one bit each */
+	uint8_t bad;	   /* pages that cannot be read */
+	bool used;	   /* since the clock's hand passed */
 	bool pinned;	   /* in the plan under way */
-	bool whole;	   /* loaded whole at the first touch, on a guess */
+	bool guessed;	   /* loaded on a guess and not used so far */
 };
-#define TC_SLOT_USED 0x80 /* since the clock's hand passed */
 
 /* Part of a load: pages of one slot. */
 struct tc_request {
 	uint32_t slot;
-	uint16_t want;	   /* pages to load if they are present */
-	uint16_t must;	   /* of these: also when they are not present, from the file or as zeros */
-	uint16_t absent;   /* found to be not present */
+	uint8_t want;	   /* pages to load if they are present */
+	uint8_t must;	   /* of these: also when they are not present, from the file or as zeros */
+	uint8_t present;   /* found to be so */
+	uint8_t absent;
 };
 
 /* A file opened for pages that are mapped and not present. */
@@ -67,9 +67,9 @@ struct tc_mem_pid {
 
 	struct tc_request plan[TC_PLAN_MAX];
 	unsigned n_plan;
-	uint32_t ring[TC_RING];	   /* slots + 1 loaded at their first touch, to be judged later */
+	uint32_t ring[TC_RING];	   /* slots + 1 loaded on a guess, to be judged later */
 	unsigned ring_at;
-	int density;		   /* high: loads of whole slots pay */
+	int density;		   /* high: guesses pay */
 	struct tc_mapped_file files[TC_FILES_MAX];
 	unsigned n_files;
 	uint64_t n_waits;	   /* times waited for a page on its way */
