@@ -272,7 +272,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < N(analysis_verbs); i++)
 		if (strcmp(argv[1], analysis_verbs[i]) == 0) {
 			exec_analyzer(argv);
-			return TC_EXIT_INTERNAL;
+			return TC_EXIT_USAGE;
 		}
 	wrong("unknown verb '%s'", argv[1]);
 	return TC_EXIT_USAGE;

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * taskcore status: one screen about a process, and about those below it. */
+#include "status.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "children.h"
+#include "exit.h"
+#include "probe.h"
+
+#define CHILDREN_MAX 256
+
+static const char *state_text(char state)
+{
+	switch (state) {
+	case 'T':
+		return ", stopped";
+	case 't':
+		return ", stopped by a tracer";
+	case 'D':
+		return ", in uninterruptible sleep";
+	default:
+		return "";
+	}
+}
+
+/* "3.11.7" of PY_VERSION_HEX 0x030b07f0; "3.15.0rc1" of 0x030f00c1. */
+static void version_text(uint32_t hex, char *to, size_t size)
+{
+	unsigned level = hex >> 4 & 15, serial = hex & 15;
+
+	if (!hex)
+		snprintf(to, size, "unknown version");
+	else if (level == 15)
+		snprintf(to, size, "%u.%u.%u", hex >> 24, hex >> 16 & 255, hex >> 8 & 255);
+	else
+		snprintf(to, size, "%u.%u.%u%s%u", hex >> 24, hex >> 16 & 255, hex >> 8 & 255,
+			 level == 10 ? "a" : level == 11 ? "b" : "rc", serial);
+}
+
+static void print_python(const struct tc_probe *p)
+{
+	char version[32];
+
+	if (!p->has_python) {
+		printf("python   none found\n");
+		return;
+	}
+	version_text(p->python.version, version, sizeof(version));
+	printf("python   %s%s%s in %s\n", version, p->python.debug ? ", debug build" : "",
+	       p->python.free_threaded ? ", free-threaded" : "", p->module[0] ? p->module : "(unknown file)");
+	printf("layout   %s\n", p->python.layout[0] ? p->python.layout : "none");
+	printf("asyncio  %s\n", p->python.asyncio ? "loaded" : "not loaded");
+}
+
+static void print_counts(const struct tc_probe *p)
+{
+	if (p->has_python)
+		printf("tasks    %" PRIu64 " pending in %" PRIu64 " loop%s, %" PRIu64 " finished ones still registered\n",
+		       p->counts.found, p->counts.loops, p->counts.loops == 1 ? "" : "s", p->counts.done);
+}
+
+static void print_process(const struct tc_probe *p)
+{
+	printf("process  %d (%s), uid %u, %u thread%s%s\n", p->pid, p->exe[0] ? p->exe : p->comm, p->uid,
+	       p->n_threads, p->n_threads == 1 ? "" : "s", state_text(p->state));
+	if (p->tracer)
+		printf("         traced by process %d\n", p->tracer);
+	if (p->via && p->via != p->pid)
+		printf("         its first thread has ended: read through thread %d\n", p->via);
+	printf("hook     no (taskcore run comes with the next version)\n");
+}
+
+static void print_child(const struct tc_probe *p)
+{
+	char version[32];
+
+	version_text(p->python.version, version, sizeof(version));
+	printf("  %-8d %s, Python %s: %" PRIu64 " loop%s, %" PRIu64 " tasks\n", p->pid, p->comm, version,
+	       p->counts.loops, p->counts.loops == 1 ? "" : "s", p->counts.found);
+}
+
+/* The processes below pid with an event loop, one line each. Their number. */
+static size_t print_children(pid_t pid, uint64_t max_memory, bool title)
+{
+	static pid_t pids[CHILDREN_MAX];
+	size_t n = tc_children_list(pid, pids, CHILDREN_MAX), found = 0, denied = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct tc_probe child = { .pid = pids[i], .max_memory = max_memory };
+		int code = tc_probe_run(&child);
+		denied += code == TC_EXIT_PERMISSION;
+		if (!child.counts.loops)
+			continue;
+		if (title && found == 0)
+			printf("children with event loops (taskcore dump PID reads each):\n");
+		found++;
+		print_child(&child);
+	}
+	if (denied)
+		printf("  %zu more could not be read: permission denied\n", denied);
+	return found;
+}
+
+int tc_status_print(pid_t pid, uint64_t max_memory, bool children)
+{
+	struct tc_probe probe = { .pid = pid, .max_memory = max_memory };
+	int code;
+
+	if (children) {
+		size_t n = print_children(pid, max_memory, false);
+		if (n == 0)
+			fprintf(stderr, "taskcore: no process below %d has an event loop\n", pid);
+		return n ? TC_EXIT_OK : TC_EXIT_INPUT;
+	}
+	code = tc_probe_run(&probe);
+	if (probe.n_threads == 0) {
+		fprintf(stderr, "taskcore: %s\n", probe.line);
+		return code;
+	}
+	print_process(&probe);
+	print_python(&probe);
+	print_counts(&probe);
+	printf("read     %s\n", code == TC_EXIT_OK ? "yes" : probe.line);
+	if (!probe.counts.loops) {
+		fflush(stdout);
+		if (print_children(pid, max_memory, true))
+			code = TC_EXIT_OK;
+		else if (probe.has_python)
+			printf("no event loop here, nor in a process below\n");
+	}
+	return code;
+}
