@@ -11,7 +11,7 @@
 
 #include "dump.h"
 #include "exit.h"
-#include "limits.h"
+#include "budget.h"
 #include "list.h"
 #include "status.h"
 
@@ -254,7 +254,7 @@ static int run_verb(const struct verb *verb, char **argv)
 	}
 	o.dump.pid = o.pid;
 	if (verb->pid && !o.dump.max_memory)
-		o.dump.max_memory = tc_limits_memory();
+		o.dump.max_memory = tc_budget_default();
 	return verb->run(&o);
 }
 

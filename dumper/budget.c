@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Reads the memory limits we run under (Documentation/admin-guide/cgroup-v2.rst, cgroup-v1/memory.rst). */
-#include "limits.h"
+#include "budget.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -73,7 +73,7 @@ static uint64_t available(void)
 	return field ? strtoull(field, NULL, 10) * 1024 : UINT64_MAX;
 }
 
-uint64_t tc_limits_memory(void)
+uint64_t tc_budget_default(void)
 {
 	uint64_t max = DEFAULT_MAX, cgroup = cgroup_headroom() / 4, free = available() / 4;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * How much memory a dump may take. */
-#ifndef TC_LIMITS_H
-#define TC_LIMITS_H
+#ifndef TC_BUDGET_H
+#define TC_BUDGET_H
 
 #include <stdint.h>
 
@@ -9,6 +9,6 @@
 
 /* The default of --max-memory in bytes: the least of 256 MiB, a quarter of what our memory cgroup has left (versions 1
  * and 2), and a quarter of MemAvailable; at least TC_MEMORY_MIN. */
-uint64_t tc_limits_memory(void);
+uint64_t tc_budget_default(void);
 
 #endif
