@@ -43,7 +43,7 @@ class Service:
 
     async def reserve(self, item):
         async with self.stock:
-            await self.shipments.wait()  # a shipment is awaited while the stock is locked
+            await self.shipments.wait()  # with the stock locked
             return item
 
     async def reprice(self, currency):
@@ -65,7 +65,8 @@ class Service:
         self.arrived += 1
         if self.arrived == CLIENTS:
             asyncio.get_running_loop().call_later(0.05, self.all_arrived.set)
-        writer.write(b"%r\n" % await self.answer(path))
+        reply = await self.answer(path)
+        writer.write(b"%r\n" % reply)
         await writer.drain()
         writer.close()
 

@@ -7,30 +7,46 @@ rm -f "$build"/*.trs "$build"/tests/build/*.trs
 made=yes
 make -C "$build" --no-print-directory -j "$(nproc)" check || made=no
 
-awk -v made=$made 'BEGIN { passed = failed = skipped = 0 }
-	function outcome(log_file, result,	line, cases, n)
+find "$build" \( -path '*/sanitizers' -o -path '*/taskcore-[0-9]*' \) -prune -o -name '*.trs' -print | sort |
+	awk -v made=$made '
+	# Count the cases in the log of one test, whose result is PASS, FAIL, SKIP or ERROR.
+	function count(test, result,	line, n, reason, cases)
 	{
-		while ((getline line < log_file) > 0) {
-			if (line ~ /^SKIP/)
-				print line
+		while ((getline line < (test ".log")) > 0) {
+			if (line ~ /^SKIP: /)
+				reason = substr(line, 7)
 			if (match(line, /Checks: [0-9]+, Failures: [0-9]+, Errors: [0-9]+/)) {
 				split(substr(line, RSTART, RLENGTH), n, /[^0-9]+/)
 				passed += n[2] - n[3] - n[4]
+				cases = n[2] # with those that failed
 				failed += n[3] + n[4]
-				cases = 1
 				if (n[3] + n[4])
-					result = "counted"
+					return
 			}
 		}
-		close(log_file)
-		if (result == "FAIL" || result == "ERROR")
-			failed++
-		else if (result == "SKIP")
+		if (result == "SKIP") {
 			skipped++
-		else if (!cases)
+			print "skipped: " test ": " reason
+		} else if (result != "PASS") {
+			failed++
+		} else if (!cases) {
 			passed++
+		}
 	}
-	/^:test-result:/ { log_file = FILENAME; sub(/trs$/, "log", log_file); outcome(log_file, $2) }
-	END { if (made == "no" && !failed) { print "FAIL: make check did not get to its tests"; failed = 1 }
-		printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped; exit failed > 0 }' \
-	$(find "$build" \( -path '*/sanitizers' -o -path "*/taskcore-[0-9]*" \) -prune -o -name '*.trs' -print | sort) /dev/null
+	{
+		test = $0
+		sub(/\.trs$/, "", test)
+		while ((getline line < $0) > 0)
+			if (line ~ /^:test-result:/) {
+				split(line, word, " ")
+				count(test, word[2])
+			}
+	}
+	END {
+		if (made == "no" && !failed) {
+			print "FAIL: make check did not get to its tests"
+			failed = 1
+		}
+		printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped
+		exit failed > 0
+	}'
