@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Is a file whole and well-formed? */
+#ifndef TC_CHECK_H
+#define TC_CHECK_H
+
+#include "out.h"
+
+/* Check the dump of this model, which was read to its end. One line when it is whole; else the first bad place and the
+ * others. Returns true when it is whole. */
+bool tc_check(const struct tc_model *model, struct tc_out *out);
+
+/* The one line that says why a file cannot be read at all. */
+void tc_check_refusal(const struct tc_dump *dump, struct tc_out *out);
+
+#endif

@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One function for each kind of record. Nothing here allocates by a number that the file states: an array grows by
+ * one element for each record that is really there, and a record has at least two bytes. */
+#include "decode.h"
+
+#include "array.h"
+
+/* The streams of differences; every piece starts them anew. */
+struct streams {
+	uint64_t task, object, ref;
+};
+
+/* The model's array behind each table, for the gaps that lost pieces leave. */
+static void add_empty(struct tc_model *model, enum tc_table table)
+{
+#define EMPTY(array) \
+	*tc_push(model->array, model->n_##array, model->array##_room) = (__typeof__(*model->array)){ 0 }
+	switch (table) {
+	case TC_TAB_STRING: EMPTY(strings); break;
+	case TC_TAB_TYPE: EMPTY(types); break;
+	case TC_TAB_CODE: EMPTY(codes); break;
+	case TC_TAB_SITE: EMPTY(sites); break;
+	case TC_TAB_CHAIN: EMPTY(chains); break;
+	case TC_TAB_CONTEXT: EMPTY(contexts); break;
+	case TC_TAB_LOOP: EMPTY(looprefs); break;
+	case TC_TAB_INTERP: EMPTY(interps); break;
+	case TC_N_TABLES: break;
+	}
+#undef EMPTY
+}
+
+static size_t table_size(const struct tc_model *model, enum tc_table table)
+{
+	const size_t sizes[TC_N_TABLES] = {
+		[TC_TAB_STRING] = model->n_strings, [TC_TAB_TYPE] = model->n_types,
+		[TC_TAB_CODE] = model->n_codes,	    [TC_TAB_SITE] = model->n_sites,
+		[TC_TAB_CHAIN] = model->n_chains,   [TC_TAB_CONTEXT] = model->n_contexts,
+		[TC_TAB_LOOP] = model->n_looprefs,  [TC_TAB_INTERP] = model->n_interps,
+	};
+	return sizes[table];
+}
+
+void tc_decode_init(struct tc_model *model)
+{
+	for (int t = 0; t < TC_N_TABLES; t++)
+		add_empty(model, (enum tc_table)t);
+}
+
+static struct tc_text text_at(struct tc_cursor *cur)
+{
+	struct tc_text text;
+
+	text.at = tc_cur_b(cur, &text.size);
+	return text;
+}
+
+static void read_head(struct tc_model *model, struct tc_cursor *cur)
+{
+	struct tc_head *head = &model->head;
+
+	head->present = true;
+	head->pid = tc_cur_u32(cur);
+	head->pid_ns = tc_cur_u32(cur);
+	head->ppid = tc_cur_u32(cur);
+	head->uid = tc_cur_u32(cur);
+	head->gid = tc_cur_u32(cur);
+	head->reason = text_at(cur);
+	head->signal = tc_cur_u32(cur);
+	head->sender_pid = tc_cur_u32(cur);
+	head->sender_uid = tc_cur_u32(cur);
+	head->wall_ns = tc_cur_u(cur);
+	head->monotonic_ns = tc_cur_u(cur);
+	head->boottime_ns = tc_cur_u(cur);
+	head->start_ns = tc_cur_u(cur);
+	head->exe = text_at(cur);
+	head->argv = text_at(cur);
+	head->host = text_at(cur);
+	head->kernel = text_at(cur);
+	head->writer = text_at(cur);
+	head->flags = tc_cur_u32(cur);
+	head->state = tc_cur_u32(cur);
+	head->page_size = tc_cur_u(cur);
+	head->cgroup = text_at(cur);
+}
+
+static void read_thread(struct tc_model *model, struct tc_cursor *cur)
+{
+	struct tc_thread *thread = tc_push(model->threads, model->n_threads, model->threads_room);
+
+	thread->tid = tc_cur_u32(cur);
+	thread->tid_ns = tc_cur_u32(cur);
+	thread->name = text_at(cur);
+	thread->state = (uint8_t)tc_cur_u(cur);
+	thread->how = (uint8_t)tc_cur_u(cur);
+	thread->pc = tc_cur_u(cur);
+	thread->sp = tc_cur_u(cur);
+	thread->syscall = tc_cur_u(cur);
+	for (int i = 0; i < 6; i++)
+		thread->args[i] = tc_cur_u(cur);
+	thread->utime_ns = tc_cur_u(cur);
+	thread->stime_ns = tc_cur_u(cur);
+	thread->wchan = text_at(cur);
+}
+
+static void read_module(struct tc_model *model, struct tc_cursor *cur)
+{
+	struct tc_module_map *module = tc_push(model->modules, model->n_modules, model->modules_room);
+
+	module->base = tc_cur_u(cur);
+	module->end = tc_cur_u(cur);
+	for (int i = 0; i < 4; i++) /* device, inode, mtime, size */
+		tc_cur_u(cur);
+	module->build_id = text_at(cur);
+	module->path = text_at(cur);
+}
+
+static void read_string(struct tc_model *model, struct tc_cursor *cur)
+{
+	uint32_t class = tc_cur_u32(cur);
+	uint32_t size = (uint32_t)(cur->end - cur->at); /* at most TC_RECORD_MAX */
+
+	*tc_push(model->strings, model->n_strings, model->strings_room) =
+		(struct tc_string){ .at = cur->at, .size = size, .class = class };
+}
+
+static void read_type(struct tc_model *model, struct tc_cursor *cur)
+{
+	struct tc_type *type = tc_push(model->types, model->n_types, model->types_room);
+
+	type->addr = tc_cur_u(cur);
+	type->name = tc_cur_u32(cur);
+	type->module = tc_cur_u32(cur);
+	type->flags = tc_cur_u32(cur);
+}
+
+static void read_code(struct tc_model *model, struct tc_cursor *cur)
+{
+	struct tc_code *code = tc_push(model->codes, model->n_codes, model->codes_room);
+
+	code->addr = tc_cur_u(cur);
+	code->name = tc_cur_u32(cur);
+	code->qualname = tc_cur_u32(cur);
+	code->file = tc_cur_u32(cur);
+	code->first_line = tc_cur_u32(cur);
+	code->flags = tc_cur_u32(cur);
+	code->n_names = tc_cur_u32(cur);
+	code->names = cur->at;
+	code->names_size = (uint32_t)(cur->end - cur->at);
+	if (code->n_names > TC_NAMES_MAX || code->n_names > code->names_size) {
+		cur->bad = true;
+		code->n_names = 0;
+	}
+}
+
+static void read_site(struct tc_model *model, struct tc_cursor *cur)
+{
+	struct tc_site *site = tc_push(model->sites, model->n_sites, model->sites_room);
+
+	site->code = tc_cur_u32(cur);
+	site->lasti = tc_cur_u32(cur);
+	site->line = tc_cur_u32(cur);
+	site->column = tc_cur_u32(cur);
+	site->end_line = tc_cur_u32(cur);
+	site->end_column = tc_cur_u32(cur);
+}
+
+static bool has_locals(uint8_t kind)
+{
+	return kind == TC_FRAME_CORO || kind == TC_FRAME_GENERATOR || kind == TC_FRAME_ASYNCGEN ||
+	       kind == TC_FRAME_CALL;
+}
+
+static void read_chain(struct tc_model *model, struct tc_cursor *cur)
+{
+	uint32_t id = (uint32_t)model->n_chains;
+	struct tc_chain *chain = tc_push(model->chains, model->n_chains, model->chains_room);
+
+	chain->parent = tc_cur_u32(cur);
+	uint64_t kind = tc_cur_u(cur);
+	chain->kind = kind > TC_FRAME_UNKNOWN ? TC_FRAME_UNKNOWN : (uint8_t)kind;
+	chain->ref = kind > TC_FRAME_UNKNOWN ? 0 : tc_cur_u32(cur);
+	if (kind > TC_FRAME_UNKNOWN)
+		tc_cur_u(cur);
+	chain->runtime = (uint8_t)tc_cur_u(cur);
+	chain->name = tc_cur_u32(cur);
+	if (chain->parent >= id) { /* a parent is defined before its children: this also makes rings impossible */
+		cur->bad = true;
+		chain->parent = 0;
+	}
+	const struct tc_chain *parent = &model->chains[chain->parent];
+	chain->depth = parent->depth + 1;
+	unsigned python = parent->python + has_locals(chain->kind);
+	chain->python = python > UINT16_MAX ? UINT16_MAX : (uint16_t)python;
+}
+
+static struct tc_later later(const struct tc_cursor *cur, uint64_t previous)
+{
+	return (struct tc_later){ .at = cur->at, .size = (uint32_t)(cur->end - cur->at), .previous = previous };
+}
+
+static void read_context(struct tc_model *model, struct tc_cursor *cur, struct streams *streams)
+{
+	struct tc_context *context = tc_push(model->contexts, model->n_contexts, model->contexts_room);
+	struct tc_value value;
+
+	context->addr = tc_cur_u(cur);
+	context->vars = later(cur, streams->ref);
+	for (uint64_t n = tc_cur_u(cur); n && tc_cur_more(cur); n--) {
+		tc_cur_u(cur);
+		if (!tc_cur_value(cur, &streams->ref, &value))
+			break;
+	}
+}
+
+static void read_loopref(struct tc_model *model, struct tc_cursor *cur)
+{
+	struct tc_loopref *ref = tc_push(model->looprefs, model->n_looprefs, model->looprefs_room);
+
+	ref->addr = tc_cur_u(cur);
+	ref->type = tc_cur_u32(cur);
+	ref->state = 0;
+}
+
+static void read_interp(struct tc_model *model, struct tc_cursor *cur)
+{
+	struct tc_interp *interp = tc_push(model->interps, model->n_interps, model->interps_room);
+
+	interp->addr = tc_cur_u(cur);
+	interp->id = tc_cur_u32(cur);
+	interp->runtime = tc_cur_u32(cur);
+	interp->version = tc_cur_u32(cur);
+	interp->flags = tc_cur_u32(cur);
+	interp->layout = tc_cur_u32(cur);
+	interp->implementation = tc_cur_u32(cur);
+}
+
+/* An address given as its distance to the task; 0 means that there is none. */
+static uint64_t near_address(struct tc_cursor *cur, uint64_t task)
+{
+	int64_t distance = tc_cur_s(cur);
+
+	return distance ? task + (uint64_t)distance : 0;
+}
+
+static void read_task(struct tc_model *model, struct tc_cursor *cur, struct streams *streams)
+{
+	struct tc_task *task = tc_push(model->tasks, model->n_tasks, model->tasks_room);
+
+	task->locals = NULL;
+	task->locals_size = 0;
+	task->wait = 0;
+	task->flags = tc_cur_u32(cur);
+	task->interp = (uint16_t)tc_cur_u32(cur);
+	task->addr = tc_cur_d(cur, &streams->task);
+	task->type = tc_cur_u32(cur);
+	task->name = tc_cur_u32(cur);
+	task->loop = tc_cur_u32(cur);
+	task->coro = near_address(cur, task->addr);
+	task->chain = tc_cur_u32(cur);
+	task->leaf = near_address(cur, task->addr);
+	task->waiter = near_address(cur, task->addr);
+	task->cancels = tc_cur_u32(cur);
+	task->context = tc_cur_u32(cur);
+	task->exception = tc_cur_u32(cur);
+	task->thread = tc_cur_u32(cur);
+	task->runtime = (uint8_t)tc_cur_u(cur);
+	if (task->chain >= model->n_chains)
+		task->chain = 0; /* lost with its piece */
+	model->open_task = true;
+}
+
+/* Walks over the values only to keep the stream; they are decoded again when they are shown. */
+static void read_locals(struct tc_model *model, struct tc_cursor *cur, struct streams *streams)
+{
+	struct tc_later all = later(cur, streams->ref);
+	struct tc_value value;
+
+	for (uint64_t n = tc_cur_u(cur); n && tc_cur_more(cur); n--)
+		for (uint64_t m = tc_cur_u(cur); m && tc_cur_more(cur); m--)
+			if (!tc_cur_value(cur, &streams->ref, &value))
+				break;
+	if (!model->open_task || cur->bad)
+		return;
+	struct tc_task *task = &model->tasks[model->n_tasks - 1];
+	task->locals = all.at;
+	task->locals_size = all.size;
+	task->locals_previous = all.previous;
+}
+
+static void read_object(struct tc_model *model, struct tc_cursor *cur, struct streams *streams)
+{
+	struct tc_object *object = tc_push(model->objects, model->n_objects, model->objects_room);
+	struct tc_value value;
+
+	object->addr = tc_cur_d(cur, &streams->object);
+	object->type = tc_cur_u32(cur);
+	object->flags = tc_cur_u32(cur);
+	struct tc_later rest = later(cur, streams->ref);
+	object->at = rest.at;
+	object->size = rest.size;
+	object->previous = rest.previous;
+	for (uint64_t n = tc_cur_u(cur); n && tc_cur_more(cur); n--) {
+		tc_cur_u(cur);
+		if (!tc_cur_value(cur, &streams->ref, &value))
+			return;
+	}
+	tc_cur_u(cur);
+	for (uint64_t n = tc_cur_u(cur); n && tc_cur_more(cur); n--)
+		if (!tc_cur_value(cur, &streams->ref, &value))
+			return;
+}
+
+static void read_pythread(struct tc_model *model, struct tc_cursor *cur)
+{
+	struct tc_pythread *thread = tc_push(model->pythreads, model->n_pythreads, model->pythreads_room);
+
+	thread->interp = tc_cur_u32(cur);
+	thread->addr = tc_cur_u(cur);
+	thread->tid = tc_cur_u32(cur);
+	thread->pthread = tc_cur_u(cur);
+	thread->flags = tc_cur_u32(cur);
+	thread->loop = tc_cur_u32(cur);
+	thread->task = tc_cur_u(cur);
+	thread->chain = tc_cur_u32(cur);
+	if (thread->chain >= model->n_chains)
+		thread->chain = 0;
+}
+
+static void read_loop(struct tc_model *model, struct tc_cursor *cur)
+{
+	struct tc_loop *loop = tc_push(model->loops, model->n_loops, model->loops_room);
+
+	loop->ref = tc_cur_u32(cur);
+	loop->interp = tc_cur_u32(cur);
+	loop->flags = tc_cur_u32(cur);
+	loop->ident = tc_cur_u(cur);
+	loop->tid = tc_cur_u32(cur);
+	loop->ready = tc_cur_u(cur);
+	loop->timers = tc_cur_u(cur);
+	loop->overdue = tc_cur_u(cur);
+	loop->fds = tc_cur_u(cur);
+	loop->due_ns = tc_cur_u(cur);
+	loop->now_ns = tc_cur_u(cur);
+	loop->cancelled = tc_cur_u(cur);
+}
+
+static void read_handle(struct tc_model *model, struct tc_cursor *cur, struct streams *streams)
+{
+	struct tc_handle *handle = tc_push(model->handles, model->n_handles, model->handles_room);
+
+	handle->code = 0;
+	handle->task = 0;
+	handle->loop = tc_cur_u32(cur);
+	handle->where = (uint8_t)tc_cur_u(cur);
+	handle->flags = (uint8_t)tc_cur_u(cur);
+	handle->fd = tc_cur_u(cur);
+	handle->due_ns = tc_cur_u(cur);
+	if (!tc_cur_value(cur, &streams->ref, &handle->callback))
+		return;
+	handle->code = tc_cur_u32(cur);
+	handle->task = tc_cur_u(cur);
+}
+
+static void read_fault(struct tc_model *model, struct tc_cursor *cur)
+{
+	struct tc_fault *fault = tc_push(model->faults, model->n_faults, model->faults_room);
+
+	fault->addr = tc_cur_u(cur);
+	fault->error = tc_cur_u32(cur);
+	fault->what = tc_cur_u32(cur);
+}
+
+static void read_status(struct tc_model *model, struct tc_cursor *cur)
+{
+	struct tc_status *status = &model->status;
+	uint64_t *const counts[] = {
+		&status->found, &status->read, &status->torn, &status->cut, &status->done, &status->faults,
+		&status->objects, &status->objects_cut, &status->flags, &status->pause_ns, &status->duration_ns,
+	};
+
+	status->present = true;
+	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
+		*counts[i] = tc_cur_u(cur);
+	status->n_notices = 0;
+	for (uint64_t n = tc_cur_u(cur); n && tc_cur_more(cur); n--) {
+		struct tc_text notice = text_at(cur);
+		if (status->n_notices < TC_STATUS_NOTICES)
+			status->notices[status->n_notices++] = notice;
+	}
+	status->swapped = tc_cur_u(cur);
+	status->bytes_read = tc_cur_u(cur);
+	status->retaken = tc_cur_u(cur);
+}
+
+static void read_record(struct tc_model *model, uint64_t kind, struct tc_cursor *cur, struct streams *streams)
+{
+	switch (kind) {
+	case TC_REC_HEAD: read_head(model, cur); break;
+	case TC_REC_THREAD: read_thread(model, cur); break;
+	case TC_REC_MODULE: read_module(model, cur); break;
+	case TC_REC_STRING: read_string(model, cur); break;
+	case TC_REC_TYPE: read_type(model, cur); break;
+	case TC_REC_CODE: read_code(model, cur); break;
+	case TC_REC_SITE: read_site(model, cur); break;
+	case TC_REC_CHAIN: read_chain(model, cur); break;
+	case TC_REC_CONTEXT: read_context(model, cur, streams); break;
+	case TC_REC_LOOPREF: read_loopref(model, cur); break;
+	case TC_REC_INTERP: read_interp(model, cur); break;
+	case TC_REC_TASK: read_task(model, cur, streams); return; /* locals may follow */
+	case TC_REC_LOCALS: read_locals(model, cur, streams); break;
+	case TC_REC_OBJECT: read_object(model, cur, streams); break;
+	case TC_REC_PYTHREAD: read_pythread(model, cur); break;
+	case TC_REC_LOOP: read_loop(model, cur); break;
+	case TC_REC_HANDLE: read_handle(model, cur, streams); break;
+	case TC_REC_FAULT: read_fault(model, cur); break;
+	case TC_REC_STATUS: read_status(model, cur); break;
+	default: return; /* of a later version: ignored */
+	}
+	/* Definitions may stand between a task and its locals. */
+	if (kind >= TC_REC_LOCALS)
+		model->open_task = false;
+}
+
+/* The identifiers of this piece begin at its bases. A gap is what a lost piece defined; it cannot be larger than half
+ * of the bytes before this piece, because a definition has at least two. */
+static bool take_bases(struct tc_model *model, const struct tc_piece *piece)
+{
+	size_t most = (size_t)(piece->records - model->dump->map) / 2 + 1;
+
+	for (int t = 0; t < TC_N_TABLES; t++) {
+		size_t have = table_size(model, (enum tc_table)t);
+		size_t base = piece->head.base[t];
+		if (base < have || base > most)
+			return false;
+	}
+	for (int t = 0; t < TC_N_TABLES; t++)
+		for (size_t n = table_size(model, (enum tc_table)t); n < piece->head.base[t]; n++)
+			add_empty(model, (enum tc_table)t);
+	return true;
+}
+
+void tc_decode_piece(struct tc_model *model, const struct tc_piece *piece)
+{
+	const uint8_t *base = model->dump->map;
+	struct tc_cursor all = { .at = piece->records, .end = piece->records + piece->size };
+	struct streams streams = { 0 };
+	uint32_t n = 0;
+
+	/* A task may be the last record of the piece before this one, its locals the first of this. */
+	if (piece->head.seq != model->next_seq)
+		model->open_task = false;
+	model->next_seq = piece->head.seq + 1;
+	if (!take_bases(model, piece)) {
+		tc_dump_problem(model->dump, (uint64_t)(piece->records - base),
+				"chunk %u contradicts the chunks before it, skipped", piece->head.seq);
+		return;
+	}
+	for (; tc_cur_more(&all) && n < piece->head.n_records; n++) {
+		const uint8_t *start = all.at;
+		uint64_t kind = tc_cur_u(&all);
+		struct tc_cursor cur = { 0 };
+		size_t size;
+		cur.at = tc_cur_b(&all, &size);
+		cur.end = cur.at + size;
+		if (!all.bad && size <= TC_RECORD_MAX)
+			read_record(model, kind, &cur, &streams);
+		if (all.bad || size > TC_RECORD_MAX || cur.bad) {
+			model->open_task = false;
+			if (piece->cut) /* was to be expected, and is said already */
+				return;
+			tc_dump_problem(model->dump, (uint64_t)(start - base),
+					"a record of kind %llu does not fit; the rest of chunk %u is left out",
+					(unsigned long long)kind, piece->head.seq);
+			return;
+		}
+	}
+	if ((n != piece->head.n_records || all.at != all.end) && !piece->cut)
+		tc_dump_problem(model->dump, (uint64_t)(piece->records - base), "chunk %u does not hold %u records",
+				piece->head.seq, piece->head.n_records);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Grouping by interned chain: equal chains have equal numbers, so that a hash of two words is all it takes. */
+#include "group.h"
+
+#include <stdlib.h>
+
+#include "array.h"
+#include "place.h"
+
+struct table {
+	uint32_t *slots; /* group + 1; 0: free */
+	size_t mask;
+};
+
+static size_t slot_of(const struct table *table, uint32_t chain, unsigned wait, bool not_started)
+{
+	uint64_t x = (uint64_t)chain << 8 | wait << 1 | not_started;
+
+	x *= 0x9e3779b97f4a7c15ull;
+	return (size_t)(x ^ x >> 32) & table->mask;
+}
+
+static void table_grow(struct table *table, const struct tc_groups *groups)
+{
+	size_t size = table->slots ? (table->mask + 1) * 4 : 256;
+
+	free(table->slots);
+	table->slots = tc_array_new(size, sizeof(*table->slots));
+	table->mask = size - 1;
+	for (size_t i = 0; i < groups->n; i++) {
+		const struct tc_group *group = &groups->groups[i];
+		size_t slot = slot_of(table, group->chain, group->wait, group->not_started);
+		while (table->slots[slot])
+			slot = (slot + 1) & table->mask;
+		table->slots[slot] = (uint32_t)i + 1;
+	}
+}
+
+static uint32_t group_of(struct table *table, struct tc_groups *groups, const struct tc_task *task, uint32_t number)
+{
+	bool not_started = (task->flags & TC_TASK_NOT_STARTED) != 0;
+
+	if (!table->slots || groups->n * 2 > table->mask)
+		table_grow(table, groups);
+	size_t slot = slot_of(table, task->chain, task->wait, not_started);
+	for (; table->slots[slot]; slot = (slot + 1) & table->mask) {
+		const struct tc_group *group = &groups->groups[table->slots[slot] - 1];
+		if (group->chain == task->chain && group->wait == task->wait && group->not_started == not_started)
+			return table->slots[slot] - 1;
+	}
+	*tc_push(groups->groups, groups->n, groups->room) = (struct tc_group){
+		.chain = task->chain, .example = number, .wait = task->wait, .not_started = not_started,
+	};
+	table->slots[slot] = (uint32_t)groups->n;
+	return (uint32_t)groups->n - 1;
+}
+
+static void add_object(struct tc_group *group, const struct tc_links *links, const struct tc_task *task)
+{
+	struct tc_link link;
+
+	if (group->others && group->count % 16) /* enough is known: a sample will do */
+		return;
+	tc_link_find(links, task, &link);
+	if (!link.addr)
+		return;
+	for (size_t i = 0; i < TC_GROUP_OBJECTS; i++) {
+		if (group->objects[i].addr != link.addr && group->objects[i].addr)
+			continue;
+		group->objects[i].addr = link.addr;
+		group->objects[i].count++;
+		return;
+	}
+	group->others++;
+}
+
+/* Groups of one size are put in the order of their first task. */
+static int larger_first(const void *left, const void *right)
+{
+	const struct tc_group *a = left, *b = right;
+
+	if (a->count != b->count)
+		return a->count < b->count ? 1 : -1;
+	return a->example < b->example ? -1 : a->example > b->example;
+}
+
+static void sort_groups(struct tc_groups *groups, size_t n_tasks)
+{
+	uint32_t *place = tc_array_new(groups->n, sizeof(*place));
+
+	if (groups->n)
+		qsort(groups->groups, groups->n, sizeof(*groups->groups), larger_first);
+	/* A group is known by its first task, whose entry still has the old number. */
+	for (size_t i = 0; i < groups->n; i++)
+		place[groups->of_task[groups->groups[i].example]] = (uint32_t)i;
+	for (size_t i = 0; i < n_tasks; i++)
+		if (groups->of_task[i] != UINT32_MAX)
+			groups->of_task[i] = place[groups->of_task[i]];
+	free(place);
+}
+
+void tc_groups_init(struct tc_groups *groups, const struct tc_links *links, bool with_objects)
+{
+	const struct tc_model *model = links->model;
+	struct table table = { 0 };
+
+	*groups = (struct tc_groups){ 0 };
+	groups->of_task = tc_array_new(model->n_tasks, sizeof(*groups->of_task));
+	for (size_t i = 0; i < model->n_tasks; i++) {
+		const struct tc_task *task = &model->tasks[i];
+		groups->of_task[i] = UINT32_MAX;
+		if (!tc_task_alive(task)) {
+			groups->n_done++;
+			continue;
+		}
+		if (task->flags & TC_TASK_RUNNING) {
+			groups->n_running++;
+			continue;
+		}
+		uint32_t number = group_of(&table, groups, task, (uint32_t)i);
+		groups->of_task[i] = number;
+		groups->n_grouped++;
+		if (with_objects)
+			add_object(&groups->groups[number], links, task);
+		groups->groups[number].count++;
+	}
+	free(table.slots);
+	sort_groups(groups, model->n_tasks);
+}
+
+void tc_groups_deinit(struct tc_groups *groups)
+{
+	free(groups->groups);
+	free(groups->of_task);
+	*groups = (struct tc_groups){ 0 };
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Groups of tasks that stand at the same place and wait in the same way. */
+#ifndef TC_GROUP_H
+#define TC_GROUP_H
+
+#include "links.h"
+
+#define TC_GROUP_OBJECTS 3
+
+struct tc_group {
+	uint32_t chain;
+	uint32_t example; /* index of its first task */
+	uint64_t count;
+	enum tc_wait wait;
+	bool not_started;
+	/* The objects that its tasks wait for, the first few different ones; others counts the tasks of all the rest. */
+	struct {
+		uint64_t addr, count;
+	} objects[TC_GROUP_OBJECTS];
+	uint64_t others;
+};
+
+struct tc_groups {
+	struct tc_group *groups; /* most tasks first */
+	size_t n, room;
+	uint32_t *of_task; /* group number of each task; UINT32_MAX: in none (running, finished) */
+	uint64_t n_running, n_done, n_grouped;
+};
+
+/* Group the tasks of the links' model. with_objects: find the objects of each task too, which takes longer. */
+void tc_groups_init(struct tc_groups *groups, const struct tc_links *links, bool with_objects);
+void tc_groups_deinit(struct tc_groups *groups);
+
+#endif

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * From chains to waits. The functions of a chain are judged once per chain, because a million tasks share a few
+ * chains; only what the functions leave open is looked up in the objects of each task. */
+#include "links.h"
+
+#include <stdlib.h>
+
+#include "array.h"
+#include "place.h"
+#include "values.h"
+
+#define NOT_ASYNCIO 255
+#define JUDGE_LINKS 64 /* asyncio's own functions call each other less deep than this */
+
+struct tc_verdict {
+	uint32_t link; /* the link that decided; 0: none did */
+	uint8_t row;   /* in tc_known, + 1; or in tc_known_native, + 1, when native */
+	bool native, made;
+};
+
+const char *tc_wait_word(enum tc_wait wait)
+{
+	static const char *const words[] = {
+#define W(name, word) word,
+		TC_WAITS(W)
+#undef W
+	};
+	return wait < TC_N_WAITS ? words[wait] : "unknown";
+}
+
+static bool matches(struct tc_text name, const char *want)
+{
+	size_t size = strlen(want);
+
+	if (size && want[size - 1] == '*')
+		return name.size >= size - 1 && memcmp(name.at, want, size - 1) == 0;
+	return tc_text_is(name, want);
+}
+
+/* The last part of a qualified name in the table, for codes that have only a name (Python 3.10 and before). */
+static const char *last_part(const char *qualname)
+{
+	const char *dot = strrchr(qualname, '.');
+
+	return dot ? dot + 1 : qualname;
+}
+
+static uint8_t find_row(struct tc_text file, struct tc_text function, bool qualified)
+{
+	for (size_t i = 0; tc_known[i].file; i++) {
+		const char *want = tc_known[i].function;
+		if (matches(function, qualified ? want : last_part(want)) &&
+		    tc_text_ends_in(file, tc_known[i].file))
+			return (uint8_t)(i + 1);
+	}
+	return 0;
+}
+
+static bool in_asyncio(struct tc_text file)
+{
+	const struct tc_text name = tc_place_short(file);
+
+	return name.size > 8 && memcmp(name.at, "asyncio/", 8) == 0;
+}
+
+/* The row of one link: 0 none, NOT_ASYNCIO where the search ends. A code is judged once, unless its coroutines have
+ * names of their own. */
+static uint8_t row_of(const struct tc_links *links, uint32_t chain)
+{
+	const struct tc_model *model = links->model;
+	struct tc_place place;
+
+	tc_place_init(&place, model, chain);
+	if (place.code == 0 || place.code >= model->n_codes)
+		return NOT_ASYNCIO;
+	const struct tc_code *code = tc_model_code(model, place.code);
+	bool named = place.link->name && !code->qualname;
+	uint8_t *known = &links->codes[place.code];
+	if (!named && *known)
+		return *known == NOT_ASYNCIO ? NOT_ASYNCIO : *known - 1;
+	uint8_t row = NOT_ASYNCIO;
+	if (in_asyncio(place.file))
+		row = find_row(place.file, place.function, code->qualname || named);
+	if (!named)
+		*known = row == NOT_ASYNCIO ? NOT_ASYNCIO : row + 1;
+	return row;
+}
+
+static uint8_t native_row(const struct tc_model *model, uint32_t chain)
+{
+	struct tc_place place;
+
+	tc_place_init(&place, model, chain);
+	for (size_t i = 0; tc_known_native[i].file; i++)
+		if (matches(place.function, tc_known_native[i].function))
+			return (uint8_t)(i + 1);
+	return 0;
+}
+
+/* From the innermost link outwards through asyncio's own functions: the outermost one that is known decides, so that
+ * Queue.join is not taken for the Event it uses. */
+static struct tc_verdict judge(const struct tc_links *links, uint32_t chain)
+{
+	const struct tc_model *model = links->model;
+	struct tc_verdict verdict = { .made = true };
+	bool innermost = true;
+	unsigned n = 0;
+
+	for (uint32_t id = chain; id && n < JUDGE_LINKS; id = model->chains[id].parent, n++) {
+		unsigned kind = model->chains[id].kind;
+		if (kind == TC_FRAME_AWAITABLE || kind == TC_FRAME_UNKNOWN)
+			continue;
+		if (kind == TC_FRAME_NATIVE_CORO) {
+			uint8_t row = verdict.row ? 0 : native_row(model, id);
+			if (row)
+				verdict = (struct tc_verdict){ .link = id, .row = row, .native = true, .made = true };
+			break;
+		}
+		uint8_t row = row_of(links, id);
+		if (row == NOT_ASYNCIO)
+			break;
+		const struct tc_known *known = row ? &tc_known[row - 1] : NULL;
+		if (known && (known->flags & TC_KNOWN_THROUGH))
+			continue;
+		if (known && (innermost || !(known->flags & TC_KNOWN_INNERMOST))) {
+			verdict.link = id;
+			verdict.row = row;
+			if (known->flags & TC_KNOWN_FINAL)
+				break;
+		}
+		innermost = false;
+	}
+	return verdict;
+}
+
+static const struct tc_verdict *verdict_of(const struct tc_links *links, uint32_t chain)
+{
+	struct tc_verdict *verdict = &links->verdicts[chain];
+
+	if (!verdict->made)
+		*verdict = judge(links, chain);
+	return verdict;
+}
+
+/* True when a recorded function has this qualified name. */
+static bool function_is(const struct tc_model *model, const struct tc_object *object, const char *qualname)
+{
+	struct tc_value value;
+
+	return tc_object_attr(model, object, "__qualname__", &value) && value.tag == TC_VAL_STRING &&
+	       value.word <= UINT32_MAX && tc_text_is(tc_model_string(model, (uint32_t)value.word), qualname);
+}
+
+/* Callbacks of a future are the items of its record; those of a pure-Python one are a list of tuples. */
+#define CALLBACK_DEPTH 3
+#define CALLBACK_ITEMS 16
+
+static const struct tc_object *object_of(const struct tc_model *model, const struct tc_value *value)
+{
+	return tc_value_is_ref(value) ? tc_model_object_at(model, value->word) : NULL;
+}
+
+static const struct tc_object *find_function(const struct tc_model *model, const struct tc_object *object,
+					     const char *qualname, unsigned depth)
+{
+	const struct tc_object *found = NULL;
+	struct tc_attrs items;
+	struct tc_value item;
+
+	if (!object || function_is(model, object, qualname))
+		return object;
+	if (depth == CALLBACK_DEPTH)
+		return NULL;
+	tc_attrs_begin(&items, object);
+	tc_items_begin(&items);
+	for (unsigned i = 0; i < CALLBACK_ITEMS && !found && tc_items_next(&items, &item); i++)
+		found = find_function(model, object_of(model, &item), qualname, depth + 1);
+	return found;
+}
+
+/* The callback of this name on a future, or NULL. */
+static const struct tc_object *find_callback(const struct tc_model *model, const struct tc_object *future,
+					     const char *qualname)
+{
+	const struct tc_object *found = find_function(model, future, qualname, 1);
+
+	return found ? found : find_function(model, tc_object_member(model, future, "_callbacks"), qualname, 0);
+}
+
+/* Name the object of a link. */
+static void set_object(const struct tc_model *model, struct tc_link *link, uint64_t addr, uint32_t type)
+{
+	link->addr = addr;
+	link->object = tc_model_object_at(model, addr);
+	link->type = type ? type : link->object ? link->object->type : 0;
+	link->task = tc_model_task_at(model, addr);
+	if (link->task && !link->type)
+		link->type = link->task->type;
+}
+
+static void judge_future(const struct tc_model *model, struct tc_link *link)
+{
+	const struct tc_object *callback;
+	struct tc_value inner;
+
+	if (tc_text_is(tc_model_string(model, tc_model_type(model, link->type)->name), "_GatheringFuture")) {
+		link->wait = TC_WAIT_GATHER;
+		link->members = tc_object_member(model, link->object, "_children");
+		return;
+	}
+	link->wait = TC_WAIT_FUTURE;
+	callback = find_callback(model, link->object, "shield.<locals>._outer_done_callback");
+	if (callback) {
+		link->wait = TC_WAIT_SHIELD;
+		if (tc_object_attr(model, callback, "inner", &inner) && tc_value_is_ref(&inner))
+			set_object(model, link, inner.word, inner.type);
+	} else if (find_callback(model, link->object, "_chain_future.<locals>._call_check_cancel")) {
+		link->wait = TC_WAIT_EXECUTOR;
+	}
+}
+
+static bool is_asyncgen_step(const struct tc_model *model, uint32_t type)
+{
+	struct tc_text name = tc_model_string(model, tc_model_type(model, type)->name);
+
+	return name.size > 16 && memcmp(name.at, "async_generator_", 16) == 0;
+}
+
+/* The functions say nothing: the leaf decides. */
+static void judge_leaf(const struct tc_model *model, const struct tc_task *task, struct tc_link *link)
+{
+	uint64_t leaf = task->leaf ? task->leaf : task->waiter;
+	const struct tc_chain *innermost = tc_model_chain(model, task->chain);
+
+	if (leaf == 0) {
+		uint32_t type = innermost->kind == TC_FRAME_AWAITABLE ? innermost->ref : 0;
+		link->type = type;
+		link->wait = !type ? TC_WAIT_UNKNOWN : is_asyncgen_step(model, type) ? TC_WAIT_ASYNCGEN :
+										       TC_WAIT_AWAITABLE;
+		return;
+	}
+	set_object(model, link, leaf, 0);
+	unsigned flags = tc_model_type(model, link->type)->flags;
+	if (link->task || (flags & TC_TYPE_TASK))
+		link->wait = TC_WAIT_TASK;
+	else if ((flags & TC_TYPE_FUTURE) || leaf == task->waiter || !link->type)
+		judge_future(model, link);
+	else
+		link->wait = is_asyncgen_step(model, link->type) ? TC_WAIT_ASYNCGEN : TC_WAIT_AWAITABLE;
+}
+
+static bool code_names(const struct tc_model *model, const struct tc_code *code, const char *name)
+{
+	struct tc_cursor names = { .at = code->names };
+
+	if (!code->names)
+		return false;
+	names.end = code->names + code->names_size;
+	for (uint32_t i = 0; i < code->n_names && tc_cur_more(&names); i++)
+		if (tc_text_is(tc_model_string(model, tc_cur_u32(&names)), name))
+			return true;
+	return false;
+}
+
+/* The object, tasks or collection in the local that the table names. */
+static void judge_local(const struct tc_model *model, const struct tc_task *task, uint32_t chain,
+			struct tc_link *link)
+{
+	const struct tc_chain *at = tc_model_chain(model, chain);
+	const struct tc_code *code = tc_model_code(model, tc_model_site(model, at->ref)->code);
+	uint64_t leaf = task->leaf ? task->leaf : task->waiter;
+	struct tc_value value;
+
+	if (link->wait == TC_WAIT_WAIT_FOR && !code_names(model, code, "waiter")) {
+		judge_leaf(model, task, link);
+		if (link->wait == TC_WAIT_TASK || link->wait == TC_WAIT_FUTURE)
+			link->wait = TC_WAIT_WAIT_FOR;
+		return;
+	}
+	if (link->known->local && at->python && at->python < UINT16_MAX &&
+	    tc_local_find(model, task, at->python - 1u, code, link->known->local, &value) && tc_value_is_ref(&value))
+		set_object(model, link, value.word, value.type);
+	else
+		set_object(model, link, leaf, 0);
+	if (link->wait == TC_WAIT_TASKGROUP)
+		link->members = tc_object_member(model, link->object, "_tasks");
+	else if ((link->known->flags & TC_KNOWN_TASK) && !link->task)
+		link->members = link->object && tc_object_member(model, link->object, "_children") ?
+					tc_object_member(model, link->object, "_children") :
+					link->object;
+}
+
+/* Tasks that wait for nothing: running, finished, not started, or woken and not yet run. */
+static bool waits(const struct tc_task *task)
+{
+	if (task->flags & (TC_TASK_RUNNING | TC_TASK_NOT_STARTED))
+		return false;
+	return tc_task_alive(task) && (task->leaf || task->waiter || task->chain);
+}
+
+void tc_link_find(const struct tc_links *links, const struct tc_task *task, struct tc_link *ret)
+{
+	const struct tc_model *model = links->model;
+	const struct tc_verdict *verdict;
+
+	*ret = (struct tc_link){ .wait = TC_WAIT_NONE };
+	if (!waits(task))
+		return;
+	verdict = verdict_of(links, task->chain);
+	if (!verdict->link) {
+		judge_leaf(model, task, ret);
+		return;
+	}
+	ret->known = verdict->native ? &tc_known_native[verdict->row - 1] : &tc_known[verdict->row - 1];
+	ret->wait = ret->known->wait;
+	judge_local(model, task, verdict->link, ret);
+}
+
+/* Only the kind, without decoding locals where the function alone tells. */
+static enum tc_wait wait_of(const struct tc_links *links, const struct tc_task *task)
+{
+	const struct tc_verdict *verdict = waits(task) ? verdict_of(links, task->chain) : NULL;
+	struct tc_link link;
+
+	if (verdict && verdict->row) {
+		enum tc_wait wait = (verdict->native ? tc_known_native : tc_known)[verdict->row - 1].wait;
+		if (wait != TC_WAIT_WAIT_FOR)
+			return wait;
+	}
+	tc_link_find(links, task, &link);
+	return link.wait;
+}
+
+void tc_links_init(struct tc_links *links, struct tc_model *model)
+{
+	links->model = model;
+	links->verdicts = tc_array_new(model->n_chains, sizeof(*links->verdicts));
+	links->codes = tc_array_new(model->n_codes, sizeof(*links->codes));
+	for (size_t i = 0; i < model->n_tasks; i++)
+		model->tasks[i].wait = (uint8_t)wait_of(links, &model->tasks[i]);
+}
+
+void tc_links_deinit(struct tc_links *links)
+{
+	free(links->verdicts);
+	free(links->codes);
+}
+
+uint64_t tc_link_members(const struct tc_links *links, const struct tc_link *link, size_t max,
+			 void (*found)(void *context, const struct tc_task *task), void *context)
+{
+	struct tc_attrs items;
+	struct tc_value item;
+
+	if (!link->members)
+		return 0;
+	tc_attrs_begin(&items, link->members);
+	tc_items_begin(&items);
+	while (max && tc_items_next(&items, &item)) {
+		const struct tc_task *task =
+			tc_value_is_ref(&item) ? tc_model_task_at(links->model, item.word) : NULL;
+		if (!task)
+			continue;
+		found(context, task);
+		max--;
+	}
+	return items.n_items;
+}

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * taskcore-analyze: verbs and options. The file is read by a child that can be lost: dumps come from strangers. */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "report.h"
+
+enum { EXIT_DONE = 0, EXIT_USAGE = 2, EXIT_BAD_INPUT = 3, EXIT_INTERNAL = 70 };
+
+#ifndef PACKAGE_VERSION
+#define PACKAGE_VERSION "0.1.0"
+#endif
+
+enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_JSONL, FORMAT_CANONICAL };
+enum verb { VERB_REPORT, VERB_SHOW, VERB_CHECK };
+
+struct job {
+	enum verb verb;
+	enum format format;
+	struct tc_options options;
+	const char *color; /* auto, always, never */
+	char **args;	   /* files; for show: one file, then items */
+	int n_args;
+};
+
+static const char usage_text[] =
+	"usage: taskcore-analyze [report] FILE... [--format text|json|jsonl|canonical] [--all]\n"
+	"                        [--source-root DIR] [--fail-on CLASS,...] [--color auto|always|never]\n"
+	"       taskcore-analyze show FILE ITEM...      ITEM: T12, L1, O3, H2, G1\n"
+	"       taskcore-analyze check FILE...\n"
+	"       taskcore-analyze --help | --version\n";
+
+static int usage_error(const char *what, const char *detail)
+{
+	fprintf(stderr, "taskcore-analyze: %s%s%s\n", what, detail ? ": " : "", detail ? detail : "");
+	fprintf(stderr, "Try 'taskcore-analyze --help'.\n");
+	return EXIT_USAGE;
+}
+
+/* Progress on a terminal, once reading has taken a second. */
+static struct timespec started;
+
+static void show_progress(double part)
+{
+	struct timespec now;
+	static bool shown;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	double seconds = (double)(now.tv_sec - started.tv_sec) + (double)(now.tv_nsec - started.tv_nsec) / 1e9;
+	if (part < 0 && shown)
+		fprintf(stderr, "\r\033[K");
+	else if (part >= 0 && seconds > 1) {
+		fprintf(stderr, "\rreading %3.0f %%", part * 100);
+		shown = true;
+	}
+}
+
+static bool render(const struct job *job, const struct tc_report *report, struct tc_out *out)
+{
+	bool found = true;
+
+	if (job->verb == VERB_SHOW) {
+		for (int i = 1; i < job->n_args; i++)
+			if (!tc_report_show(report, job->args[i], out)) {
+				fprintf(stderr, "taskcore-analyze: %s has no %s\n", job->args[0], job->args[i]);
+				found = false;
+			}
+	} else if (job->format == FORMAT_JSON) {
+		tc_report_json(report, out);
+	} else if (job->format == FORMAT_JSONL) {
+		tc_report_jsonl(report, out);
+	} else if (job->format == FORMAT_CANONICAL) {
+		tc_report_canonical(report, out);
+	} else {
+		tc_report_text(report, out);
+	}
+	return found;
+}
+
+/* A million tasks: the objects of every single one are found only where they are shown. */
+#define OBJECTS_FOR_ALL 300000u
+
+static int report_on(const struct job *job, struct tc_model *model, struct tc_out *out)
+{
+	struct tc_links links;
+	struct tc_report report;
+
+	tc_links_init(&links, model);
+	tc_report_init(&report, model, &links, &job->options,
+		       job->format == FORMAT_TEXT && model->n_tasks <= OBJECTS_FOR_ALL);
+	bool found = render(job, &report, out);
+	tc_report_deinit(&report);
+	tc_links_deinit(&links);
+	return !found ? EXIT_USAGE : model->dump->n_problems_all ? EXIT_BAD_INPUT : EXIT_DONE;
+}
+
+/* All of the work on one file. Runs in the child. */
+static int read_file(const struct job *job, const char *path, struct tc_out *out)
+{
+	struct tc_dump dump;
+	struct tc_model model;
+	int status;
+
+	clock_gettime(CLOCK_MONOTONIC, &started);
+	if (tc_dump_open(path, &dump) < 0) {
+		struct tc_out refusal;
+		tc_out_init(&refusal, STDERR_FILENO, false);
+		tc_check_refusal(&dump, &refusal);
+		tc_out_flush(&refusal);
+		tc_out_deinit(&refusal);
+		tc_dump_close(&dump);
+		return EXIT_BAD_INPUT;
+	}
+	tc_model_init(&model, &dump, isatty(STDERR_FILENO) ? show_progress : NULL);
+	show_progress(-1);
+	if (job->verb == VERB_CHECK)
+		status = tc_check(&model, out) ? EXIT_DONE : EXIT_BAD_INPUT;
+	else
+		status = report_on(job, &model, out);
+	tc_model_deinit(&model);
+	tc_dump_close(&dump);
+	return status;
+}
+
+static int read_files(const struct job *job)
+{
+	int n_files = job->verb == VERB_SHOW ? 1 : job->n_args, status = EXIT_DONE;
+	struct tc_out out;
+
+	tc_out_init(&out, STDOUT_FILENO, job->options.color);
+	for (int i = 0; i < n_files; i++) {
+		int r = read_file(job, job->args[i], &out);
+		status = r > status ? r : status;
+		if (i + 1 < n_files && job->verb == VERB_REPORT && job->format == FORMAT_TEXT)
+			tc_out_newline(&out);
+		tc_out_flush(&out);
+	}
+	int error = out.error;
+	tc_out_deinit(&out);
+	if (error && error != EPIPE) { /* who reads has seen enough */
+		fprintf(stderr, "taskcore-analyze: cannot write: %s\n", strerror(error));
+		return EXIT_INTERNAL;
+	}
+	return status;
+}
+
+/* The child may use this much memory: generous for what a well-formed file needs, and an end for any other. */
+static void limit_memory(const struct job *job)
+{
+	struct stat st;
+	rlim_t most = 1u << 30;
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	(void)job, (void)st, (void)most; /* they reserve terabytes of addresses */
+#else
+	for (int i = 0; i < job->n_args; i++)
+		if (stat(job->args[i], &st) == 0 && S_ISREG(st.st_mode))
+			most += 16 * (rlim_t)st.st_size;
+	setrlimit(RLIMIT_AS, &(struct rlimit){ most, most });
+#endif
+	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 }); /* dumps may hold secrets: none of ours on the disk */
+}
+
+static int run_child(const struct job *job)
+{
+	int status;
+	pid_t pid;
+
+	fflush(NULL);
+	signal(SIGPIPE, SIG_IGN);
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		limit_memory(job);
+		status = read_files(job);
+		fflush(stderr);
+		_exit(status);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) < 0) {
+		perror("taskcore-analyze");
+		return EXIT_INTERNAL;
+	}
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	fprintf(stderr, "taskcore-analyze: the process that read %s was ended by signal %d (%s); please report this\n",
+		job->args[0], WTERMSIG(status), strsignal(WTERMSIG(status)));
+	return EXIT_INTERNAL;
+}
+
+static bool use_color(const char *when)
+{
+	const char *none = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	if (strcmp(when, "auto") != 0)
+		return strcmp(when, "always") == 0;
+	return (!none || !*none) && isatty(STDOUT_FILENO) && (!term || strcmp(term, "dumb") != 0);
+}
+
+/* At most 100 columns, unless the terminal is narrower. */
+static unsigned page_width(void)
+{
+	struct winsize size;
+	const char *columns = getenv("COLUMNS");
+	long width = 100;
+
+	if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col)
+		width = size.ws_col;
+	else if (columns && atol(columns) > 0)
+		width = atol(columns);
+	return width > 100 ? 100 : width < 60 ? 60 : (unsigned)width;
+}
+
+static int parse_format(const char *word, enum format *ret)
+{
+	static const char *const words[] = { "text", "json", "jsonl", "canonical" };
+	static const char *const later[] = { "html", "dot", "collapsed" };
+
+	for (int i = 0; i < 4; i++)
+		if (strcmp(word, words[i]) == 0) {
+			*ret = (enum format)i;
+			return 0;
+		}
+	for (int i = 0; i < 3; i++)
+		if (strcmp(word, later[i]) == 0)
+			return usage_error("this format is not in this version", word);
+	return usage_error("unknown format", word);
+}
+
+/* Classes and kinds of findings that contract.md names; this version finds none, so that none can match. */
+static int check_classes(const char *list)
+{
+	static const char *const known[] = {
+		"hang", "leak", "crash", "blocked-loop", "busy-loop", "deadlock", "orphan", "lost-wakeup",
+		"lock-held-across-await", "executor-exhausted", "dns-stuck", "fd-exhausted", "io", "cancel", "shutdown",
+	};
+	char word[64];
+
+	for (const char *at = list; *at; at += *at == ',') {
+		size_t size = strcspn(at, ","), stem;
+		bool found = false;
+		snprintf(word, sizeof(word), "%.*s", (int)size, at);
+		stem = strcspn(word, ".");
+		for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+			found = found || (strlen(known[i]) == stem && strncmp(known[i], word, stem) == 0);
+		if (!found)
+			return usage_error("--fail-on: unknown class", word);
+		at += size;
+	}
+	return *list ? 0 : usage_error("--fail-on: no class given", NULL);
+}
+
+enum { OPT_FORMAT = 256, OPT_SOURCE_ROOT, OPT_FAIL_ON, OPT_ALL, OPT_COLOR, OPT_EXE, OPT_SYSROOT, OPT_DEBUG_DIR,
+       OPT_WHERE, OPT_HELP, OPT_VERSION };
+
+static const struct option options[] = {
+	{ "format", required_argument, NULL, OPT_FORMAT },
+	{ "source-root", required_argument, NULL, OPT_SOURCE_ROOT },
+	{ "fail-on", required_argument, NULL, OPT_FAIL_ON },
+	{ "all", no_argument, NULL, OPT_ALL },
+	{ "color", required_argument, NULL, OPT_COLOR },
+	{ "exe", required_argument, NULL, OPT_EXE },
+	{ "sysroot", required_argument, NULL, OPT_SYSROOT },
+	{ "debug-dir", required_argument, NULL, OPT_DEBUG_DIR },
+	{ "where", required_argument, NULL, OPT_WHERE },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ "version", no_argument, NULL, OPT_VERSION },
+	{ 0 },
+};
+
+/* One option into the job. 0; 2 for a usage error; -1: done, all was said. */
+static int take_option(struct job *job, int option)
+{
+	switch (option) {
+	case OPT_FORMAT:
+		return parse_format(optarg, &job->format);
+	case OPT_SOURCE_ROOT:
+		job->options.source_root = optarg;
+		return 0;
+	case OPT_FAIL_ON:
+		return check_classes(optarg);
+	case OPT_ALL:
+		job->options.all = true;
+		return 0;
+	case OPT_COLOR:
+		job->color = optarg;
+		if (strcmp(optarg, "auto") && strcmp(optarg, "always") && strcmp(optarg, "never"))
+			return usage_error("--color is auto, always or never, not", optarg);
+		return 0;
+	case OPT_EXE: /* for native stacks and plain cores: accepted, not needed yet */
+	case OPT_SYSROOT:
+	case OPT_DEBUG_DIR:
+		return 0;
+	case OPT_WHERE:
+		return usage_error("--where is not in this version", NULL);
+	case OPT_HELP:
+		fputs(usage_text, stdout);
+		return -1;
+	case OPT_VERSION:
+		puts("taskcore-analyze " PACKAGE_VERSION);
+		return -1;
+	default:
+		return usage_error("unknown option", NULL);
+	}
+}
+
+static int take_verb(struct job *job)
+{
+	static const char *const later[] = { "diff", "trend", "export", "html", "dot", "collapsed" };
+	const char *word = job->n_args ? job->args[0] : "";
+
+	for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)
+		if (strcmp(word, later[i]) == 0) {
+			fprintf(stderr, "taskcore-analyze: %s is not in this version\n", word);
+			return EXIT_USAGE;
+		}
+	if (strcmp(word, "show") == 0)
+		job->verb = VERB_SHOW;
+	else if (strcmp(word, "check") == 0)
+		job->verb = VERB_CHECK;
+	else if (strcmp(word, "report") != 0)
+		return 0;
+	job->args++;
+	job->n_args--;
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct job job = { .color = "auto" };
+	int option, r;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option == '?')
+			return usage_error("unknown option, or one that lacks its value", argv[optind - 1]);
+		r = take_option(&job, option);
+		if (r)
+			return r < 0 ? EXIT_DONE : r;
+	}
+	job.args = argv + optind;
+	job.n_args = argc - optind;
+	r = take_verb(&job);
+	if (r)
+		return r;
+	if (job.n_args == 0)
+		return usage_error("no file given", NULL);
+	if (job.verb == VERB_SHOW && job.n_args < 2)
+		return usage_error("show: name the items, for example T1 or L1", NULL);
+	job.options.width = page_width();
+	job.options.color = use_color(job.color);
+	return run_child(&job);
+}

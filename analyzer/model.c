@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The model's life, its indices, and the pass over the chunks. The records themselves are decoded in decode.c. */
+#include "model.h"
+
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "array.h"
+#include "decode.h"
+
+bool tc_text_is(struct tc_text text, const char *want)
+{
+	return text.size == strlen(want) && (text.size == 0 || memcmp(text.at, want, text.size) == 0);
+}
+
+bool tc_text_ends_in(struct tc_text text, const char *want)
+{
+	size_t size = strlen(want);
+
+	if (text.size < size || memcmp(text.at + (text.size - size), want, size) != 0)
+		return false;
+	return text.size == size || text.at[text.size - size - 1] == '/';
+}
+
+static size_t slot_of(const struct tc_index *index, uint64_t addr)
+{
+	uint64_t x = (addr ^ index->seed) * 0x9e3779b97f4a7c15ull;
+
+	x = (x ^ x >> 32) * 0xd6e8feb86659fd93ull;
+	return (size_t)(x ^ x >> 29) & index->mask;
+}
+
+static void index_init(struct tc_index *index, size_t n)
+{
+	size_t size = 16;
+
+	while (size < n + n / 2)
+		size *= 2;
+	index->mask = size - 1;
+	index->slots = tc_array_new(size, sizeof(*index->slots));
+	/* Random, so that a forged file cannot choose addresses that collide. */
+	if (getrandom(&index->seed, sizeof(index->seed), GRND_NONBLOCK) < 0)
+		index->seed = (uint64_t)(uintptr_t)index->slots;
+}
+
+/* Of two records with one address the first stays. */
+#define INDEX_ALL(index, array, n)                                                       \
+	do {                                                                             \
+		index_init((index), (n));                                                \
+		for (size_t i = 0; i < (n); i++) {                                       \
+			size_t slot = slot_of((index), (array)[i].addr);                 \
+			while ((index)->slots[slot] &&                                   \
+			       (array)[(index)->slots[slot] - 1].addr != (array)[i].addr) \
+				slot = (slot + 1) & (index)->mask;                       \
+			if (!(index)->slots[slot])                                       \
+				(index)->slots[slot] = (uint32_t)i + 1;                  \
+		}                                                                        \
+	} while (0)
+
+const struct tc_task *tc_model_task_at(const struct tc_model *model, uint64_t addr)
+{
+	const struct tc_index *index = &model->task_index;
+
+	for (size_t slot = slot_of(index, addr); index->slots[slot]; slot = (slot + 1) & index->mask)
+		if (model->tasks[index->slots[slot] - 1].addr == addr)
+			return &model->tasks[index->slots[slot] - 1];
+	return NULL;
+}
+
+const struct tc_object *tc_model_object_at(const struct tc_model *model, uint64_t addr)
+{
+	const struct tc_index *index = &model->object_index;
+
+	for (size_t slot = slot_of(index, addr); index->slots[slot]; slot = (slot + 1) & index->mask)
+		if (model->objects[index->slots[slot] - 1].addr == addr)
+			return &model->objects[index->slots[slot] - 1];
+	return NULL;
+}
+
+static void count_tasks(struct tc_model *model)
+{
+	for (size_t i = 0; i < model->n_tasks; i++) {
+		const struct tc_task *task = &model->tasks[i];
+		if (!tc_task_alive(task))
+			continue;
+		model->n_pending++;
+		model->n_torn += (task->flags & TC_TASK_TORN) != 0;
+		model->n_clean += !(task->flags & (TC_TASK_TORN | TC_TASK_CUT));
+	}
+}
+
+static void connect_loops(struct tc_model *model)
+{
+	for (size_t i = 0; i < model->n_loops; i++)
+		if (model->loops[i].ref < model->n_looprefs)
+			model->looprefs[model->loops[i].ref].state = (uint32_t)i + 1;
+}
+
+/* The dump's own sums must agree with its records. */
+static void check_sums(struct tc_model *model)
+{
+	const struct tc_status *status = &model->status;
+	struct tc_dump *dump = model->dump;
+
+	if (!status->present)
+		return;
+	if (status->read + status->torn + status->cut != status->found)
+		tc_dump_problem(dump, dump->size, "its sums do not balance: found %llu, read %llu, torn %llu, cut %llu",
+				(unsigned long long)status->found, (unsigned long long)status->read,
+				(unsigned long long)status->torn, (unsigned long long)status->cut);
+	if (status->read != model->n_clean && dump->n_problems_all == 0)
+		tc_dump_problem(dump, dump->size, "it says that %llu tasks were read, and holds %llu",
+				(unsigned long long)status->read, (unsigned long long)model->n_clean);
+}
+
+void tc_model_init(struct tc_model *model, struct tc_dump *dump, void (*progress)(double part))
+{
+	*model = (struct tc_model){ .dump = dump };
+	tc_decode_init(model);
+	for (size_t i = 0; i < dump->n_pieces; i++) {
+		const struct tc_piece *piece = &dump->pieces[i];
+		tc_decode_piece(model, piece);
+		tc_piece_drop(dump, piece);
+		if (progress)
+			progress((double)(piece->records - dump->map) / (double)dump->size);
+	}
+	INDEX_ALL(&model->task_index, model->tasks, model->n_tasks);
+	INDEX_ALL(&model->object_index, model->objects, model->n_objects);
+	connect_loops(model);
+	count_tasks(model);
+	check_sums(model);
+}
+
+void tc_model_deinit(struct tc_model *model)
+{
+	free(model->strings);
+	free(model->types);
+	free(model->codes);
+	free(model->sites);
+	free(model->chains);
+	free(model->contexts);
+	free(model->looprefs);
+	free(model->interps);
+	free(model->tasks);
+	free(model->objects);
+	free(model->threads);
+	free(model->pythreads);
+	free(model->modules);
+	free(model->loops);
+	free(model->handles);
+	free(model->faults);
+	free(model->task_index.slots);
+	free(model->object_index.slots);
+	*model = (struct tc_model){ 0 };
+}

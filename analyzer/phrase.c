@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Words of the text report. */
+#include "phrase.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "syscalls.h"
+
+void tc_phrase_ns(struct tc_out *out, uint64_t ns)
+{
+	uint64_t s = ns / 1000000000;
+
+	if (ns < 10000000)
+		tc_out_printf(out, "%.1f ms", (double)ns / 1e6);
+	else if (s < 1)
+		tc_out_printf(out, "%" PRIu64 " ms", ns / 1000000);
+	else if (s < 60)
+		tc_out_printf(out, "%.1f s", (double)ns / 1e9);
+	else if (s < 3600)
+		tc_out_printf(out, "%" PRIu64 "m%02" PRIu64 "s", s / 60, s % 60);
+	else if (s < 86400)
+		tc_out_printf(out, "%" PRIu64 "h%02" PRIu64 "m", s / 3600, s / 60 % 60);
+	else
+		tc_out_printf(out, "%" PRIu64 "d%02" PRIu64 "h", s / 86400, s / 3600 % 24);
+}
+
+void tc_phrase_bytes(struct tc_out *out, uint64_t bytes)
+{
+	if (bytes < 1000)
+		tc_out_printf(out, "%" PRIu64 " B", bytes);
+	else if (bytes < 1000000)
+		tc_out_printf(out, "%" PRIu64 " kB", bytes / 1000);
+	else
+		tc_out_printf(out, "%.1f MB", (double)bytes / 1e6);
+}
+
+void tc_phrase_count(struct tc_out *out, uint64_t n, const char *noun)
+{
+	tc_out_printf(out, "%" PRIu64 " %s%s", n, noun, n == 1 ? "" : "s");
+}
+
+void tc_phrase_task(const struct tc_page *page, const struct tc_task *task, unsigned max_name)
+{
+	char numbered[TC_TASK_NAME];
+	struct tc_text name = tc_report_task_name(page->report->model, task, numbered);
+
+	tc_out_printf(page->out, "T%zu", tc_report_task_number(page->report, task));
+	if (name.size == 0)
+		return;
+	tc_out_str(page->out, " \"");
+	tc_out_text(page->out, name, max_name);
+	tc_out_str(page->out, "\"");
+}
+
+static bool begins(struct tc_text text, const char *with)
+{
+	return text.size >= strlen(with) && memcmp(text.at, with, strlen(with)) == 0;
+}
+
+void tc_phrase_type(const struct tc_page *page, uint32_t id)
+{
+	const struct tc_model *model = page->report->model;
+	const struct tc_type *type = tc_model_type(model, id);
+	struct tc_text module = tc_model_string(model, type->module);
+	struct tc_text name = tc_model_string(model, type->name);
+
+	if (name.size == 0) {
+		tc_out_str(page->out, "an unknown type");
+		return;
+	}
+	if (module.size && !tc_text_is(module, "builtins") && !begins(module, "asyncio") &&
+	    !begins(module, "_asyncio") && !memchr(name.at, '.', name.size)) {
+		tc_out_text(page->out, module, 40);
+		tc_out_str(page->out, ".");
+	}
+	tc_out_text(page->out, name, 60);
+}
+
+const char *tc_phrase_wait(enum tc_wait wait)
+{
+	static const char *const words[TC_N_WAITS] = {
+		[TC_WAIT_NONE] = "nothing",
+		[TC_WAIT_SLEEP] = "sleep",
+		[TC_WAIT_FUTURE] = "a future",
+		[TC_WAIT_TASK] = "a task",
+		[TC_WAIT_GATHER] = "gather",
+		[TC_WAIT_WAIT] = "asyncio.wait",
+		[TC_WAIT_WAIT_FOR] = "wait_for",
+		[TC_WAIT_SHIELD] = "shield",
+		[TC_WAIT_TASKGROUP] = "the tasks of a TaskGroup",
+		[TC_WAIT_EXECUTOR] = "a thread of an executor",
+		[TC_WAIT_LOCK] = "a Lock",
+		[TC_WAIT_SEMAPHORE] = "a Semaphore",
+		[TC_WAIT_CONDITION] = "a Condition",
+		[TC_WAIT_EVENT] = "an Event",
+		[TC_WAIT_BARRIER] = "a Barrier",
+		[TC_WAIT_QUEUE_GET] = "Queue.get (empty)",
+		[TC_WAIT_QUEUE_PUT] = "Queue.put (full)",
+		[TC_WAIT_QUEUE_JOIN] = "Queue.join",
+		[TC_WAIT_STREAM_READ] = "data from a stream",
+		[TC_WAIT_STREAM_DRAIN] = "a stream to drain",
+		[TC_WAIT_SOCK] = "a socket",
+		[TC_WAIT_SUBPROCESS] = "a child process",
+		[TC_WAIT_ASYNCGEN] = "an async generator",
+		[TC_WAIT_AWAITABLE] = "an awaitable",
+		[TC_WAIT_UNKNOWN] = "something unknown",
+	};
+	return wait < TC_N_WAITS && words[wait] ? words[wait] : "something unknown";
+}
+
+static void one_member(void *context, const struct tc_task *task)
+{
+	const struct tc_page *page = context;
+
+	tc_out_printf(page->out, " T%zu", tc_report_task_number(page->report, task));
+}
+
+void tc_phrase_link(const struct tc_page *page, const struct tc_link *link)
+{
+	struct tc_out *out = page->out;
+
+	if (link->wait == TC_WAIT_TASK && link->task) {
+		tc_phrase_task(page, link->task, 30);
+		return;
+	}
+	tc_out_str(out, tc_phrase_wait(link->wait));
+	if (link->wait == TC_WAIT_AWAITABLE || link->wait == TC_WAIT_UNKNOWN) {
+		if (link->type) {
+			tc_out_str(out, ": ");
+			tc_phrase_type(page, link->type);
+		}
+	}
+	if (link->task) {
+		tc_out_str(out, " of ");
+		tc_phrase_task(page, link->task, 30);
+	} else if (link->object && link->wait != TC_WAIT_SLEEP) {
+		tc_out_printf(out, " O%zu", tc_report_object_number(page->report, link->object));
+	}
+	if (link->members) {
+		tc_out_str(out, ":");
+		uint64_t n = tc_link_members(page->report->links, link, 5, one_member, (void *)page);
+		if (n > 5)
+			tc_out_printf(out, " ... (%" PRIu64 " in all)", n);
+	}
+}
+
+void tc_phrase_where(const struct tc_page *page, const struct tc_place *place, unsigned max)
+{
+	char line[16] = "";
+
+	if (place->file.size == 0)
+		return;
+	if (place->line)
+		snprintf(line, sizeof(line), ":%" PRIu32, place->line);
+	unsigned digits = (unsigned)strlen(line);
+	tc_out_text_end(page->out, tc_place_short(place->file), max > digits + 8 ? max - digits : 8);
+	tc_out_str(page->out, line);
+}
+
+static void phrase_reference(const struct tc_page *page, const struct tc_value *value)
+{
+	const struct tc_report *report = page->report;
+	const struct tc_task *task = tc_model_task_at(report->model, value->word);
+	const struct tc_object *object = tc_model_object_at(report->model, value->word);
+
+	if (task) {
+		tc_phrase_task(page, task, 40);
+		return;
+	}
+	if (object)
+		tc_out_printf(page->out, "O%zu ", tc_report_object_number(report, object));
+	tc_phrase_type(page, value->type);
+	if (value->tag == TC_VAL_SIZED)
+		tc_out_printf(page->out, " of %" PRIu64, value->size);
+	if (!object)
+		tc_out_printf(page->out, " at 0x%" PRIx64, value->word);
+}
+
+void tc_phrase_value(const struct tc_page *page, const struct tc_value *value)
+{
+	static const char *const words[] = { "(no value)", "None", "True", "False" };
+	struct tc_out *out = page->out;
+
+	switch (value->tag) {
+	case TC_VAL_INT:
+		tc_out_printf(out, "%" PRId64, (int64_t)value->word);
+		break;
+	case TC_VAL_FLOAT:
+		tc_out_printf(out, "%g", value->number);
+		break;
+	case TC_VAL_STRING:
+		tc_out_str(out, "'");
+		tc_out_text(out, tc_model_string(page->report->model, (uint32_t)value->word), 60);
+		tc_out_str(out, "'");
+		break;
+	case TC_VAL_REF:
+	case TC_VAL_SIZED:
+		phrase_reference(page, value);
+		break;
+	case TC_VAL_WORD:
+		tc_out_printf(out, "0x%" PRIx64, value->word);
+		break;
+	default:
+		tc_out_str(out, words[value->tag & 3]);
+	}
+}
+
+void tc_phrase_thread_state(const struct tc_page *page, const struct tc_thread *thread)
+{
+	static const char states[] = "RSDTtZXI";
+	static const char *const words[] = { "running", "asleep", "in uninterruptible sleep", "stopped", "traced",
+					     "a zombie", "dead", "idle" };
+	const char *at = thread->state ? strchr(states, thread->state) : NULL;
+	const char *name = thread->syscall ? tc_syscall_name(thread->syscall - 1) : NULL;
+
+	tc_out_str(page->out, at ? words[at - states] : "in an unknown state");
+	if (name)
+		tc_out_printf(page->out, " in %s", name);
+	else if (thread->syscall)
+		tc_out_printf(page->out, " in system call %" PRIu64, thread->syscall - 1);
+}
+
+static void chain_line(struct tc_page *page, const struct tc_place *place, unsigned indent, enum tc_owner owner)
+{
+	struct tc_out *out = page->out;
+	unsigned place_at = indent + (page->width - indent) * 32 / 100;
+	unsigned source_at = indent + (page->width - indent) * 64 / 100;
+	struct tc_text source;
+
+	tc_out_column(out, indent);
+	tc_out_ink(out, owner == TC_OWNER_USER ? TC_INK_NONE : TC_INK_DIM);
+	if (place->module.size) {
+		tc_out_text(out, place->module, 20);
+		tc_out_str(out, ".");
+	}
+	tc_out_text_end(out, place->function, place_at > out->column + 1 ? place_at - 1 - out->column : 8);
+	if (place->file.size) {
+		/* The library on this machine is seldom the target's: its lines would be wrong ones. */
+		bool shown = owner <= TC_OWNER_PACKAGE &&
+			     tc_source_line(&page->sources, place->file, place->line, &source);
+		tc_out_column(out, place_at);
+		tc_phrase_where(page, place, (shown ? source_at - 1 : page->width) - out->column);
+		if (shown) {
+			tc_out_column(out, source_at);
+			tc_out_text(out, source, page->width - out->column);
+		}
+	}
+	tc_out_ink(out, TC_INK_NONE);
+	tc_out_newline(out);
+}
+
+/* Which links are shown in brief: the innermost, and of the program's own the outermost one and the innermost few. */
+static bool shown_in_brief(enum tc_owner owner, size_t own_before, size_t own_all)
+{
+	return owner == TC_OWNER_USER && (own_before == 0 || own_before + TC_BRIEF_FRAMES > own_all);
+}
+
+static void skipped_line(struct tc_page *page, uint64_t n, unsigned indent)
+{
+	if (n == 0)
+		return;
+	tc_out_column(page->out, indent);
+	tc_out_ink(page->out, TC_INK_DIM);
+	tc_out_str(page->out, "... ");
+	tc_phrase_count(page->out, n, "frame");
+	tc_out_ink(page->out, TC_INK_NONE);
+	tc_out_newline(page->out);
+}
+
+/* Whether the n links of the list leave out some in brief, and which. */
+static bool is_shown(const struct tc_model *model, const struct tc_links_list *list, size_t i, size_t n,
+		     size_t own_before, size_t own_all)
+{
+	struct tc_place place;
+
+	if (i + 1 == n || n <= TC_BRIEF_FRAMES)
+		return true;
+	tc_place_init(&place, model, list->ids[i]);
+	return shown_in_brief(tc_place_owner(place.file), own_before, own_all);
+}
+
+static size_t count_own(const struct tc_model *model, const struct tc_links_list *list, size_t n)
+{
+	size_t own = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct tc_place place;
+		tc_place_init(&place, model, list->ids[i]);
+		own += tc_place_owner(place.file) == TC_OWNER_USER;
+	}
+	return own;
+}
+
+void tc_phrase_chain(struct tc_page *page, uint32_t chain, unsigned flags, unsigned indent)
+{
+	static struct tc_links_list list; /* grows to the longest chain */
+	const struct tc_model *model = page->report->model;
+	size_t n = tc_place_list(model, chain, page->report->max_links, &list);
+	size_t own_all = count_own(model, &list, n), own = 0;
+	uint32_t best = flags & TC_CHAIN_MARK ? tc_place_best(model, chain) : 0;
+	uint64_t skipped = 0;
+	struct tc_place place;
+
+	for (size_t i = 0; i < n; i++) {
+		tc_place_init(&place, model, list.ids[i]);
+		enum tc_owner owner = tc_place_owner(place.file);
+		bool show = !(flags & TC_CHAIN_BRIEF) || list.ids[i] == best ||
+			    is_shown(model, &list, i, n, own, own_all);
+		own += owner == TC_OWNER_USER;
+		if (!show) {
+			skipped++;
+			continue;
+		}
+		skipped_line(page, skipped, indent);
+		skipped = 0;
+		if (list.ids[i] == best) {
+			tc_out_column(page->out, indent - 2);
+			tc_out_str(page->out, ">");
+		}
+		chain_line(page, &place, indent, owner);
+	}
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Words of the text report that several parts of it use. */
+#ifndef TC_PHRASE_H
+#define TC_PHRASE_H
+
+#include "report.h"
+#include "place.h"
+#include "source.h"
+
+/* What the text renderers share. */
+struct tc_page {
+	const struct tc_report *report;
+	struct tc_out *out;
+	struct tc_sources sources;
+	unsigned width;
+};
+
+/* "12 ms", "0.4 s", "3m02s", "5h07m", "3d04h". */
+void tc_phrase_ns(struct tc_out *out, uint64_t ns);
+/* "812 B", "412 kB", "3.1 MB". */
+void tc_phrase_bytes(struct tc_out *out, uint64_t bytes);
+/* "1 loop", "2 loops". */
+void tc_phrase_count(struct tc_out *out, uint64_t n, const char *noun);
+/* T12 "name" */
+void tc_phrase_task(const struct tc_page *page, const struct tc_task *task, unsigned max_name);
+/* The name of a type, with its module unless that is builtins or asyncio's own. */
+void tc_phrase_type(const struct tc_page *page, uint32_t type);
+/* "Lock O3", "task T5 \"fetch\"", "gather of 5: T5 T6 T7 ...": one task's wait. */
+void tc_phrase_link(const struct tc_page *page, const struct tc_link *link);
+/* The wait of a kind, without an object: "a lock", "a stream to have data". */
+const char *tc_phrase_wait(enum tc_wait wait);
+/* "app/web.py:112", at most max columns, cut at its left. */
+void tc_phrase_where(const struct tc_page *page, const struct tc_place *place, unsigned max);
+/* A scalar or a reference: 5, True, 1.5, 'text', O7, T3, list of 4. */
+void tc_phrase_value(const struct tc_page *page, const struct tc_value *value);
+/* "recvfrom", "system call 460", "running", "stopped" …: what the kernel says of a thread. */
+void tc_phrase_thread_state(const struct tc_page *page, const struct tc_thread *thread);
+
+/* A chain, outermost first, one line for each frame: function, place, source. */
+enum tc_chain_flag {
+	TC_CHAIN_BRIEF = 1, /* leave out what is neither the program's own nor the innermost */
+	TC_CHAIN_MARK = 2,  /* put a > before the line where a person should look */
+};
+#define TC_BRIEF_FRAMES 5 /* so many are always shown; of the program's own at most so many */
+void tc_phrase_chain(struct tc_page *page, uint32_t chain, unsigned flags, unsigned indent);
+
+#endif

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Putting the report together: threads, loops, groups. */
+#include "report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "array.h"
+#include "place.h"
+
+static const struct tc_pythread *pythread_of(const struct tc_model *model, const struct tc_thread *thread,
+					     size_t from)
+{
+	for (size_t i = from; i < model->n_pythreads; i++)
+		if (model->pythreads[i].tid && model->pythreads[i].tid == thread->tid_ns)
+			return &model->pythreads[i];
+	return NULL;
+}
+
+static bool has_os_thread(const struct tc_model *model, const struct tc_pythread *py)
+{
+	for (size_t i = 0; py->tid && i < model->n_threads; i++)
+		if (model->threads[i].tid_ns == py->tid)
+			return true;
+	return false;
+}
+
+static void add_thread(struct tc_report *report, const struct tc_thread *os, const struct tc_pythread *py)
+{
+	*tc_push(report->threads, report->n_threads, report->threads_room) = (struct tc_thread_view){
+		.os = os,
+		.py = py,
+		.task = py && py->task ? tc_model_task_at(report->model, py->task) : NULL,
+		.loop = py && py->loop < report->model->n_looprefs ? py->loop : 0,
+	};
+}
+
+/* A forged file may hold many of both kinds: the product of their numbers is bounded. */
+#define JOIN_MAX 20000000u
+
+static void join_threads(struct tc_report *report)
+{
+	const struct tc_model *model = report->model;
+	bool join = model->n_threads < JOIN_MAX / (model->n_pythreads + 1);
+
+	for (size_t i = 0; i < model->n_threads; i++) {
+		const struct tc_thread *os = &model->threads[i];
+		const struct tc_pythread *py = join ? pythread_of(model, os, 0) : NULL;
+		add_thread(report, os, py);
+		/* One thread may have a state in several interpreters. */
+		while (py && (py = pythread_of(model, os, (size_t)(py - model->pythreads) + 1)) != NULL)
+			add_thread(report, os, py);
+	}
+	for (size_t i = 0; i < model->n_pythreads; i++)
+		if (!join || !has_os_thread(model, &model->pythreads[i]))
+			add_thread(report, NULL, &model->pythreads[i]);
+}
+
+static const struct tc_thread_view *thread_of_loop(const struct tc_report *report, uint32_t id,
+						   const struct tc_loop *loop)
+{
+	for (size_t i = 0; i < report->n_threads; i++)
+		if (report->threads[i].loop == id)
+			return &report->threads[i];
+	if (!loop || !loop->tid || !(loop->flags & TC_LOOP_RUNNING))
+		return NULL;
+	for (size_t i = 0; i < report->n_threads; i++)
+		if (report->threads[i].os && report->threads[i].os->tid_ns == loop->tid)
+			return &report->threads[i];
+	return NULL;
+}
+
+static bool is_place(const struct tc_place *place, const char *file, const char *name)
+{
+	size_t size = strlen(name);
+
+	return tc_text_ends_in(place->file, file) && place->function.size >= size &&
+	       memcmp(place->function.at + (place->function.size - size), name, size) == 0;
+}
+
+/* Whether Handle._run of asyncio is among the frames of a thread. */
+static bool runs_handle(const struct tc_model *model, uint32_t chain)
+{
+	for (uint32_t id = chain; id; id = model->chains[id].parent) {
+		struct tc_place place;
+		tc_place_init(&place, model, id);
+		if (is_place(&place, "asyncio/events.py", "_run"))
+			return true;
+	}
+	return false;
+}
+
+static struct tc_loop_facts facts_of(const struct tc_model *model, const struct tc_loop_view *view)
+{
+	const struct tc_loop *loop = view->loop;
+	const struct tc_thread_view *thread = view->thread;
+	struct tc_loop_facts facts = { .syscall = -1, .has_thread = thread != NULL };
+	struct tc_place place;
+
+	if (loop) {
+		facts.closed = loop->flags & TC_LOOP_CLOSED;
+		facts.running = loop->flags & TC_LOOP_RUNNING;
+		facts.opaque = loop->flags & TC_LOOP_OPAQUE;
+		facts.ready = loop->ready;
+		if (loop->due_ns && loop->now_ns > loop->due_ns)
+			facts.overdue_ns = loop->now_ns - loop->due_ns;
+	}
+	if (thread && thread->os) {
+		facts.state = (char)thread->os->state;
+		facts.syscall = (int64_t)thread->os->syscall - 1;
+		memcpy(facts.args, thread->os->args, sizeof(facts.args));
+	}
+	facts.in_callback = view->task != NULL;
+	if (thread && thread->py && thread->py->chain) {
+		facts.has_frames = true;
+		tc_place_init(&place, model, thread->py->chain);
+		facts.in_selector = is_place(&place, "selectors.py", "select");
+		facts.in_callback = facts.in_callback || runs_handle(model, thread->py->chain);
+	}
+	return facts;
+}
+
+static void judge_loop(struct tc_report *report, struct tc_loop_view *view)
+{
+	struct tc_loop_facts facts;
+
+	view->thread = thread_of_loop(report, view->id, view->loop);
+	if (view->thread && !view->task)
+		view->task = view->thread->task;
+	facts = facts_of(report->model, view);
+	view->state = tc_loop_judge(&facts, &view->hint);
+	if (view->state == TC_LOOP_BLOCKED || view->state == TC_LOOP_BUSY)
+		view->blocked_ns = facts.overdue_ns;
+}
+
+const struct tc_loop_view *tc_report_loop(const struct tc_report *report, uint32_t id)
+{
+	/* Their order is that of the table, with gaps only where a piece of the file is lost. */
+	for (size_t i = id < report->n_loops ? id : report->n_loops; i > 0; i--)
+		if (report->loops[i - 1].id == id)
+			return &report->loops[i - 1];
+	return NULL;
+}
+
+static void add_loops(struct tc_report *report)
+{
+	const struct tc_model *model = report->model;
+	struct tc_loop_view **by_id = tc_array_new(model->n_looprefs, sizeof(*by_id));
+
+	for (uint32_t id = 1; id < model->n_looprefs; id++) {
+		const struct tc_loopref *ref = &model->looprefs[id];
+		if (ref->addr)
+			*tc_push(report->loops, report->n_loops, report->loops_room) = (struct tc_loop_view){
+				.id = id,
+				.loop = ref->state ? &model->loops[ref->state - 1] : NULL,
+			};
+	}
+	for (size_t i = 0; i < report->n_loops; i++)
+		by_id[report->loops[i].id] = &report->loops[i];
+	for (size_t i = 0; i < model->n_tasks; i++) {
+		const struct tc_task *task = &model->tasks[i];
+		struct tc_loop_view *view = task->loop < model->n_looprefs ? by_id[task->loop] : NULL;
+		if (!view || !tc_task_alive(task))
+			continue;
+		view->n_tasks++;
+		if (task->flags & TC_TASK_RUNNING)
+			view->task = task;
+	}
+	free(by_id);
+	for (size_t i = 0; i < report->n_loops && report->n_threads < JOIN_MAX / (report->n_loops + 1); i++)
+		judge_loop(report, &report->loops[i]);
+}
+
+/* A forged file of 100 kB can make thousands of tasks share a chain of thousands of links; a page of gigabytes helps
+ * nobody. What real programs have stays far below. */
+#define LINKS_IN_ALL 100000000u
+#define LINKS_THEN 100u
+
+static size_t max_links(const struct tc_model *model)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < model->n_tasks; i++)
+		sum += tc_model_chain(model, model->tasks[i].chain)->depth;
+	for (size_t i = 0; i < model->n_pythreads; i++)
+		sum += tc_model_chain(model, model->pythreads[i].chain)->depth;
+	return sum > LINKS_IN_ALL ? LINKS_THEN : TC_CHAIN_MAX;
+}
+
+void tc_report_init(struct tc_report *report, const struct tc_model *model, const struct tc_links *links,
+		    const struct tc_options *options, bool with_objects)
+{
+	const struct tc_status *status = &model->status;
+
+	*report = (struct tc_report){ .options = options, .dump = model->dump, .model = model, .links = links };
+	report->max_links = max_links(model);
+	join_threads(report);
+	add_loops(report);
+	tc_groups_init(&report->groups, links, with_objects);
+	report->complete = model->dump->sealed && model->dump->n_problems_all == 0 && status->present &&
+			   status->cut == 0 && status->objects_cut == 0 &&
+			   !(status->flags & (TC_STATUS_CUT | TC_STATUS_REPLACED | TC_STATUS_DISAGREED));
+}
+
+void tc_report_deinit(struct tc_report *report)
+{
+	tc_groups_deinit(&report->groups);
+	free(report->threads);
+	free(report->loops);
+	*report = (struct tc_report){ 0 };
+}
+
+struct tc_text tc_report_task_name(const struct tc_model *model, const struct tc_task *task, char *name)
+{
+	if (!(task->flags & TC_TASK_LAZY_NAME))
+		return tc_model_string(model, task->name);
+	snprintf(name, TC_TASK_NAME, "Task-%u", task->name);
+	return (struct tc_text){ (const uint8_t *)name, strlen(name) };
+}
+
+const char *tc_report_task_state(const struct tc_task *task)
+{
+	static const char *const words[] = { "pending", "cancelled", "done", NULL };
+
+	if (task->flags & TC_TASK_STATE_UNKNOWN)
+		return NULL;
+	return task->flags & TC_TASK_RUNNING ? "running" : words[tc_task_state(task)];
+}
+
+const char *tc_report_version(uint32_t hex, char *text)
+{
+	unsigned level = hex >> 4 & 15, serial = hex & 15;
+	int n = snprintf(text, TC_VERSION_TEXT, "%u.%u.%u", hex >> 24, hex >> 16 & 255, hex >> 8 & 255);
+
+	if (level != 15 && level != 0) /* PY_RELEASE_LEVEL_FINAL is 15 */
+		snprintf(text + n, TC_VERSION_TEXT - (size_t)n, "%s%u",
+			 level == 10 ? "a" : level == 11 ? "b" : "rc", serial);
+	return text;
+}
+
+const char *tc_report_time(uint64_t wall_ns, char *text)
+{
+	time_t seconds = (time_t)(wall_ns / 1000000000);
+	struct tm tm;
+
+	if (!gmtime_r(&seconds, &tm) || strftime(text, TC_TIME_TEXT, "%Y-%m-%dT%H:%M:%S", &tm) == 0)
+		strcpy(text, "?");
+	else
+		snprintf(text + strlen(text), TC_TIME_TEXT - strlen(text), ".%03uZ",
+			 (unsigned)(wall_ns / 1000000 % 1000));
+	return text;
+}
+
+const struct tc_interp *tc_report_interp(const struct tc_model *model)
+{
+	for (size_t i = 1; i < model->n_interps; i++)
+		if (model->interps[i].version)
+			return &model->interps[i];
+	return model->n_interps > 1 ? &model->interps[1] : NULL;
+}
+
+/* Lines of our own from the status' flags. */
+static const struct {
+	unsigned flag;
+	const char *text;
+} flag_lines[] = {
+	{ TC_STATUS_UNFROZEN, "it was to stand still, but did not in time: tasks may have moved while they were read" },
+	{ TC_STATUS_REPLACED, "the process ended or was replaced while it was read" },
+	{ TC_STATUS_NO_PYTHON, "there is no Python interpreter in this process" },
+	{ TC_STATUS_UNKNOWN_PYTHON, "this version of Python is not known: only threads and modules were read" },
+	{ TC_STATUS_DISAGREED, "the interpreter's own counts of tasks did not match what was found" },
+};
+
+bool tc_report_missing(const struct tc_report *report, size_t number, char *text, struct tc_text *ret)
+{
+	const struct tc_status *status = &report->model->status;
+	const struct tc_dump *dump = report->dump;
+
+	for (size_t i = 0; i < sizeof(flag_lines) / sizeof(*flag_lines); i++)
+		if ((status->flags & flag_lines[i].flag) && number-- == 0) {
+			*ret = (struct tc_text){ (const uint8_t *)flag_lines[i].text, strlen(flag_lines[i].text) };
+			return true;
+		}
+	if (number < status->n_notices) {
+		*ret = status->notices[number];
+		return true;
+	}
+	number -= status->n_notices;
+	if (number < dump->n_problems) {
+		snprintf(text, TC_MISSING_TEXT, "damaged at byte %llu: %s",
+			 (unsigned long long)dump->problems[number].at, dump->problems[number].text);
+	} else if (number == dump->n_problems && dump->n_problems_all > dump->n_problems) {
+		snprintf(text, TC_MISSING_TEXT, "and %llu more damaged places",
+			 (unsigned long long)(dump->n_problems_all - dump->n_problems));
+	} else if (number == dump->n_problems + (dump->n_problems_all > dump->n_problems) &&
+		   report->max_links < TC_CHAIN_MAX) {
+		snprintf(text, TC_MISSING_TEXT, "of each chain only the innermost %zu links are shown", report->max_links);
+	} else {
+		return false;
+	}
+	*ret = (struct tc_text){ (const uint8_t *)text, strlen(text) };
+	return true;
+}
