@@ -258,7 +258,7 @@ static int job(struct tc_watch *watch, void *context)
 	d->options = context;
 	d->watch = watch;
 	d->began_ns = tc_sys_clock_ns(CLOCK_MONOTONIC);
-	size_t size = (size_t)d->options->max_memory / 2;
+	size_t size = (size_t)(d->options->max_memory - TC_MEM_PID_MIN);
 	void *memory = reserve(size);
 	if (!memory)
 		return tc_watch_end(watch, TC_EXIT_INTERNAL, "no memory for the walk (%zu bytes)", size);

@@ -75,6 +75,9 @@ struct tc_mem_pid {
 	uint64_t n_waits;	   /* times waited for a page on its way */
 };
 
+/* The cache needs so many bytes of the budget; the rest may go to the arena, and what the arena takes, the cache gives. */
+#define TC_MEM_PID_MIN (8ull << 20)
+
 /* Begin to read; budget in bytes covers the cache and arena, whose size is arena_size. 0, or -TC_ENOSPACE. */
 int tc_mem_pid_init(struct tc_mem_pid *m, int dir, int fd, int pagemap, pid_t pid, uint64_t budget,
 		    const struct tc_arena *arena, size_t arena_size, struct tc_watch *watch);

@@ -74,7 +74,7 @@ static int job(struct tc_watch *watch, void *context)
 	static struct tc_target target;
 	struct tc_probe *probe = context;
 	uint64_t began = tc_sys_clock_ns(CLOCK_MONOTONIC);
-	size_t size = (size_t)probe->max_memory / 2;
+	size_t size = (size_t)(probe->max_memory - TC_MEM_PID_MIN);
 	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	struct tc_arena arena;
 	int r;

@@ -31,6 +31,26 @@ static void volunteer_for_oom(void)
 	close(fd);
 }
 
+static volatile sig_atomic_t interrupted; /* the signal that asks us to end */
+
+static void on_signal(int number)
+{
+	interrupted = number;
+}
+
+static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
+
+/* Be told of signals that end us, or be ended by them again. */
+static void catch_ends(bool on)
+{
+	struct sigaction act = { .sa_handler = on ? on_signal : SIG_DFL };
+	struct sigaction old;
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++)
+		if (sigaction(ends[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+			sigaction(ends[i], &act, NULL);
+}
+
 static uint64_t now_ms(void)
 {
 	struct timespec at;
@@ -45,12 +65,14 @@ static bool wait_for(pid_t child, struct tc_watch *watch, unsigned silence_ms)
 	int pidfd = (int)syscall(SYS_pidfd_open, child, 0); /* without it (Linux < 5.3): poll sleeps in short steps */
 	struct pollfd end = { .fd = pidfd, .events = POLLIN };
 	uint64_t beats = watch->beats, since = now_ms();
-	int status;
+	int status = 0;
 
 	for (;;) {
 		poll(&end, pidfd >= 0, pidfd >= 0 ? 100 : 1);
 		if (waitpid(child, &status, WNOHANG) == child)
 			break;
+		if (interrupted)
+			return false;
 		if (watch->beats != beats) {
 			beats = watch->beats;
 			since = now_ms();
@@ -77,6 +99,16 @@ int tc_watch_end(struct tc_watch *watch, int code, const char *format, ...)
 	return code;
 }
 
+/* The child is gone, or shall be: what it began is removed. It may be unkillable, so the wait is short. */
+static void remove_temporary(pid_t child, struct tc_watch *watch)
+{
+	struct timespec wait = { .tv_nsec = 1000000 };
+
+	for (int i = 0; i < 50 && waitpid(child, NULL, WNOHANG) == 0; i++)
+		nanosleep(&wait, NULL);
+	unlink(watch->temporary);
+}
+
 int tc_watch_run(int (*job)(struct tc_watch *watch, void *context), void *context, unsigned silence_ms,
 		 struct tc_watch **ret)
 {
@@ -88,10 +120,12 @@ int tc_watch_run(int (*job)(struct tc_watch *watch, void *context), void *contex
 	*ret = watch;
 	watch->where = "starting";
 	watch->code = TC_EXIT_INTERNAL;
+	catch_ends(true);
 	pid_t child = fork();
 	if (child < 0)
 		return tc_watch_end(watch, TC_EXIT_INTERNAL, "cannot start a process: %s", strerror(errno));
 	if (child == 0) {
+		catch_ends(false);
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != parent)
 			_exit(TC_EXIT_INTERNAL);
@@ -100,11 +134,13 @@ int tc_watch_run(int (*job)(struct tc_watch *watch, void *context), void *contex
 	}
 	if (!wait_for(child, watch, silence_ms)) {
 		kill(child, SIGKILL);
-		tc_watch_end(watch, TC_EXIT_GONE, "no answer in %u ms while %s", silence_ms, watch->where);
-		if (watch->temporary[0])
-			unlink(watch->temporary);
-	} else if (watch->code == TC_EXIT_INTERNAL && watch->temporary[0]) {
-		unlink(watch->temporary);
+		if (!interrupted)
+			tc_watch_end(watch, TC_EXIT_GONE, "no answer in %u ms while %s", silence_ms, watch->where);
 	}
+	if (watch->temporary[0] && (interrupted || watch->code == TC_EXIT_GONE || watch->code == TC_EXIT_INTERNAL))
+		remove_temporary(child, watch);
+	catch_ends(false);
+	if (interrupted)
+		raise(interrupted);
 	return watch->code;
 }

@@ -1,0 +1,382 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""taskcore dump from outside: what the file is to other tools, what stops a dump, what a dump leaves behind."""
+import os
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+
+from common import (Skip, Target, TASKCORE, await_true, compile_c, dump, field, must, parked, run, state, taskcore, threads)
+
+
+def tool(*command):
+    if not shutil.which(command[0]):
+        raise Skip("no " + command[0])
+    return subprocess.run(["timeout", "-s", "KILL", "20", *command], capture_output=True, text=True)
+
+
+def test_name(directory):
+    """the file has the name of the contract, mode 0600, and its path alone is on stdout"""
+    with parked(3) as target:
+        path = dump(target.pid, directory)
+        pattern = r"taskcore\.python[0-9.]*\.%d\.\d{8}T\d{6}\.\d{3}\.attach\.tcore" % target.pid
+        must(re.fullmatch(pattern, os.path.basename(path)), path)
+        must(os.stat(path).st_mode & 0o777 == 0o600, "mode")
+        must(os.listdir(directory) == [os.path.basename(path)], "other files: %s" % os.listdir(directory))
+
+
+def test_output_option(directory):
+    """-o names the file, and an existing file is left as it is"""
+    with parked(3) as target:
+        path = os.path.join(directory, "here.tcore")
+        must(dump(target.pid, "/", "-o", path) == path and os.path.getsize(path), "no file")
+        before = os.stat(path)
+        dump(target.pid, "/", "-o", path, code=3)
+        must(os.stat(path) == before, "the file was touched")
+
+
+def test_gdb_and_eu_stack(directory):
+    """gdb lists every thread, and eu-stack prints a frame of each sleeping one"""
+    with parked(3, 5) as target:
+        path = dump(target.pid, directory)
+        tids = threads(target.pid)
+        exe = os.readlink("/proc/%d/exe" % target.pid)
+        told = tool("gdb", "-nx", "-batch", "-ex", "set print frame-arguments none", exe, path, "-ex", "info threads")
+        for tid in tids:
+            must(re.search(r"LWP %d\b" % tid, told.stdout), "gdb does not know thread %d" % tid)
+        wrong = [line for line in told.stderr.splitlines() if "error" in line.lower() and "arning: " not in line]
+        must(not wrong, wrong)
+        stacks = tool("eu-stack", "--core", path)
+        for tid in tids:
+            must(re.search(r"TID %d:\n#0 " % tid, stacks.stdout), "eu-stack: no frame of %d: %s" % (tid, stacks.stderr))
+
+
+def test_cut_files_open(directory):
+    """gdb and eu-stack open the file as it was at each moment of its making"""
+    with parked(2000, 2) as target:
+        path = dump(target.pid, directory)
+        exe = os.readlink("/proc/%d/exe" % target.pid)
+    with open(path, "rb") as f:
+        whole = f.read()
+    phoff, = struct.unpack_from("<Q", whole, 32)
+    phnum, = struct.unpack_from("<H", whole, 56)
+    last = phoff + (phnum - 1) * 56
+    tail, = struct.unpack_from("<Q", whole, last + 8)
+    must(struct.unpack_from("<Q", whole, last + 32)[0] == len(whole) - tail, "the tail's size is wrong")
+    unsealed = whole[:last + 32] + b"\0" * 8 + whole[last + 40:]
+    for size in (tail, tail + 1, tail + 30, (tail + len(whole)) // 2, len(whole)):
+        cut = os.path.join(directory, "cut.tcore")
+        with open(cut, "wb") as f:
+            f.write(unsealed[:size])
+        told = tool("gdb", "-nx", "-batch", exe, cut, "-ex", "info threads")
+        must(len(re.findall(r"LWP \d+", told.stdout)) >= 3, "gdb at %d of %d: %s" % (size, len(whole), told.stderr))
+        stacks = tool("eu-stack", "--core", cut)
+        must(stacks.stdout.count("#0 ") >= 3, "eu-stack at %d: %s" % (size, stacks.stderr))
+
+
+def test_stop_lets_go(directory):
+    """--stop leaves every thread running and untraced"""
+    with parked(200, 20) as target:
+        for _ in range(10):
+            dump(target.pid, directory, "-o", "x.tcore", "--stop")
+            os.unlink(os.path.join(directory, "x.tcore"))
+            must(field(target.pid, "TracerPid") == "0", "still traced")
+            must(all(state(target.pid, tid) in "SR" for tid in threads(target.pid)), "a thread does not run")
+
+
+def test_stopped_stays_stopped(directory):
+    """a stopped process stays stopped, with --stop and without"""
+    with parked(3, 3) as target:
+        os.kill(target.pid, signal.SIGSTOP)
+        await_true(lambda: state(target.pid) == "T", "the stop")
+        for option in ([], ["--stop"]):
+            dump(target.pid, directory, *option)
+            await_true(lambda: all(state(target.pid, tid) == "T" for tid in threads(target.pid)), "all threads stopped")
+            must(field(target.pid, "TracerPid") == "0", "still traced")
+        os.kill(target.pid, signal.SIGCONT)
+        await_true(lambda: state(target.pid) in "SR", "going on")
+
+
+COUNTER = r"""
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+static volatile sig_atomic_t n;
+static void on_signal(int sig) { (void)sig; n++; }
+static void *sleep_long(void *p) { for (;;) pause(); return p; }
+int main(void)
+{
+	struct sigaction act = { .sa_handler = on_signal };
+	pthread_t t;
+	char c;
+	sigaction(SIGRTMIN, &act, NULL);
+	for (int i = 0; i < 8; i++)
+		pthread_create(&t, NULL, sleep_long, NULL);
+	puts("READY");
+	fflush(stdout);
+	while (read(0, &c, 1) != 1)
+		;
+	while (n < 500)
+		usleep(1000);
+	printf("%d\n", (int)n);
+	return 0;
+}
+"""
+
+
+def test_signals_pass(directory):
+    """signals that arrive while the target is stopped reach it"""
+    with Target(compile_c(directory, COUNTER)) as target:
+        dumps = []
+        for i in range(500):
+            if i % 10 == 0:
+                dumps.append(subprocess.Popen([TASKCORE, "dump", str(target.pid), "--stop"], cwd=directory,
+                                              stderr=subprocess.DEVNULL))
+            os.kill(target.pid, signal.SIGRTMIN)
+            if len(dumps) == 2:
+                dumps.pop(0).wait()
+        for one in dumps:
+            one.wait()
+        target.process.stdin.write(b"x")
+        target.process.stdin.flush()
+        must(target.process.stdout.readline() == b"500\n", "not every signal was delivered")
+
+
+RESERVED = r"""
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+int main(void)
+{
+	char *p = mmap(NULL, 64ul << 30, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	memset(p, 1, 1 << 20);
+	mmap(NULL, 64ul << 30, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	puts("READY");
+	fflush(stdout);
+	for (;;)
+		pause();
+}
+"""
+
+
+def footprint(pid):
+    with open("/proc/%d/stat" % pid) as f:
+        stat = f.read().rpartition(")")[2].split()
+    return {"VmPTE": field(pid, "VmPTE"), "VmSwap": field(pid, "VmSwap"), "VmRSS": field(pid, "VmRSS"),
+            "minor faults": stat[7], "major faults": stat[9]}
+
+
+def test_no_trace(directory):
+    """reading leaves no trace: page tables, swap, resident memory and fault counters stay as they were"""
+    with Target(compile_c(directory, RESERVED)) as target:
+        await_true(lambda: state(target.pid) == "S", "its sleep")
+        before = footprint(target.pid)
+        for _ in range(3):
+            dump(target.pid, directory, code=3)
+        must(footprint(target.pid) == before, "%s became %s" % (before, footprint(target.pid)))
+    with parked(300) as target:
+        await_true(lambda: state(target.pid) == "S", "its sleep")
+        before = footprint(target.pid)
+        for _ in range(3):
+            dump(target.pid, directory, "-o", "x.tcore")
+            os.unlink(os.path.join(directory, "x.tcore"))
+        must(footprint(target.pid) == before, "%s became %s" % (before, footprint(target.pid)))
+
+
+EXEC_LOOP = r"""
+import asyncio, os, sys
+async def wait_on(future):
+    await future
+async def main(generation):
+    loop = asyncio.get_running_loop()
+    tasks = [loop.create_task(wait_on(loop.create_future()), name="g%d-%d" % (generation, i)) for i in range(3000)]
+    await asyncio.sleep(0)
+    if generation == 0:
+        print("READY", flush=True)
+    os.execv(sys.executable, [sys.executable, "-S", sys.argv[0], str(generation + 1)])
+asyncio.run(main(int(sys.argv[1])))
+"""
+
+
+def test_execve(directory):
+    """a process that starts other programs all the time is never mixed: the dump holds one of them, or the answer is 5"""
+    script = os.path.join(directory, "execs.py")
+    with open(script, "w") as f:
+        f.write(EXEC_LOOP)
+    codes = {}
+    with Target(sys.executable, "-S", script, "0") as target:
+        for _ in range(60):
+            done = taskcore("dump", target.pid, "-o", "x.tcore", cwd=directory)
+            codes[done.returncode] = codes.get(done.returncode, 0) + 1
+            must(done.returncode in (0, 3, 5), "exit code %d: %s" % (done.returncode, done.stderr))
+            path = os.path.join(directory, "x.tcore")
+            if os.path.exists(path):
+                with open(path, "rb") as f:
+                    generations = set(re.findall(rb"g(\d+)-\d+", f.read()))
+                must(len(generations) <= 1, "tasks of several programs: %s" % generations)
+                os.unlink(path)
+    must(5 in codes, "no execve hit a dump, the test tests nothing: %s" % codes)
+
+
+def test_disk_full(directory):
+    """a full disk is one line, exit code 3, and no file"""
+    if os.geteuid() != 0:
+        raise Skip("needs root to mount a small tmpfs")
+    with parked(20000) as target:
+        script = "mount -t tmpfs -o size=200k none %s && cd %s && %s dump %d; code=$?; ls -A; exit $code" % (
+            directory, directory, TASKCORE, target.pid)
+        done = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True)
+        if "mount" in done.stderr or "unshare" in done.stderr:
+            raise Skip("cannot mount a tmpfs")
+        must(done.returncode == 3 and "No space left" in done.stderr, "%d %s" % (done.returncode, done.stderr))
+        must(done.stdout == "", "left behind: " + done.stdout)
+
+
+def test_file_size_limit(directory):
+    """ulimit -f is one line, exit code 3, and no file"""
+    with parked(20000) as target:
+        done = subprocess.run(["sh", "-c", "ulimit -f 100; exec %s dump %d" % (TASKCORE, target.pid)], cwd=directory,
+                              capture_output=True, text=True)
+        must(done.returncode == 3 and "ulimit -f" in done.stderr, "%d %s" % (done.returncode, done.stderr))
+        must(os.listdir(directory) == [], "left behind: %s" % os.listdir(directory))
+
+
+def test_not_writable(directory):
+    """a directory that cannot be written to is one line and exit code 3"""
+    with parked(3) as target:
+        dump(target.pid, "/proc", code=3)
+
+
+def test_silence(directory):
+    """the answer comes although the reading process hangs: exit code 5, and no file"""
+    with parked(100000) as target:
+        dumper = subprocess.Popen([TASKCORE, "dump", str(target.pid)], cwd=directory, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, text=True)
+        children = "/proc/%d/task/%d/children" % (dumper.pid, dumper.pid)
+        child = ""
+        while not child and dumper.poll() is None:
+            with open(children) as f:
+                child = f.read()
+        os.kill(int(child), signal.SIGSTOP)
+        out, err = dumper.communicate(timeout=30)
+        must(dumper.returncode == 5 and "no answer" in err and len(err.splitlines()) == 1, "%s %s" % (dumper.returncode, err))
+        must(out == "" and os.listdir(directory) == [], "left behind: %s" % os.listdir(directory))
+
+
+def test_interrupt(directory):
+    """an interrupted dump leaves no file"""
+    with parked(100000) as target:
+        dumper = subprocess.Popen([TASKCORE, "dump", str(target.pid)], cwd=directory, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, text=True, start_new_session=True)
+        await_true(lambda: os.listdir(directory) or dumper.poll() is not None, "the file")
+        dumper.send_signal(signal.SIGINT)
+        dumper.communicate()
+        must(dumper.returncode == -signal.SIGINT, "exit code %d" % dumper.returncode)
+        await_true(lambda: os.listdir(directory) == [], "its removal")
+
+
+def test_small_memory(directory):
+    """a big process is read whole within little memory"""
+    with parked(60000) as target:
+        path = dump(target.pid, directory, "--max-memory", "32M")
+        listed = taskcore("list", directory).stdout.splitlines()[-1].split()
+        must(listed[-2] == "60001" and listed[-1] == os.path.basename(path), "%s" % listed)
+
+
+def test_many_threads_and_maps(directory):
+    """two thousand threads and ten thousand mappings are read"""
+    source = r"""
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+static void *wait_long(void *p) { pause(); return p; }
+int main(void)
+{
+	pthread_attr_t attr;
+	pthread_t t;
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 65536);
+	for (int i = 0; i < 2000; i++)
+		pthread_create(&t, &attr, wait_long, NULL);
+	for (int i = 0; i < 10000; i++)
+		mmap(NULL, 4096, i % 2 ? PROT_READ : PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	puts("READY");
+	fflush(stdout);
+	for (;;)
+		pause();
+}
+"""
+    with Target(compile_c(directory, source)) as target:
+        dump(target.pid, directory, code=3)
+        dump(target.pid, directory, "--stop=5000", code=3)
+        must(field(target.pid, "TracerPid") == "0", "still traced")
+        must(all(state(target.pid, tid) == "S" for tid in threads(target.pid)), "a thread does not sleep")
+
+
+def test_chroot(directory):
+    """a process in another root and mount namespace is read through its own root"""
+    if os.geteuid() != 0:
+        raise Skip("needs root")
+    script = "mount -t tmpfs none /tmp && cp %s /tmp/parked.py && exec %s /tmp/parked.py 7 0" % (
+        os.path.join(os.path.dirname(os.path.abspath(__file__)), "parked.py"), sys.executable)
+    with Target("unshare", "-m", "sh", "-c", script) as target:
+        dump(target.pid, directory)
+        must(taskcore("list", directory).stdout.split()[-2] == "8", "not 8 tasks")
+
+
+def test_pid_namespace(directory):
+    """a process in another pid namespace is read, its own number beside ours"""
+    if os.geteuid() != 0:
+        raise Skip("needs root")
+    parked_py = os.path.join(os.path.dirname(os.path.abspath(__file__)), "parked.py")
+    with Target("unshare", "-p", "-f", "--kill-child", sys.executable, parked_py, "7", "2") as target:
+        with open("/proc/%d/task/%d/children" % (target.pid, target.pid)) as f:
+            inner = int(f.read())
+        dump(inner, directory)
+        must(taskcore("list", directory).stdout.split()[-2] == "8", "not 8 tasks")
+
+
+def test_children(directory):
+    """status of a process without a loop lists the children that have one"""
+    code = "import subprocess, sys; p = subprocess.Popen([sys.executable, %r, '5', '0']); p.wait()" % os.path.join(
+        os.path.dirname(os.path.abspath(__file__)), "parked.py")
+    with Target(sys.executable, "-c", code, start_new_session=True) as target:
+        try:
+            done = taskcore("status", target.pid)
+            with open("/proc/%d/task/%d/children" % (target.pid, target.pid)) as f:
+                child = int(f.read())
+            must(done.returncode == 0 and re.search(r"^ +%d .*6 tasks" % child, done.stdout, re.M), done.stdout)
+            alone = taskcore("status", target.pid, "--children")
+            must(alone.returncode == 0 and re.search(r"^ +%d " % child, alone.stdout, re.M), alone.stdout)
+        finally:
+            os.kill(child, signal.SIGKILL)
+
+
+def test_usage(directory):
+    """what is not understood is one line and exit code 2"""
+    for args in (["frobnicate"], ["dump"], ["dump", "x"], ["dump", "-1"], ["dump", "1", "2"], ["dump", "1", "--frob"],
+                 ["dump", "1", "--stop=x"], ["dump", "1", "--max-memory", "x"], ["dump", "1", "-o"], ["run"], ["signal", "1"]):
+        done = taskcore(*args)
+        must(done.returncode == 2 and len(done.stderr.splitlines()) == 1, "%s: %d %s" % (args, done.returncode, done.stderr))
+
+
+def test_doctor(directory):
+    """doctor says that nothing is in the way, or what is"""
+    with parked(3) as target:
+        done = taskcore("doctor", target.pid)
+        must(done.returncode == 0 and "NO" not in done.stdout, done.stdout)
+    done = taskcore("doctor", os.getpid())
+    must(done.returncode in (0, 3), "%d" % done.returncode)
+
+
+if __name__ == "__main__":
+    tests = [value for name, value in list(globals().items()) if name.startswith("test_")]
+    if len(sys.argv) > 1:
+        tests = [test for test in tests if test.__name__ in sys.argv[1:]]
+    sys.exit(run(tests))

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A target: parked.py TASKS THREADS: so many parked tasks, so many sleeping threads; prints READY when all are there."""
+import asyncio
+import sys
+import threading
+import time
+
+
+async def wait_on(future):
+    await future
+
+
+async def main():
+    loop = asyncio.get_running_loop()
+    tasks = [loop.create_task(wait_on(loop.create_future()), name="parked-%d" % i) for i in range(int(sys.argv[1]))]
+    for _ in range(int(sys.argv[2])):
+        threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()
+    await asyncio.sleep(0)
+    print("READY", flush=True)
+    await asyncio.gather(*tasks)
+
+
+asyncio.run(main())
