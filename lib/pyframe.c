@@ -132,7 +132,7 @@ static int read_embedded_gen(const struct tc_py *py, tc_addr addr, struct tc_gen
 	slot = ret->state == TC_GEN_SUSPENDED ? target_slot(py, ret, body + py->at.gi_frame) : 0;
 	if (!slot)
 		return 0;
-	if (slot >= addr && slot + 8 <= addr + size)
+	if (slot - addr <= size - 8) /* one comparison: a forged slot must not wrap around */
 		ret->target = word_at(body, (uint16_t)(slot - addr));
 	else if (tc_get(py->mem, slot, &ret->target) < 0)
 		return -TC_EFAULT;

@@ -5,6 +5,7 @@
 
 #include "fake_mem.h"
 #include "layout.h"
+#include "pyframe.h"
 #include "pyobj.h"
 
 #define BASE 0x7f0000000000u
@@ -91,6 +92,24 @@ static void read_sequences(const struct tc_py *py)
 				;
 }
 
+static void read_frames(const struct tc_py *py)
+{
+	struct tc_gen gen;
+	struct tc_frame_view view;
+	struct tc_code_facts facts;
+	struct tc_position position;
+	tc_addr frame = 0;
+	bool foreign;
+
+	tc_gen_read(py, somewhere(), &gen);
+	tc_code_facts_read(py, somewhere(), &facts);
+	tc_code_position(py, somewhere(), (int64_t)(fake_random(&state) % 4096) - 2, &position);
+	tc_code_awaits(py, somewhere(), (int64_t)(fake_random(&state) % 4096) - 2);
+	if (tc_thread_frame(py, somewhere(), &frame) == 0)
+		for (unsigned i = 0; i < STEPS && tc_frame_read(py, frame, &view, &foreign, &frame) == 0; i++)
+			;
+}
+
 START_TEST(test_forged_objects_are_read_within_bounds)
 {
 	struct tc_py py = { .mem = &fake.mem, .at = tc_layout_rows[_i] };
@@ -102,6 +121,7 @@ START_TEST(test_forged_objects_are_read_within_bounds)
 			read_scalars(&py);
 			read_dicts(&py);
 			read_sequences(&py);
+			read_frames(&py);
 		}
 	}
 	ck_assert_uint_gt(fake.mem.n_faults, 0);
