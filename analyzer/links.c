@@ -213,7 +213,7 @@ static void judge_future(const struct tc_model *model, struct tc_link *link)
 	if (callback) {
 		link->wait = TC_WAIT_SHIELD;
 		if (tc_object_attr(model, callback, "inner", &inner) && tc_value_is_ref(&inner))
-			set_object(model, link, inner.word, inner.type);
+			link->task = tc_model_task_at(model, inner.word);
 	} else if (find_callback(model, link->object, "_chain_future.<locals>._call_check_cancel")) {
 		link->wait = TC_WAIT_EXECUTOR;
 	}

@@ -91,7 +91,7 @@ void tc_json_frame_begin(struct tc_json_report *r, uint32_t chain)
 	if (place.line)
 		tc_json_u(json, "line", place.line);
 	if (place.column)
-		tc_json_u(json, "column", place.column - 1);
+		tc_json_u(json, "column", place.column); /* from 1, as editors count */
 	tc_json_str(json, "kind", tc_place_kind(place.link->kind));
 }
 
