@@ -76,7 +76,7 @@ class Service:
 
     async def heartbeat(self):
         while True:
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.5)
 
 
 async def client(port, path):
