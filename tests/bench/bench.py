@@ -65,7 +65,8 @@ class Bench:
 
     def measure(self, command, runs=None, env=None):
         runs = runs or self.args.runs + self.args.discard
-        done = subprocess.run([self.tool, str(runs)] + command, stdout=subprocess.PIPE, text=True, check=True, env=env)
+        writes = command[1:2] == ["dump"] or command[0] == "/bin/sh"
+        done = subprocess.run([self.tool, str(runs), self.file if writes else "-"] + command, stdout=subprocess.PIPE, text=True, check=True, env=env)
         return Run(done.stdout.split("\n")[:-1], self.args.discard if runs > self.args.discard else 0)
 
     def dump_command(self, pid, *options):

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Runs a command a number of times and prints for each run: wall time in ns, peak resident memory in KiB, exit code.
- * It is small itself, because the peak of a child counts the memory of the process that forked it. */
+ * measure N FILE COMMAND…: runs a command N times and prints for each run: wall time in ns, peak resident memory in
+ * KiB, exit code. FILE is removed before each run; - is none. It is small itself, because the peak of a child counts
+ * the memory of the process that forked it. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
@@ -29,13 +30,14 @@ static void run_command(char **command)
 
 int main(int argc, char **argv)
 {
-	if (argc < 3)
+	if (argc < 4)
 		return 2;
 	for (int n = atoi(argv[1]); n > 0; n--) {
+		unlink(argv[2]);
 		long long start = now_ns();
 		pid_t pid = vfork();
 		if (pid == 0)
-			run_command(argv + 2);
+			run_command(argv + 3);
 		int status;
 		struct rusage use;
 		if (pid < 0 || wait4(pid, &status, 0, &use) != pid)

@@ -74,6 +74,20 @@ class Target:
         last = self.lines.pop()
         self.pid = int(last.partition("pid=")[2] or self.process.pid)
 
+    def settle(self):
+        """Wait until the process sleeps: it said READY a moment before it did."""
+        end, before = time.monotonic() + WAIT_S, None
+        while time.monotonic() < end:
+            now = []
+            for tid in os.listdir("/proc/%d/task" % self.pid):
+                with open("/proc/%d/task/%s/stat" % (self.pid, tid)) as stat, open("/proc/%d/task/%s/schedstat" % (self.pid, tid)) as sched:
+                    now.append((tid, stat.read().rpartition(")")[2].split()[0], sched.read()))
+            if now == before and all(state in "SDTtZ" for _, state, _ in now):
+                return
+            before = now
+            time.sleep(0.05)
+        raise Failed("the target does not come to rest")
+
     def __exit__(self, *_):
         try:
             os.killpg(self.process.pid, signal.SIGKILL)
@@ -99,7 +113,9 @@ class Scratch:
 
 
 def dump(pid, path, *options):
-    """taskcore dump; returns (exit code, stderr)."""
+    """taskcore dump; returns (exit code, stderr). A file of an earlier dump is removed first."""
+    if os.path.exists(path):
+        os.unlink(path)
     done = subprocess.run([program("taskcore"), "dump", str(pid), "-o", path] + list(options), stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, timeout=WAIT_S)
     return done.returncode, done.stderr.decode(errors="replace").strip()

@@ -100,6 +100,7 @@ def test_traced(one):
 
 def test_no_asyncio(one):
     with lab.Target(one, ODD, "no-asyncio") as target, lab.Scratch() as scratch:
+        target.settle()
         lab.dumped(target.pid, scratch.file())
         report = lab.report(scratch.file())
     must(report["tasks"] == [] and report["dump"]["counts"]["tasks"] == 0, "tasks: %r" % report["tasks"])
@@ -168,7 +169,7 @@ def footprint(pid):
 def test_no_trace(one):
     """64 GiB reserved and 1 MiB used: nothing becomes present by our reading."""
     with lab.Target(one, ODD, "reserved") as target, lab.Scratch() as scratch:
-        wait_for_state(target.pid, "S")
+        target.settle()
         before = footprint(target.pid)
         for _ in range(3):
             lab.dumped(target.pid, scratch.file())

@@ -64,6 +64,8 @@ def test_patient(one, path):
     if uvloop and not one.has_uvloop():
         raise lab.Missing("no uvloop for %s" % one.name)
     with lab.Target(one, path, uvloop=uvloop) as target, lab.Scratch() as scratch:
+        if "busy" not in states:
+            target.settle()
         lab.dumped(target.pid, scratch.file())
         report = lab.report(scratch.file())
     seen = sorted(loop["state"] for loop in report["loops"])
