@@ -18,6 +18,7 @@
 #include "stop.h"
 #include "target.h"
 
+#define SMALL_ARENA (16u << 20)
 #define SILENCE_MS 2000 /* the parent answers within this time */
 
 struct dump {
@@ -262,6 +263,8 @@ static int job(struct tc_watch *watch, void *context)
 	void *memory = reserve(size);
 	if (!memory)
 		return tc_watch_end(watch, TC_EXIT_INTERNAL, "no memory for the walk (%zu bytes)", size);
+	/* Tables of big processes are used at random: huge pages, but not for what each small dump touches. */
+	madvise((char *)memory + SMALL_ARENA, size - SMALL_ARENA, MADV_HUGEPAGE);
 	tc_arena_init(&d->arena, memory, size);
 	signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is an error of write, not our end */
 	tc_watch_step(watch, "opening /proc/PID");

@@ -174,10 +174,10 @@ static bool is_area_used(struct tc_mem_pid *m, uint64_t key)
 {
 	uint64_t first = key & -(uint64_t)AREA_SLOTS;
 
+	unsigned n = 0;
 	for (uint64_t other = first; other < first + AREA_SLOTS; other++)
-		if (other != key && find(m, other))
-			return true;
-	return false;
+		n += other != key && find(m, other);
+	return n >= 2;
 }
 
 /* Decide what to load so that these pages can be read; they may be found bad. must: a read waits for them. */
