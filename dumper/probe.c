@@ -27,7 +27,8 @@ static int keep_nothing(struct tc_sink *sink, enum tc_note note, const void *chu
 static int fail(struct tc_probe *probe, const struct tc_target *target, int r)
 {
 	snprintf(probe->line, sizeof(probe->line), "%s", target->line[0] ? target->line : tc_strcode(r));
-	return probe->code = r == -TC_EPERM ? TC_EXIT_PERMISSION : r == -TC_EGONE ? TC_EXIT_GONE : TC_EXIT_INTERNAL;
+	return probe->code = r == -TC_EPERM ? TC_EXIT_PERMISSION : r == -TC_EGONE ? TC_EXIT_GONE :
+			      r == -TC_ENOPYTHON ? TC_EXIT_INPUT : TC_EXIT_INTERNAL;
 }
 
 static void take_identity(struct tc_probe *probe, const struct tc_target *target)

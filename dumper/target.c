@@ -88,6 +88,9 @@ int tc_target_open(struct tc_target *target, pid_t pid)
 	} else {
 		target->dir = dup(target->proc);
 	}
+	if (target->stat.flags & PF_KTHREAD)
+		return fail(target, TC_ENOPYTHON, "process %d (%s) is a kernel thread: no Python in it", pid,
+			    target->stat.comm);
 	if (target->mem_fd < 0 && why == ESRCH)
 		return fail(target, TC_EGONE, "process %d has ended, or has no memory of its own", pid);
 	if (target->mem_fd < 0) {
@@ -239,8 +242,7 @@ int tc_target_read(struct tc_target *target, struct tc_arena *arena, struct tc_w
 	tc_watch_step(watch, "reading /proc/PID/maps (its memory map may be locked)");
 	if ((r = read_maps(target, arena, watch)) < 0)
 		return r;
-	if (target->maps.n_regions == 0 && !(target->stat.flags & PF_KTHREAD) &&
-	    !tc_mem_fd_alive(target->mem_fd, 0))
+	if (target->maps.n_regions == 0 && !tc_mem_fd_alive(target->mem_fd, 0))
 		return fail(target, TC_EGONE, "process %d has ended", target->pid);
 	return 0;
 }

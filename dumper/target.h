@@ -38,7 +38,7 @@ struct tc_target {
 };
 
 /* Open the process. Its memory descriptor comes first: what is opened later is checked against it.
- * 0; -TC_EGONE (gone, zombie, or not there); -TC_EPERM; line says why. */
+ * 0; -TC_EGONE (gone, zombie, or not there); -TC_EPERM; -TC_ENOPYTHON (a kernel thread); line says why. */
 int tc_target_open(struct tc_target *target, pid_t pid);
 void tc_target_close(struct tc_target *target);
 
