@@ -37,6 +37,28 @@ static void set_field(struct tc_layout *layout, uint16_t field, uint16_t value)
 	memcpy((char *)layout + field, &value, sizeof(value));
 }
 
+/* The walker reads frames, generators and the front of code objects into buffers of these sizes. */
+enum { FRAME_MAX = 128, GEN_HEAD_MAX = 152, CODE_HEAD_MAX = 144 };
+
+/* Offsets from the target are believed only as far as the buffers reach: they may be forged. */
+static bool sane(const struct tc_layout *at)
+{
+	const uint16_t frame[] = { at->if_previous, at->if_code, at->if_instr, at->if_stack, at->if_owner };
+	const uint16_t code[] = { at->co_filename, at->co_name, at->co_qualname, at->co_linetable,
+				  at->co_firstlineno, at->co_names };
+
+	if (at->if_locals > FRAME_MAX || at->gi_frame + at->if_locals > GEN_HEAD_MAX || at->gi_frame < 16 ||
+	    at->gi_state >= at->gi_frame || at->co_adaptive > 4096)
+		return false;
+	for (size_t i = 0; i < sizeof(frame) / sizeof(frame[0]); i++)
+		if (frame[i] + 8u > at->if_locals + 7u) /* the owner is the last byte */
+			return false;
+	for (size_t i = 0; i < sizeof(code) / sizeof(code[0]); i++)
+		if (code[i] + 8u > CODE_HEAD_MAX)
+			return false;
+	return true;
+}
+
 static int apply_debug_offsets(struct tc_mem *mem, tc_addr runtime, struct tc_layout *layout)
 {
 	unsigned column = layout->minor - 13u;
@@ -53,6 +75,8 @@ static int apply_debug_offsets(struct tc_mem *mem, tc_addr runtime, struct tc_la
 			return -TC_EPROBE;
 		set_field(&out, debug_offsets[i].field, (uint16_t)value);
 	}
+	if (!sane(&out))
+		return -TC_EPROBE;
 	*layout = out;
 	return 0;
 }
@@ -69,8 +93,10 @@ int tc_layout_asyncio(struct tc_mem *mem, tc_addr addr, struct tc_layout *layout
 
 	if (tc_get(mem, addr, &words) < 0)
 		return -TC_EPROBE;
-	/* A task and its fields are small; the heads lie in larger structs. */
-	if (words[0] > 4096 || words[1] >= words[0] || words[5] >= words[0] || words[6] >= words[0])
+	/* A task has room for the fields it names here and for those of the row; the heads lie in larger structs. */
+	uint64_t size = words[0];
+	if (size > 4096 || words[1] + 8 > size || words[5] + 8 > size || words[6] + 16 > size ||
+	    layout->task_waiter + 8u > size || layout->task_context + 8u > size || layout->task_cancels + 4u > size)
 		return -TC_EPROBE;
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
 		if (words[fields[i].word] > MAX_OFFSET)

@@ -8,9 +8,10 @@
 
 enum { PROXY_GEN = 16, WRAPPED = 16, ITER_FUTURE = 16 };
 
-/* Cython's coroutine object: the name stands at 80, the qualified name at 88 (0.29 and 3.1); what it awaits was
- * found at 64 and at 72: the first word of 64…88 that points to an awaitable. */
-enum { CYTHON_WRAPPED = 16, CYTHON_QUALNAME = 88, CYTHON_YIELD_FROM_FIRST = 64, CYTHON_YIELD_FROM_LAST = 88 };
+/* Cython's coroutine object ends in name, qualified name, module name, code, frame and flags: the qualified name
+ * stands 40 bytes before its end (measured with Cython 0.29 to 3.1 on 3.8 to 3.15). What it awaits was found at 64
+ * and at 72: the first word of 64…88 that points to an awaitable. */
+enum { CYTHON_WRAPPED = 16, CYTHON_QUALNAME_FROM_END = 40, CYTHON_YIELD_FROM_FIRST = 64, CYTHON_YIELD_FROM_LAST = 88 };
 
 #define LIVE_RING 4 /* how many of the innermost asyncio frames give up their locals to object records */
 
@@ -129,19 +130,19 @@ static bool is_awaitable(enum tc_kind kind)
 	       kind == TC_KIND_CYTHON_WRAPPER;
 }
 
-static void follow_cython(struct chain_walk *walk)
+static void follow_cython(struct chain_walk *walk, const struct tc_type *type)
 {
 	struct tc_walker *w = walk->w;
 	tc_addr qualname, next;
 	uint32_t name = 0;
 
-	if (tc_get(w->mem, walk->at + CYTHON_QUALNAME, &qualname) == 0)
+	if (tc_get(w->mem, walk->at + type->facts.basicsize - CYTHON_QUALNAME_FROM_END, &qualname) == 0)
 		name = tc_walker_str(w, qualname, TC_STR_CODE);
 	add_link(walk, TC_FRAME_NATIVE_CORO, name);
 	for (unsigned at = CYTHON_YIELD_FROM_FIRST; at <= CYTHON_YIELD_FROM_LAST; at += 8) {
-		const struct tc_type *type;
-		if (tc_get(w->mem, walk->at + at, &next) == 0 && next && (type = tc_walker_type_of(w, next)) &&
-		    is_awaitable(type->kind)) {
+		const struct tc_type *next_type;
+		if (tc_get(w->mem, walk->at + at, &next) == 0 && next && (next_type = tc_walker_type_of(w, next)) &&
+		    is_awaitable(next_type->kind)) {
 			walk->at = next;
 			return;
 		}
@@ -174,7 +175,7 @@ static void follow(struct chain_walk *walk)
 		follow_word(walk, CYTHON_WRAPPED);
 		break;
 	case TC_KIND_CYTHON_CORO:
-		follow_cython(walk);
+		follow_cython(walk, type);
 		break;
 	case TC_KIND_FUTURE_ITER:
 		if (follow_word(walk, ITER_FUTURE))

@@ -63,11 +63,11 @@ static uint32_t name_of(struct tc_walker *w, const char *name)
 	return tc_walker_text(w, name, strlen(name), TC_STR_CODE);
 }
 
-/* An attribute that holds an object; the object gets a record too while steps are left. Instances of unknown
+/* An attribute that holds an object, named by text or, when name is NULL, by number; the object gets a record too while steps are left. Instances of unknown
  * classes lead on only where that costs little: from the last but one step they are named, not opened. */
 static void add_ref(struct tc_walker *w, struct object *object, const char *name, uint32_t name_id, tc_addr value)
 {
-	struct tc_value *to = attr(w, object, name_id ? name_id : name_of(w, name));
+	struct tc_value *to = attr(w, object, name ? name_of(w, name) : name_id);
 
 	if (!to)
 		return;

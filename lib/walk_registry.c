@@ -7,7 +7,7 @@
 #include "safe.h"
 
 #define SET_TRIES 5
-#define LIST_REPAIRS 200000u
+#define LIST_REPAIRS 50000u
 #define LIST_MAX (1u << 26)
 enum { SET_OBJECT_BYTES = 200 };
 
@@ -149,28 +149,62 @@ static int repair(struct tc_walker *w, tc_addr head, struct collected *nodes, tc
 	return -TC_ETORN;
 }
 
+/* Where a forward walk stands. */
+struct cursor {
+	tc_addr prev, at;
+	tc_addr stuck_at; /* the last repair led here */
+	unsigned repairs, stuck;
+};
+
+/* Mend the cursor after a node that does not fit. A place that was repaired in vain three times is broken, not
+ * moving. */
+static int mend(struct tc_walker *w, tc_addr head, struct collected *nodes, struct cursor *cursor)
+{
+	if (!w->mem->live || cursor->repairs++ == LIST_REPAIRS ||
+	    repair(w, head, nodes, &cursor->prev, &cursor->at) < 0)
+		return -TC_ETORN;
+	cursor->stuck = cursor->at == cursor->stuck_at ? cursor->stuck + 1 : 0;
+	cursor->stuck_at = cursor->at;
+	return cursor->stuck < 3 ? 0 : -TC_ETORN;
+}
+
+/* What can be had from the list's end when the way from its front is broken. */
+static void collect_backward(struct tc_walker *w, tc_addr head, struct collected *nodes)
+{
+	struct node node;
+	tc_addr next = head, last = nodes->n ? nodes->addrs[nodes->n - 1] : 0, at;
+
+	if (read_node(w, head, true, &node) < 0)
+		return;
+	at = node.prev;
+	while (at && at != head && at != last && nodes->n < LIST_MAX && !nodes->cut) {
+		if (read_node(w, at, false, &node) < 0 || node.next != next)
+			return;
+		collect(w, nodes, at);
+		next = at;
+		at = node.prev;
+	}
+}
+
 /* A circular list with a head (Include/internal/pycore_llist.h). Each node must know the one it was reached from. */
 static int collect_list(struct tc_walker *w, tc_addr head, struct collected *ret)
 {
+	struct cursor cursor = { .prev = head };
 	struct node node;
-	tc_addr prev = head, at;
-	unsigned repairs = 0;
 
 	*ret = (struct collected){ 0 };
 	if (read_node(w, head, true, &node) < 0)
 		return -TC_EFAULT;
-	if (!node.next)
-		return 0; /* never used */
-	at = node.next;
-	while (at != head && ret->n < LIST_MAX && !ret->cut) {
-		if (read_node(w, at, false, &node) == 0 && node.prev == prev && node.next) {
-			collect(w, ret, at);
-			prev = at;
-			at = node.next;
-			continue;
-		}
-		if (!w->mem->live || repairs++ == LIST_REPAIRS || repair(w, head, ret, &prev, &at) < 0)
+	cursor.at = node.next; /* 0: never used */
+	while (cursor.at && cursor.at != head && ret->n < LIST_MAX && !ret->cut) {
+		if (read_node(w, cursor.at, false, &node) == 0 && node.prev == cursor.prev && node.next) {
+			collect(w, ret, cursor.at);
+			cursor.prev = cursor.at;
+			cursor.at = node.next;
+		} else if (mend(w, head, ret, &cursor) < 0) {
+			collect_backward(w, head, ret);
 			return -TC_ETORN;
+		}
 	}
 	return 0;
 }

@@ -104,7 +104,8 @@ static int read_python_task(struct tc_walker *w, struct task *task)
 	char name[32];
 	int r = tc_attrs_open(&w->py, task->addr, &task->type->facts, &dict);
 
-	task->flags |= TC_TASK_PYTHON | TC_TASK_STATE_UNKNOWN;
+	/* Future._state is an attribute of the class until it changes: a task without one of its own is pending. */
+	task->flags |= TC_TASK_PYTHON | (task->type->kind == TC_KIND_PY_TASK ? 0u : TC_TASK_STATE_UNKNOWN);
 	if (r == -TC_ETYPE)
 		return 0; /* no dictionary: nothing is known but that it is registered */
 	while (r >= 0 && (r = tc_dict_next(&dict, &key, &value)) > 0)
