@@ -135,7 +135,7 @@ static void read_type(struct tc_model *model, struct tc_cursor *cur)
 
 static void read_code(struct tc_model *model, struct tc_cursor *cur)
 {
-	struct tc_code *code = tc_push(model->codes, model->n_codes, model->codes_room);
+	struct tc_pycode *code = tc_push(model->codes, model->n_codes, model->codes_room);
 
 	code->addr = tc_cur_u(cur);
 	code->name = tc_cur_u32(cur);

@@ -73,7 +73,7 @@ static uint8_t row_of(const struct tc_links *links, uint32_t chain)
 	tc_place_init(&place, model, chain);
 	if (place.code == 0 || place.code >= model->n_codes)
 		return NOT_ASYNCIO;
-	const struct tc_code *code = tc_model_code(model, place.code);
+	const struct tc_pycode *code = tc_model_code(model, place.code);
 	bool named = place.link->name && !code->qualname;
 	uint8_t *known = &links->codes[place.code];
 	if (!named && *known)
@@ -249,7 +249,7 @@ static void judge_leaf(const struct tc_model *model, const struct tc_task *task,
 		link->wait = is_asyncgen_step(model, link->type) ? TC_WAIT_ASYNCGEN : TC_WAIT_AWAITABLE;
 }
 
-static bool code_names(const struct tc_model *model, const struct tc_code *code, const char *name)
+static bool code_names(const struct tc_model *model, const struct tc_pycode *code, const char *name)
 {
 	struct tc_cursor names = { .at = code->names };
 
@@ -267,7 +267,7 @@ static void judge_local(const struct tc_model *model, const struct tc_task *task
 			struct tc_link *link)
 {
 	const struct tc_chain *at = tc_model_chain(model, chain);
-	const struct tc_code *code = tc_model_code(model, tc_model_site(model, at->ref)->code);
+	const struct tc_pycode *code = tc_model_code(model, tc_model_site(model, at->ref)->code);
 	uint64_t leaf = task->leaf ? task->leaf : task->waiter;
 	struct tc_value value;
 

@@ -156,11 +156,11 @@ static int read_files(const struct job *job)
 	return status;
 }
 
-/* The child may use this much memory: generous for what a well-formed file needs, and an end for any other. */
-static void limit_memory(const struct job *job)
+/* What the child may use: generous for what a well-formed file needs, and an end for any other. */
+static void limit_child(const struct job *job)
 {
 	struct stat st;
-	rlim_t most = 1u << 30;
+	rlim_t most = 1u << 30, seconds = 300;
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 	(void)job, (void)st, (void)most; /* they reserve terabytes of addresses */
@@ -170,6 +170,10 @@ static void limit_memory(const struct job *job)
 			most += 16 * (rlim_t)st.st_size;
 	setrlimit(RLIMIT_AS, &(struct rlimit){ most, most });
 #endif
+	for (int i = 0; i < job->n_args; i++)
+		if (stat(job->args[i], &st) == 0)
+			seconds += (rlim_t)st.st_size / 1000000;
+	setrlimit(RLIMIT_CPU, &(struct rlimit){ seconds, seconds });
 	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 }); /* dumps may hold secrets: none of ours on the disk */
 }
 
@@ -183,7 +187,7 @@ static int run_child(const struct job *job)
 	pid = fork();
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		limit_memory(job);
+		limit_child(job);
 		status = read_files(job);
 		fflush(stderr);
 		_exit(status);

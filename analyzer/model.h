@@ -37,7 +37,7 @@ struct tc_type {
 	uint32_t flags;	       /* enum tc_type_flag */
 };
 
-struct tc_code {
+struct tc_pycode {
 	uint64_t addr;
 	const uint8_t *names; /* n_names × u: strings */
 	uint32_t names_size, n_names;
@@ -163,7 +163,7 @@ struct tc_model {
 	struct tc_status status;
 	TC_ARRAY(tc_string, strings);
 	TC_ARRAY(tc_type, types);
-	TC_ARRAY(tc_code, codes);
+	TC_ARRAY(tc_pycode, codes);
 	TC_ARRAY(tc_site, sites);
 	TC_ARRAY(tc_chain, chains);
 	TC_ARRAY(tc_context, contexts);
@@ -197,7 +197,7 @@ void tc_model_deinit(struct tc_model *model);
 		return &model->array[id < model->n_##array ? id : 0];                             \
 	}
 TC_LOOKUP(type, tc_type, types)
-TC_LOOKUP(code, tc_code, codes)
+TC_LOOKUP(code, tc_pycode, codes)
 TC_LOOKUP(site, tc_site, sites)
 TC_LOOKUP(chain, tc_chain, chains)
 TC_LOOKUP(context, tc_context, contexts)

@@ -37,7 +37,8 @@ int tc_out_flush(struct tc_out *out)
 		else if (errno != EINTR)
 			out->error = errno;
 	}
-	out->used = 0;
+	out->keep = out->keep || out->line < out->used; /* a line that is partly gone cannot be folded */
+	out->used = out->line = 0;
 	return out->error ? -1 : 0;
 }
 
@@ -117,12 +118,6 @@ void tc_out_ink(struct tc_out *out, enum tc_ink ink)
 		put(out, codes[ink], strlen(codes[ink]));
 }
 
-void tc_out_newline(struct tc_out *out)
-{
-	put(out, "\n", 1);
-	out->column = 0;
-}
-
 size_t tc_utf8_next(const uint8_t *at, size_t size, uint32_t *ret)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
@@ -171,6 +166,73 @@ static unsigned columns_of(uint32_t code)
 		    (code >= 0xffe0 && code <= 0xffe6) || (code >= 0x1f300 && code <= 0x1faff) ||
 		    (code >= 0x20000 && code <= 0x3fffd);
 	return wide ? 2 : 1;
+}
+
+/* Columns of the word at text[0…size), which may hold colour. */
+static unsigned word_columns(const char *text, size_t size)
+{
+	unsigned columns = 0;
+
+	for (size_t at = 0; at < size;) {
+		uint32_t code;
+		if (text[at] == '\033') {
+			const char *end = memchr(text + at, 'm', size - at);
+			at = end ? (size_t)(end - text) + 1 : size;
+			continue;
+		}
+		at += tc_utf8_next((const uint8_t *)text + at, size - at, &code);
+		columns += columns_of(code);
+	}
+	return columns;
+}
+
+static size_t span_of(const char *text, size_t size, bool blank)
+{
+	size_t n = 0;
+
+	while (n < size && (text[n] == ' ') == blank)
+		n++;
+	return n;
+}
+
+/* Write the line again, with breaks; what continues stands under its second word. */
+static void fold_line(struct tc_out *out)
+{
+	size_t size = out->used - out->line, at = 0;
+	char *text = tc_array_new(size, 1);
+	unsigned column = 0, indent = 0;
+
+	memcpy(text, out->buffer + out->line, size);
+	out->used = out->line;
+	for (int words = 0; at < size; words++) {
+		size_t blanks = span_of(text + at, size - at, true);
+		size_t length = span_of(text + at + blanks, size - at - blanks, false);
+		unsigned columns = word_columns(text + at + blanks, length);
+		if (words <= 1)
+			indent = (column + (unsigned)blanks) % (out->wrap / 2);
+		if (words > 1 && column + blanks + columns > out->wrap) {
+			put(out, "\n", 1);
+			for (column = 0; column < indent; column++)
+				put(out, " ", 1);
+		} else {
+			put(out, text + at, blanks);
+			column += (unsigned)blanks;
+		}
+		put(out, text + at + blanks, length);
+		column += columns;
+		at += blanks + length;
+	}
+	free(text);
+}
+
+void tc_out_newline(struct tc_out *out)
+{
+	if (out->wrap && out->column > out->wrap && !out->keep)
+		fold_line(out);
+	put(out, "\n", 1);
+	out->column = 0;
+	out->line = out->used;
+	out->keep = false;
 }
 
 /* One character as it may be shown. Returns its bytes in *piece (at least 16), sets *ret_columns. */

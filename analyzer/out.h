@@ -16,6 +16,9 @@ struct tc_out {
 	char *buffer;
 	size_t used, room;
 	unsigned column;   /* where the next character of text goes; colour does not count */
+	unsigned wrap;	   /* lines longer than this are folded at blanks; 0: none are */
+	bool keep;	   /* not the line under way */
+	size_t line;	   /* where it begins in the buffer */
 	bool color;
 	int error;	   /* errno of the first write that failed; nothing is written after it */
 };

@@ -145,6 +145,15 @@ void tc_phrase_link(const struct tc_page *page, const struct tc_link *link)
 	}
 }
 
+static struct tc_text short_path(const struct tc_page *page, struct tc_text file)
+{
+	struct tc_text root = page->report->root;
+
+	if (root.size && file.size > root.size && memcmp(file.at, root.at, root.size) == 0)
+		return (struct tc_text){ file.at + root.size, file.size - root.size };
+	return tc_place_short(file);
+}
+
 void tc_phrase_where(const struct tc_page *page, const struct tc_place *place, unsigned max)
 {
 	char line[16] = "";
@@ -154,7 +163,7 @@ void tc_phrase_where(const struct tc_page *page, const struct tc_place *place, u
 	if (place->line)
 		snprintf(line, sizeof(line), ":%" PRIu32, place->line);
 	unsigned digits = (unsigned)strlen(line);
-	tc_out_text_end(page->out, tc_place_short(place->file), max > digits + 8 ? max - digits : 8);
+	tc_out_text_end(page->out, short_path(page, place->file), max > digits + 8 ? max - digits : 8);
 	tc_out_str(page->out, line);
 }
 
@@ -221,11 +230,41 @@ void tc_phrase_thread_state(const struct tc_page *page, const struct tc_thread *
 		tc_out_printf(page->out, " in system call %" PRIu64, thread->syscall - 1);
 }
 
+/* As narrow as the names allow, and no wider than leaves room for a line of source. */
+static void choose_columns(struct tc_page *page)
+{
+	const struct tc_model *model = page->report->model;
+	unsigned function = 10, place = 10;
+
+	for (size_t i = 1; i < model->n_codes && i < 5000; i++) {
+		const struct tc_pycode *code = &model->codes[i];
+		struct tc_text name = tc_model_string(model, code->qualname ? code->qualname : code->name);
+		unsigned name_columns = tc_text_columns(name);
+		unsigned file_columns = tc_text_columns(short_path(page, tc_model_string(model, code->file))) + 5;
+		function = name_columns > function ? name_columns : function;
+		place = file_columns > place ? file_columns : place;
+	}
+	page->function_room = function < page->width * 3 / 10 ? function : page->width * 3 / 10;
+	page->place_room = place < page->width * 3 / 10 ? place : page->width * 3 / 10;
+}
+
+void tc_page_init(struct tc_page *page, const struct tc_report *report, struct tc_out *out)
+{
+	*page = (struct tc_page){ .report = report, .out = out, .width = report->options->width };
+	tc_sources_init(&page->sources, report->options->source_root, report->model->head.wall_ns);
+	choose_columns(page);
+}
+
+void tc_page_deinit(struct tc_page *page)
+{
+	tc_sources_deinit(&page->sources);
+}
+
 static void chain_line(struct tc_page *page, const struct tc_place *place, unsigned indent, enum tc_owner owner)
 {
 	struct tc_out *out = page->out;
-	unsigned place_at = indent + (page->width - indent) * 32 / 100;
-	unsigned source_at = indent + (page->width - indent) * 64 / 100;
+	unsigned place_at = indent + page->function_room + 1;
+	unsigned source_at = place_at + page->place_room + 1;
 	struct tc_text source;
 
 	tc_out_column(out, indent);

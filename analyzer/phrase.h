@@ -13,7 +13,12 @@ struct tc_page {
 	struct tc_out *out;
 	struct tc_sources sources;
 	unsigned width;
+	unsigned function_room, place_room; /* columns of these in the lines of chains */
 };
+
+/* A page of this report to out; the sources must be deinitialised. */
+void tc_page_init(struct tc_page *page, const struct tc_report *report, struct tc_out *out);
+void tc_page_deinit(struct tc_page *page);
 
 /* "12 ms", "0.4 s", "3m02s", "5h07m", "3d04h". */
 void tc_phrase_ns(struct tc_out *out, uint64_t ns);

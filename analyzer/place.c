@@ -25,7 +25,7 @@ void tc_place_init(struct tc_place *place, const struct tc_model *model, uint32_
 	case TC_FRAME_ASYNCGEN:
 	case TC_FRAME_CALL: {
 		const struct tc_site *site = tc_model_site(model, link->ref);
-		const struct tc_code *code = tc_model_code(model, site->code);
+		const struct tc_pycode *code = tc_model_code(model, site->code);
 		place->code = site->code;
 		place->function = tc_model_string(model, code->qualname ? code->qualname : code->name);
 		place->file = tc_model_string(model, code->file);

@@ -188,6 +188,27 @@ static size_t max_links(const struct tc_model *model)
 	return sum > LINKS_IN_ALL ? LINKS_THEN : TC_CHAIN_MAX;
 }
 
+/* The folder in common of the program's own files. */
+static struct tc_text common_root(const struct tc_model *model)
+{
+	struct tc_text root = { 0 };
+
+	for (size_t i = 1; i < model->n_codes; i++) {
+		struct tc_text file = tc_model_string(model, model->codes[i].file);
+		if (file.size == 0 || file.at[0] != '/' || tc_place_owner(file) != TC_OWNER_USER)
+			continue;
+		if (root.size == 0)
+			root = file;
+		size_t same = 0;
+		while (same < root.size && same < file.size && root.at[same] == file.at[same])
+			same++;
+		while (same > 0 && root.at[same - 1] != '/')
+			same--;
+		root.size = same;
+	}
+	return root.size > 1 ? root : (struct tc_text){ 0 };
+}
+
 void tc_report_init(struct tc_report *report, const struct tc_model *model, const struct tc_links *links,
 		    const struct tc_options *options, bool with_objects)
 {
@@ -195,6 +216,7 @@ void tc_report_init(struct tc_report *report, const struct tc_model *model, cons
 
 	*report = (struct tc_report){ .options = options, .dump = model->dump, .model = model, .links = links };
 	report->max_links = max_links(model);
+	report->root = common_root(model);
 	join_threads(report);
 	add_loops(report);
 	tc_groups_init(&report->groups, links, with_objects);

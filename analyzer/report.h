@@ -47,6 +47,7 @@ struct tc_report {
 	size_t n_threads, threads_room;
 	struct tc_loop_view *loops;
 	size_t n_loops, loops_room;
+	struct tc_text root; /* the folder that all of the program's own files are in, with its last slash; or empty */
 	size_t max_links; /* of a chain that are shown: fewer than recorded only where all together would be absurd */
 	bool complete;	  /* the file is whole, and nothing was left out */
 };

@@ -27,8 +27,11 @@ void tc_part_gap(struct tc_page *page, unsigned need)
 	}
 }
 
+/* A path without its folders; all else as it is. */
 static struct tc_text base_name(struct tc_text path)
 {
+	if (path.size == 0 || path.at[0] != '/')
+		return path;
 	for (size_t i = path.size; i > 0; i--)
 		if (path.at[i - 1] == '/')
 			return (struct tc_text){ path.at + i, path.size - i };
@@ -52,7 +55,7 @@ static void put_command(struct tc_page *page, const struct tc_head *head, unsign
 		if (n)
 			tc_out_str(page->out, " ");
 		unsigned used = page->out->column - from;
-		tc_out_text(page->out, n ? word : base_name(word), used + 4 < max ? max - used : 4);
+		tc_out_text(page->out, base_name(word), used + 4 < max ? max - used : 4);
 	}
 }
 
@@ -66,10 +69,10 @@ static void put_python(struct tc_page *page)
 		return;
 	}
 	struct tc_text name = tc_model_string(page->report->model, interp->implementation);
-	if (name.size)
+	if (name.size && !tc_text_is(name, "cpython"))
 		tc_out_text(page->out, name, 16);
 	else
-		tc_out_str(page->out, "Python");
+		tc_out_str(page->out, "CPython");
 	tc_out_printf(page->out, " %s%s%s", interp->version ? tc_report_version(interp->version, version) : "?",
 		      interp->flags & TC_INTERP_FREE_THREADED ? " free-threaded" : "",
 		      interp->flags & TC_INTERP_DEBUG ? " debug" : "");
@@ -193,6 +196,16 @@ static void put_missing(struct tc_page *page)
 	}
 }
 
+static void put_root(struct tc_page *page)
+{
+	if (page->report->root.size == 0)
+		return;
+	tc_part_label(page, "code");
+	tc_out_str(page->out, "the program's own files are in ");
+	tc_out_text_end(page->out, page->report->root, page->width > 90 ? page->width - 45 : 30);
+	tc_out_newline(page->out);
+}
+
 static void put_note(struct tc_page *page)
 {
 	tc_part_label(page, "note");
@@ -238,6 +251,7 @@ static void put_next_line(struct tc_page *page, bool first, const char *verb, co
 		tc_out_column(page->out, page->width > 96 ? 62 : 56);
 		tc_out_printf(page->out, " # %s", what);
 	}
+	page->out->keep = true; /* a command is pasted as it is */
 	tc_out_newline(page->out);
 }
 
@@ -272,13 +286,15 @@ static void put_next(struct tc_page *page)
 
 void tc_report_text(const struct tc_report *report, struct tc_out *out)
 {
-	struct tc_page page = { .report = report, .out = out, .width = report->options->width };
+	struct tc_page page;
 
-	tc_sources_init(&page.sources, report->options->source_root, report->model->head.wall_ns);
+	tc_page_init(&page, report, out);
+	out->wrap = page.width;
 	put_title(&page);
 	put_file(&page);
 	put_counts(&page);
 	put_missing(&page);
+	put_root(&page);
 	put_note(&page);
 	tc_part_verdict(&page);
 	tc_part_loops(&page);
@@ -292,5 +308,6 @@ void tc_report_text(const struct tc_report *report, struct tc_out *out)
 		tc_out_newline(out);
 	}
 	put_next(&page);
-	tc_sources_deinit(&page.sources);
+	out->wrap = 0;
+	tc_page_deinit(&page);
 }

@@ -247,7 +247,7 @@ static const char *const where_words[] = { "ready", "timer", "reader", "writer" 
 static void put_handle(struct tc_page *page, const struct tc_handle *handle, uint64_t now_ns)
 {
 	const struct tc_model *model = page->report->model;
-	const struct tc_code *code = tc_model_code(model, handle->code);
+	const struct tc_pycode *code = tc_model_code(model, handle->code);
 	const struct tc_task *task = handle->task ? tc_model_task_at(model, handle->task) : NULL;
 	struct tc_out *out = page->out;
 
@@ -367,17 +367,17 @@ bool tc_report_show(const struct tc_report *report, const char *id, struct tc_ou
 	} kinds[] = {
 		{ 'T', show_task }, { 'L', show_loop }, { 'O', show_object }, { 'H', show_thread }, { 'G', show_group },
 	};
-	struct tc_page page = { .report = report, .out = out, .width = report->options->width };
+	struct tc_page page;
 	char *end;
 	bool found = false;
 
 	if (id[0] == 0 || id[1] < '0' || id[1] > '9')
 		return false;
 	size_t number = strtoul(id + 1, &end, 10);
-	tc_sources_init(&page.sources, report->options->source_root, report->model->head.wall_ns);
+	tc_page_init(&page, report, out);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
 		if (kinds[i].letter == (id[0] & ~0x20) && *end == 0)
 			found = kinds[i].show(&page, number);
-	tc_sources_deinit(&page.sources);
+	tc_page_deinit(&page);
 	return found;
 }

@@ -12,7 +12,7 @@ void tc_locals_begin(struct tc_locals *locals, const struct tc_task *task)
 	locals->n_frames = tc_cur_u(&locals->cur);
 }
 
-bool tc_locals_frame(struct tc_locals *locals, const struct tc_code *code)
+bool tc_locals_frame(struct tc_locals *locals, const struct tc_pycode *code)
 {
 	struct tc_value value;
 	uint32_t name;
@@ -116,9 +116,9 @@ const struct tc_object *tc_object_member(const struct tc_model *model, const str
 }
 
 bool tc_local_find(const struct tc_model *model, const struct tc_task *task, unsigned frame,
-		   const struct tc_code *code, const char *name, struct tc_value *ret)
+		   const struct tc_pycode *code, const char *name, struct tc_value *ret)
 {
-	static const struct tc_code no_names;
+	static const struct tc_pycode no_names;
 	struct tc_locals locals;
 	uint32_t id;
 

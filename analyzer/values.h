@@ -13,7 +13,7 @@ struct tc_locals {
 
 void tc_locals_begin(struct tc_locals *locals, const struct tc_task *task);
 /* Go to the next frame, whose code is given for the names. False: there is none. */
-bool tc_locals_frame(struct tc_locals *locals, const struct tc_code *code);
+bool tc_locals_frame(struct tc_locals *locals, const struct tc_pycode *code);
 /* The next slot of this frame. False: there is none. */
 bool tc_locals_slot(struct tc_locals *locals, uint32_t *ret_name, struct tc_value *ret);
 
@@ -39,7 +39,7 @@ const struct tc_object *tc_object_member(const struct tc_model *model, const str
 					 const char *name);
 /* The local of this name in the Python frame of this number (0: outermost) of the task, whose code is given. */
 bool tc_local_find(const struct tc_model *model, const struct tc_task *task, unsigned frame,
-		   const struct tc_code *code, const char *name, struct tc_value *ret);
+		   const struct tc_pycode *code, const char *name, struct tc_value *ret);
 
 static inline bool tc_value_is_ref(const struct tc_value *value)
 {
