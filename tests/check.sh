@@ -10,7 +10,7 @@ make -C "$build" --no-print-directory -j "$(nproc)" check || made=no
 find "$build" \( -path '*/sanitizers' -o -path '*/taskcore-[0-9]*' \) -prune -o -name '*.trs' -print | sort |
 	awk -v made=$made '
 	# Count the cases in the log of one test, whose result is PASS, FAIL, SKIP or ERROR.
-	function count(test, result,	line, n, reason, cases)
+	function count(test, result,	line, n, reason, cases, bad)
 	{
 		while ((getline line < (test ".log")) > 0) {
 			if (line ~ /^SKIP: /)
@@ -18,17 +18,22 @@ find "$build" \( -path '*/sanitizers' -o -path '*/taskcore-[0-9]*' \) -prune -o 
 			if (match(line, /Checks: [0-9]+, Failures: [0-9]+, Errors: [0-9]+/)) {
 				split(substr(line, RSTART, RLENGTH), n, /[^0-9]+/)
 				passed += n[2] - n[3] - n[4]
-				cases = n[2] # with those that failed
 				failed += n[3] + n[4]
-				if (n[3] + n[4])
-					return
+				cases += n[2]
+				bad += n[3] + n[4]
+			}
+			if (line ~ /^(not )?ok [0-9]/) { # TAP
+				cases++
+				bad += line ~ /^not/
+				passed += line ~ /^ok/
+				failed += line ~ /^not/
 			}
 		}
 		if (result == "SKIP") {
 			skipped++
 			print "skipped: " test ": " reason
 		} else if (result != "PASS") {
-			failed++
+			failed += !bad
 		} else if (!cases) {
 			passed++
 		}

@@ -321,8 +321,8 @@ int main(void)
 
 def test_chroot(directory):
     """a process in another root and mount namespace is read through its own root"""
-    if os.geteuid() != 0:
-        raise Skip("needs root")
+    if subprocess.run(["unshare", "-m", "true"], stderr=subprocess.DEVNULL).returncode != 0:
+        raise Skip("no mount namespace to be had here (not root, or in a chroot)")
     script = "mount -t tmpfs none /tmp && cp %s /tmp/parked.py && exec %s /tmp/parked.py 7 0" % (
         os.path.join(os.path.dirname(os.path.abspath(__file__)), "parked.py"), sys.executable)
     with Target("unshare", "-m", "sh", "-c", script) as target:
