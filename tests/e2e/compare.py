@@ -71,8 +71,12 @@ class Comparison:
     # Tasks
 
     def likeness(self, told, seen):
-        score = 4 * same_type(told["class"], seen["class"]) + 2 * (told["state"] == seen["state"])
-        return score + (show(told["chain"]) == show(seen.get("chain") or []))
+        """How well two tasks of one name go together: the fewer differences the better."""
+        kept, self.lines = (self.lines, self.links), []
+        self.compare_task(told, seen)
+        found = len(self.lines)
+        self.lines, self.links = kept
+        return -found
 
     def pairs(self):
         """Tasks of both sides matched by name; tasks of one name by likeness."""
@@ -84,7 +88,7 @@ class Comparison:
             name = "third-party" if told["third"] else plain(told["name"])
             rivals = left.get(name) or (told["third"] and left.get(None)) or []
             if rivals:
-                best = max(rivals, key=lambda seen: self.likeness(told, seen))
+                best = max(rivals, key=lambda seen: self.likeness(told, seen)) if len(rivals) > 1 else rivals[0]
                 rivals.remove(best)
                 found.append((told, best))
             elif told["state"] in ("pending", "running") or self.version < (3, 14):

@@ -224,7 +224,7 @@ def eager():
 
     task = asyncio.Task(eager_one(new_future(), 4), loop=asyncio.get_running_loop(), name="task-eager", eager_start=True)
     tell(task, "future")
-    tell(asyncio.Task(asyncio.sleep(1, 2), loop=asyncio.get_running_loop(), eager_start=False, name="task-lazy"))
+    tell(asyncio.Task(asyncio.sleep(41000, 2), loop=asyncio.get_running_loop(), eager_start=False, name="task-lazy"))
 
 
 class ThirdPartyTask:
