@@ -18,6 +18,7 @@
 #include "stop.h"
 #include "target.h"
 
+#define IMAGE_AFTER_NS 10000000 /* a stopped target is let go after this time and that of a copy */
 #define SMALL_ARENA (16u << 20)
 #define SILENCE_MS 2000 /* the parent answers within this time */
 
@@ -30,7 +31,8 @@ struct dump {
 	struct tc_arena arena;
 	struct tc_stop stop;
 	uint64_t began_ns, pause_ns;
-	bool frozen;
+	bool stopped;	/* the target stands still now, for all we know */
+	bool frozen;	/* and did so, or is an image of such a moment, for all that was read */
 	struct tc_counts counts;
 	struct tc_python python;
 	char notices[TC_NOTICES_MAX][TC_NOTICE_SIZE];
@@ -94,9 +96,34 @@ static int walk(struct dump *d)
 		       &d->n_notices);
 }
 
+static void thaw(struct dump *d)
+{
+	if (!d->stopped)
+		return;
+	d->stopped = false;
+	d->target.reader.image_at_ns = 0;
+	if (!tc_stop_end(&d->stop))
+		d->frozen = false;
+	d->pause_ns += d->stop.pause_ns;
+	d->target.reader.mem.live = !d->target.reader.image;
+}
+
+/* The walk takes long: copy what it may still need, and let the target go before it is over. */
+static void take_image(void *context)
+{
+	struct dump *d = context;
+
+	if (d->watch->released || tc_target_read_maps(&d->target, &d->arena, d->watch) < 0)
+		return;
+	if (tc_mem_pid_image(&d->target.reader))
+		thaw(d);
+}
+
 /* Freeze the target; 0, or a code with the line set. A bound in time that passes is no failure. */
 static int freeze(struct dump *d)
 {
+	struct tc_mem_pid *reader = &d->target.reader;
+
 	d->frozen = false;
 	if (!d->options->stop)
 		return 0;
@@ -104,20 +131,14 @@ static int freeze(struct dump *d)
 	int r = tc_stop_begin(&d->stop, &d->target, d->options->stop_ms, d->watch);
 	if (r < 0)
 		return r;
+	d->stopped = true;
 	d->frozen = r == 0;
-	d->target.reader.mem.live = !d->frozen;
-	tc_mem_pid_drop(&d->target.reader);
+	reader->mem.live = !d->frozen;
+	tc_mem_pid_drop(reader);
+	reader->context = d;
+	reader->take_image = take_image;
+	reader->image_at_ns = d->frozen ? tc_sys_clock_ns(CLOCK_MONOTONIC) + IMAGE_AFTER_NS : 0;
 	return 0;
-}
-
-static void thaw(struct dump *d)
-{
-	if (!d->options->stop)
-		return;
-	if (!tc_stop_end(&d->stop))
-		d->frozen = false;
-	d->pause_ns += d->stop.pause_ns;
-	d->target.reader.mem.live = true;
 }
 
 /* One try: freeze (it gives registers for the head), head, walk, let go. The result of the walk, or -TC_EWRITE. */
@@ -134,16 +155,18 @@ static int attempt(struct dump *d)
 	if (r == 0)
 		r = walk(d);
 	thaw(d);
+	d->frozen &= !d->target.reader.image_broken;
 	return r;
 }
 
 /* The same once more, with an empty file and an arena as it was: inside --stop the counts must agree. */
-static int attempt_again(struct dump *d, struct tc_arena before)
+static int attempt_again(struct dump *d, struct tc_arena before, struct tc_maps maps)
 {
 	size_t used = (size_t)(d->arena.at - before.at);
 
 	memset(before.at, 0, used);
 	d->arena = before;
+	d->target.maps = maps; /* those of an image were in the arena */
 	tc_mem_pid_drop(&d->target.reader);
 	if (ftruncate(d->out.fd, 0) < 0 || lseek(d->out.fd, 0, SEEK_SET) < 0) {
 		d->core.sys = errno;
@@ -273,9 +296,10 @@ static int job(struct tc_watch *watch, void *context)
 	if ((r = tc_output_create(&d->out, d->options->file, &d->target.process, watch)) < 0)
 		return end_output(d, -r);
 	struct tc_arena before = d->arena;
+	struct tc_maps maps = d->target.maps;
 	r = attempt(d);
 	if (d->options->stop && d->counts.disagreed && !d->target.reader.mem.lost && (r == 0 || r == -TC_EWRITE))
-		r = attempt_again(d, before);
+		r = attempt_again(d, before, maps);
 	return finish(d, r);
 }
 

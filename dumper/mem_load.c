@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../lib/sys.h"
+
 #define PAGE 4096u
 #define IOVS_MAX (TC_PLAN_MAX * 2) /* a slot has at most 2 runs of pages */
 /* Bits of /proc/PID/pagemap: Linux Documentation/admin-guide/mm/pagemap.rst. */
@@ -84,6 +86,19 @@ static void sort_pages(struct tc_mem_pid *m, struct tc_request *req, const uint6
 	}
 }
 
+/* Whether the target can have changed something in the slot of key. */
+static bool is_writable(const struct tc_mem_pid *m, uint64_t key)
+{
+	tc_addr addr = key << TC_SLOT_BITS;
+
+	for (unsigned p = 0; p < TC_SLOT_PAGES; p++) {
+		const struct tc_region *region = tc_maps_find(m->maps, addr + p * PAGE);
+		if (region && region->prot & TC_PROT_WRITE)
+			return true;
+	}
+	return false;
+}
+
 /* Ask which pages are present: one call for the requests from i on that lie side by side. Their number. */
 static unsigned look_up(struct tc_mem_pid *m, unsigned i)
 {
@@ -95,11 +110,15 @@ static unsigned look_up(struct tc_mem_pid *m, unsigned i)
 		m->plan[i].present = m->plan[i].want;
 		return 1;
 	}
-	while (i + n < m->n_plan && m->slots[m->plan[i + n].slot].key == key + n)
+	while (i + n < m->n_plan && !m->image && m->slots[m->plan[i + n].slot].key == key + n)
 		n++;
+	if (m->image && is_writable(m, key)) {
+		m->plan[i].absent = m->plan[i].want; /* what is not in the image was not there */
+		return 1;
+	}
 	ssize_t size = pread(m->pagemap, entries, n * TC_SLOT_PAGES * 8, (off_t)(key * TC_SLOT_PAGES * 8));
-	if (size == 0)
-		lose(m);
+	if (size == 0) /* also past the end of the address space */
+		tc_mem_pid_alive(m, 0);
 	unsigned got = size < 0 ? 0 : (unsigned)size / 8;
 	for (unsigned k = 0; k < n && k * TC_SLOT_PAGES < got; k++) {
 		unsigned left = got - k * TC_SLOT_PAGES;
@@ -313,6 +332,10 @@ void tc_mem_pid_load(struct tc_mem_pid *m)
 	if (m->n_plan == 0)
 		return;
 	m->watch->beats++;
+	if (m->image_at_ns && tc_sys_clock_ns(CLOCK_MONOTONIC) >= m->image_at_ns) {
+		m->image_at_ns = 0;
+		m->take_image(m->context); /* loads the plan too when it gets full */
+	}
 	for (unsigned i = 0; i < m->n_plan && !m->mem.lost;)
 		i += look_up(m, i);
 	if (!m->mem.lost)

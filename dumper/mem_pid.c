@@ -10,6 +10,7 @@
 #define DENSE 8		    /* from here on at the first touch */
 #define VERY_DENSE 32	    /* from here on four areas together */
 #define DENSITY_MAX 64
+#define ADDRESS_BITS 47 /* of user space on x86-64: Documentation/arch/x86/x86_64/mm.rst */
 
 static uint64_t hash(const struct tc_mem_pid *m, uint64_t key)
 {
@@ -54,9 +55,17 @@ static void table_remove(struct tc_mem_pid *m, uint64_t key)
 	m->table[at] = 0;
 }
 
+static void clear_windows(struct tc_mem_pid *m, uint64_t key)
+{
+	for (tc_addr page = key << TC_SLOT_BITS; page < (key + 1) << TC_SLOT_BITS; page += 4096)
+		tc_window_clear(&m->mem, page);
+}
+
 /* Take the slot out of use. */
 static void drop(struct tc_mem_pid *m, uint32_t index)
 {
+	m->image_broken |= m->image;
+	clear_windows(m, m->slots[index].key);
 	table_remove(m, m->slots[index].key);
 	m->slots[index] = (struct tc_slot){ 0 };
 	m->n_live--;
@@ -170,6 +179,23 @@ static void plan_around(struct tc_mem_pid *m, uint64_t key, unsigned n)
 	}
 }
 
+void tc_mem_pid_want(struct tc_mem_pid *m, uint64_t key)
+{
+	struct tc_slot *slot = find(m, key);
+
+	if (!slot)
+		slot = make(m, key);
+	if ((slot->valid | slot->bad) != 15)
+		plan(m, slot, 15, 0);
+}
+
+uint32_t tc_mem_pid_room(const struct tc_mem_pid *m)
+{
+	uint32_t limit = slot_limit(m);
+
+	return m->n_live < limit ? limit - m->n_live : 0;
+}
+
 static bool is_area_used(struct tc_mem_pid *m, uint64_t key)
 {
 	uint64_t first = key & -(uint64_t)AREA_SLOTS;
@@ -227,7 +253,9 @@ static int read_in_slot(struct tc_mem_pid *m, tc_addr from, void *to, size_t siz
 	}
 	slot->used = true;
 	slot->guessed = false;
-	memcpy(to, m->data + (size_t)(slot - m->slots) * TC_SLOT_SIZE + offset, size);
+	const uint8_t *data = m->data + (size_t)(slot - m->slots) * TC_SLOT_SIZE;
+	memcpy(to, data + offset, size);
+	tc_window_put(&m->mem, from, data + (offset & ~(size_t)4095));
 	return 0;
 }
 
@@ -237,7 +265,8 @@ static int mem_read(struct tc_mem *mem, tc_addr from, void *to, size_t size)
 	uint8_t *out = to;
 
 	m->watch->beats++;
-	if (from < TC_SLOT_SIZE) /* below any mapping; and key 0 marks free slots */
+	/* Key 0 marks free slots; nothing is mapped so low, nor, unless asked for, so high. */
+	if (from < TC_SLOT_SIZE || (from + size) >> ADDRESS_BITS)
 		return -TC_EFAULT;
 	while (size) {
 		size_t room = TC_SLOT_SIZE - (from & (TC_SLOT_SIZE - 1));
@@ -268,7 +297,7 @@ static void mem_hint(struct tc_mem *mem, const tc_addr *addrs, size_t n)
 		size_t offset = addrs[i] & (TC_SLOT_SIZE - 1);
 		size_t size = TC_SLOT_SIZE - offset < 256 ? TC_SLOT_SIZE - offset : 256;
 		uint8_t mask = page_mask(offset, size);
-		if (addrs[i] < TC_SLOT_SIZE || addrs[i] >> 47)
+		if (addrs[i] < TC_SLOT_SIZE || addrs[i] >> ADDRESS_BITS)
 			continue;
 		const struct tc_slot *slot = find(m, addrs[i] >> TC_SLOT_BITS);
 		if (slot && (slot->valid & mask) == mask)
@@ -283,11 +312,12 @@ static void mem_forget(struct tc_mem *mem, tc_addr from, size_t size)
 {
 	struct tc_mem_pid *m = (struct tc_mem_pid *)mem;
 
-	while (size && from >= TC_SLOT_SIZE) {
+	while (size && from >= TC_SLOT_SIZE && !m->image) {
 		size_t offset = from & (TC_SLOT_SIZE - 1);
 		size_t part = TC_SLOT_SIZE - offset < size ? TC_SLOT_SIZE - offset : size;
 		struct tc_slot *slot = find(m, from >> TC_SLOT_BITS);
 		if (slot) {
+			clear_windows(m, slot->key);
 			slot->valid &= (uint8_t)~page_mask(offset, part);
 			slot->bad &= (uint8_t)~page_mask(offset, part);
 		}
@@ -353,8 +383,10 @@ void tc_mem_pid_deinit(struct tc_mem_pid *m)
 
 void tc_mem_pid_drop(struct tc_mem_pid *m)
 {
+	m->image = false;
 	for (uint32_t i = 0; i < m->n_slots; i++)
 		if (m->slots[i].key) {
+			clear_windows(m, m->slots[i].key);
 			m->slots[i].valid = 0;
 			m->slots[i].bad = 0;
 		}

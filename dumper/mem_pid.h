@@ -73,6 +73,11 @@ struct tc_mem_pid {
 	struct tc_mapped_file files[TC_FILES_MAX];
 	unsigned n_files;
 	uint64_t n_waits;	   /* times waited for a page on its way */
+	uint64_t image_at_ns;	   /* CLOCK_MONOTONIC: call take_image once it is so late; 0: never */
+	void (*take_image)(void *context);
+	void *context;		   /* the argument of take_image */
+	bool image;		   /* what the target may write to is in the cache, as it was at one moment */
+	bool image_broken;	   /* some of it had to be given up */
 };
 
 /* The cache needs so many bytes of the budget; the rest may go to the arena, and what the arena takes, the cache gives. */
@@ -86,6 +91,10 @@ void tc_mem_pid_deinit(struct tc_mem_pid *m);
 /* Forget all that is cached. */
 void tc_mem_pid_drop(struct tc_mem_pid *m);
 
+/* Copy all that the target may write to into the cache, so that it need not stand still any longer: from then on only
+ * what never changes is read from it. False: it is too much for the budget; nothing has changed then. */
+bool tc_mem_pid_image(struct tc_mem_pid *m);
+
 /* Whether the address space that was opened first still exists; sets mem.lost when it does not. known is an address
  * that could be read before, or 0. */
 bool tc_mem_pid_alive(struct tc_mem_pid *m, tc_addr known);
@@ -93,7 +102,10 @@ bool tc_mem_pid_alive(struct tc_mem_pid *m, tc_addr known);
 /* The same of a descriptor of /proc/PID/mem. */
 bool tc_mem_fd_alive(int fd, tc_addr known);
 
-/* For mem_pid.c and mem_load.c: load the plan and empty it. */
+/* For mem_pid.c, mem_load.c and mem_image.c: load the plan and empty it; put the slot of key into the plan, made if there
+ * is none; the number of slots that can be made without one being given up. */
 void tc_mem_pid_load(struct tc_mem_pid *m);
+void tc_mem_pid_want(struct tc_mem_pid *m, uint64_t key);
+uint32_t tc_mem_pid_room(const struct tc_mem_pid *m);
 
 #endif

@@ -191,7 +191,7 @@ static void read_names(struct tc_target *target)
 }
 
 /* The maps, whatever their number: read straight into the arena. */
-static int read_maps(struct tc_target *target, struct tc_arena *arena, struct tc_watch *watch)
+int tc_target_read_maps(struct tc_target *target, struct tc_arena *arena, struct tc_watch *watch)
 {
 	int fd = tc_sys_open(target->dir, "maps", O_RDONLY, 0);
 	size_t used = 0;
@@ -240,7 +240,7 @@ int tc_target_read(struct tc_target *target, struct tc_arena *arena, struct tc_w
 	if ((r = tc_threads_read(target, arena, watch)) < 0)
 		return fail(target, -r, "process %d: %s", target->pid, tc_strcode(r));
 	tc_watch_step(watch, "reading /proc/PID/maps (its memory map may be locked)");
-	if ((r = read_maps(target, arena, watch)) < 0)
+	if ((r = tc_target_read_maps(target, arena, watch)) < 0)
 		return r;
 	if (target->maps.n_regions == 0 && !tc_mem_fd_alive(target->mem_fd, 0))
 		return fail(target, TC_EGONE, "process %d has ended", target->pid);

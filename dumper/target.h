@@ -45,6 +45,9 @@ void tc_target_close(struct tc_target *target);
 /* Read what /proc says: maps, threads, names, clocks. Memory comes from arena. 0, -TC_EGONE, -TC_EPERM or -TC_ENOSPACE. */
 int tc_target_read(struct tc_target *target, struct tc_arena *arena, struct tc_watch *watch);
 
+/* Read the maps anew. As tc_target_read. */
+int tc_target_read_maps(struct tc_target *target, struct tc_arena *arena, struct tc_watch *watch);
+
 /* Begin to read memory (reader.mem), and list the modules. budget as in tc_mem_pid_init. */
 int tc_target_attach(struct tc_target *target, uint64_t budget, struct tc_arena *arena, struct tc_watch *watch);
 
