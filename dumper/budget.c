@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Reads the memory limits we run under (Documentation/admin-guide/cgroup-v2.rst, cgroup-v1/memory.rst). */
+ * Reads the memory limits we run under (Documentation/admin-guide/cgroup-v2.rst,
+ * cgroup-v1/memory.rst). */
 #include "budget.h"
 
 #include <fcntl.h>
@@ -50,7 +51,8 @@ static uint64_t cgroup_headroom(void)
 
 	if (tc_proc_read(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text)) <= 0)
 		return least;
-	for (char *save, *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+	for (char *save, *line = strtok_r(text, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save)) {
 		char *path = strrchr(line, ':');
 		uint64_t left = UINT64_MAX;
 		if (path && strncmp(line, "0::", 3) == 0)

@@ -7,8 +7,8 @@
 
 #define TC_MEMORY_MIN (24ull << 20) /* with less the walk cannot begin */
 
-/* The default of --max-memory in bytes: the least of 256 MiB, a quarter of what our memory cgroup has left (versions 1
- * and 2), and a quarter of MemAvailable; at least TC_MEMORY_MIN. */
+/* The default of --max-memory in bytes: the least of 256 MiB, a quarter of what our memory cgroup
+ * has left (versions 1 and 2), and a quarter of MemAvailable; at least TC_MEMORY_MIN. */
 uint64_t tc_budget_default(void);
 
 #endif

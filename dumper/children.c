@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Lists the descendants of a process: from /proc/PID/task/TID/children, or where the kernel has none, from all of
- * /proc. */
+ * Lists the descendants of a process: from /proc/PID/task/TID/children, or where the kernel has
+ * none, from all of /proc. */
 #include "children.h"
 
 #include <dirent.h>
@@ -58,8 +58,8 @@ static size_t add_by_parent(pid_t parent, pid_t *pids, size_t n, size_t max)
 		if (pid <= 0)
 			continue;
 		snprintf(path, sizeof(path), "/proc/%s/stat", entry->d_name);
-		if (tc_proc_read(AT_FDCWD, path, text, sizeof(text)) > 0 && tc_proc_parse_stat(text, &st) &&
-		    st.ppid == (uint32_t)parent)
+		if (tc_proc_read(AT_FDCWD, path, text, sizeof(text)) > 0 &&
+		    tc_proc_parse_stat(text, &st) && st.ppid == (uint32_t)parent)
 			n = add(pids, n, max, pid);
 	}
 	if (dir)

@@ -47,7 +47,8 @@ static void check_files(pid_t pid)
 	}
 }
 
-/* A read of nothing tells whether the call is allowed; an address that is not mapped gives EFAULT. */
+/* A read of nothing tells whether the call is allowed; an address that is not mapped gives EFAULT.
+ */
 static void check_readv(pid_t pid)
 {
 	char byte;
@@ -57,9 +58,11 @@ static void check_readv(pid_t pid)
 	if (r >= 0 || errno == EFAULT)
 		say(true, "process_vm_readv", "allowed");
 	else
-		say(false, "process_vm_readv", errno == ENOSYS ? "not in this kernel, or denied by seccomp: /proc/PID/mem is used" :
-				       errno == EPERM ? "denied: /proc/PID/mem is used when it can be opened" :
-							strerror(errno));
+		say(false, "process_vm_readv",
+		    errno == ENOSYS ?
+			    "not in this kernel, or denied by seccomp: /proc/PID/mem is used" :
+		    errno == EPERM ? "denied: /proc/PID/mem is used when it can be opened" :
+				     strerror(errno));
 }
 
 static void check_yama(void)
@@ -72,7 +75,9 @@ static void check_yama(void)
 	}
 	int scope = atoi(text);
 	snprintf(detail, sizeof(detail), "kernel.yama.ptrace_scope = %d%s", scope,
-		 scope == 0 ? "" : scope == 3 ? ": nobody may read another process" : ": sudo or a parent process only");
+		 scope == 0 ? "" :
+		 scope == 3 ? ": nobody may read another process" :
+			      ": sudo or a parent process only");
 	say(scope == 0 || (scope < 3 && geteuid() == 0), "Yama", detail);
 }
 
@@ -90,12 +95,13 @@ static void check_python(const struct tc_probe *p)
 		say(false, "Python", p->line);
 		return;
 	}
-	snprintf(detail, sizeof(detail), "%u.%u.%u, layout: %s", p->python.version >> 24, p->python.version >> 16 & 255,
-		 p->python.version >> 8 & 255, p->python.layout);
+	snprintf(detail, sizeof(detail), "%u.%u.%u, layout: %s", p->python.version >> 24,
+		 p->python.version >> 16 & 255, p->python.version >> 8 & 255, p->python.layout);
 	say(p->code == TC_EXIT_OK, "Python", p->code == TC_EXIT_OK ? detail : p->line);
-	say(p->python.asyncio, "asyncio", p->python.asyncio ? "loaded" : "not loaded: only threads are read");
-	snprintf(detail, sizeof(detail), "%" PRIu64 " tasks, %" PRIu64 " loops in %.1f ms", p->counts.found, p->counts.loops,
-		 (double)p->took_ns / 1e6);
+	say(p->python.asyncio, "asyncio",
+	    p->python.asyncio ? "loaded" : "not loaded: only threads are read");
+	snprintf(detail, sizeof(detail), "%" PRIu64 " tasks, %" PRIu64 " loops in %.1f ms",
+		 p->counts.found, p->counts.loops, (double)p->took_ns / 1e6);
 	say(p->counts.torn == 0 && p->counts.cut == 0, "walk", detail);
 }
 
@@ -116,7 +122,8 @@ int tc_doctor_print(pid_t pid, uint64_t max_memory)
 		say(false, "permission", probe.line);
 		return code;
 	}
-	snprintf(detail, sizeof(detail), "traced by process %d: --stop is not possible", probe.tracer);
+	snprintf(detail, sizeof(detail), "traced by process %d: --stop is not possible",
+		 probe.tracer);
 	say(!probe.tracer, "tracer", probe.tracer ? detail : "none: --stop is possible");
 	check_python(&probe);
 	snprintf(detail, sizeof(detail), "%" PRIu64 " MiB for reading", max_memory >> 20);

@@ -18,7 +18,7 @@
 #include "stop.h"
 #include "target.h"
 
-#define IMAGE_AFTER_NS 10000000 /* a stopped target is let go after this time and that of a copy */
+#define IMAGE_AFTER_NS 10000000 /* a stopped target is let go after this and the time of a copy */
 #define SMALL_ARENA (16u << 20)
 #define SILENCE_MS 2000 /* the parent answers within this time */
 
@@ -31,8 +31,8 @@ struct dump {
 	struct tc_arena arena;
 	struct tc_stop stop;
 	uint64_t began_ns, pause_ns;
-	bool stopped;	/* the target stands still now, for all we know */
-	bool frozen;	/* and did so, or is an image of such a moment, for all that was read */
+	bool stopped; /* the target stands still now, for all we know */
+	bool frozen;  /* and did so, or is an image of such a moment, for all that was read */
 	struct tc_counts counts;
 	struct tc_python python;
 	char notices[TC_NOTICES_MAX][TC_NOTICE_SIZE];
@@ -41,7 +41,8 @@ struct dump {
 
 static void *reserve(size_t size)
 {
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	return p == MAP_FAILED ? NULL : p;
 }
@@ -68,16 +69,21 @@ static int exit_code(int code)
 static int end_target(struct dump *d, int r)
 {
 	if (!d->target.line[0])
-		return tc_watch_end(d->watch, exit_code(r), "process %d: %s", d->options->pid, tc_strcode(r));
+		return tc_watch_end(d->watch, exit_code(r), "process %d: %s", d->options->pid,
+				    tc_strcode(r));
 	return tc_watch_end(d->watch, exit_code(r), "%s", d->target.line);
 }
 
 static int end_output(struct dump *d, int err)
 {
 	if (err == EEXIST)
-		return tc_watch_end(d->watch, TC_EXIT_INPUT, "%s exists already, and is left as it is", d->out.path);
-	return tc_watch_end(d->watch, TC_EXIT_INPUT, "cannot write %s: %s%s", d->out.path, strerror(err),
-			    err == EFBIG ? " (ulimit -f)" : d->options->file ? "" : "; choose a place with -o FILE");
+		return tc_watch_end(d->watch, TC_EXIT_INPUT,
+				    "%s exists already, and is left as it is", d->out.path);
+	return tc_watch_end(d->watch, TC_EXIT_INPUT, "cannot write %s: %s%s", d->out.path,
+			    strerror(err),
+			    err == EFBIG     ? " (ulimit -f)" :
+			    d->options->file ? "" :
+					       "; choose a place with -o FILE");
 }
 
 static int walk(struct dump *d)
@@ -90,10 +96,11 @@ static int walk(struct dump *d)
 
 	if (getrandom(&options.seed, sizeof(options.seed), GRND_NONBLOCK) < 0)
 		options.seed = options.now_ns;
-	tc_watch_step(d->watch, "reading its memory (a page behind a file system that does not answer?)");
+	tc_watch_step(d->watch,
+		      "reading its memory (a page behind a file system that does not answer?)");
 	d->n_notices = 0;
-	return tc_walk(&d->target.reader.mem, &d->core.rec, &d->arena, &options, &d->counts, &d->python, d->notices,
-		       &d->n_notices);
+	return tc_walk(&d->target.reader.mem, &d->core.rec, &d->arena, &options, &d->counts,
+		       &d->python, d->notices, &d->n_notices);
 }
 
 static void thaw(struct dump *d)
@@ -141,7 +148,8 @@ static int freeze(struct dump *d)
 	return 0;
 }
 
-/* One try: freeze (it gives registers for the head), head, walk, let go. The result of the walk, or -TC_EWRITE. */
+/* One try: freeze (it gives registers for the head), head, walk, let go. The result of the walk, or
+ * -TC_EWRITE. */
 static int attempt(struct dump *d)
 {
 	struct tc_mem *mem = &d->target.reader.mem;
@@ -159,7 +167,8 @@ static int attempt(struct dump *d)
 	return r;
 }
 
-/* The same once more, with an empty file and an arena as it was: inside --stop the counts must agree. */
+/* The same once more, with an empty file and an arena as it was: inside --stop the counts must
+ * agree. */
 static int attempt_again(struct dump *d, struct tc_arena before, struct tc_maps maps)
 {
 	size_t used = (size_t)(d->arena.at - before.at);
@@ -200,7 +209,7 @@ static int seal(struct dump *d, int walked)
 		.flags = status_flags(d, walked),
 		.pause_ns = d->pause_ns,
 		.duration_ns = tc_sys_clock_ns(CLOCK_MONOTONIC) - d->began_ns,
-		.notices = (const char (*)[TC_NOTICE_SIZE])d->notices,
+		.notices = (const char(*)[TC_NOTICE_SIZE])d->notices,
 		.n_notices = d->n_notices,
 		.pages_swapped = mem->pages_swapped,
 		.bytes_read = mem->bytes_read,
@@ -219,10 +228,14 @@ static int commit(struct dump *d, int walked)
 		return end_output(d, -r);
 	snprintf(d->watch->result, sizeof(d->watch->result), "%s", d->out.path);
 	if (d->target.reader.mem.lost)
-		return tc_watch_end(d->watch, TC_EXIT_GONE, "process %d ended, or started another program, while it was read: "
-				    "the dump holds what was read before", d->options->pid);
+		return tc_watch_end(
+			d->watch, TC_EXIT_GONE,
+			"process %d ended, or started another program, while it was read: "
+			"the dump holds what was read before",
+			d->options->pid);
 	if (walked == -TC_EUNKNOWN || walked == -TC_EPROBE)
-		return tc_watch_end(d->watch, TC_EXIT_INPUT, "process %d: %s (%s): the dump holds its threads and modules",
+		return tc_watch_end(d->watch, TC_EXIT_INPUT,
+				    "process %d: %s (%s): the dump holds its threads and modules",
 				    d->options->pid, tc_strcode(walked),
 				    d->n_notices ? d->notices[0] : d->python.layout);
 	return TC_EXIT_OK;
@@ -234,12 +247,15 @@ static int finish(struct dump *d, int walked)
 
 	if (lost && d->counts.read == 0) {
 		tc_output_abort(&d->out);
-		return tc_watch_end(d->watch, TC_EXIT_GONE, "process %d ended, or started another program, while it was read",
-				    d->options->pid);
+		return tc_watch_end(
+			d->watch, TC_EXIT_GONE,
+			"process %d ended, or started another program, while it was read",
+			d->options->pid);
 	}
 	if (walked == -TC_ENOPYTHON) {
 		tc_output_abort(&d->out);
-		return tc_watch_end(d->watch, TC_EXIT_INPUT, "no Python interpreter in process %d (%s)", d->options->pid,
+		return tc_watch_end(d->watch, TC_EXIT_INPUT,
+				    "no Python interpreter in process %d (%s)", d->options->pid,
 				    d->target.exe[0] ? d->target.exe : d->target.stat.comm);
 	}
 	if (walked < 0 && walked != -TC_EUNKNOWN && walked != -TC_EPROBE && walked != -TC_EWRITE) {
@@ -264,8 +280,10 @@ static int open_target(struct dump *d, uint64_t budget)
 	if (d->options->stop) {
 		d->target.process.flags |= TC_HEAD_STOP;
 		if (d->target.tracer) {
-			snprintf(d->target.line, sizeof(d->target.line), "process %d is traced already (by process %d): "
-				 "--stop needs it alone; without --stop it can be read", d->target.pid, d->target.tracer);
+			snprintf(d->target.line, sizeof(d->target.line),
+				 "process %d is traced already (by process %d): "
+				 "--stop needs it alone; without --stop it can be read",
+				 d->target.pid, d->target.tracer);
 			return -TC_EPERM;
 		}
 	}
@@ -285,11 +303,14 @@ static int job(struct tc_watch *watch, void *context)
 	size_t size = (size_t)(d->options->max_memory - TC_MEM_PID_MIN);
 	void *memory = reserve(size);
 	if (!memory)
-		return tc_watch_end(watch, TC_EXIT_INTERNAL, "no memory for the walk (%zu bytes)", size);
-	/* Tables of big processes are used at random: huge pages, but not for what each small dump touches. */
+		return tc_watch_end(watch, TC_EXIT_INTERNAL, "no memory for the walk (%zu bytes)",
+				    size);
+	/* Tables of big processes are used at random: huge pages, but not for what each small dump
+	 * touches. */
 	madvise((char *)memory + SMALL_ARENA, size - SMALL_ARENA, MADV_HUGEPAGE);
 	tc_arena_init(&d->arena, memory, size);
-	signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is an error of write, not our end */
+	signal(SIGXFSZ,
+	       SIG_IGN); /* a limit on the size of files is an error of write, not our end */
 	tc_watch_step(watch, "opening /proc/PID");
 	if ((r = open_target(d, d->options->max_memory)) < 0)
 		return end_target(d, r);
@@ -298,7 +319,8 @@ static int job(struct tc_watch *watch, void *context)
 	struct tc_arena before = d->arena;
 	struct tc_maps maps = d->target.maps;
 	r = attempt(d);
-	if (d->options->stop && d->counts.disagreed && !d->target.reader.mem.lost && (r == 0 || r == -TC_EWRITE))
+	if (d->options->stop && d->counts.disagreed && !d->target.reader.mem.lost &&
+	    (r == 0 || r == -TC_EWRITE))
 		r = attempt_again(d, before, maps);
 	return finish(d, r);
 }

@@ -9,15 +9,15 @@
 
 struct tc_dump_options {
 	pid_t pid;
-	const char *file;     /* -o, or NULL */
-	uint64_t max_memory;  /* bytes */
+	const char *file;    /* -o, or NULL */
+	uint64_t max_memory; /* bytes */
 	bool stop;
-	unsigned stop_ms;     /* bound in time of --stop */
+	unsigned stop_ms; /* bound in time of --stop */
 	bool no_locals, value_strings;
 };
 
-/* Make the dump and print its path on stdout, or one line on stderr. The exit code (exit.h). *ret_path is the path, NULL
- * when there is no file; static. */
+/* Make the dump and print its path on stdout, or one line on stderr. The exit code (exit.h).
+ * *ret_path is the path, NULL when there is no file; static. */
 int tc_dump(const struct tc_dump_options *options, const char **ret_path);
 
 #endif

@@ -6,9 +6,10 @@
 enum tc_exit {
 	TC_EXIT_OK = 0,
 	TC_EXIT_USAGE = 2,
-	TC_EXIT_INPUT = 3,	/* no Python, unknown Python, unreadable input, output that cannot be written */
+	TC_EXIT_INPUT =
+		3, /* no Python, unknown Python, unreadable input, output that cannot be written */
 	TC_EXIT_PERMISSION = 4,
-	TC_EXIT_GONE = 5,	/* target gone, or no answer in time */
+	TC_EXIT_GONE = 5, /* target gone, or no answer in time */
 	TC_EXIT_INTERNAL = 70,
 };
 

@@ -151,11 +151,13 @@ static bool read_dump(int dir, struct row *row)
 
 	if (fd < 0)
 		return false;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && tc_sys_pread(fd, &head, sizeof(head), 0) == sizeof(head) &&
-	    memcmp(head.e_ident, ELFMAG, SELFMAG) == 0 && head.e_type == ET_CORE && head.e_phnum >= 2 &&
-	    head.e_phentsize == sizeof(first) &&
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    tc_sys_pread(fd, &head, sizeof(head), 0) == sizeof(head) &&
+	    memcmp(head.e_ident, ELFMAG, SELFMAG) == 0 && head.e_type == ET_CORE &&
+	    head.e_phnum >= 2 && head.e_phentsize == sizeof(first) &&
 	    tc_sys_pread(fd, &first, sizeof(first), head.e_phoff) == sizeof(first) &&
-	    tc_sys_pread(fd, &last, sizeof(last), head.e_phoff + (head.e_phnum - 1u) * sizeof(last)) == sizeof(last) &&
+	    tc_sys_pread(fd, &last, sizeof(last),
+			 head.e_phoff + (head.e_phnum - 1u) * sizeof(last)) == sizeof(last) &&
 	    first.p_offset < (uint64_t)st.st_size && first.p_filesz < (uint64_t)st.st_size) {
 		read_notes(row, fd, first.p_offset, first.p_offset + first.p_filesz);
 		if (row->head && last.p_offset < (uint64_t)st.st_size)
@@ -185,10 +187,12 @@ static void print_row(const struct row *row)
 	if (!row->whole)
 		snprintf(tasks, sizeof(tasks), "cut");
 	else if (row->torn || row->cut)
-		snprintf(tasks, sizeof(tasks), "%" PRIu64 " (%" PRIu64 " torn or cut)", row->tasks, row->torn + row->cut);
+		snprintf(tasks, sizeof(tasks), "%" PRIu64 " (%" PRIu64 " torn or cut)", row->tasks,
+			 row->torn + row->cut);
 	else
 		snprintf(tasks, sizeof(tasks), "%" PRIu64, row->tasks);
-	printf("%s  %7u  %-16s  %-8s  %8s  %s\n", stamp, row->pid, row->program, row->reason, tasks, row->name);
+	printf("%s  %7u  %-16s  %-8s  %8s  %s\n", stamp, row->pid, row->program, row->reason, tasks,
+	       row->name);
 }
 
 int tc_list_print(const char *path)
@@ -204,9 +208,11 @@ int tc_list_print(const char *path)
 	for (struct dirent *entry; (entry = readdir(dir));) {
 		size_t length = strlen(entry->d_name);
 		struct row row = { .pid = 0 };
-		if (length < sizeof(SUFFIX) || strcmp(entry->d_name + length - (sizeof(SUFFIX) - 1), SUFFIX) != 0)
+		if (length < sizeof(SUFFIX) ||
+		    strcmp(entry->d_name + length - (sizeof(SUFFIX) - 1), SUFFIX) != 0)
 			continue;
-		memcpy(row.name, entry->d_name, length < sizeof(row.name) ? length : sizeof(row.name) - 1);
+		memcpy(row.name, entry->d_name,
+		       length < sizeof(row.name) ? length : sizeof(row.name) - 1);
 		if (!read_dump(dirfd(dir), &row))
 			continue;
 		if (n == max) {
@@ -222,7 +228,8 @@ int tc_list_print(const char *path)
 	if (n)
 		qsort(rows, n, sizeof(*rows), by_time);
 	if (n)
-		printf("%-20s  %7s  %-16s  %-8s  %8s  %s\n", "TIME", "PID", "PROGRAM", "REASON", "TASKS", "FILE");
+		printf("%-20s  %7s  %-16s  %-8s  %8s  %s\n", "TIME", "PID", "PROGRAM", "REASON",
+		       "TASKS", "FILE");
 	else
 		printf("no dumps in %s\n", path);
 	for (size_t i = 0; i < n; i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * taskcore: the verbs that run on the target's machine; those of the analyzer are passed on to it. */
+ * taskcore: the verbs that run on the target's machine; those of the analyzer are passed on. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <limits.h>
@@ -36,8 +36,8 @@ struct options {
 struct verb {
 	const char *name;
 	int (*run)(const struct options *options);
-	const char *accepts;  /* of the options, one letter each */
-	bool pid;	      /* its operand is a process */
+	const char *accepts; /* of the options, one letter each */
+	bool pid;	     /* its operand is a process */
 	const char *usage;
 };
 
@@ -60,7 +60,8 @@ static int run_list(const struct options *options)
 
 static const struct verb verbs[] = {
 	{ "dump", run_dump, "osmrvl", true,
-	  "dump PID [-o FILE] [--stop[=MS]] [--max-memory N] [--report] [--values=strings] [--no-locals]" },
+	  "dump PID [-o FILE] [--stop[=MS]] [--max-memory N] [--report] [--values=strings] "
+	  "[--no-locals]" },
 	{ "status", run_status, "mc", true, "status PID [--children]" },
 	{ "doctor", run_doctor, "m", true, "doctor PID" },
 	{ "list", run_list, "", false, "list [DIR]" },
@@ -68,7 +69,9 @@ static const struct verb verbs[] = {
 	{ "signal", NULL, "", false, NULL },
 };
 
-static const char *const analysis_verbs[] = { "report", "show", "check", "diff", "trend", "export" };
+static const char *const analysis_verbs[] = {
+	"report", "show", "check", "diff", "trend", "export"
+};
 
 #define N(array) (sizeof(array) / sizeof(*(array)))
 
@@ -79,8 +82,10 @@ static int usage(FILE *out, int code)
 		if (verbs[i].usage)
 			fprintf(out, "  taskcore %s\n", verbs[i].usage);
 	fprintf(out, "  taskcore report|show|check FILE …   (by %s)\n\n", ANALYZER);
-	fprintf(out, "  -o FILE           where the dump goes; else taskcore.EXE.PID.TIME.attach.tcore, here\n"
-		     "  --stop[=MS]       stop the process while it is read, for at most MS milliseconds (500)\n"
+	fprintf(out, "  -o FILE           where the dump goes; else "
+		     "taskcore.EXE.PID.TIME.attach.tcore, here\n"
+		     "  --stop[=MS]       stop the process while it is read, for at most MS "
+		     "milliseconds (500)\n"
 		     "  --max-memory N    memory for reading, in bytes, or with K, M, G\n"
 		     "  --report          print the report too\n"
 		     "  --values=strings  record the text of str values of locals and attributes\n"
@@ -104,8 +109,8 @@ static void exec_analyzer(char **argv)
 		execv(path, argv);
 	}
 	execvp(ANALYZER, argv);
-	fprintf(stderr, "taskcore: %s is not installed here (%s): copy the dump to where it is\n", ANALYZER,
-		strerror(errno));
+	fprintf(stderr, "taskcore: %s is not installed here (%s): copy the dump to where it is\n",
+		ANALYZER, strerror(errno));
 }
 
 /* The report of a fresh dump. A missing analyzer is no failure of the dump. */
@@ -165,11 +170,13 @@ static pid_t parse_pid(const char *text)
 	char *end;
 	long value = strtol(text, &end, 10);
 
-	return *end || value <= 0 || value > INT_MAX || text[0] < '0' || text[0] > '9' ? 0 : (pid_t)value;
+	return *end || value <= 0 || value > INT_MAX || text[0] < '0' || text[0] > '9' ?
+		       0 :
+		       (pid_t)value;
 }
 
-/* The value of an option "--name=value" or "--name value"; *at moves over it. NULL: arg is not this option, or the
- * value is missing (then *at is -1). */
+/* The value of an option "--name=value" or "--name value"; *at moves over it. NULL: arg is not this
+ * option, or the value is missing (then *at is -1). */
 static const char *value_of(char **argv, int *at, const char *name)
 {
 	const char *arg = argv[*at];
@@ -204,9 +211,11 @@ static int parse_option(const struct verb *verb, struct options *o, char **argv,
 	const char *arg = argv[*at], *value;
 	const char *ok = verb->accepts;
 
-	if (strchr(ok, 'o') && ((value = value_of(argv, at, "-o")) || (value = value_of(argv, at, "--output"))))
+	if (strchr(ok, 'o') &&
+	    ((value = value_of(argv, at, "-o")) || (value = value_of(argv, at, "--output"))))
 		o->dump.file = value;
-	else if (strchr(ok, 's') && strncmp(arg, "--stop", 6) == 0 && (arg[6] == 0 || arg[6] == '='))
+	else if (strchr(ok, 's') && strncmp(arg, "--stop", 6) == 0 &&
+		 (arg[6] == 0 || arg[6] == '='))
 		return parse_stop(&o->dump, arg);
 	else if (strchr(ok, 'm') && (value = value_of(argv, at, "--max-memory"))) {
 		o->dump.max_memory = parse_size(value);
@@ -249,7 +258,8 @@ static int run_verb(const struct verb *verb, char **argv)
 		}
 	}
 	if (verb->pid && !(o.pid = parse_pid(o.operand ? o.operand : ""))) {
-		wrong(o.operand ? "not a process number: '%s'" : "which process?%s", o.operand ? o.operand : "");
+		wrong(o.operand ? "not a process number: '%s'" : "which process?%s",
+		      o.operand ? o.operand : "");
 		return TC_EXIT_USAGE;
 	}
 	o.dump.pid = o.pid;
@@ -262,7 +272,8 @@ int main(int argc, char **argv)
 {
 	if (argc < 2)
 		return usage(stderr, TC_EXIT_USAGE);
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0)
 		return usage(stdout, TC_EXIT_OK);
 	if (strcmp(argv[1], "--version") == 0)
 		return puts("taskcore " PACKAGE_VERSION) < 0 ? TC_EXIT_INTERNAL : TC_EXIT_OK;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A copy of all that a stopped process may change, taken at memory speed (1.9 to 4.5 GB/s): shorter than a long walk. */
+ * A copy of all that a stopped process may change, taken at memory speed (1.9 to 4.5 GB/s): shorter
+ * than a long walk. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <unistd.h>
@@ -8,20 +9,23 @@
 
 #define PRESENT (1ull << 63) /* as in mem_load.c */
 #define PAGE 4096u
-#define CHUNK 8192u		/* entries of the pagemap in one read: 32 MiB of addresses */
-#define MAPPED_MAX (32ull << 30) /* addresses looked through; beyond it the pagemap alone takes too long */
-#define RESERVE (16ull << 20)	/* of the budget, for what the walk still needs */
+#define CHUNK 8192u /* entries of the pagemap in one read: 32 MiB of addresses */
+#define MAPPED_MAX \
+	(32ull << 30) /* addresses looked through; beyond it the pagemap alone takes too long */
+#define RESERVE (16ull << 20) /* of the budget, for what the walk still needs */
 
 /* Call on each slot of the region that has a present page; false as soon as it returns false. */
 static bool each_present(struct tc_mem_pid *m, const struct tc_region *region,
-			 bool (*on_slot)(struct tc_mem_pid *m, uint64_t key, uint64_t *n), uint64_t *n)
+			 bool (*on_slot)(struct tc_mem_pid *m, uint64_t key, uint64_t *n),
+			 uint64_t *n)
 {
 	static uint64_t entries[CHUNK];
 	uint64_t last = 0;
 
 	for (uint64_t page = region->start / PAGE; page < region->end / PAGE;) {
 		uint64_t left = region->end / PAGE - page;
-		ssize_t size = pread(m->pagemap, entries, (left < CHUNK ? left : CHUNK) * 8, (off_t)(page * 8));
+		ssize_t size = pread(m->pagemap, entries, (left < CHUNK ? left : CHUNK) * 8,
+				     (off_t)(page * 8));
 		if (size < 8)
 			return false;
 		m->watch->beats++;

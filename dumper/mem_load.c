@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Loads pages of another process into the cache of mem_pid.c: present ones from its memory in one system call, the
- * others, when they are needed, from the mapped file or as zeros, so that none becomes present by our reading. */
+ * Loads pages of another process into the cache of mem_pid.c: present ones from its memory in one
+ * system call, the others, when they are needed, from the mapped file or as zeros, so that none
+ * becomes present by our reading. */
 #define _GNU_SOURCE
 #include "mem_pid.h"
 
@@ -38,7 +39,8 @@ bool tc_mem_fd_alive(int fd, tc_addr known)
 {
 	char byte;
 
-	/* A dead address space reads as 0 bytes, whatever the address; a bad address of a living one as EIO. */
+	/* A dead address space reads as 0 bytes, whatever the address; a bad address of a living
+	 * one as EIO. */
 	return pread(fd, &byte, 1, (off_t)(known ? known : PAGE)) != 0;
 }
 
@@ -49,22 +51,26 @@ bool tc_mem_pid_alive(struct tc_mem_pid *m, tc_addr known)
 	return !m->mem.lost;
 }
 
-/* A page that is wanted looks swapped out: it may only be on its way to another place for some microseconds. */
+/* A page that is wanted looks swapped out: it may only be on its way to another place for some
+ * microseconds. */
 static uint64_t wait_for_page(struct tc_mem_pid *m, uint64_t page, uint64_t entry)
 {
 	struct timespec wait = { .tv_nsec = 50000 };
 
-	for (int i = 0; i < 4 && !(entry & PRESENT) && entry & SWAPPED && m->n_waits < WAITS_MAX; i++) {
+	for (int i = 0; i < 4 && !(entry & PRESENT) && entry & SWAPPED && m->n_waits < WAITS_MAX;
+	     i++) {
 		m->n_waits++;
 		nanosleep(&wait, NULL);
-		if (pread(m->pagemap, &entry, sizeof(entry), (off_t)(page * sizeof(entry))) != sizeof(entry))
+		if (pread(m->pagemap, &entry, sizeof(entry), (off_t)(page * sizeof(entry))) !=
+		    sizeof(entry))
 			return 0;
 	}
 	return entry;
 }
 
 /* Sort the wanted pages of a request: present, absent (not there), or bad (swapped out). */
-static void sort_pages(struct tc_mem_pid *m, struct tc_request *req, const uint64_t *entries, unsigned n)
+static void sort_pages(struct tc_mem_pid *m, struct tc_request *req, const uint64_t *entries,
+		       unsigned n)
 {
 	struct tc_slot *slot = &m->slots[req->slot];
 
@@ -99,7 +105,8 @@ static bool is_writable(const struct tc_mem_pid *m, uint64_t key)
 	return false;
 }
 
-/* Ask which pages are present: one call for the requests from i on that lie side by side. Their number. */
+/* Ask which pages are present: one call for the requests from i on that lie side by side. Their
+ * number. */
 static unsigned look_up(struct tc_mem_pid *m, unsigned i)
 {
 	uint64_t entries[TC_PLAN_MAX * TC_SLOT_PAGES];
@@ -116,7 +123,8 @@ static unsigned look_up(struct tc_mem_pid *m, unsigned i)
 		m->plan[i].absent = m->plan[i].want; /* what is not in the image was not there */
 		return 1;
 	}
-	ssize_t size = pread(m->pagemap, entries, n * TC_SLOT_PAGES * 8, (off_t)(key * TC_SLOT_PAGES * 8));
+	ssize_t size =
+		pread(m->pagemap, entries, n * TC_SLOT_PAGES * 8, (off_t)(key * TC_SLOT_PAGES * 8));
 	if (size == 0) /* also past the end of the address space */
 		tc_mem_pid_alive(m, 0);
 	unsigned got = size < 0 ? 0 : (unsigned)size / 8;
@@ -164,13 +172,16 @@ static ssize_t read_pieces(struct tc_mem_pid *m, const struct pieces *p)
 					     (unsigned long)p->n_remote, 0);
 		if (r >= 0 || errno == EFAULT || errno == ESRCH)
 			return r;
-		m->pid = 0; /* forbidden, or unknown to this kernel: the descriptor is allowed, it was opened */
+		m->pid = 0; /* forbidden, or unknown to this kernel: the descriptor is allowed, it
+			       was opened */
 	}
 	return read_by_mem(m, p);
 }
 
-/* Add pages of a slot; pages that follow the last ones in the target need no piece of their own there. */
-static void add_piece(struct tc_mem_pid *m, struct pieces *p, uint32_t slot, unsigned page, unsigned n)
+/* Add pages of a slot; pages that follow the last ones in the target need no piece of their own
+ * there. */
+static void add_piece(struct tc_mem_pid *m, struct pieces *p, uint32_t slot, unsigned page,
+		      unsigned n)
 {
 	uintptr_t addr = (m->slots[slot].key << TC_SLOT_BITS) + page * PAGE;
 	struct iovec *last = p->n_remote ? &p->remote[p->n_remote - 1] : NULL;
@@ -194,7 +205,8 @@ static void read_singly(struct tc_mem_pid *m)
 				continue;
 			add_piece(m, &one, req->slot, p, 1);
 			bool good = read_pieces(m, &one) == PAGE;
-			*(good ? &m->slots[req->slot].valid : &m->slots[req->slot].bad) |= (uint8_t)(1u << p);
+			*(good ? &m->slots[req->slot].valid : &m->slots[req->slot].bad) |=
+				(uint8_t)(1u << p);
 			m->mem.bytes_read += good ? PAGE : 0;
 		}
 	}
@@ -289,7 +301,8 @@ static int region_fd(struct tc_mem_pid *m, const struct tc_region *region)
 	return file->fd;
 }
 
-/* Fill one page that is not present in the target. False: it cannot be told what it would read as. */
+/* Fill one page that is not present in the target. False: it cannot be told what it would read as.
+ */
 static bool fill_absent(struct tc_mem_pid *m, tc_addr addr, uint8_t *to)
 {
 	const struct tc_region *region = m->maps ? tc_maps_find(m->maps, addr) : NULL;
@@ -303,7 +316,8 @@ static bool fill_absent(struct tc_mem_pid *m, tc_addr addr, uint8_t *to)
 		return true;
 	}
 	int fd = region_fd(m, region);
-	ssize_t n = fd < 0 ? -1 : pread(fd, to, PAGE, (off_t)(region->offset + (addr - region->start)));
+	ssize_t n =
+		fd < 0 ? -1 : pread(fd, to, PAGE, (off_t)(region->offset + (addr - region->start)));
 	if (n <= 0)
 		return false;
 	memset(to + n, 0, PAGE - (size_t)n);
@@ -340,7 +354,8 @@ void tc_mem_pid_load(struct tc_mem_pid *m)
 		i += look_up(m, i);
 	if (!m->mem.lost)
 		known = read_present(m);
-	/* What process_vm_readv gave may belong to a new program in the same process: ask the descriptor. */
+	/* What process_vm_readv gave may belong to a new program in the same process: ask the
+	 * descriptor. */
 	if (known && m->pid)
 		tc_mem_pid_alive(m, known);
 	for (unsigned i = 0; i < m->n_plan && !m->mem.lost; i++)

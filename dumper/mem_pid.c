@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The cache in front of another process's memory: slots of 16 KiB, found by hash, evicted by a clock's hand. */
+ * The cache in front of another process's memory: slots of 16 KiB, found by hash, evicted by a
+ * clock's hand. */
 #define _GNU_SOURCE
 #include "mem_pid.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define AREA_SLOTS 4	    /* slots that are loaded together once two of them are used */
-#define DENSE 8		    /* from here on at the first touch */
-#define VERY_DENSE 32	    /* from here on four areas together */
+#define AREA_SLOTS 4  /* slots that are loaded together once two of them are used */
+#define DENSE 8	      /* from here on at the first touch */
+#define VERY_DENSE 32 /* from here on four areas together */
 #define DENSITY_MAX 64
 #define ADDRESS_BITS 47 /* of user space on x86-64: Documentation/arch/x86/x86_64/mm.rst */
 
@@ -45,7 +46,8 @@ static void table_remove(struct tc_mem_pid *m, uint64_t key)
 
 	while (m->table[at] && m->slots[m->table[at] - 1].key != key)
 		at = (at + 1) & m->table_mask;
-	for (uint64_t next = (at + 1) & m->table_mask; m->table[next]; next = (next + 1) & m->table_mask) {
+	for (uint64_t next = (at + 1) & m->table_mask; m->table[next];
+	     next = (next + 1) & m->table_mask) {
 		uint64_t home = hash(m, m->slots[m->table[next] - 1].key);
 		if (((next - home) & m->table_mask) >= ((next - at) & m->table_mask)) {
 			m->table[at] = m->table[next];
@@ -86,7 +88,8 @@ static uint32_t victim(struct tc_mem_pid *m)
 	}
 }
 
-/* The number of slots that may be in use: what the arena has taken is no longer there for the cache. */
+/* The number of slots that may be in use: what the arena has taken is no longer there for the
+ * cache. */
 static uint32_t slot_limit(const struct tc_mem_pid *m)
 {
 	uint64_t taken = m->arena_size - m->arena->left;
@@ -148,7 +151,7 @@ static void plan(struct tc_mem_pid *m, struct tc_slot *slot, uint8_t want, uint8
 {
 	uint32_t index = (uint32_t)(slot - m->slots);
 
-	want &= (uint8_t)~(slot->valid | slot->bad);
+	want &= (uint8_t) ~(slot->valid | slot->bad);
 	for (unsigned i = 0; slot->pinned && i < m->n_plan; i++)
 		if (m->plan[i].slot == index) {
 			m->plan[i].want |= want;
@@ -164,7 +167,8 @@ static void plan(struct tc_mem_pid *m, struct tc_slot *slot, uint8_t want, uint8
 /* The other slots of the n aligned ones around key, as far as the mapping goes, on a guess. */
 static void plan_around(struct tc_mem_pid *m, uint64_t key, unsigned n)
 {
-	const struct tc_region *region = m->maps ? tc_maps_find(m->maps, key << TC_SLOT_BITS) : NULL;
+	const struct tc_region *region =
+		m->maps ? tc_maps_find(m->maps, key << TC_SLOT_BITS) : NULL;
 	uint64_t first = key & -(uint64_t)n;
 
 	if (!region || m->n_live + n >= slot_limit(m))
@@ -206,7 +210,8 @@ static bool is_area_used(struct tc_mem_pid *m, uint64_t key)
 	return n >= 2;
 }
 
-/* Decide what to load so that these pages can be read; they may be found bad. must: a read waits for them. */
+/* Decide what to load so that these pages can be read; they may be found bad. must: a read waits
+ * for them. */
 static void plan_pages(struct tc_mem_pid *m, uint64_t key, uint8_t pages, bool must)
 {
 	struct tc_slot *slot = find(m, key);
@@ -214,7 +219,8 @@ static void plan_pages(struct tc_mem_pid *m, uint64_t key, uint8_t pages, bool m
 
 	if (first)
 		slot = make(m, key);
-	/* Without the pagemap a page that is not present would be made present: nothing is guessed then. */
+	/* Without the pagemap a page that is not present would be made present: nothing is guessed
+	 * then. */
 	plan(m, slot, m->pagemap < 0 ? pages : 15, must ? pages : 0);
 	if (!first || m->pagemap < 0)
 		return;
@@ -280,7 +286,8 @@ static int mem_read(struct tc_mem *mem, tc_addr from, void *to, size_t size)
 	return 0;
 }
 
-/* Bring what is cached into the processor's own cache: a walk of many tasks is bound by its latency. */
+/* Bring what is cached into the processor's own cache: a walk of many tasks is bound by its
+ * latency. */
 static void prefetch(const uint8_t *data)
 {
 	for (unsigned at = 0; at < 256; at += 64)
@@ -302,7 +309,7 @@ static void mem_hint(struct tc_mem *mem, const tc_addr *addrs, size_t n)
 		const struct tc_slot *slot = find(m, addrs[i] >> TC_SLOT_BITS);
 		if (slot && (slot->valid & mask) == mask)
 			prefetch(m->data + (size_t)(slot - m->slots) * TC_SLOT_SIZE + offset);
-		else if (!slot || (mask & (uint8_t)~(slot->valid | slot->bad)))
+		else if (!slot || (mask & (uint8_t) ~(slot->valid | slot->bad)))
 			plan_pages(m, addrs[i] >> TC_SLOT_BITS, mask, false);
 	}
 	tc_mem_pid_load(m);
@@ -330,7 +337,8 @@ static const struct tc_mem_ops ops = { .read = mem_read, .hint = mem_hint, .forg
 
 static void *reserve(size_t size)
 {
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	return p == MAP_FAILED ? NULL : p;
 }
@@ -344,9 +352,17 @@ int tc_mem_pid_init(struct tc_mem_pid *m, int dir, int fd, int pagemap, pid_t pi
 		n = 2 * TC_PLAN_MAX;
 	while (entries < 2 * n)
 		entries *= 2;
-	*m = (struct tc_mem_pid){ .mem = { .ops = &ops, .live = true }, .dir = dir, .fd = fd, .pagemap = pagemap,
-				  .pid = pid, .watch = watch, .arena = arena, .arena_size = arena_size,
-				  .budget = budget, .max_slots = (uint32_t)n, .table_mask = entries - 1 };
+	*m = (struct tc_mem_pid){ .mem = { .ops = &ops, .live = true },
+				  .dir = dir,
+				  .fd = fd,
+				  .pagemap = pagemap,
+				  .pid = pid,
+				  .watch = watch,
+				  .arena = arena,
+				  .arena_size = arena_size,
+				  .budget = budget,
+				  .max_slots = (uint32_t)n,
+				  .table_mask = entries - 1 };
 	m->table_shift = 64 - (unsigned)__builtin_ctzll(entries);
 	m->slots = reserve(n * sizeof(*m->slots));
 	m->table = reserve(entries * sizeof(*m->table));

@@ -15,7 +15,8 @@
 /* The base name of the executable, with bytes outside [A-Za-z0-9._-] as '_'. */
 static void safe_name(const char *exe, char *to, size_t size)
 {
-	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+	static const char allowed[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
 	static const char deleted[] = " (deleted)";
 	const char *base = strrchr(exe, '/');
 	size_t n;
@@ -42,8 +43,8 @@ static void make_name(struct tc_output *out, const struct tc_process *process)
 	safe_name(process->exe, exe, sizeof(exe));
 	gmtime_r(&seconds, &tm);
 	strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%S", &tm);
-	snprintf(out->name, sizeof(out->name), "taskcore.%s.%u.%s.%03u.%s.tcore", exe, process->pid, stamp, ms,
-		 process->reason);
+	snprintf(out->name, sizeof(out->name), "taskcore.%s.%u.%s.%03u.%s.tcore", exe, process->pid,
+		 stamp, ms, process->reason);
 }
 
 int tc_output_create(struct tc_output *out, const char *file, const struct tc_process *process,
@@ -57,11 +58,13 @@ int tc_output_create(struct tc_output *out, const char *file, const struct tc_pr
 	out->watch = watch;
 	make_name(out, process);
 	if (file) {
-		if (strlen(file) >= sizeof(dir) || strlen(slash ? slash + 1 : file) >= sizeof(out->name))
+		if (strlen(file) >= sizeof(dir) ||
+		    strlen(slash ? slash + 1 : file) >= sizeof(out->name))
 			return -ENAMETOOLONG;
 		strcpy(out->name, slash ? slash + 1 : file);
 		if (slash)
-			snprintf(dir, sizeof(dir), "%.*s", (int)(slash - file) + (slash == file), file);
+			snprintf(dir, sizeof(dir), "%.*s", (int)(slash - file) + (slash == file),
+				 file);
 	}
 	if (!out->name[0])
 		return -EISDIR;
@@ -71,8 +74,10 @@ int tc_output_create(struct tc_output *out, const char *file, const struct tc_pr
 		return -errno;
 	if (fstatat(out->dir, out->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return -EEXIST;
-	snprintf(out->temporary, sizeof(out->temporary), ".taskcore.%u.%d.tmp", process->pid, getpid());
-	out->fd = openat(out->dir, out->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	snprintf(out->temporary, sizeof(out->temporary), ".taskcore.%u.%d.tmp", process->pid,
+		 getpid());
+	out->fd = openat(out->dir, out->temporary,
+			 O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (out->fd < 0)
 		return -errno;
 	/* The parent removes it when we are stopped. */
@@ -86,7 +91,8 @@ int tc_output_commit(struct tc_output *out)
 {
 	int r = renameat2(out->dir, out->temporary, out->dir, out->name, RENAME_NOREPLACE);
 
-	if (r < 0 && (errno == EINVAL || errno == ENOSYS)) { /* a file system without it (NFS, some FUSE) */
+	if (r < 0 &&
+	    (errno == EINVAL || errno == ENOSYS)) { /* a file system without it (NFS, some FUSE) */
 		r = linkat(out->dir, out->temporary, out->dir, out->name, 0);
 		if (r == 0)
 			unlinkat(out->dir, out->temporary, 0);

@@ -81,31 +81,54 @@ void tc_permit_explain(pid_t pid, char *line, size_t size)
 	int scope = yama_scope();
 
 	if (!read_identity(getpid(), &us) || !read_identity(pid, &them)) {
-		snprintf(line, size, "process %d may not be read: its /proc/%d/status cannot be read", pid, pid);
+		snprintf(line, size,
+			 "process %d may not be read: its /proc/%d/status cannot be read", pid,
+			 pid);
 		return;
 	}
 	bool ptrace = us.effective & CAP_SYS_PTRACE_BIT;
 	if (!ptrace && !same_user(&us, &them))
-		snprintf(line, size, "process %d belongs to uid %u (gid %u), we are uid %u (gid %u) without CAP_SYS_PTRACE: "
-			 "run as that user, or with sudo", pid, them.uid[1], them.gid[1], us.uid[1], us.gid[1]);
+		snprintf(line, size,
+			 "process %d belongs to uid %u (gid %u), we are uid %u (gid %u) without "
+			 "CAP_SYS_PTRACE: "
+			 "run as that user, or with sudo",
+			 pid, them.uid[1], them.gid[1], us.uid[1], us.gid[1]);
 	else if (!ptrace && !is_dumpable(pid, &them))
-		snprintf(line, size, "process %d is not dumpable (it changed its uid, or asked for it with prctl): "
-			 "only CAP_SYS_PTRACE may read it, run with sudo", pid);
+		snprintf(line, size,
+			 "process %d is not dumpable (it changed its uid, or asked for it with "
+			 "prctl): "
+			 "only CAP_SYS_PTRACE may read it, run with sudo",
+			 pid);
 	else if (!ptrace && (them.permitted & ~us.permitted))
-		snprintf(line, size, "process %d has capabilities that we do not have (0x%llx): run with sudo", pid,
-			 (unsigned long long)(them.permitted & ~us.permitted));
+		snprintf(line, size,
+			 "process %d has capabilities that we do not have (0x%llx): run with sudo",
+			 pid, (unsigned long long)(them.permitted & ~us.permitted));
 	else if (ptrace && strcmp(us.userns, them.userns) != 0 && them.userns[0])
-		snprintf(line, size, "process %d is in another user namespace, where our CAP_SYS_PTRACE does not count: "
-			 "run outside, or join it with nsenter -U -t %d", pid, pid);
+		snprintf(line, size,
+			 "process %d is in another user namespace, where our CAP_SYS_PTRACE does "
+			 "not count: "
+			 "run outside, or join it with nsenter -U -t %d",
+			 pid, pid);
 	else if (scope == 3)
-		snprintf(line, size, "Yama forbids it to everybody until a reboot (kernel.yama.ptrace_scope = 3)");
+		snprintf(line, size,
+			 "Yama forbids it to everybody until a reboot (kernel.yama.ptrace_scope = "
+			 "3)");
 	else if (scope && !ptrace)
-		snprintf(line, size, "Yama forbids it (kernel.yama.ptrace_scope = %d): run with sudo, or sysctl "
-			 "kernel.yama.ptrace_scope=0", scope);
+		snprintf(
+			line, size,
+			"Yama forbids it (kernel.yama.ptrace_scope = %d): run with sudo, or sysctl "
+			"kernel.yama.ptrace_scope=0",
+			scope);
 	else if (us.seccomp)
-		snprintf(line, size, "process %d may not be read: a seccomp filter or a security module is in the way "
-			 "(we run under seccomp mode %d)", pid, us.seccomp);
+		snprintf(line, size,
+			 "process %d may not be read: a seccomp filter or a security module is in "
+			 "the way "
+			 "(we run under seccomp mode %d)",
+			 pid, us.seccomp);
 	else
-		snprintf(line, size, "process %d may not be read: a security module (SELinux, AppArmor) or the kernel's "
-			 "lockdown forbids it", pid);
+		snprintf(line, size,
+			 "process %d may not be read: a security module (SELinux, AppArmor) or the "
+			 "kernel's "
+			 "lockdown forbids it",
+			 pid);
 }

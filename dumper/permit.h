@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Why a process may not be read: the kernel's checks, one after the other (kernel/ptrace.c __ptrace_may_access). */
+ * Why a process may not be read: the kernel's checks, one after the other (kernel/ptrace.c
+ * __ptrace_may_access). */
 #ifndef TC_PERMIT_H
 #define TC_PERMIT_H
 

@@ -26,9 +26,12 @@ static int keep_nothing(struct tc_sink *sink, enum tc_note note, const void *chu
 
 static int fail(struct tc_probe *probe, const struct tc_target *target, int r)
 {
-	snprintf(probe->line, sizeof(probe->line), "%s", target->line[0] ? target->line : tc_strcode(r));
-	return probe->code = r == -TC_EPERM ? TC_EXIT_PERMISSION : r == -TC_EGONE ? TC_EXIT_GONE :
-			      r == -TC_ENOPYTHON ? TC_EXIT_INPUT : TC_EXIT_INTERNAL;
+	snprintf(probe->line, sizeof(probe->line), "%s",
+		 target->line[0] ? target->line : tc_strcode(r));
+	return probe->code = r == -TC_EPERM	? TC_EXIT_PERMISSION :
+			     r == -TC_EGONE	? TC_EXIT_GONE :
+			     r == -TC_ENOPYTHON ? TC_EXIT_INPUT :
+						  TC_EXIT_INTERNAL;
 }
 
 static void take_identity(struct tc_probe *probe, const struct tc_target *target)
@@ -47,8 +50,10 @@ static int walk(struct tc_probe *probe, struct tc_target *target, struct tc_aren
 {
 	static struct tc_records rec;
 	struct tc_sink sink = { keep_nothing };
-	struct tc_walk_options options = { .no_locals = true, .max_objects = 1,
-					   .now_ns = tc_sys_clock_ns(CLOCK_MONOTONIC), .seed = (uint64_t)getpid() };
+	struct tc_walk_options options = { .no_locals = true,
+					   .max_objects = 1,
+					   .now_ns = tc_sys_clock_ns(CLOCK_MONOTONIC),
+					   .seed = (uint64_t)getpid() };
 	static char notices[TC_NOTICES_MAX][TC_NOTICE_SIZE];
 	unsigned n;
 	void *buf = tc_arena_take(arena, TC_RECORDS_BUFFER);
@@ -56,17 +61,21 @@ static int walk(struct tc_probe *probe, struct tc_target *target, struct tc_aren
 	if (!buf)
 		return fail(probe, target, -TC_ENOSPACE);
 	tc_records_init(&rec, buf, &sink, 0);
-	int r = tc_walk(&target->reader.mem, &rec, arena, &options, &probe->counts, &probe->python, notices, &n);
+	int r = tc_walk(&target->reader.mem, &rec, arena, &options, &probe->counts, &probe->python,
+			notices, &n);
 	if (target->reader.mem.lost)
 		return fail(probe, target, -TC_EGONE);
 	probe->has_python = r != -TC_ENOPYTHON;
-	snprintf(probe->module, sizeof(probe->module), "%s", probe->python.module ? probe->python.module : "");
+	snprintf(probe->module, sizeof(probe->module), "%s",
+		 probe->python.module ? probe->python.module : "");
 	probe->bytes_read = target->reader.mem.bytes_read;
 	if (r == -TC_ENOPYTHON)
-		snprintf(probe->line, sizeof(probe->line), "no Python interpreter in process %d (%.200s)", probe->pid,
+		snprintf(probe->line, sizeof(probe->line),
+			 "no Python interpreter in process %d (%.200s)", probe->pid,
 			 probe->exe[0] ? probe->exe : probe->comm);
 	else if (r < 0)
-		snprintf(probe->line, sizeof(probe->line), "%s (%s)", tc_strcode(r), n ? notices[0] : probe->python.layout);
+		snprintf(probe->line, sizeof(probe->line), "%s (%s)", tc_strcode(r),
+			 n ? notices[0] : probe->python.layout);
 	return probe->code = r < 0 ? TC_EXIT_INPUT : TC_EXIT_OK;
 }
 
@@ -76,7 +85,8 @@ static int job(struct tc_watch *watch, void *context)
 	struct tc_probe *probe = context;
 	uint64_t began = tc_sys_clock_ns(CLOCK_MONOTONIC);
 	size_t size = (size_t)(probe->max_memory - TC_MEM_PID_MIN);
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	struct tc_arena arena;
 	int r;
 
@@ -84,7 +94,8 @@ static int job(struct tc_watch *watch, void *context)
 		return probe->code = TC_EXIT_INTERNAL;
 	tc_arena_init(&arena, memory, size);
 	tc_watch_step(watch, "opening /proc/PID");
-	if ((r = tc_target_open(&target, probe->pid)) < 0 || (r = tc_target_read(&target, &arena, watch)) < 0 ||
+	if ((r = tc_target_open(&target, probe->pid)) < 0 ||
+	    (r = tc_target_read(&target, &arena, watch)) < 0 ||
 	    (r = tc_target_attach(&target, probe->max_memory, &arena, watch)) < 0) {
 		take_identity(probe, &target);
 		return fail(probe, &target, r);
@@ -97,7 +108,8 @@ static int job(struct tc_watch *watch, void *context)
 
 int tc_probe_run(struct tc_probe *probe)
 {
-	struct tc_probe *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct tc_probe *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+				       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct tc_watch *watch = NULL;
 
 	if (shared == MAP_FAILED)

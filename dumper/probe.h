@@ -13,15 +13,15 @@
 struct tc_probe {
 	pid_t pid;
 	uint64_t max_memory;
-	int code;		/* exit code as of dump: 0, 3, 4, 5 */
-	char line[512];		/* why it is not 0 */
+	int code;	/* exit code as of dump: 0, 3, 4, 5 */
+	char line[512]; /* why it is not 0 */
 	char exe[512], comm[TC_COMM_MAX];
 	char state;
 	uint32_t uid, n_threads;
 	pid_t tracer, via;
 	bool has_python, pagemap;
 	struct tc_python python;
-	char module[512];	/* where the interpreter was found */
+	char module[512]; /* where the interpreter was found */
 	struct tc_counts counts;
 	uint64_t bytes_read, took_ns;
 };

@@ -37,7 +37,10 @@ static void version_text(uint32_t hex, char *to, size_t size)
 		snprintf(to, size, "%u.%u.%u", hex >> 24, hex >> 16 & 255, hex >> 8 & 255);
 	else
 		snprintf(to, size, "%u.%u.%u%s%u", hex >> 24, hex >> 16 & 255, hex >> 8 & 255,
-			 level == 10 ? "a" : level == 11 ? "b" : "rc", serial);
+			 level == 10 ? "a" :
+			 level == 11 ? "b" :
+				       "rc",
+			 serial);
 }
 
 static void print_python(const struct tc_probe *p)
@@ -50,7 +53,8 @@ static void print_python(const struct tc_probe *p)
 	}
 	version_text(p->python.version, version, sizeof(version));
 	printf("python   %s%s%s in %s\n", version, p->python.debug ? ", debug build" : "",
-	       p->python.free_threaded ? ", free-threaded" : "", p->module[0] ? p->module : "(unknown file)");
+	       p->python.free_threaded ? ", free-threaded" : "",
+	       p->module[0] ? p->module : "(unknown file)");
 	printf("layout   %s\n", p->python.layout[0] ? p->python.layout : "none");
 	printf("asyncio  %s\n", p->python.asyncio ? "loaded" : "not loaded");
 }
@@ -58,14 +62,16 @@ static void print_python(const struct tc_probe *p)
 static void print_counts(const struct tc_probe *p)
 {
 	if (p->has_python)
-		printf("tasks    %" PRIu64 " pending in %" PRIu64 " loop%s, %" PRIu64 " finished ones still registered\n",
-		       p->counts.found, p->counts.loops, p->counts.loops == 1 ? "" : "s", p->counts.done);
+		printf("tasks    %" PRIu64 " pending in %" PRIu64 " loop%s, %" PRIu64
+		       " finished ones still registered\n",
+		       p->counts.found, p->counts.loops, p->counts.loops == 1 ? "" : "s",
+		       p->counts.done);
 }
 
 static void print_process(const struct tc_probe *p)
 {
-	printf("process  %d (%s), uid %u, %u thread%s%s\n", p->pid, p->exe[0] ? p->exe : p->comm, p->uid,
-	       p->n_threads, p->n_threads == 1 ? "" : "s", state_text(p->state));
+	printf("process  %d (%s), uid %u, %u thread%s%s\n", p->pid, p->exe[0] ? p->exe : p->comm,
+	       p->uid, p->n_threads, p->n_threads == 1 ? "" : "s", state_text(p->state));
 	if (p->tracer)
 		printf("         traced by process %d\n", p->tracer);
 	if (p->via && p->via != p->pid)
@@ -78,8 +84,8 @@ static void print_child(const struct tc_probe *p)
 	char version[32];
 
 	version_text(p->python.version, version, sizeof(version));
-	printf("  %-8d %s, Python %s: %" PRIu64 " loop%s, %" PRIu64 " tasks\n", p->pid, p->comm, version,
-	       p->counts.loops, p->counts.loops == 1 ? "" : "s", p->counts.found);
+	printf("  %-8d %s, Python %s: %" PRIu64 " loop%s, %" PRIu64 " tasks\n", p->pid, p->comm,
+	       version, p->counts.loops, p->counts.loops == 1 ? "" : "s", p->counts.found);
 }
 
 /* The processes below pid with an event loop, one line each. Their number. */

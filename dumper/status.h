@@ -7,7 +7,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Print what is known of the process, children: of those below it that have an event loop. Exit codes as dump. */
+/* Print what is known of the process, children: of those below it that have an event loop. Exit
+ * codes as dump. */
 int tc_status_print(pid_t pid, uint64_t max_memory, bool children);
 
 /* Print each check with its outcome. 0: nothing is in the way. */

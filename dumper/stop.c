@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Freezes a process by ptrace (ptrace(2), "Attaching and detaching"). The tracer is a helper process: should it, or we,
- * be killed, the kernel detaches from every thread and the target runs on; what was stopped before stays stopped. */
+ * Freezes a process by ptrace (ptrace(2), "Attaching and detaching"). The tracer is a helper
+ * process: should it, or we, be killed, the kernel detaches from every thread and the target runs
+ * on; what was stopped before stays stopped. */
 #define _GNU_SOURCE
 #include "stop.h"
 
@@ -31,16 +32,16 @@ struct regs {
 };
 
 struct tc_stop_shared {
-	volatile int outcome;	 /* enum outcome */
+	volatile int outcome; /* enum outcome */
 	volatile uint64_t begun_ns, ended_ns;
-	volatile bool let_go;	 /* by the bound in time */
-	struct regs regs[];	 /* as target->threads */
+	volatile bool let_go; /* by the bound in time */
+	struct regs regs[];   /* as target->threads */
 };
 
 struct tracee {
 	pid_t tid;
 	bool stopped, gone;
-	int signal;		 /* that was on its way when it stopped */
+	int signal; /* that was on its way when it stopped */
 };
 
 struct tracer {
@@ -48,7 +49,7 @@ struct tracer {
 	struct tc_stop_shared *shared;
 	struct tc_watch *watch;
 	uint64_t deadline_ns;
-	struct tracee *tracees;	 /* ascending up to n_sorted */
+	struct tracee *tracees; /* ascending up to n_sorted */
 	size_t n, n_sorted, max;
 };
 
@@ -77,8 +78,8 @@ static bool has_ended(const struct tracer *t, pid_t tid)
 	struct tc_stat st;
 
 	snprintf(path, sizeof(path), "task/%d/stat", tid);
-	return tc_proc_read(t->target->proc, path, text, sizeof(text)) <= 0 || !tc_proc_parse_stat(text, &st) ||
-	       st.state == 'Z' || st.state == 'X';
+	return tc_proc_read(t->target->proc, path, text, sizeof(text)) <= 0 ||
+	       !tc_proc_parse_stat(text, &st) || st.state == 'Z' || st.state == 'X';
 }
 
 /* Attach to one thread and ask it to stop. */
@@ -132,7 +133,8 @@ static void note_status(struct tracee *tracee, int status)
 		return;
 	}
 	tracee->stopped = true;
-	/* Our own interrupt and group stops are events; all else is a signal about to be delivered: it goes on later. */
+	/* Our own interrupt and group stops are events; all else is a signal about to be delivered:
+	 * it goes on later. */
 	if (status >> 16 != PTRACE_EVENT_STOP)
 		tracee->signal = WSTOPSIG(status);
 }
@@ -195,7 +197,8 @@ static void release(struct tracer *t)
 {
 	for (size_t i = 0; i < t->n; i++)
 		if (t->tracees[i].stopped)
-			ptrace(PTRACE_DETACH, t->tracees[i].tid, NULL, (void *)(uintptr_t)t->tracees[i].signal);
+			ptrace(PTRACE_DETACH, t->tracees[i].tid, NULL,
+			       (void *)(uintptr_t)t->tracees[i].signal);
 	t->shared->ended_ns = now_ns();
 }
 
@@ -275,19 +278,25 @@ static int take_outcome(struct tc_stop *stop, struct tc_target *target)
 		tc_permit_explain(target->pid, target->line, sizeof(target->line));
 		return -TC_EPERM;
 	default:
-		snprintf(target->line, sizeof(target->line), "the helper that stops process %d has ended", target->pid);
+		snprintf(target->line, sizeof(target->line),
+			 "the helper that stops process %d has ended", target->pid);
 		return -TC_EINTERNAL;
 	}
 }
 
-int tc_stop_begin(struct tc_stop *stop, struct tc_target *target, unsigned ms, struct tc_watch *watch)
+int tc_stop_begin(struct tc_stop *stop, struct tc_target *target, unsigned ms,
+		  struct tc_watch *watch)
 {
-	*stop = (struct tc_stop){ .go = -1, .shared_size = sizeof(struct tc_stop_shared) +
-				  target->n_threads * sizeof(struct regs) };
-	stop->shared = mmap(NULL, stop->shared_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	*stop = (struct tc_stop){ .go = -1,
+				  .shared_size = sizeof(struct tc_stop_shared) +
+						 target->n_threads * sizeof(struct regs) };
+	stop->shared = mmap(NULL, stop->shared_size, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (stop->shared == MAP_FAILED)
 		return -TC_ENOSPACE;
-	struct tracer t = { .target = target, .shared = stop->shared, .watch = watch,
+	struct tracer t = { .target = target,
+			    .shared = stop->shared,
+			    .watch = watch,
 			    .deadline_ns = now_ns() + (uint64_t)ms * 1000000u };
 	watch->released = false;
 	int r = start(stop, &t);
@@ -313,7 +322,8 @@ bool tc_stop_end(struct tc_stop *stop)
 		return false;
 	whole = stop->shared->outcome == STOP_DONE && !stop->shared->let_go;
 	stop->pause_ns = stop->shared->ended_ns > stop->shared->begun_ns && stop->shared->begun_ns ?
-			 stop->shared->ended_ns - stop->shared->begun_ns : 0;
+				 stop->shared->ended_ns - stop->shared->begun_ns :
+				 0;
 	munmap(stop->shared, stop->shared_size);
 	stop->shared = NULL;
 	return whole;

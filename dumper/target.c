@@ -20,7 +20,8 @@
 
 #define PF_KTHREAD 0x00200000u /* include/linux/sched.h */
 
-#define fail(target, code, ...) (snprintf((target)->line, sizeof((target)->line), __VA_ARGS__), -(int)(code))
+#define fail(target, code, ...) \
+	(snprintf((target)->line, sizeof((target)->line), __VA_ARGS__), -(int)(code))
 
 static int open_proc(struct tc_target *target)
 {
@@ -33,11 +34,14 @@ static int open_proc(struct tc_target *target)
 	int saved = errno;
 	if (kill(target->pid, 0) == 0 || errno == EPERM) {
 		if (access("/proc/self/stat", R_OK) < 0)
-			return fail(target, TC_EPERM, "process %d: /proc is not mounted here", target->pid);
-		return fail(target, TC_EPERM, "process %d is hidden: /proc is mounted with hidepid", target->pid);
+			return fail(target, TC_EPERM, "process %d: /proc is not mounted here",
+				    target->pid);
+		return fail(target, TC_EPERM, "process %d is hidden: /proc is mounted with hidepid",
+			    target->pid);
 	}
 	if (saved == EACCES)
-		return fail(target, TC_EPERM, "process %d: %s: %s", target->pid, path, strerror(saved));
+		return fail(target, TC_EPERM, "process %d: %s: %s", target->pid, path,
+			    strerror(saved));
 	return fail(target, TC_EGONE, "no process %d", target->pid);
 }
 
@@ -45,7 +49,8 @@ static int read_stat(struct tc_target *target, int dir)
 {
 	char text[2048];
 
-	if (tc_proc_read(dir, "stat", text, sizeof(text)) <= 0 || !tc_proc_parse_stat(text, &target->stat))
+	if (tc_proc_read(dir, "stat", text, sizeof(text)) <= 0 ||
+	    !tc_proc_parse_stat(text, &target->stat))
 		return fail(target, TC_EGONE, "process %d has ended", target->pid);
 	return 0;
 }
@@ -57,7 +62,8 @@ static int open_living(struct tc_target *target)
 	pid_t tid = tc_threads_living(target->proc);
 
 	if (!tid)
-		return fail(target, TC_EGONE, "process %d is a zombie: it has ended and waits for its parent (%u)",
+		return fail(target, TC_EGONE,
+			    "process %d is a zombie: it has ended and waits for its parent (%u)",
 			    target->pid, target->stat.ppid);
 	snprintf(path, sizeof(path), "task/%d", tid);
 	target->dir = openat(target->proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -73,7 +79,9 @@ static int open_living(struct tc_target *target)
 
 int tc_target_open(struct tc_target *target, pid_t pid)
 {
-	*target = (struct tc_target){ .pid = pid, .via = pid, .proc = -1, .dir = -1, .mem_fd = -1, .pagemap = -1 };
+	*target = (struct tc_target){
+		.pid = pid, .via = pid, .proc = -1, .dir = -1, .mem_fd = -1, .pagemap = -1
+	};
 	int r = open_proc(target);
 	if (r < 0)
 		return r;
@@ -89,10 +97,12 @@ int tc_target_open(struct tc_target *target, pid_t pid)
 		target->dir = dup(target->proc);
 	}
 	if (target->stat.flags & PF_KTHREAD)
-		return fail(target, TC_ENOPYTHON, "process %d (%s) is a kernel thread: no Python in it", pid,
+		return fail(target, TC_ENOPYTHON,
+			    "process %d (%s) is a kernel thread: no Python in it", pid,
 			    target->stat.comm);
 	if (target->mem_fd < 0 && why == ESRCH)
-		return fail(target, TC_EGONE, "process %d has ended, or has no memory of its own", pid);
+		return fail(target, TC_EGONE, "process %d has ended, or has no memory of its own",
+			    pid);
 	if (target->mem_fd < 0) {
 		tc_permit_explain(target->pid, target->line, sizeof(target->line));
 		return -TC_EPERM;
@@ -161,7 +171,8 @@ static void read_cgroup(struct tc_target *target)
 
 	if (tc_proc_read(target->dir, "cgroup", text, sizeof(text)) <= 0)
 		return;
-	for (char *save, *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+	for (char *save, *line = strtok_r(text, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save)) {
 		char *path = strrchr(line, ':');
 		if (path && (strncmp(line, "0::", 3) == 0 || strstr(line, ":memory:")))
 			snprintf(target->cgroup, sizeof(target->cgroup), "%.*s",
@@ -198,7 +209,8 @@ int tc_target_read_maps(struct tc_target *target, struct tc_arena *arena, struct
 	long n;
 
 	if (fd == -EACCES || fd == -EPERM)
-		return fail(target, TC_EPERM, "process %d: /proc/%d/maps: %s", target->pid, target->pid, strerror(-fd));
+		return fail(target, TC_EPERM, "process %d: /proc/%d/maps: %s", target->pid,
+			    target->pid, strerror(-fd));
 	if (fd < 0)
 		return fail(target, TC_EGONE, "process %d has ended", target->pid);
 	tc_arena_take(arena, 0); /* aligns, so that the text stays where it is read to */
@@ -275,15 +287,17 @@ static bool proc_is_ours(void)
 	return strtol(link, NULL, 10) == getpid();
 }
 
-int tc_target_attach(struct tc_target *target, uint64_t budget, struct tc_arena *arena, struct tc_watch *watch)
+int tc_target_attach(struct tc_target *target, uint64_t budget, struct tc_arena *arena,
+		     struct tc_watch *watch)
 {
 	struct tc_module *modules;
 	size_t n;
 	pid_t pid = proc_is_ours() ? target->via : 0;
-	int r = tc_mem_pid_init(&target->reader, target->dir, target->mem_fd, target->pagemap, pid, budget, arena,
-				arena->left, watch);
+	int r = tc_mem_pid_init(&target->reader, target->dir, target->mem_fd, target->pagemap, pid,
+				budget, arena, arena->left, watch);
 	if (r < 0)
-		return fail(target, TC_ENOSPACE, "no memory for a cache of %llu bytes", (unsigned long long)budget);
+		return fail(target, TC_ENOSPACE, "no memory for a cache of %llu bytes",
+			    (unsigned long long)budget);
 	target->reading = true;
 	struct tc_mem *mem = &target->reader.mem;
 	target->reader.maps = &target->maps;
@@ -293,7 +307,9 @@ int tc_target_attach(struct tc_target *target, uint64_t budget, struct tc_arena 
 	if ((r = tc_maps_modules(&target->maps, mem, arena, &modules, &n)) < 0)
 		return r;
 	for (size_t i = 0; i < n; i++) {
-		tc_watch_step(watch, "looking at a module's file (on a file system that does not answer?)");
+		tc_watch_step(
+			watch,
+			"looking at a module's file (on a file system that does not answer?)");
 		stat_module(target, &modules[i]);
 	}
 	mem->modules = modules;
@@ -303,6 +319,8 @@ int tc_target_attach(struct tc_target *target, uint64_t budget, struct tc_arena 
 	if (target->stat.args && size && tc_read(mem, target->stat.args, target->args, size) == 0)
 		target->process.args_size = size;
 	tc_watch_step(watch, "reading memory");
-	return tc_mem_pid_alive(&target->reader, 0) ? 0 :
-	       fail(target, TC_EGONE, "process %d has ended, or started another program", target->pid);
+	return tc_mem_pid_alive(&target->reader, 0) ?
+		       0 :
+		       fail(target, TC_EGONE, "process %d has ended, or started another program",
+			    target->pid);
 }

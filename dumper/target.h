@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A process as /proc shows it: opened once, so that neither a recycled PID nor an execve is mixed in. */
+ * A process as /proc shows it: opened once, so that neither a recycled PID nor an execve is mixed
+ * in. */
 #ifndef TC_TARGET_H
 #define TC_TARGET_H
 
@@ -13,43 +14,47 @@ struct tc_stat {
 	char comm[TC_COMM_MAX];
 	char state;
 	uint32_t ppid;
-	uint64_t flags;	      /* PF_… of the kernel */
+	uint64_t flags; /* PF_… of the kernel */
 	uint64_t utime_ns, stime_ns, start_ns;
 	uint64_t args, args_end;
 };
 
 struct tc_target {
 	pid_t pid;
-	pid_t via;	      /* the thread through which it is read: pid, or a living one when that has ended */
-	int proc;	      /* /proc/PID */
-	int dir;	      /* /proc/PID or /proc/PID/task/via: where mem, maps … are opened */
-	int mem_fd, pagemap;  /* pagemap: -1 when it cannot be read */
-	pid_t tracer;	      /* 0: none */
-	uint32_t ns_depth;    /* pid namespaces below ours */
+	pid_t via; /* the thread through which it is read: pid, or a living one when that has ended
+		    */
+	int proc;  /* /proc/PID */
+	int dir;   /* /proc/PID or /proc/PID/task/via: where mem, maps … are opened */
+	int mem_fd, pagemap; /* pagemap: -1 when it cannot be read */
+	pid_t tracer;	     /* 0: none */
+	uint32_t ns_depth;   /* pid namespaces below ours */
 	struct tc_stat stat;
 	struct tc_process process;
 	struct tc_maps maps;
 	struct tc_os_thread *threads;
 	size_t n_threads;
 	struct tc_mem_pid reader;
-	bool reading;	      /* reader is initialised */
+	bool reading; /* reader is initialised */
 	char exe[4096], host[65], release[65], cgroup[512], args[TC_CORE_ARGS_MAX];
-	char line[512];	      /* why a step failed: one line */
+	char line[512]; /* why a step failed: one line */
 };
 
 /* Open the process. Its memory descriptor comes first: what is opened later is checked against it.
- * 0; -TC_EGONE (gone, zombie, or not there); -TC_EPERM; -TC_ENOPYTHON (a kernel thread); line says why. */
+ * 0; -TC_EGONE (gone, zombie, or not there); -TC_EPERM; -TC_ENOPYTHON (a kernel thread); line says
+ * why. */
 int tc_target_open(struct tc_target *target, pid_t pid);
 void tc_target_close(struct tc_target *target);
 
-/* Read what /proc says: maps, threads, names, clocks. Memory comes from arena. 0, -TC_EGONE, -TC_EPERM or -TC_ENOSPACE. */
+/* Read what /proc says: maps, threads, names, clocks. Memory comes from arena. 0, -TC_EGONE,
+ * -TC_EPERM or -TC_ENOSPACE. */
 int tc_target_read(struct tc_target *target, struct tc_arena *arena, struct tc_watch *watch);
 
 /* Read the maps anew. As tc_target_read. */
 int tc_target_read_maps(struct tc_target *target, struct tc_arena *arena, struct tc_watch *watch);
 
 /* Begin to read memory (reader.mem), and list the modules. budget as in tc_mem_pid_init. */
-int tc_target_attach(struct tc_target *target, uint64_t budget, struct tc_arena *arena, struct tc_watch *watch);
+int tc_target_attach(struct tc_target *target, uint64_t budget, struct tc_arena *arena,
+		     struct tc_watch *watch);
 
 /* One file of /proc below dir into buf, terminated by a zero: its size, or -errno. */
 long tc_proc_read(int dir, const char *path, char *buf, size_t size);
@@ -57,7 +62,8 @@ long tc_proc_read(int dir, const char *path, char *buf, size_t size);
 /* Parse a stat file's text. False: not understood. */
 bool tc_proc_parse_stat(const char *text, struct tc_stat *ret);
 
-/* The text after "name:" and blanks in a status file, up to the end of the line; NULL when there is none. */
+/* The text after "name:" and blanks in a status file, up to the end of the line; NULL when there is
+ * none. */
 const char *tc_proc_field(const char *status, const char *name);
 
 #endif

@@ -44,14 +44,15 @@ pid_t tc_threads_living(int proc)
 		char path[64], text[1024];
 		struct tc_stat st;
 		snprintf(path, sizeof(path), "task/%d/stat", tids[i]);
-		if (tc_proc_read(proc, path, text, sizeof(text)) > 0 && tc_proc_parse_stat(text, &st) &&
-		    st.state != 'Z' && st.state != 'X')
+		if (tc_proc_read(proc, path, text, sizeof(text)) > 0 &&
+		    tc_proc_parse_stat(text, &st) && st.state != 'Z' && st.state != 'X')
 			return tids[i];
 	}
 	return 0;
 }
 
-/* "nr arg0 … arg5 sp pc", "-1 sp pc" outside a system call, or "running": fs/proc/base.c proc_pid_syscall. */
+/* "nr arg0 … arg5 sp pc", "-1 sp pc" outside a system call, or "running": fs/proc/base.c
+ * proc_pid_syscall. */
 static void parse_syscall(char *at, struct tc_os_thread *t)
 {
 	if (*at == 'r' || !*at)
@@ -85,9 +86,12 @@ static bool read_thread(struct tc_target *target, pid_t tid, struct tc_os_thread
 	char path[64], text[4096];
 	struct tc_stat st;
 
-	*t = (struct tc_os_thread){ .tid = (uint32_t)tid, .tid_ns = (uint32_t)tid, .state = '?', .syscall = -1 };
+	*t = (struct tc_os_thread){
+		.tid = (uint32_t)tid, .tid_ns = (uint32_t)tid, .state = '?', .syscall = -1
+	};
 	snprintf(path, sizeof(path), "task/%d/stat", tid);
-	if (tc_proc_read(target->proc, path, text, sizeof(text)) <= 0 || !tc_proc_parse_stat(text, &st))
+	if (tc_proc_read(target->proc, path, text, sizeof(text)) <= 0 ||
+	    !tc_proc_parse_stat(text, &st))
 		return false;
 	memcpy(t->comm, st.comm, sizeof(t->comm));
 	t->state = st.state;
@@ -104,7 +108,8 @@ static bool read_thread(struct tc_target *target, pid_t tid, struct tc_os_thread
 	if (tc_proc_read(target->proc, path, text, sizeof(text)) > 0)
 		parse_syscall(text, t);
 	snprintf(path, sizeof(path), "task/%d/wchan", tid);
-	if (st.state != 'R' && tc_proc_read(target->proc, path, text, TC_COMM_MAX) > 0 && text[0] != '0')
+	if (st.state != 'R' && tc_proc_read(target->proc, path, text, TC_COMM_MAX) > 0 &&
+	    text[0] != '0')
 		memcpy(t->wchan, text, TC_COMM_MAX);
 	return true;
 }

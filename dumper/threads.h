@@ -5,11 +5,12 @@
 
 #include "target.h"
 
-/* List the threads of target->proc into target->threads, the first thread first: states, names, system calls.
- * 0, -TC_EGONE, or -TC_ENOSPACE. */
+/* List the threads of target->proc into target->threads, the first thread first: states, names,
+ * system calls. 0, -TC_EGONE, or -TC_ENOSPACE. */
 int tc_threads_read(struct tc_target *target, struct tc_arena *arena, struct tc_watch *watch);
 
-/* The tids in the directory task: at most max of them to tids. Their number (may exceed max), or -errno. */
+/* The tids in the directory task: at most max of them to tids. Their number (may exceed max), or
+ * -errno. */
 long tc_threads_list(int proc, pid_t *tids, size_t max);
 
 /* A thread of the process that has not ended, or 0. */

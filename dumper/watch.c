@@ -62,7 +62,8 @@ static uint64_t now_ms(void)
 /* Wait for the child's end. False after silence_ms without a beat. */
 static bool wait_for(pid_t child, struct tc_watch *watch, unsigned silence_ms)
 {
-	int pidfd = (int)syscall(SYS_pidfd_open, child, 0); /* without it (Linux < 5.3): poll sleeps in short steps */
+	int pidfd = (int)syscall(SYS_pidfd_open, child,
+				 0); /* without it (Linux < 5.3): poll sleeps in short steps */
 	struct pollfd end = { .fd = pidfd, .events = POLLIN };
 	uint64_t beats = watch->beats, since = now_ms();
 	int status = 0;
@@ -83,7 +84,8 @@ static bool wait_for(pid_t child, struct tc_watch *watch, unsigned silence_ms)
 	if (pidfd >= 0)
 		close(pidfd);
 	if (WIFSIGNALED(status))
-		tc_watch_end(watch, TC_EXIT_INTERNAL, "the reading process was ended by signal %d (%s) while it was %s",
+		tc_watch_end(watch, TC_EXIT_INTERNAL,
+			     "the reading process was ended by signal %d (%s) while it was %s",
 			     WTERMSIG(status), strsignal(WTERMSIG(status)), watch->where);
 	return true;
 }
@@ -99,7 +101,8 @@ int tc_watch_end(struct tc_watch *watch, int code, const char *format, ...)
 	return code;
 }
 
-/* The child is gone, or shall be: what it began is removed. It may be unkillable, so the wait is short. */
+/* The child is gone, or shall be: what it began is removed. It may be unkillable, so the wait is
+ * short. */
 static void remove_temporary(pid_t child, struct tc_watch *watch)
 {
 	struct timespec wait = { .tv_nsec = 1000000 };
@@ -109,10 +112,11 @@ static void remove_temporary(pid_t child, struct tc_watch *watch)
 	unlink(watch->temporary);
 }
 
-int tc_watch_run(int (*job)(struct tc_watch *watch, void *context), void *context, unsigned silence_ms,
-		 struct tc_watch **ret)
+int tc_watch_run(int (*job)(struct tc_watch *watch, void *context), void *context,
+		 unsigned silence_ms, struct tc_watch **ret)
 {
-	struct tc_watch *watch = mmap(NULL, sizeof(*watch), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct tc_watch *watch = mmap(NULL, sizeof(*watch), PROT_READ | PROT_WRITE,
+				      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t parent = getpid();
 
 	if (watch == MAP_FAILED)
@@ -123,7 +127,8 @@ int tc_watch_run(int (*job)(struct tc_watch *watch, void *context), void *contex
 	catch_ends(true);
 	pid_t child = fork();
 	if (child < 0)
-		return tc_watch_end(watch, TC_EXIT_INTERNAL, "cannot start a process: %s", strerror(errno));
+		return tc_watch_end(watch, TC_EXIT_INTERNAL, "cannot start a process: %s",
+				    strerror(errno));
 	if (child == 0) {
 		catch_ends(false);
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -135,9 +140,11 @@ int tc_watch_run(int (*job)(struct tc_watch *watch, void *context), void *contex
 	if (!wait_for(child, watch, silence_ms)) {
 		kill(child, SIGKILL);
 		if (!interrupted)
-			tc_watch_end(watch, TC_EXIT_GONE, "no answer in %u ms while %s", silence_ms, watch->where);
+			tc_watch_end(watch, TC_EXIT_GONE, "no answer in %u ms while %s", silence_ms,
+				     watch->where);
 	}
-	if (watch->temporary[0] && (interrupted || watch->code == TC_EXIT_GONE || watch->code == TC_EXIT_INTERNAL))
+	if (watch->temporary[0] &&
+	    (interrupted || watch->code == TC_EXIT_GONE || watch->code == TC_EXIT_INTERNAL))
 		remove_temporary(child, watch);
 	catch_ends(false);
 	if (interrupted)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What is particular to x86-64 Linux: system calls without libc, and the register layout of core files.
- * Facts from the System V ABI (AMD64, A.2.1) and the kernel's arch/x86/include/asm/{elf,user_64}.h. */
+ * What is particular to x86-64 Linux: system calls without libc, and the register layout of core
+ * files. Facts from the System V ABI (AMD64, A.2.1) and the kernel's
+ * arch/x86/include/asm/{elf,user_64}.h. */
 #ifndef TC_ARCH_X86_64_H
 #define TC_ARCH_X86_64_H
 
@@ -23,8 +24,8 @@
 #define TC_ARCH_REG_PC 16
 #define TC_ARCH_REG_SP 19
 
-/* Raw system calls: the kernel's own result, a negative errno on failure; errno is not touched, no cancellation point.
- * May run in a signal handler. */
+/* Raw system calls: the kernel's own result, a negative errno on failure; errno is not touched, no
+ * cancellation point. May run in a signal handler. */
 static inline long tc_syscall6(long nr, long a, long b, long c, long d, long e, long f)
 {
 	register long r10 __asm__("r10") = d;

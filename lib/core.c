@@ -55,7 +55,8 @@ int tc_core_pad(struct tc_core *core, uint64_t to)
 	static const uint8_t zeros[256];
 
 	while (core->at < to) {
-		size_t part = to - core->at < sizeof(zeros) ? (size_t)(to - core->at) : sizeof(zeros);
+		size_t part =
+			to - core->at < sizeof(zeros) ? (size_t)(to - core->at) : sizeof(zeros);
 		if (tc_core_put(core, zeros, part) < 0)
 			return -TC_EWRITE;
 	}
@@ -79,13 +80,16 @@ static int take_chunk(struct tc_sink *sink, enum tc_note note, const void *chunk
 
 static Elf64_Phdr phdr_note(uint64_t offset, uint64_t size)
 {
-	return (Elf64_Phdr){ .p_type = PT_NOTE, .p_offset = offset, .p_filesz = size, .p_align = 4 };
+	return (Elf64_Phdr){
+		.p_type = PT_NOTE, .p_offset = offset, .p_filesz = size, .p_align = 4
+	};
 }
 
 static int put_ehdr(struct tc_core *core, size_t n_phdrs)
 {
 	Elf64_Ehdr head = {
-		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
+		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB,
+			     EV_CURRENT },
 		.e_type = ET_CORE,
 		.e_machine = TC_ARCH_MACHINE,
 		.e_version = EV_CURRENT,
@@ -107,7 +111,8 @@ static size_t run_length(const struct tc_core *core, size_t i)
 	return n;
 }
 
-static int put_phdrs(struct tc_core *core, uint64_t notes_at, uint64_t notes_size, uint64_t pages_at)
+static int put_phdrs(struct tc_core *core, uint64_t notes_at, uint64_t notes_size,
+		     uint64_t pages_at)
 {
 	Elf64_Phdr phdr = phdr_note(notes_at, notes_size);
 	uint64_t offset = pages_at;
@@ -116,9 +121,13 @@ static int put_phdrs(struct tc_core *core, uint64_t notes_at, uint64_t notes_siz
 		return -TC_EWRITE;
 	for (size_t i = 0, n; i < core->n_pages; i += n) {
 		n = run_length(core, i);
-		phdr = (Elf64_Phdr){ .p_type = PT_LOAD, .p_flags = PF_R, .p_offset = offset,
-				     .p_vaddr = core->pages[i], .p_filesz = n * TC_ARCH_PAGE,
-				     .p_memsz = n * TC_ARCH_PAGE, .p_align = TC_ARCH_PAGE };
+		phdr = (Elf64_Phdr){ .p_type = PT_LOAD,
+				     .p_flags = PF_R,
+				     .p_offset = offset,
+				     .p_vaddr = core->pages[i],
+				     .p_filesz = n * TC_ARCH_PAGE,
+				     .p_memsz = n * TC_ARCH_PAGE,
+				     .p_align = TC_ARCH_PAGE };
 		offset += phdr.p_filesz;
 		if (tc_core_put(core, &phdr, sizeof(phdr)) < 0)
 			return -TC_EWRITE;
@@ -175,7 +184,8 @@ int tc_core_begin(struct tc_core *core, int fd, struct tc_mem *mem, const struct
 	uint64_t notes_size = tc_core_head_notes_size(core, maps, process);
 	uint64_t pages_at = (notes_at + notes_size + TC_ARCH_PAGE - 1) & -(uint64_t)TC_ARCH_PAGE;
 
-	if (put_ehdr(core, n_loads + 2) < 0 || put_phdrs(core, notes_at, notes_size, pages_at) < 0 ||
+	if (put_ehdr(core, n_loads + 2) < 0 ||
+	    put_phdrs(core, notes_at, notes_size, pages_at) < 0 ||
 	    tc_core_put_head_notes(core, maps, process) < 0)
 		return -TC_EWRITE;
 	if (core->at != notes_at + notes_size)

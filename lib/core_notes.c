@@ -7,8 +7,9 @@
 #include "arch_x86_64.h"
 #include "safe.h"
 
-#define HEAD_FULL (960u << 10) /* a head chunk is closed when it is so long: below TC_RECORDS_FLUSH */
-#define FILES_MAX 16384u       /* entries of NT_FILE */
+#define HEAD_FULL \
+	(960u << 10)	 /* a head chunk is closed when it is so long: below TC_RECORDS_FLUSH */
+#define FILES_MAX 16384u /* entries of NT_FILE */
 #define WRITER "taskcore 0.1.0"
 
 static size_t pad4(size_t size)
@@ -25,14 +26,17 @@ static uint64_t note_size(const char *owner, size_t size)
 static int put_note_head(struct tc_core *core, const char *owner, uint32_t type, size_t size)
 {
 	size_t owner_size = strlen(owner) + 1;
-	Elf64_Nhdr head = { .n_namesz = (uint32_t)owner_size, .n_descsz = (uint32_t)size, .n_type = type };
+	Elf64_Nhdr head = { .n_namesz = (uint32_t)owner_size,
+			    .n_descsz = (uint32_t)size,
+			    .n_type = type };
 
 	if (tc_core_put(core, &head, sizeof(head)) < 0 || tc_core_put(core, owner, owner_size) < 0)
 		return -TC_EWRITE;
 	return tc_core_pad(core, core->at + pad4(owner_size) - owner_size);
 }
 
-int tc_core_note(struct tc_core *core, const char *owner, uint32_t type, const void *desc, size_t size)
+int tc_core_note(struct tc_core *core, const char *owner, uint32_t type, const void *desc,
+		 size_t size)
 {
 	if (put_note_head(core, owner, type, size) < 0 || tc_core_put(core, desc, size) < 0)
 		return -TC_EWRITE;
@@ -63,8 +67,11 @@ struct prpsinfo {
 
 static int put_prpsinfo(struct tc_core *core, const struct tc_process *process)
 {
-	struct prpsinfo info = { .sname = process->state, .uid = process->uid, .gid = process->gid,
-				 .pid = process->pid, .ppid = process->ppid };
+	struct prpsinfo info = { .sname = process->state,
+				 .uid = process->uid,
+				 .gid = process->gid,
+				 .pid = process->pid,
+				 .ppid = process->ppid };
 	const char *base = process->exe;
 
 	for (const char *p = process->exe; *p; p++)
@@ -97,14 +104,16 @@ static size_t count_files(const struct tc_maps *maps, size_t *ret_size)
 	return n;
 }
 
-/* NT_FILE as fs/binfmt_elf.c fill_files_note writes it: count, page size, {start, end, page} …, paths. */
+/* NT_FILE as fs/binfmt_elf.c fill_files_note writes it: count, page size, {start, end, page} …,
+ * paths. */
 static int put_files(struct tc_core *core, const struct tc_maps *maps)
 {
 	size_t size, n = count_files(maps, &size);
 	uint64_t head[2] = { n, TC_ARCH_PAGE };
 	size_t left = n;
 
-	if (put_note_head(core, "CORE", NT_FILE, size) < 0 || tc_core_put(core, head, sizeof(head)) < 0)
+	if (put_note_head(core, "CORE", NT_FILE, size) < 0 ||
+	    tc_core_put(core, head, sizeof(head)) < 0)
 		return -TC_EWRITE;
 	for (size_t i = 0; left && i < maps->n_regions; i++) {
 		const struct tc_region *r = &maps->regions[i];
@@ -138,7 +147,8 @@ uint64_t tc_core_head_notes_size(const struct tc_core *core, const struct tc_map
 	       note_size("CORE", files) + note_size(TC_NOTE_OWNER, core->head_size);
 }
 
-int tc_core_put_head_notes(struct tc_core *core, const struct tc_maps *maps, const struct tc_process *process)
+int tc_core_put_head_notes(struct tc_core *core, const struct tc_maps *maps,
+			   const struct tc_process *process)
 {
 	for (size_t i = 0; i < core->mem->n_threads; i++)
 		if (put_prstatus(core, &core->mem->threads[i]) < 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Finds the pages that gdb and libdwfl need to name the modules of a core: reference link.h (r_debug, link_map). */
+ * Finds the pages that gdb and libdwfl need to name the modules of a core: reference link.h
+ * (r_debug, link_map). */
 #include "core_pages.h"
 
 #include <elf.h>
@@ -7,10 +8,10 @@
 #include "arch_x86_64.h"
 #include "safe.h"
 
-#define LINKS_MAX 2048u	  /* links of the dynamic linker's list */
+#define LINKS_MAX 2048u /* links of the dynamic linker's list */
 #define NAME_MAX_BYTES 512u
 #define PHDRS_MAX 64u
-#define DYNAMIC_MAX 512u  /* entries of the dynamic section */
+#define DYNAMIC_MAX 512u /* entries of the dynamic section */
 #define VDSO_PAGES_MAX 4u
 
 /* struct r_debug and struct link_map of <link.h>, 64 bits. */
@@ -22,7 +23,8 @@ struct link {
 	uint64_t bias, name, dynamic, next, previous;
 };
 
-/* Note the pages of the size bytes at addr; the readable ones of them. Repeats are removed later. */
+/* Note the pages of the size bytes at addr; the readable ones of them. Repeats are removed later.
+ */
 static void add(struct tc_core *core, tc_addr addr, uint64_t size)
 {
 	const uint64_t mask = ~(uint64_t)(TC_ARCH_PAGE - 1);
@@ -89,7 +91,8 @@ static void add_debug(struct tc_core *core, tc_addr dynamic, uint64_t size)
 
 	add(core, dynamic, size);
 	for (unsigned i = 0; i < DYNAMIC_MAX && (i + 1) * sizeof(entry) <= size; i++) {
-		if (tc_get(core->mem, dynamic + i * sizeof(entry), &entry) < 0 || entry.d_tag == DT_NULL)
+		if (tc_get(core->mem, dynamic + i * sizeof(entry), &entry) < 0 ||
+		    entry.d_tag == DT_NULL)
 			return;
 		if (entry.d_tag != DT_DEBUG || !entry.d_un.d_ptr)
 			continue;
@@ -112,7 +115,8 @@ static void add_executable(struct tc_core *core, const struct tc_process *proces
 			return;
 		if (phdr.p_type == PT_PHDR)
 			bias = at - phdr.p_vaddr;
-		else if (phdr.p_type == PT_DYNAMIC && phdr.p_memsz < DYNAMIC_MAX * sizeof(Elf64_Dyn))
+		else if (phdr.p_type == PT_DYNAMIC &&
+			 phdr.p_memsz < DYNAMIC_MAX * sizeof(Elf64_Dyn))
 			add_debug(core, bias + phdr.p_vaddr, phdr.p_memsz);
 	}
 }

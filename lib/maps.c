@@ -7,9 +7,9 @@
 #include "arch_x86_64.h"
 #include "safe.h"
 
-#define PHDRS_MAX 32	    /* program headers looked at in one module */
-#define NOTES_MAX 1024	    /* bytes looked at in one note segment */
-#define MODULES_MAX 16384   /* modules of one process */
+#define PHDRS_MAX 32	  /* program headers looked at in one module */
+#define NOTES_MAX 1024	  /* bytes looked at in one note segment */
+#define MODULES_MAX 16384 /* modules of one process */
 
 struct cursor {
 	char *at, *end;
@@ -50,7 +50,8 @@ static bool parse_line(struct cursor *cur, struct tc_region *ret)
 	r.end = number(cur, 16);
 	if (!skip(cur, ' ') || cur->end - cur->at < 5)
 		return false;
-	r.prot = (uint8_t)((cur->at[0] == 'r' ? TC_PROT_READ : 0) | (cur->at[1] == 'w' ? TC_PROT_WRITE : 0) |
+	r.prot = (uint8_t)((cur->at[0] == 'r' ? TC_PROT_READ : 0) |
+			   (cur->at[1] == 'w' ? TC_PROT_WRITE : 0) |
 			   (cur->at[2] == 'x' ? TC_PROT_EXEC : 0));
 	r.shared = cur->at[3] == 's';
 	cur->at += 4;
@@ -84,7 +85,8 @@ static size_t count_lines(const char *text, size_t size)
 
 int tc_maps_parse(char *text, size_t size, struct tc_arena *arena, struct tc_maps *ret)
 {
-	struct tc_region *regions = tc_arena_take(arena, count_lines(text, size) * sizeof(*regions));
+	struct tc_region *regions =
+		tc_arena_take(arena, count_lines(text, size) * sizeof(*regions));
 	size_t n = 0;
 	char *line = text;
 
@@ -96,7 +98,8 @@ int tc_maps_parse(char *text, size_t size, struct tc_arena *arena, struct tc_map
 			end++;
 		*end = 0;
 		struct cursor cur = { line, end };
-		if (parse_line(&cur, &regions[n]) && (n == 0 || regions[n].start >= regions[n - 1].end))
+		if (parse_line(&cur, &regions[n]) &&
+		    (n == 0 || regions[n].start >= regions[n - 1].end))
 			n++;
 		line = end + 1;
 	}
@@ -140,8 +143,8 @@ static void find_build_id(struct tc_mem *mem, tc_addr addr, size_t size, struct 
 		size_t next = desc + ((note.n_descsz + 3u) & ~3u);
 		if (next > size)
 			return;
-		if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && !memcmp(notes + at, "GNU", 4) &&
-		    note.n_descsz <= TC_BUILD_ID_MAX) {
+		if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 &&
+		    !memcmp(notes + at, "GNU", 4) && note.n_descsz <= TC_BUILD_ID_MAX) {
 			memcpy(module->build_id, notes + desc, note.n_descsz);
 			module->build_id_size = note.n_descsz;
 			return;
@@ -150,8 +153,8 @@ static void find_build_id(struct tc_mem *mem, tc_addr addr, size_t size, struct 
 	}
 }
 
-/* Read the ELF header at the module's base: set its end to that of its last segment, and its build-id.
- * False when there is no ELF file. */
+/* Read the ELF header at the module's base: set its end to that of its last segment, and its
+ * build-id. False when there is no ELF file. */
 static bool read_elf(struct tc_mem *mem, struct tc_module *module)
 {
 	Elf64_Ehdr head;
@@ -179,7 +182,8 @@ static bool read_elf(struct tc_mem *mem, struct tc_module *module)
 		module->end = end;
 	for (size_t i = 0; i < n; i++)
 		if (phdrs[i].p_type == PT_NOTE)
-			find_build_id(mem, module->base + phdrs[i].p_vaddr - low, phdrs[i].p_memsz, module);
+			find_build_id(mem, module->base + phdrs[i].p_vaddr - low, phdrs[i].p_memsz,
+				      module);
 	return true;
 }
 
@@ -188,8 +192,8 @@ static bool may_begin(const struct tc_region *r)
 {
 	if (r->offset != 0 || !(r->prot & TC_PROT_READ))
 		return false;
-	return (r->inode && r->path[0] == '/') || (r->path[0] == '[' && r->path[1] == 'v' &&
-						   r->path[2] == 'd' && r->path[3] == 's');
+	return (r->inode && r->path[0] == '/') ||
+	       (r->path[0] == '[' && r->path[1] == 'v' && r->path[2] == 'd' && r->path[3] == 's');
 }
 
 /* Let the reader fetch the first pages of all modules in batches. */
@@ -221,11 +225,15 @@ int tc_maps_modules(const struct tc_maps *maps, struct tc_mem *mem, struct tc_ar
 	hint_bases(maps, mem);
 	for (size_t i = 0; i < maps->n_regions && n < n_max; i++) {
 		const struct tc_region *r = &maps->regions[i];
-		if (!may_begin(r) || (n && r->start < modules[n - 1].end && r->inode == modules[n - 1].inode))
+		if (!may_begin(r) ||
+		    (n && r->start < modules[n - 1].end && r->inode == modules[n - 1].inode))
 			continue;
 		struct tc_module *m = &modules[n];
-		*m = (struct tc_module){ .base = r->start, .end = r->end, .dev = r->dev,
-					 .inode = r->inode, .path = r->path };
+		*m = (struct tc_module){ .base = r->start,
+					 .end = r->end,
+					 .dev = r->dev,
+					 .inode = r->inode,
+					 .path = r->path };
 		if (read_elf(mem, m))
 			n++;
 	}

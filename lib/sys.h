@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The few system calls lib/ needs, without libc: every function returns a negative errno on failure, never touches
- * errno, retries EINTR itself, and may run in a signal handler. */
+ * The few system calls lib/ needs, without libc: every function returns a negative errno on
+ * failure, never touches errno, retries EINTR itself, and may run in a signal handler. */
 #ifndef TC_SYS_H
 #define TC_SYS_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* Open path relative to the directory dir (AT_FDCWD allowed); O_CLOEXEC is added. The descriptor, or -errno. */
+/* Open path relative to the directory dir (AT_FDCWD allowed); O_CLOEXEC is added. The descriptor,
+ * or -errno. */
 int tc_sys_open(int dir, const char *path, int flags, unsigned mode);
 
 /* Close fd. An EINTR counts as closed, as Linux has it. */
