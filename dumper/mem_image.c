@@ -10,8 +10,8 @@
 #define PRESENT (1ull << 63) /* as in mem_load.c */
 #define PAGE 4096u
 #define CHUNK 8192u /* entries of the pagemap in one read: 32 MiB of addresses */
-#define MAPPED_MAX \
-	(32ull << 30) /* addresses looked through; beyond it the pagemap alone takes too long */
+/* Addresses looked through; beyond it the pagemap alone takes too long. */
+#define MAPPED_MAX (32ull << 30)
 #define RESERVE (16ull << 20) /* of the budget, for what the walk still needs */
 
 /* Call on each slot of the region that has a present page; false as soon as it returns false. */

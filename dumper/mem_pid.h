@@ -30,7 +30,7 @@ struct tc_slot {
 struct tc_request {
 	uint32_t slot;
 	uint8_t want;	 /* pages to load if they are present */
-	uint8_t must;	 /* of these: also when they are not present, from the file or as zeros */
+	uint8_t must;	 /* of these: when not present, from the file or as zeros */
 	uint8_t present; /* found to be so */
 	uint8_t absent;
 };
