@@ -262,6 +262,27 @@ static bool code_names(const struct tc_model *model, const struct tc_pycode *cod
 	return false;
 }
 
+static double number_of(const struct tc_value *value, double otherwise)
+{
+	return value->tag == TC_VAL_FLOAT ? value->number :
+	       value->tag == TC_VAL_INT	  ? (double)(int64_t)value->word : otherwise;
+}
+
+/* How long a sleep lasts, and when it ends: from its own frame (asyncio/tasks.py, sleep: delay, h). */
+static void judge_sleep(const struct tc_model *model, const struct tc_task *task, const struct tc_chain *at,
+			const struct tc_pycode *code, struct tc_link *link)
+{
+	struct tc_value value;
+
+	if (!at->python || at->python == UINT16_MAX)
+		return;
+	if (tc_local_find(model, task, at->python - 1u, code, "delay", &value))
+		link->delay_s = number_of(&value, -1);
+	if (tc_local_find(model, task, at->python - 1u, code, "h", &value) &&
+	    tc_object_attr(model, object_of(model, &value), "_when", &value))
+		link->due_s = number_of(&value, 0);
+}
+
 /* The object, tasks or collection in the local that the table names. */
 static void judge_local(const struct tc_model *model, const struct tc_task *task, uint32_t chain,
 			struct tc_link *link)
@@ -282,7 +303,9 @@ static void judge_local(const struct tc_model *model, const struct tc_task *task
 		set_object(model, link, value.word, value.type);
 	else
 		set_object(model, link, leaf, 0);
-	if (link->wait == TC_WAIT_TASKGROUP)
+	if (link->wait == TC_WAIT_SLEEP)
+		judge_sleep(model, task, at, code, link);
+	else if (link->wait == TC_WAIT_TASKGROUP)
 		link->members = tc_object_member(model, link->object, "_tasks");
 	else if ((link->known->flags & TC_KNOWN_TASK) && !link->task)
 		link->members = link->object && tc_object_member(model, link->object, "_children") ?
@@ -303,7 +326,7 @@ void tc_link_find(const struct tc_links *links, const struct tc_task *task, stru
 	const struct tc_model *model = links->model;
 	const struct tc_verdict *verdict;
 
-	*ret = (struct tc_link){ .wait = TC_WAIT_NONE };
+	*ret = (struct tc_link){ .wait = TC_WAIT_NONE, .delay_s = -1 };
 	if (!waits(task))
 		return;
 	verdict = verdict_of(links, task->chain);

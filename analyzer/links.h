@@ -54,6 +54,8 @@ struct tc_link {
 	const struct tc_object *object;	 /* its record, or NULL */
 	const struct tc_task *task;	 /* the one task waited for, or NULL */
 	const struct tc_object *members; /* a collection of the tasks waited for, or NULL */
+	double delay_s;			 /* of a sleep; negative: unknown */
+	double due_s;			 /* of a sleep: when it ends, by the loop's clock (CLOCK_MONOTONIC); 0: unknown */
 };
 
 struct tc_verdict;

@@ -116,10 +116,33 @@ static void one_member(void *context, const struct tc_task *task)
 	tc_out_printf(page->out, " T%zu", tc_report_task_number(page->report, task));
 }
 
+/* The clock of the loops when they were read: the same for all on one machine. */
+static double loop_clock(const struct tc_model *model)
+{
+	return model->n_loops ? (double)model->loops[0].now_ns / 1e9 : (double)model->head.monotonic_ns / 1e9;
+}
+
+static void phrase_sleep(const struct tc_page *page, const struct tc_link *link)
+{
+	double left = link->due_s - loop_clock(page->report->model);
+
+	tc_out_str(page->out, "sleep");
+	if (link->delay_s >= 0 && link->delay_s < 1e12)
+		tc_out_printf(page->out, "(%g)", link->delay_s);
+	if (link->due_s <= 0 || left > 1e9 || left < -1e9)
+		return;
+	tc_out_str(page->out, left < 0 ? ", due since " : ", due in ");
+	tc_phrase_ns(page->out, (uint64_t)((left < 0 ? -left : left) * 1e9));
+}
+
 void tc_phrase_link(const struct tc_page *page, const struct tc_link *link)
 {
 	struct tc_out *out = page->out;
 
+	if (link->wait == TC_WAIT_SLEEP) {
+		phrase_sleep(page, link);
+		return;
+	}
 	if (link->wait == TC_WAIT_TASK && link->task) {
 		tc_phrase_task(page, link->task, 30);
 		return;
@@ -134,7 +157,7 @@ void tc_phrase_link(const struct tc_page *page, const struct tc_link *link)
 	if (link->task) {
 		tc_out_str(out, " of ");
 		tc_phrase_task(page, link->task, 30);
-	} else if (link->object && link->wait != TC_WAIT_SLEEP) {
+	} else if (link->object) {
 		tc_out_printf(out, " O%zu", tc_report_object_number(page->report, link->object));
 	}
 	if (link->members) {
@@ -212,6 +235,24 @@ void tc_phrase_value(const struct tc_page *page, const struct tc_value *value)
 		break;
 	default:
 		tc_out_str(out, words[value->tag & 3]);
+	}
+}
+
+void tc_phrase_callback(const struct tc_page *page, const struct tc_handle *handle)
+{
+	const struct tc_model *model = page->report->model;
+	const struct tc_pycode *code = tc_model_code(model, handle->code);
+	const struct tc_task *task = handle->task ? tc_model_task_at(model, handle->task) : NULL;
+
+	if (task) {
+		tc_phrase_task(page, task, 40);
+	} else if (handle->code) {
+		tc_out_text(page->out, tc_model_string(model, code->qualname ? code->qualname : code->name), 50);
+		tc_out_str(page->out, " ");
+		tc_out_text_end(page->out, short_path(page, tc_model_string(model, code->file)), 40);
+		tc_out_printf(page->out, ":%u", code->first_line);
+	} else {
+		tc_phrase_value(page, &handle->callback);
 	}
 }
 

@@ -38,6 +38,8 @@ const char *tc_phrase_wait(enum tc_wait wait);
 void tc_phrase_where(const struct tc_page *page, const struct tc_place *place, unsigned max);
 /* A scalar or a reference: 5, True, 1.5, 'text', O7, T3, list of 4. */
 void tc_phrase_value(const struct tc_page *page, const struct tc_value *value);
+/* What a handle runs: T5 "name", or a function and where it is defined. */
+void tc_phrase_callback(const struct tc_page *page, const struct tc_handle *handle);
 /* "recvfrom", "system call 460", "running", "stopped" …: what the kernel says of a thread. */
 void tc_phrase_thread_state(const struct tc_page *page, const struct tc_thread *thread);
 

@@ -104,6 +104,14 @@ struct tc_text tc_place_short(struct tc_text file)
 	return (struct tc_text){ file.at + at, file.size - at };
 }
 
+/* Where the loop itself begins: what called it is not what it does. */
+static bool is_loop_frame(const struct tc_place *place)
+{
+	return tc_text_ends_in(place->file, "asyncio/runners.py") ||
+	       (tc_text_ends_in(place->file, "asyncio/base_events.py") && place->function.size >= 9 &&
+		memcmp(place->function.at + place->function.size - 9, "_run_once", 9) == 0);
+}
+
 uint32_t tc_place_best(const struct tc_model *model, uint32_t chain)
 {
 	uint32_t best = chain;
@@ -117,7 +125,7 @@ uint32_t tc_place_best(const struct tc_model *model, uint32_t chain)
 			owner = here;
 			best = id;
 		}
-		if (owner == TC_OWNER_USER)
+		if (owner == TC_OWNER_USER || is_loop_frame(&place))
 			break;
 	}
 	return best;

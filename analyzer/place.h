@@ -31,7 +31,8 @@ enum tc_owner tc_place_owner(struct tc_text file);
 struct tc_text tc_place_short(struct tc_text file);
 
 /* The link of the chain where a person should look: the innermost of the program's own code, else of a package, else
- * the innermost with code, else the innermost. 0 for the chain 0. */
+ * the innermost with code, else the innermost; of a thread's frames only those that its event loop has called. 0 for the
+ * chain 0. */
 uint32_t tc_place_best(const struct tc_model *model, uint32_t chain);
 
 /* The word of the JSON report for a frame kind. */

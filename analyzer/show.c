@@ -246,9 +246,6 @@ static const char *const where_words[] = { "ready", "timer", "reader", "writer" 
 
 static void put_handle(struct tc_page *page, const struct tc_handle *handle, uint64_t now_ns)
 {
-	const struct tc_model *model = page->report->model;
-	const struct tc_pycode *code = tc_model_code(model, handle->code);
-	const struct tc_task *task = handle->task ? tc_model_task_at(model, handle->task) : NULL;
 	struct tc_out *out = page->out;
 
 	tc_out_column(out, 4);
@@ -260,16 +257,7 @@ static void put_handle(struct tc_page *page, const struct tc_handle *handle, uin
 		tc_phrase_ns(out, handle->due_ns < now_ns ? now_ns - handle->due_ns : handle->due_ns - now_ns);
 	}
 	tc_out_str(out, "  ");
-	if (task) {
-		tc_phrase_task(page, task, 40);
-	} else if (handle->code) {
-		tc_out_text(out, tc_model_string(model, code->qualname ? code->qualname : code->name), 50);
-		tc_out_str(out, " ");
-		tc_out_text_end(out, tc_place_short(tc_model_string(model, code->file)), 40);
-		tc_out_printf(out, ":%u", code->first_line);
-	} else {
-		tc_phrase_value(page, &handle->callback);
-	}
+	tc_phrase_callback(page, handle);
 	tc_out_newline(out);
 }
 

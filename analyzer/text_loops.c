@@ -67,11 +67,31 @@ static const struct tc_loop_view *worst_loop(const struct tc_report *report)
 	return worst;
 }
 
+/* What the loop's thread does: the line where a person should look. */
+static void put_place(struct tc_page *page, const struct tc_loop_view *loop)
+{
+	const struct tc_model *model = page->report->model;
+	uint32_t chain = chain_of(loop);
+	struct tc_place place;
+
+	tc_place_init(&place, model, tc_place_best(model, chain));
+	/* Between two steps the thread is in the library: then where its task stands says more. */
+	if (tc_place_owner(place.file) > TC_OWNER_PACKAGE && loop->task && loop->task->chain) {
+		chain = loop->task->chain;
+		tc_place_init(&place, model, tc_place_best(model, chain));
+	}
+	if (chain == 0)
+		return;
+	tc_part_gap(page, 40);
+	tc_out_str(page->out, "at ");
+	tc_out_text_end(page->out, place.function, 40);
+	tc_out_str(page->out, "  ");
+	tc_phrase_where(page, &place, 60);
+}
+
 static void verdict_blocked(struct tc_page *page, const struct tc_loop_view *loop)
 {
 	struct tc_out *out = page->out;
-	uint32_t chain = chain_of(loop);
-	struct tc_place place;
 
 	tc_out_printf(out, "BLOCKED");
 	tc_out_ink(out, TC_INK_NONE);
@@ -86,14 +106,28 @@ static void verdict_blocked(struct tc_page *page, const struct tc_loop_view *loo
 		tc_out_str(out, ", its thread is ");
 		tc_phrase_thread_state(page, loop->thread->os);
 	}
-	if (chain) {
-		tc_place_init(&place, page->report->model, tc_place_best(page->report->model, chain));
-		tc_part_gap(page, 30);
-		tc_out_str(out, "at ");
-		tc_out_text_end(out, place.function, 30);
-		tc_out_str(out, "  ");
-		tc_phrase_where(page, &place, page->width - out->column);
+	put_place(page, loop);
+}
+
+/* Running: a long computation and a loop that never rests look the same at one instant; the ready queue is a hint. */
+static void verdict_busy(struct tc_page *page, const struct tc_loop_view *loop)
+{
+	struct tc_out *out = page->out;
+	uint64_t ready = loop->loop ? loop->loop->ready : 0;
+
+	tc_out_str(out, "BUSY");
+	tc_out_ink(out, TC_INK_NONE);
+	tc_out_printf(out, "  L%u does not sleep", loop->id);
+	if (ready > 1) {
+		tc_out_str(out, ": ");
+		tc_phrase_count(out, ready - 1, "callback");
+		tc_out_str(out, ready == 2 ? " is ready" : " are ready");
 	}
+	if (loop->task) {
+		tc_out_str(out, ", it runs ");
+		tc_phrase_task(page, loop->task, 40);
+	}
+	put_place(page, loop);
 }
 
 static void verdict_waiting(struct tc_page *page, const struct tc_loop_view *loop)
@@ -114,12 +148,6 @@ static void verdict_other(struct tc_page *page, const struct tc_loop_view *loop)
 	const struct tc_model *model = page->report->model;
 	const struct tc_interp *interp = tc_report_interp(model);
 
-	if (loop && loop->state == TC_LOOP_BUSY) {
-		tc_out_str(page->out, "BUSY");
-		tc_out_ink(page->out, TC_INK_NONE);
-		tc_out_printf(page->out, "  L%u is running, not waiting", loop->id);
-		return;
-	}
 	if (loop && loop->state == TC_LOOP_UNKNOWN) {
 		tc_out_printf(page->out, "unknown: nothing was read of the thread that runs L%u", loop->id);
 		return;
@@ -147,6 +175,8 @@ void tc_part_verdict(struct tc_page *page)
 		tc_out_str(page->out, state == 'T' ? "STOPPED (by a signal); before that: " : "TRACED; before that: ");
 	if (loop && loop->state == TC_LOOP_BLOCKED)
 		verdict_blocked(page, loop);
+	else if (loop && loop->state == TC_LOOP_BUSY)
+		verdict_busy(page, loop);
 	else if (loop && loop->state == TC_LOOP_IDLE)
 		verdict_waiting(page, loop);
 	else
@@ -192,6 +222,23 @@ static void put_number(struct tc_page *page, const char **gap, uint64_t plus_one
 	*gap = ", ";
 }
 
+/* What comes next on a loop that should have done it already. */
+#define READY_SHOWN 3
+
+static void put_ready(struct tc_page *page, const struct tc_loop_view *loop)
+{
+	const struct tc_model *model = page->report->model;
+	unsigned n = 0;
+
+	for (size_t i = 0; i < model->n_handles && n < READY_SHOWN; i++) {
+		const struct tc_handle *handle = &model->handles[i];
+		if (handle->loop != loop->id || handle->where != TC_HANDLE_READY)
+			continue;
+		tc_out_str(page->out, n++ ? ", " : "; next: ");
+		tc_phrase_callback(page, handle);
+	}
+}
+
 static void put_queues(struct tc_page *page, const struct tc_loop_view *loop)
 {
 	const struct tc_loop *record = loop->loop;
@@ -211,6 +258,8 @@ static void put_queues(struct tc_page *page, const struct tc_loop_view *loop)
 			tc_out_str(page->out, ", its queues are not Python's and were not read");
 		if (record->flags & TC_LOOP_STOPPING)
 			tc_out_str(page->out, ", asked to stop");
+		if (record->ready > 1)
+			put_ready(page, loop);
 	}
 	tc_out_newline(page->out);
 }

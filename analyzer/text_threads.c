@@ -47,11 +47,10 @@ void tc_part_thread(struct tc_page *page, const struct tc_thread_view *thread, s
 	if (thread->py && thread->py->chain) {
 		uint32_t best = tc_place_best(model, thread->py->chain);
 		tc_place_init(&place, model, best);
-		tc_part_gap(page, 24);
-		tc_out_str(out, "at ");
-		tc_out_text_end(out, place.function, 30);
+		tc_out_str(out, ", at ");
+		tc_out_text_end(out, place.function, 40);
 		tc_out_str(out, " ");
-		tc_phrase_where(page, &place, page->width > out->column + 12 ? page->width - out->column : 12);
+		tc_phrase_where(page, &place, 50);
 	} else if (!thread->py) {
 		tc_out_str(out, ", not a Python thread");
 	}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The cursor and the loader: whole, cut and damaged files. */
+#include <check.h>
+#include <elf.h>
+#include <stdlib.h>
+
+#include "builder.h"
+#include "crc32c.h"
+#include "model.h"
+
+static const struct {
+	const uint8_t bytes[12];
+	size_t size;
+	uint64_t want;
+	bool bad;
+} varints[] = {
+	{ { 0 }, 0, 0, false }, /* a field that is missing at the end is 0 */
+	{ { 0x7f }, 1, 127, false },
+	{ { 0x80, 0x01 }, 2, 128, false },
+	{ { 0x80 }, 1, 0, true },
+	{ { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01 }, 10, UINT64_MAX, false },
+	{ { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02 }, 10, 0, true },
+	{ { 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00 }, 11, 0, true },
+};
+
+START_TEST(test_varint_reads_what_fits_and_no_more)
+{
+	struct tc_cursor cur = { .at = varints[_i].bytes, .end = varints[_i].bytes + varints[_i].size };
+
+	ck_assert_uint_eq(tc_cur_u(&cur), varints[_i].want);
+	ck_assert_int_eq(cur.bad, varints[_i].bad);
+	ck_assert(cur.at <= cur.end);
+}
+END_TEST
+
+START_TEST(test_bytes_do_not_reach_past_the_end)
+{
+	const uint8_t bytes[] = { 5, 'a', 'b' };
+	struct tc_cursor cur = { .at = bytes, .end = bytes + sizeof(bytes) };
+	size_t size;
+
+	tc_cur_b(&cur, &size);
+	ck_assert_uint_eq(size, 0);
+	ck_assert(cur.bad);
+}
+END_TEST
+
+START_TEST(test_unknown_tag_ends_the_record)
+{
+	const uint8_t bytes[] = { TC_VAL_INT, 3, 10, 1, 2 };
+	struct tc_cursor cur = { .at = bytes, .end = bytes + sizeof(bytes) };
+	struct tc_value value;
+	uint64_t previous = 0;
+
+	ck_assert(tc_cur_value(&cur, &previous, &value));
+	ck_assert_int_eq((int64_t)value.word, -2);
+	ck_assert(!tc_cur_value(&cur, &previous, &value));
+	ck_assert(!cur.bad);
+}
+END_TEST
+
+/* A sample, opened from its first size bytes. */
+struct opened {
+	struct builder b;
+	struct tc_dump dump;
+	struct tc_model model;
+};
+
+static int open_sample(struct opened *o, size_t less)
+{
+	int r = tc_dump_open_bytes("sample", o->b.bytes, o->b.size - less, &o->dump);
+
+	if (r == 0)
+		tc_model_init(&o->model, &o->dump, NULL);
+	return r;
+}
+
+static void close_sample(struct opened *o)
+{
+	tc_model_deinit(&o->model);
+	tc_dump_close(&o->dump);
+	builder_free(&o->b);
+}
+
+static void make_sample(struct opened *o)
+{
+	*o = (struct opened){ 0 };
+	builder_init(&o->b);
+	builder_sample(&o->b);
+}
+
+START_TEST(test_whole_file_has_no_problem)
+{
+	struct opened o;
+
+	make_sample(&o);
+	ck_assert_int_eq(open_sample(&o, 0), 0);
+	ck_assert_uint_eq(o.dump.n_problems_all, 0);
+	ck_assert(o.dump.sealed);
+	ck_assert_uint_eq(o.model.head.pid, 100);
+	ck_assert_uint_eq(o.model.n_tasks, 13);
+	ck_assert_uint_eq(o.model.n_pending, 12);
+	ck_assert_ptr_nonnull(tc_model_task_at(&o.model, 0x90010000));
+	ck_assert_ptr_null(tc_model_task_at(&o.model, 0x90010001));
+	close_sample(&o);
+}
+END_TEST
+
+START_TEST(test_cut_file_keeps_what_is_before_the_cut)
+{
+	struct opened o;
+
+	make_sample(&o);
+	ck_assert_int_eq(open_sample(&o, 600), 0);
+	ck_assert(!o.dump.sealed);
+	ck_assert_uint_gt(o.dump.n_problems_all, 0);
+	ck_assert(!o.model.status.present);
+	ck_assert_uint_gt(o.model.n_tasks, 5);
+	ck_assert_uint_lt(o.model.n_tasks, 13);
+	close_sample(&o);
+}
+END_TEST
+
+START_TEST(test_flipped_bit_names_the_chunk)
+{
+	struct opened o;
+
+	make_sample(&o);
+	o.b.bytes[o.b.tail + 500] ^= 1;
+	ck_assert_int_eq(open_sample(&o, 0), 0);
+	ck_assert_uint_eq(o.dump.n_problems, 1);
+	ck_assert_uint_eq(o.dump.problems[0].at, o.b.tail + 24);
+	ck_assert_uint_eq(o.model.n_tasks, 0);
+	ck_assert_uint_eq(o.model.head.pid, 100);
+	ck_assert(o.model.status.present);
+	close_sample(&o);
+}
+END_TEST
+
+START_TEST(test_newer_version_is_refused_by_name)
+{
+	struct opened o;
+
+	make_sample(&o);
+	o.b.bytes[sizeof(Elf64_Ehdr) + 2 * sizeof(Elf64_Phdr) + 24] = 9;
+	ck_assert_int_lt(open_sample(&o, 0), 0);
+	ck_assert_int_eq(o.dump.kind, TC_FILE_NEWER);
+	ck_assert_uint_eq(o.dump.newer, 9);
+	close_sample(&o);
+}
+END_TEST
+
+START_TEST(test_sums_that_lie_are_told)
+{
+	struct opened o = { 0 };
+
+	builder_init(&o.b);
+	builder_head(&o.b, 1);
+	builder_seal(&o.b, 7, 1, 0);
+	ck_assert_int_eq(open_sample(&o, 0), 0);
+	ck_assert_uint_eq(o.dump.n_problems_all, 1);
+	close_sample(&o);
+}
+END_TEST
+
+/* A chunk whose bases claim a gap larger than the file can have defined must not cost memory. */
+START_TEST(test_lying_bases_are_refused)
+{
+	struct opened o;
+
+	make_sample(&o);
+	uint8_t *chunk = o.b.bytes + o.b.tail + 24;
+	uint32_t base = 2000000000, size, crc;
+	memcpy(chunk + 16, &base, 4);
+	memcpy(&size, o.b.bytes + o.b.tail + 4, 4);
+	crc = tc_crc32c(chunk + 8, size - 8);
+	memcpy(chunk + 4, &crc, 4);
+	ck_assert_int_eq(open_sample(&o, 0), 0);
+	ck_assert_uint_eq(o.dump.n_problems, 1);
+	ck_assert_uint_lt(o.model.n_strings, 1000);
+	close_sample(&o);
+}
+END_TEST
+
+START_TEST(test_locals_are_read_across_chunks)
+{
+	struct opened o = { 0 };
+	const uint64_t addr = 0x5000;
+
+	builder_init(&o.b);
+	builder_head(&o.b, 1);
+	uint32_t type = builder_type(&o.b, "Lock", "asyncio.locks", 0);
+	builder_task(&o.b, &(struct builder_task){ .addr = 0x4000, .name = "a", .type = type });
+	tc_records_flush(&o.b.rec, TC_NOTE_RECORDS);
+	builder_locals(&o.b, &addr, &type, 1);
+	builder_seal(&o.b, 1, 0, 0);
+	ck_assert_int_eq(open_sample(&o, 0), 0);
+	ck_assert_uint_eq(o.dump.n_problems_all, 0);
+	ck_assert_ptr_nonnull(o.model.tasks[0].locals);
+	close_sample(&o);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("load");
+	TCase *c = tcase_create("load");
+
+	tcase_add_loop_test(c, test_varint_reads_what_fits_and_no_more, 0, sizeof(varints) / sizeof(*varints));
+	tcase_add_test(c, test_bytes_do_not_reach_past_the_end);
+	tcase_add_test(c, test_unknown_tag_ends_the_record);
+	tcase_add_test(c, test_whole_file_has_no_problem);
+	tcase_add_test(c, test_cut_file_keeps_what_is_before_the_cut);
+	tcase_add_test(c, test_flipped_bit_names_the_chunk);
+	tcase_add_test(c, test_newer_version_is_refused_by_name);
+	tcase_add_test(c, test_sums_that_lie_are_told);
+	tcase_add_test(c, test_lying_bases_are_refused);
+	tcase_add_test(c, test_locals_are_read_across_chunks);
+	suite_add_tcase(suite, c);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}

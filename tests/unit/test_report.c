@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What is concluded from a dump: waits, groups, states of loops; and text made harmless. */
+#include <check.h>
+#include <stdlib.h>
+
+#include "builder.h"
+#include "json.h"
+#include "place.h"
+#include "report.h"
+
+struct opened {
+	struct builder b;
+	struct tc_dump dump;
+	struct tc_model model;
+	struct tc_links links;
+	struct tc_report report;
+};
+
+static const struct tc_options options = { .width = 100 };
+
+static void open_sample(struct opened *o)
+{
+	builder_init(&o->b);
+	builder_sample(&o->b);
+	ck_assert_int_eq(tc_dump_open_bytes("sample", o->b.bytes, o->b.size, &o->dump), 0);
+	tc_model_init(&o->model, &o->dump, NULL);
+	tc_links_init(&o->links, &o->model);
+	tc_report_init(&o->report, &o->model, &o->links, &options, true);
+}
+
+static void close_sample(struct opened *o)
+{
+	tc_report_deinit(&o->report);
+	tc_links_deinit(&o->links);
+	tc_model_deinit(&o->model);
+	tc_dump_close(&o->dump);
+	builder_free(&o->b);
+}
+
+static const struct tc_task *task_named(const struct opened *o, const char *name)
+{
+	for (size_t i = 0; i < o->model.n_tasks; i++)
+		if (!(o->model.tasks[i].flags & TC_TASK_LAZY_NAME) &&
+		    tc_text_is(tc_model_string(&o->model, o->model.tasks[i].name), name))
+			return &o->model.tasks[i];
+	ck_abort_msg("no task %s", name);
+}
+
+static const struct {
+	const char *name;
+	enum tc_wait wait;
+	uint64_t task; /* the one task waited for */
+} waits[] = {
+	{ "gather", TC_WAIT_GATHER, 0 },     { "shield", TC_WAIT_SHIELD, 0 }, { "executor", TC_WAIT_EXECUTOR, 0 },
+	{ "task", TC_WAIT_TASK, 0x90010000 }, { "beat", TC_WAIT_SLEEP, 0 },	  { "reprice-7", TC_WAIT_NONE, 0 },
+	{ "over", TC_WAIT_NONE, 0 },
+};
+
+START_TEST(test_wait_is_told_by_functions_and_objects)
+{
+	struct opened o;
+	struct tc_link link;
+
+	open_sample(&o);
+	const struct tc_task *task = task_named(&o, waits[_i].name);
+	tc_link_find(&o.links, task, &link);
+	ck_assert_str_eq(tc_wait_word(link.wait), tc_wait_word(waits[_i].wait));
+	ck_assert_uint_eq(link.wait, task->wait);
+	ck_assert_uint_eq(link.task ? link.task->addr : 0, waits[_i].task);
+	close_sample(&o);
+}
+END_TEST
+
+START_TEST(test_lock_is_found_in_the_local_self)
+{
+	struct opened o;
+	struct tc_link link;
+
+	open_sample(&o);
+	tc_link_find(&o.links, tc_model_task_at(&o.model, 0x90010100), &link);
+	ck_assert_int_eq(link.wait, TC_WAIT_LOCK);
+	ck_assert_uint_eq(link.addr, 0x91000000);
+	ck_assert_ptr_nonnull(link.object);
+	close_sample(&o);
+}
+END_TEST
+
+START_TEST(test_outer_function_of_asyncio_decides)
+{
+	struct opened o;
+	struct tc_link link;
+
+	open_sample(&o);
+	tc_link_find(&o.links, tc_model_task_at(&o.model, 0x90030000), &link);
+	ck_assert_str_eq(tc_wait_word(link.wait), "queue_join"); /* not the event that it uses */
+	close_sample(&o);
+}
+END_TEST
+
+static void count_member(void *context, const struct tc_task *task)
+{
+	ck_assert_ptr_nonnull(task);
+	++*(unsigned *)context;
+}
+
+START_TEST(test_gather_names_its_children)
+{
+	struct opened o;
+	struct tc_link link;
+	unsigned n = 0;
+
+	open_sample(&o);
+	tc_link_find(&o.links, task_named(&o, "gather"), &link);
+	ck_assert_uint_eq(tc_link_members(&o.links, &link, 10, count_member, &n), 2);
+	ck_assert_uint_eq(n, 2);
+	close_sample(&o);
+}
+END_TEST
+
+START_TEST(test_identical_chains_are_one_group)
+{
+	struct opened o;
+
+	open_sample(&o);
+	const struct tc_groups *groups = &o.report.groups;
+	ck_assert_uint_eq(groups->n_running, 1);
+	ck_assert_uint_eq(groups->n_done, 1);
+	ck_assert_uint_eq(groups->n_grouped, 11);
+	ck_assert_uint_eq(groups->n, 7);
+	ck_assert_uint_eq(groups->groups[0].count, 5);
+	ck_assert_uint_eq(groups->groups[0].objects[0].addr, 0x91000000);
+	ck_assert_uint_eq(groups->groups[0].objects[0].count, 5);
+	for (size_t i = 0; i < o.model.n_tasks; i++)
+		if (groups->of_task[i] != UINT32_MAX)
+			ck_assert_uint_eq(groups->groups[groups->of_task[i]].chain, o.model.tasks[i].chain);
+	close_sample(&o);
+}
+END_TEST
+
+START_TEST(test_loops_of_the_sample)
+{
+	struct opened o;
+
+	open_sample(&o);
+	ck_assert_uint_eq(o.report.n_loops, 2);
+	ck_assert_int_eq(o.report.loops[0].state, TC_LOOP_BLOCKED);
+	ck_assert_uint_eq(o.report.loops[0].blocked_ns, 182000000000);
+	ck_assert_int_eq(o.report.loops[1].state, TC_LOOP_IDLE);
+	ck_assert_uint_eq(o.report.loops[1].blocked_ns, 0);
+	close_sample(&o);
+}
+END_TEST
+
+#define EPOLL 232
+#define SLEEP 230
+#define FUTEX 202
+#define POLL 7
+static const struct {
+	const char *what;
+	struct tc_loop_facts facts;
+	enum tc_loop_state state;
+	enum tc_loop_hint hint;
+} loops[] = {
+	{ "closed", { .closed = true, .syscall = -1 }, TC_LOOP_IS_CLOSED, 0 },
+	{ "no thread", { .syscall = -1 }, TC_LOOP_STOPPED, 0 },
+	{ "waits for descriptors",
+	  { .running = true, .has_thread = true, .state = 'S', .has_frames = true, .in_selector = true, .syscall = EPOLL,
+	    .args = { 4, 0, 5, 0xffffffff }, .ready = 1 }, TC_LOOP_IDLE, 0 },
+	{ "asleep with work to do",
+	  { .running = true, .has_thread = true, .state = 'S', .has_frames = true, .in_selector = true, .syscall = EPOLL,
+	    .args = { 4, 0, 5, 0xffffffff }, .ready = 3 }, TC_LOOP_IDLE, TC_LOOP_HINT_LOST_WAKEUP },
+	{ "looks for descriptors and goes on: a stop lands at system calls",
+	  { .running = true, .has_thread = true, .state = 'S', .has_frames = true, .in_selector = true, .syscall = EPOLL,
+	    .args = { 4, 0, 5, 0 }, .ready = 2 }, TC_LOOP_BUSY, 0 },
+	{ "resolver's poll is not the loop's",
+	  { .running = true, .has_thread = true, .state = 'S', .has_frames = true, .in_callback = true, .syscall = POLL,
+	    .args = { 0, 1, 5000 }, .ready = 1 }, TC_LOOP_BLOCKED, 0 },
+	{ "time.sleep in a task",
+	  { .running = true, .has_thread = true, .state = 'S', .has_frames = true, .in_callback = true, .syscall = SLEEP,
+	    .ready = 1, .overdue_ns = 5000000000 }, TC_LOOP_BLOCKED, 0 },
+	{ "a short computation",
+	  { .running = true, .has_thread = true, .state = 'R', .has_frames = true, .in_callback = true, .syscall = -1,
+	    .ready = 1 }, TC_LOOP_BUSY, 0 },
+	{ "a long computation",
+	  { .running = true, .has_thread = true, .state = 'R', .has_frames = true, .in_callback = true, .syscall = -1,
+	    .ready = 1, .overdue_ns = 5000000000 }, TC_LOOP_BLOCKED, TC_LOOP_HINT_COMPUTES },
+	{ "back from the selector, the GIL is held elsewhere",
+	  { .running = true, .has_thread = true, .state = 'S', .has_frames = true, .in_selector = true, .syscall = FUTEX,
+	    .ready = 1 }, TC_LOOP_BLOCKED, TC_LOOP_HINT_WAITS_GIL },
+	{ "uvloop waits", { .running = true, .opaque = true, .has_thread = true, .state = 'S', .has_frames = true,
+	    .syscall = EPOLL, .args = { 4, 0, 5, 0xffffffff } }, TC_LOOP_IDLE, 0 },
+	{ "uvloop is held up", { .running = true, .opaque = true, .has_thread = true, .state = 'S', .has_frames = true,
+	    .in_callback = true, .syscall = SLEEP }, TC_LOOP_BLOCKED, 0 },
+	{ "nothing is known", { .running = true, .has_thread = true, .syscall = -1 }, TC_LOOP_UNKNOWN, 0 },
+};
+
+START_TEST(test_loop_is_judged_by_its_facts)
+{
+	enum tc_loop_hint hint;
+
+	ck_assert_msg(tc_loop_judge(&loops[_i].facts, &hint) == loops[_i].state, "%s", loops[_i].what);
+	ck_assert_msg(hint == loops[_i].hint, "%s", loops[_i].what);
+}
+END_TEST
+
+static const struct {
+	const char *text, *want;
+	unsigned max;
+} texts[] = {
+	{ "plain", "plain", 0 },
+	{ "\033[31mred", "\\x1b[31mred", 0 },
+	{ "a\r\n\tb\x7f", "a\\r\\n\\tb\\x7f", 0 },
+	{ "\xe2\x80\xae" "evil", "\\u202eevil", 0 },
+	{ "caf\xc3\xa9", "caf\xc3\xa9", 0 },
+	{ "\xff\xc3", "\\xff\\xc3", 0 },
+	{ "\xed\xa0\x80", "\\ud800", 0 },
+	{ "\xc0\x80", "\\xc0\\x80", 0 }, /* overlong */
+	{ "\xf0\x9f\x90\x8d", "\xf0\x9f\x90\x8d", 0 },
+	{ "\xf3\xa0\x81\x81", "\\U000e0041", 0 },
+	{ "0123456789", "01234...", 8 },
+	{ "\xe4\xb8\xad\xe6\x96\x87\xe5\xad\x97", "\xe4\xb8\xad...", 5 }, /* wide characters take two columns */
+};
+
+START_TEST(test_foreign_text_is_made_harmless)
+{
+	struct tc_text text = { (const uint8_t *)texts[_i].text, strlen(texts[_i].text) };
+	struct tc_out out;
+
+	tc_out_init_memory(&out);
+	tc_out_text(&out, text, texts[_i].max);
+	tc_out_raw(&out, "", 1);
+	ck_assert_str_eq(out.buffer, texts[_i].want);
+	tc_out_deinit(&out);
+}
+END_TEST
+
+START_TEST(test_json_escapes)
+{
+	struct tc_out out;
+	struct tc_json json = { .out = &out };
+
+	tc_out_init_memory(&out);
+	tc_json_array(&json, NULL);
+	tc_json_str(&json, NULL, "a\"\\\n\xff\xc3\xa9\xf0\x9f\x90\x8d\xed\xb3\xbf");
+	tc_json_f(&json, NULL, 0.0 / 0.0);
+	tc_json_i(&json, NULL, INT64_MIN);
+	tc_json_end(&json, ']');
+	tc_out_raw(&out, "", 1);
+	ck_assert_str_eq(out.buffer, "[\"a\\\"\\\\\\u000a\\ufffd\xc3\xa9\\ud83d\\udc0d\\udcff\",\"nan\",-9223372036854775808]");
+	tc_out_deinit(&out);
+}
+END_TEST
+
+START_TEST(test_long_line_is_folded_under_its_second_word)
+{
+	struct tc_out out;
+
+	tc_out_init_memory(&out);
+	out.wrap = 20;
+	tc_out_str(&out, "word one two three four five");
+	tc_out_newline(&out);
+	tc_out_raw(&out, "", 1);
+	ck_assert_str_eq(out.buffer, "word one two three\n     four five\n");
+	tc_out_deinit(&out);
+}
+END_TEST
+
+static const struct {
+	const char *path, *shorter;
+	enum tc_owner owner;
+} paths[] = {
+	{ "/usr/lib/python3.11/asyncio/locks.py", "asyncio/locks.py", TC_OWNER_LIBRARY },
+	{ "/usr/local/lib/python3.13t/asyncio/locks.py", "asyncio/locks.py", TC_OWNER_LIBRARY },
+	{ "/venv/lib/python3.11/site-packages/aiohttp/web.py", "aiohttp/web.py", TC_OWNER_PACKAGE },
+	{ "/usr/lib/python3/dist-packages/aiohttp/web.py", "aiohttp/web.py", TC_OWNER_PACKAGE },
+	{ "/build/Python-3.9.18/Lib/asyncio/tasks.py", "asyncio/tasks.py", TC_OWNER_LIBRARY },
+	{ "<frozen runpy>", "<frozen runpy>", TC_OWNER_LIBRARY },
+	{ "/srv/app/web.py", "/srv/app/web.py", TC_OWNER_USER },
+	{ "uvloop/loop.pyx", "uvloop/loop.pyx", TC_OWNER_PACKAGE },
+	{ "/opt/python3.app/main.py", "/opt/python3.app/main.py", TC_OWNER_USER },
+};
+
+START_TEST(test_path_tells_whose_code_it_is)
+{
+	struct tc_text path = { (const uint8_t *)paths[_i].path, strlen(paths[_i].path) };
+
+	ck_assert_int_eq(tc_place_owner(path), paths[_i].owner);
+	ck_assert(tc_text_is(tc_place_short(path), paths[_i].shorter));
+}
+END_TEST
+
+#define ROWS(rows) (int)(sizeof(rows) / sizeof(*rows))
+
+int main(void)
+{
+	Suite *suite = suite_create("report");
+	TCase *c = tcase_create("report");
+
+	tcase_add_loop_test(c, test_wait_is_told_by_functions_and_objects, 0, ROWS(waits));
+	tcase_add_test(c, test_lock_is_found_in_the_local_self);
+	tcase_add_test(c, test_outer_function_of_asyncio_decides);
+	tcase_add_test(c, test_gather_names_its_children);
+	tcase_add_test(c, test_identical_chains_are_one_group);
+	tcase_add_test(c, test_loops_of_the_sample);
+	tcase_add_loop_test(c, test_loop_is_judged_by_its_facts, 0, ROWS(loops));
+	tcase_add_loop_test(c, test_foreign_text_is_made_harmless, 0, ROWS(texts));
+	tcase_add_test(c, test_json_escapes);
+	tcase_add_test(c, test_long_line_is_folded_under_its_second_word);
+	tcase_add_loop_test(c, test_path_tells_whose_code_it_is, 0, ROWS(paths));
+	suite_add_tcase(suite, c);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
