@@ -43,11 +43,13 @@ class Run:
         rows = [[int(x) for x in line.split()] for line in lines]
         self.cold, kept = rows[0][0] / 1e9, rows[discard:] or rows
         self.median = statistics.median(r[0] for r in kept) / 1e9
+        self.least = min(r[0] for r in kept) / 1e9
+        self.cpu = statistics.median(r[3] for r in kept) / 1e9
         self.peak = max(r[1] for r in rows) / 1024
         self.bad = sorted({r[2] for r in rows if r[2]})
 
     def __str__(self):
-        text = "%s (cold %s, %.0f MiB)" % (duration(self.median), duration(self.cold), self.peak)
+        text = "%s (least %s, cold %s, cpu %s, %.0f MiB)" % (*[duration(x) for x in (self.median, self.least, self.cold, self.cpu)], self.peak)
         return text + (" **exit %s**" % self.bad if self.bad else "")
 
 
@@ -63,14 +65,27 @@ class Bench:
         subprocess.run(["cc", "-O2", "-o", self.tool, os.path.join(HERE, "measure.c")], check=True)
         self.file = os.path.join(self.scratch, "dump.tcore")
 
-    def measure(self, command, runs=None, env=None):
-        runs = runs or self.args.runs + self.args.discard
-        writes = command[1:2] == ["dump"] or command[0] == "/bin/sh"
-        done = subprocess.run([self.tool, str(runs), self.file if writes else "-"] + command, stdout=subprocess.PIPE, text=True, check=True, env=env)
-        return Run(done.stdout.split("\n")[:-1], self.args.discard if runs > self.args.discard else 0)
+    def measure(self, *commands, runs=None):
+        """A Run for each command: (command, environment or None). They take turns, so that a slow moment hits all."""
+        runs, lines = runs or self.args.runs + self.args.discard, [[] for _ in commands]
+        for _ in range(runs):
+            for (command, env), found in zip(commands, lines):
+                writes = command[1:2] == ["dump"] or command[0] == "/bin/sh"
+                done = subprocess.run([self.tool, "1", self.file if writes else "-"] + command, stdout=subprocess.PIPE,
+                                      text=True, check=True, env=env)
+                found.append(done.stdout.strip())
+        return [Run(found, self.args.discard if runs > self.args.discard else 0) for found in lines]
 
     def dump_command(self, pid, *options):
-        return [lab.program("taskcore"), "dump", str(pid), "-o", self.file] + list(options)
+        return [lab.program("taskcore"), "dump", str(pid), "-o", self.file] + list(options), None
+
+    def page_command(self, pid):
+        """A dump and its text report."""
+        words = "%s >/dev/null && exec %s %s" % (" ".join(self.dump_command(pid)[0]), lab.program("taskcore-analyze"), self.file)
+        return ["/bin/sh", "-c", words], None
+
+    def report_command(self):
+        return [lab.program("taskcore-analyze"), self.file], None
 
     def row(self, what, ours, peer="", ratio=None, bar="", good=None):
         verdict = "" if good is None else ("yes" if good else "**no**")
@@ -106,20 +121,17 @@ def bench_small(bench):
     if not one:
         return bench.missing("100 tasks", "no interpreter 3.11-debian")
     with lab.Target(one, LOAD, "100") as target:
-        ours = bench.measure(bench.dump_command(target.pid))
-        page = bench.measure(["/bin/sh", "-c", "%s && %s %s" % (" ".join(bench.dump_command(target.pid)),
-                                                                lab.program("taskcore-analyze"), bench.file)])
-        for name, words in (("py-spy", ["dump", "--pid", str(target.pid)]), ("pystack", ["remote", str(target.pid)])):
+        target.settle()
+        for name, words, bars in (("py-spy", ["dump", "--pid", str(target.pid)], (1, 0.5)), ("pystack", ["remote", str(target.pid)], (None, None))):
             tool = pip_tool(name)
             if not tool:
                 bench.missing("100 tasks, dump against " + name, "%s %s cannot be had" % (name, PEERS[name]))
                 continue
-            peer = bench.measure(tool[0] + words, env=tool[1])
-            bar = ("≥ 1×", "≥ 0.5×") if name == "py-spy" else ("", "")
-            for what, run, limit, least in (("dump", ours, bar[0], 1), ("dump + text report", page, bar[1], 0.5)):
+            ours, page, peer = bench.measure(bench.dump_command(target.pid), bench.page_command(target.pid), (tool[0] + words, tool[1]))
+            for what, run, least in (("dump", ours, bars[0]), ("dump + text report", page, bars[1])):
                 ratio = peer.median / run.median
-                bench.row("100 tasks, %s against %s %s" % (what, name, PEERS[name]), run, peer, ratio, limit,
-                          ratio >= least if limit else None)
+                bench.row("100 tasks, %s against %s %s" % (what, name, PEERS[name]), run, peer, ratio,
+                          "≥ %s×" % least if least else "", ratio >= least if least else None)
 
 
 def mount_proc(one):
@@ -135,9 +147,9 @@ def bench_ps(bench):
     mount_proc(one)
     for n, least in ((1000, None), (10000, 15), (60000, 30)):
         with lab.Target(one, LOAD, str(n)) as target:
-            ours = bench.measure(bench.dump_command(target.pid))
-            stop = bench.measure(bench.dump_command(target.pid, "--stop"))
-            peer = bench.measure(one.command + ["-m", "asyncio", "ps", str(target.pid)], env=one.environment(False))
+            target.settle()
+            ours, stop, peer = bench.measure(bench.dump_command(target.pid), bench.dump_command(target.pid, "--stop"),
+                                             (one.command + ["-m", "asyncio", "ps", str(target.pid)], one.environment(False)))
         ratio = peer.median / ours.median
         bench.row("{:,} tasks (3.14), dump against asyncio ps".format(n), ours, peer, ratio, "≥ %d×" % least if least else "",
                   ratio >= least if least else None)
@@ -152,12 +164,13 @@ def bench_size(bench):
     text = os.path.join(bench.scratch, "classic.json")
     os.environ["LOAD_JSON"] = text
     with lab.Target(one, LOAD, str(n)) as target:
-        ours = bench.measure(bench.dump_command(target.pid))
+        target.settle()
+        ours, = bench.measure(bench.dump_command(target.pid))
         bench.row("100,000 tasks (3.11), dump", ours, "asyncio ps: impossible above 65,536", None, "succeeds", not ours.bad)
-        size = os.path.getsize(bench.file) / n
-        bare = bench.measure(bench.dump_command(target.pid, "--values", "none"), 1)
+        bare, = bench.measure(bench.dump_command(target.pid, "--no-locals"), runs=1)
         bare_size = os.path.getsize(bench.file) / n
-        bench.measure(bench.dump_command(target.pid), 1)
+        bench.measure(bench.dump_command(target.pid), runs=1)
+        size = os.path.getsize(bench.file) / n
         start = time.perf_counter()
         os.kill(target.pid, signal.SIGUSR1)
         while not os.path.exists(text):
@@ -169,9 +182,7 @@ def bench_size(bench):
               json_size >= 7 * size)
     bench.row("bytes per task without locals", "%.0f" % bare_size if not bare.bad else "exit %s" % bare.bad, "", None, "≤ 100",
               bare_size <= 100 and not bare.bad)
-    report = bench.measure([lab.program("taskcore-analyze"), bench.file])
-    group = bench.measure(["/usr/bin/python3.11", "-c", GROUP, text], 3)
-    jq = bench.measure(["jq", "-c", JQ, text], 3)
+    report, group, jq = bench.measure(bench.report_command(), (["/usr/bin/python3.11", "-c", GROUP, text], None), (["jq", "-c", JQ, text], None), runs=4)
     bench.row("100,000 tasks, text report against Python json + group", report, group, group.median / report.median, "≥ 100×",
               group.median >= 100 * report.median)
     bench.row("100,000 tasks, text report against jq", report, jq, jq.median / report.median, "≥ 300×", jq.median >= 300 * report.median)
@@ -183,10 +194,11 @@ def bench_million(bench):
     if not one:
         return bench.missing("1,000,000 tasks", "no interpreter 3.11-debian")
     with lab.Target(one, LOAD, str(n)) as target:
-        ours = bench.measure(bench.dump_command(target.pid))
+        target.settle()
+        ours, = bench.measure(bench.dump_command(target.pid))
         bench.row("1,000,000 tasks (3.11), dump", ours, "asyncio ps: impossible above 65,536", None, "succeeds", not ours.bad)
         size = os.path.getsize(bench.file) / n
-    report = bench.measure([lab.program("taskcore-analyze"), bench.file])
+    report, = bench.measure(bench.report_command())
     bench.row("1,000,000 tasks, %.0f bytes each, text report" % size, report, "", None, "≤ 1 s", report.median <= 1 and not report.bad)
 
 
