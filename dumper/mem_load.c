@@ -125,8 +125,11 @@ static unsigned look_up(struct tc_mem_pid *m, unsigned i)
 	}
 	ssize_t size =
 		pread(m->pagemap, entries, n * TC_SLOT_PAGES * 8, (off_t)(key * TC_SLOT_PAGES * 8));
-	if (size == 0) /* also past the end of the address space */
-		tc_mem_pid_alive(m, 0);
+	if (size <= 0 && tc_mem_pid_alive(m, 0)) { /* a kernel that tells nothing: no guesses */
+		m->pagemap = -1;
+		m->plan[i].present = m->plan[i].must;
+		return 1;
+	}
 	unsigned got = size < 0 ? 0 : (unsigned)size / 8;
 	for (unsigned k = 0; k < n && k * TC_SLOT_PAGES < got; k++) {
 		unsigned left = got - k * TC_SLOT_PAGES;

@@ -342,6 +342,53 @@ def test_pid_namespace(directory):
         must(taskcore("list", directory).stdout.split()[-2] == "8", "not 8 tasks")
 
 
+DENIER = r"""
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_vm_readv, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(code) / sizeof(*code), code };
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+		return 99;
+	return argc > 1 ? execv(argv[1], argv + 1) : 1;
+}
+"""
+
+
+def test_readv_denied(directory):
+    """where a seccomp filter denies process_vm_readv, the memory descriptor does"""
+    denier = compile_c(directory, DENIER)
+    with parked(500) as target:
+        done = subprocess.run([denier, TASKCORE, "dump", str(target.pid), "-o", "x.tcore"], cwd=directory, capture_output=True, text=True)
+        must(done.returncode == 0, done.stderr)
+        must(taskcore("list", directory).stdout.split()[-2] == "501", "not 501 tasks")
+
+
+def test_no_pagemap(directory):
+    """where the pagemap tells nothing, small exact reads do"""
+    if os.geteuid() != 0:
+        raise Skip("needs root")
+    with parked(500) as target:
+        script = "mount --bind /dev/null /proc/%d/pagemap && exec %s dump %d -o x.tcore" % (target.pid, TASKCORE, target.pid)
+        done = subprocess.run(["unshare", "-m", "sh", "-c", script], cwd=directory, capture_output=True, text=True)
+        if "mount" in done.stderr or "unshare" in done.stderr:
+            raise Skip("cannot hide the pagemap")
+        must(done.returncode == 0, done.stderr)
+        must(taskcore("list", directory).stdout.split()[-2] == "501", "not 501 tasks")
+
+
 def test_children(directory):
     """status of a process without a loop lists the children that have one"""
     code = "import subprocess, sys; p = subprocess.Popen([sys.executable, %r, '5', '0']); p.wait()" % os.path.join(
