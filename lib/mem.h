@@ -51,8 +51,16 @@ struct tc_mem_ops {
 	void (*forget)(struct tc_mem *mem, tc_addr from, size_t size);
 };
 
+/* Pages that the reader holds a copy of, for reads that need no call: most of them. A reader may leave this empty. */
+#define TC_WINDOWS 256u
+struct tc_window {
+	uint64_t page;	      /* address >> 12; 0: free */
+	const uint8_t *bytes; /* of the whole page */
+};
+
 struct tc_mem {
 	const struct tc_mem_ops *ops;
+	struct tc_window windows[TC_WINDOWS]; /* kept by the reader, by tc_window_put and tc_window_clear */
 	uint64_t n_faults;		     /* reads that failed */
 	uint64_t bytes_read;		     /* bytes copied out of the target; kept by the reader */
 	uint64_t pages_swapped;		     /* pages not read because they are swapped out; kept by the reader */
@@ -64,9 +72,42 @@ struct tc_mem {
 	size_t n_threads;
 };
 
+/* For readers: bytes holds a copy of the page at addr until it is cleared. */
+static inline void tc_window_put(struct tc_mem *mem, tc_addr addr, const uint8_t *bytes)
+{
+	mem->windows[addr >> 12 & (TC_WINDOWS - 1)] = (struct tc_window){ addr >> 12, bytes };
+}
+
+/* For readers: the copy of the page at addr is gone. */
+static inline void tc_window_clear(struct tc_mem *mem, tc_addr addr)
+{
+	struct tc_window *window = &mem->windows[addr >> 12 & (TC_WINDOWS - 1)];
+
+	if (window->page == addr >> 12)
+		window->page = 0;
+}
+
+/* Read size bytes at from where that is expected to fail at times: a failure is not counted. 0 or -TC_EFAULT. */
+static inline int tc_try_read(struct tc_mem *mem, tc_addr from, void *to, size_t size)
+{
+	const struct tc_window *window = &mem->windows[from >> 12 & (TC_WINDOWS - 1)];
+
+	if (window->page == from >> 12 && from >= 4096 && (from & 4095) + size <= 4096) {
+		memcpy(to, window->bytes + (from & 4095), size);
+		return 0;
+	}
+	return mem->ops->read(mem, from, to, size);
+}
+
 /* Read size bytes at from. 0 or -TC_EFAULT (counted). */
 static inline int tc_read(struct tc_mem *mem, tc_addr from, void *to, size_t size)
 {
+	const struct tc_window *window = &mem->windows[from >> 12 & (TC_WINDOWS - 1)];
+
+	if (window->page == from >> 12 && from >= 4096 && (from & 4095) + size <= 4096) {
+		memcpy(to, window->bytes + (from & 4095), size);
+		return 0;
+	}
 	if (from < 4096 || from + size < from || mem->ops->read(mem, from, to, size) < 0) {
 		mem->n_faults++;
 		return -TC_EFAULT;

@@ -117,7 +117,7 @@ static int read_embedded_gen(const struct tc_py *py, tc_addr addr, struct tc_gen
 	size_t size = sizeof(body);
 	tc_addr frame = addr + py->at.gi_frame, slot;
 
-	if (py->mem->ops->read(py->mem, addr, body, size) < 0) {
+	if (tc_try_read(py->mem, addr, body, size) < 0) {
 		size = (size_t)py->at.gi_frame + py->at.if_locals;
 		if (tc_read(py->mem, addr, body, size) < 0)
 			return -TC_EFAULT;

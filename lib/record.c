@@ -75,7 +75,7 @@ int tc_record_define(struct tc_records *rec, enum tc_table table, uint32_t *ret_
 	return r;
 }
 
-static uint8_t *room(struct tc_records *rec, size_t size)
+static inline uint8_t *room(struct tc_records *rec, size_t size)
 {
 	if (rec->overflow || size > TC_RECORD_MAX ||
 	    rec->used - rec->start + size > TC_RECORD_MAX - 1 - LENGTH_ROOM) {
@@ -87,16 +87,19 @@ static uint8_t *room(struct tc_records *rec, size_t size)
 	return p;
 }
 
-void tc_put_u(struct tc_records *rec, uint64_t value)
+void tc_put_long(struct tc_records *rec, uint64_t value)
 {
-	uint8_t bytes[10];
+	uint8_t *p = room(rec, 10); /* the longest; what is not used is given back */
 	size_t n = 0;
 
-	do {
-		bytes[n++] = (uint8_t)((value & 127) | (value > 127 ? 128 : 0));
+	if (!p)
+		return;
+	while (value > 127) {
+		p[n++] = (uint8_t)(value | 128);
 		value >>= 7;
-	} while (value);
-	tc_put_raw(rec, bytes, n);
+	}
+	p[n++] = (uint8_t)value;
+	rec->used -= 10 - n;
 }
 
 void tc_put_s(struct tc_records *rec, int64_t value)

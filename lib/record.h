@@ -45,7 +45,17 @@ int tc_record_end(struct tc_records *rec);
 /* The same for a record that defines an entry of a table: ret_id gets its identifier. */
 int tc_record_define(struct tc_records *rec, enum tc_table table, uint32_t *ret_id);
 
-void tc_put_u(struct tc_records *rec, uint64_t value);			     /* unsigned LEB128 */
+void tc_put_long(struct tc_records *rec, uint64_t value); /* tc_put_u of a value of any size */
+
+/* Unsigned LEB128; most values take one byte. */
+static inline void tc_put_u(struct tc_records *rec, uint64_t value)
+{
+	if (value < 128 && rec->used - rec->start < TC_RECORD_MAX - 16 && !rec->overflow)
+		rec->buf[rec->used++] = (uint8_t)value;
+	else
+		tc_put_long(rec, value);
+}
+
 void tc_put_s(struct tc_records *rec, int64_t value);			     /* zigzag */
 void tc_put_d(struct tc_records *rec, enum tc_stream stream, uint64_t addr); /* difference */
 void tc_put_f(struct tc_records *rec, double value);

@@ -76,8 +76,10 @@ static int take_scratch(struct tc_walker *w)
 		{ &w->locals.values, TC_VALUES_MAX * sizeof(*w->locals.values) },
 		{ &w->locals.frames, TC_FRAMES_KEPT * sizeof(*w->locals.frames) },
 		{ &w->context, sizeof(*w->context) },
+		{ &w->contexts, TC_CONTEXT_CACHE * sizeof(*w->contexts) },
 		{ &w->threads, TC_THREADS_MAX * sizeof(*w->threads) },
 		{ &w->loop_views, TC_LOOPS_MAX * sizeof(*w->loop_views) },
+		{ &w->current, TC_CURRENT_MAX * sizeof(*w->current) },
 		{ &w->todo, TC_TODO_MAX * sizeof(*w->todo) },
 		{ &w->attr_values, TC_ATTRS_MAX * sizeof(*w->attr_values) },
 		{ &w->item_values, TC_ITEMS_MAX * sizeof(*w->item_values) },
@@ -90,11 +92,12 @@ static int take_scratch(struct tc_walker *w)
 
 static void init_tables(struct tc_walker *w)
 {
-	struct tc_hash *tables[] = { &w->strings, &w->types, &w->codes, &w->sites, &w->chains, &w->contexts,
-				     &w->loops, &w->tasks, &w->objects, &w->current };
+	struct tc_hash *tables[] = { &w->strings, &w->types, &w->codes, &w->sites, &w->chains,
+				     &w->loops };
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		tc_hash_init(tables[i], w->arena);
+	tc_seen_init(&w->seen, w->arena);
 }
 
 static void put_interp(struct tc_walker *w, uint32_t version, const char *layout)

@@ -45,6 +45,21 @@ uint32_t tc_walker_str(struct tc_walker *w, tc_addr str, enum tc_str class)
 	return tc_walker_text(w, w->text, len, class);
 }
 
+uint32_t tc_walker_name(struct tc_walker *w, tc_addr str)
+{
+	struct tc_name_cache *front = &w->name_cache[str >> 4 & (TC_NAME_CACHE - 1)];
+	uint64_t head[2]; /* length and hash: a str of the same address, length and hash is the same str */
+
+	if (tc_get(w->mem, str + TC_OB_SIZE, &head) < 0)
+		return 0;
+	if (front->id && front->str == str && front->length == head[0] && front->hash == head[1])
+		return front->id;
+	uint32_t id = tc_walker_str(w, str, TC_STR_CODE);
+	if (id && head[1] != UINT64_MAX) /* −1: not hashed yet */
+		*front = (struct tc_name_cache){ .str = str, .length = head[0], .hash = head[1], .id = id };
+	return id;
+}
+
 /* Types that are told by tp_name. A name without a dot must be that of a static type: any class may be called so. */
 static const struct { const char *name; enum tc_kind kind; } names[] = {
 	{ "NoneType", TC_KIND_NONE },
@@ -121,7 +136,7 @@ static int read_c_string(struct tc_mem *mem, tc_addr from, char *text, size_t si
 {
 	for (size_t len = 0; len < size; len += 32) {
 		/* 32 bytes may reach past the end of the mapping: then byte by byte. */
-		if (mem->ops->read(mem, from + len, text + len, 32) < 0)
+		if (tc_try_read(mem, from + len, text + len, 32) < 0)
 			for (size_t i = 0; i < 32; i++) {
 				if (tc_read(mem, from + len + i, text + len + i, 1) < 0)
 					return -TC_EFAULT;
@@ -267,18 +282,23 @@ static struct tc_type *new_type(struct tc_walker *w, tc_addr addr)
 	return type;
 }
 
-const struct tc_type *tc_walker_type(struct tc_walker *w, tc_addr addr)
+const struct tc_type *tc_walker_look_up_type(struct tc_walker *w, tc_addr addr)
 {
 	uint64_t *slot;
 
 	if (addr < 4096 || addr & 7 || !(slot = tc_hash_at(&w->types, addr)))
 		return NULL;
-	/* What was no type once is not asked again: value 1. */
-	if (*slot)
-		return *slot == 1 ? NULL : (const struct tc_type *)(uintptr_t)*slot;
-	struct tc_type *type = new_type(w, addr);
-	if (!type && (slot = tc_hash_at(&w->types, addr)))
-		*slot = 1;
+	if (*slot == 0) {
+		const struct tc_type *type = new_type(w, addr);
+		/* What was no type once is not asked again: value 1. */
+		if (!type && (slot = tc_hash_at(&w->types, addr)))
+			*slot = 1;
+		return type;
+	}
+	if (*slot == 1)
+		return NULL;
+	const struct tc_type *type = (const struct tc_type *)(uintptr_t)*slot;
+	w->type_cache[addr >> 4 & (TC_TYPE_CACHE - 1)] = type;
 	return type;
 }
 

@@ -25,7 +25,7 @@ void tc_walker_want(struct tc_walker *w, tc_addr addr, unsigned depth)
 {
 	const struct tc_type *type = tc_walker_type_of(w, addr);
 
-	if (!type || tc_kind_is_task(type->kind))
+	if (!type)
 		return;
 	switch (type->kind) {
 	case TC_KIND_OTHER: case TC_KIND_LIST: case TC_KIND_TUPLE: case TC_KIND_SET: case TC_KIND_DEQUE:
@@ -35,15 +35,13 @@ void tc_walker_want(struct tc_walker *w, tc_addr addr, unsigned depth)
 	default:
 		return; /* said in full by a value */
 	}
-	uint64_t *seen = tc_hash_at(&w->objects, addr);
-	if (!seen || *seen)
-		return;
 	uint64_t max = w->options->max_objects ? w->options->max_objects : DEFAULT_MAX_OBJECTS;
 	if (w->todo_n == TC_TODO_MAX || w->counts->objects + w->todo_n >= max) {
 		w->counts->objects_cut++;
 		return;
 	}
-	*seen = 1;
+	if (tc_seen_mark(&w->seen, addr) != 1)
+		return;
 	w->todo[(w->todo_first + w->todo_n++) % TC_TODO_MAX] =
 		(struct tc_object_todo){ .addr = addr, .depth = (uint8_t)depth };
 }
@@ -216,7 +214,7 @@ static void instance_fields(struct tc_walker *w, struct object *object)
 	if (tc_attrs_open(&w->py, object->addr, &object->type->facts, &dict) < 0)
 		return;
 	while (tc_dict_next(&dict, &key, &value) > 0) {
-		uint32_t name = tc_walker_str(w, key, TC_STR_CODE);
+		uint32_t name = tc_walker_name(w, key);
 		if (name)
 			add_ref(w, object, NULL, name, value);
 	}

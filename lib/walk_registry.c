@@ -7,6 +7,7 @@
 #include "safe.h"
 
 #define SET_TRIES 5
+#define BATCH 64 /* tasks in flight */
 #define LIST_REPAIRS 50000u
 #define LIST_MAX (1u << 26)
 enum { SET_OBJECT_BYTES = 200 };
@@ -84,7 +85,7 @@ static int collect_set(struct tc_walker *w, tc_addr set, struct collected *ret)
 	return r < 0 ? r : -TC_ETORN;
 }
 
-/* The task behind a weak reference; 0: it is dead, or gone. */
+/* What a weak reference refers to: a task, or None when that is dead; 0: it is no weak reference any more. */
 static tc_addr referent(struct tc_walker *w, tc_addr ref)
 {
 	const struct tc_type *type = tc_walker_type_of(w, ref);
@@ -92,8 +93,37 @@ static tc_addr referent(struct tc_walker *w, tc_addr ref)
 
 	if (!type || type->kind != TC_KIND_WEAKREF || tc_get(w->mem, ref + TC_WEAKREF_OBJECT, &object) < 0)
 		return 0;
-	type = tc_walker_type_of(w, object);
-	return type && type->kind != TC_KIND_NONE ? object : 0;
+	return object;
+}
+
+/* Walk up to BATCH tasks: what they need next is asked for together, because memory answers late, the memory of
+ * another process above all. */
+static void walk_batch(struct tc_walker *w, const tc_addr *keys, size_t n, bool weak, uint32_t known)
+{
+	tc_addr tasks[BATCH], coros[BATCH];
+	size_t n_tasks = 0, n_coros = 0;
+	const struct tc_type *type;
+
+	tc_hint(w->mem, keys, n);
+	for (size_t i = 0; i < n; i++) {
+		tc_addr task = weak ? referent(w, keys[i]) : keys[i];
+		if (task)
+			tasks[n_tasks++] = task;
+	}
+	if (weak)
+		tc_hint(w->mem, tasks, n_tasks);
+	for (size_t i = 0; i < n_tasks; i++) {
+		type = tc_walker_type_of(w, tasks[i]);
+		if (type && type->kind == TC_KIND_NONE)
+			tasks[i] = 0;
+		else if (type && type->kind == TC_KIND_TASK &&
+			 tc_get(w->mem, tasks[i] + w->py.at.task_coro, &coros[n_coros]) == 0 && coros[n_coros])
+			n_coros++;
+	}
+	tc_hint(w->mem, coros, n_coros);
+	for (size_t i = 0; i < n_tasks; i++)
+		if (tasks[i])
+			tc_walker_task(w, tasks[i], known);
 }
 
 static void walk_set(struct tc_walker *w, tc_addr set, bool weak, uint32_t known)
@@ -105,11 +135,8 @@ static void walk_set(struct tc_walker *w, tc_addr set, bool weak, uint32_t known
 		tc_walker_fault(w, set, r, "set of tasks");
 		tc_walker_notice(w, "a set of tasks changed at each try to read it: tasks may be missing");
 	}
-	for (size_t i = 0; i < keys.n; i++) {
-		tc_addr task = weak ? referent(w, keys.addrs[i]) : keys.addrs[i];
-		if (task)
-			tc_walker_task(w, task, known);
-	}
+	for (size_t i = 0; i < keys.n; i += BATCH)
+		walk_batch(w, keys.addrs + i, keys.n - i < BATCH ? keys.n - i : BATCH, weak, known);
 }
 
 /* WeakSet keeps a set of weak references in its attribute `data` (Lib/_weakrefset.py). */
@@ -222,7 +249,9 @@ static void walk_list(struct tc_walker *w, tc_addr head, uint32_t known)
 	if (nodes.cut)
 		tc_walker_notice(w, "the walker's memory is full, tasks are missing: raise --max-memory");
 	for (size_t i = 0; i < nodes.n; i++)
-		tc_walker_task(w, nodes.addrs[i] - w->py.at.task_node, known);
+		nodes.addrs[i] -= w->py.at.task_node;
+	for (size_t i = 0; i < nodes.n; i += BATCH)
+		walk_batch(w, nodes.addrs + i, nodes.n - i < BATCH ? nodes.n - i : BATCH, false, known);
 }
 
 static int module_attr(struct tc_walker *w, tc_addr module, const char *name, tc_addr *ret)

@@ -129,13 +129,21 @@ static int read_task(struct tc_walker *w, tc_addr addr, uint32_t known, struct t
 	return read_python_task(w, ret);
 }
 
+static bool is_current(const struct tc_walker *w, tc_addr task)
+{
+	for (uint32_t i = 0; i < w->n_current; i++)
+		if (w->current[i] == task)
+			return true;
+	return false;
+}
+
 /* Does what was read agree with itself? A task that waits for a future has that future at the end of its chain. */
-static bool consistent(const struct task *task, const struct tc_chain *chain, bool current)
+static bool consistent(const struct tc_walker *w, const struct task *task, const struct tc_chain *chain)
 {
 	if (chain->torn)
 		return false;
 	if (chain->running)
-		return current || task->flags & TC_TASK_THIRD_PARTY;
+		return task->flags & TC_TASK_THIRD_PARTY || is_current(w, task->addr);
 	if (!chain->leaf || !chain->leaf_type || !tc_kind_is_future(chain->leaf_type->kind) || !task->waiter)
 		return true;
 	return chain->leaf == task->waiter;
@@ -148,13 +156,6 @@ static void forget_task(struct tc_walker *w, const struct task *task)
 		tc_forget(w->mem, task->coro, 512);
 	if (task->waiter)
 		tc_forget(w->mem, task->waiter, TASK_MAX);
-}
-
-static bool is_current(struct tc_walker *w, tc_addr task)
-{
-	uint64_t *slot = tc_hash_at(&w->current, task);
-
-	return slot && *slot;
 }
 
 /* Read task and chain until they agree; a target that moves gets three tries. */
@@ -177,7 +178,7 @@ static int read_whole(struct tc_walker *w, tc_addr addr, uint32_t known, struct 
 			return 0;
 		if (task->coro)
 			tc_walker_chain(w, task->coro, chain);
-		if (consistent(task, chain, is_current(w, addr)))
+		if (consistent(w, task, chain))
 			return 0;
 		r = -TC_ETORN;
 	}
@@ -298,16 +299,15 @@ void tc_walker_task(struct tc_walker *w, tc_addr addr, uint32_t known)
 {
 	struct task task;
 	struct tc_chain chain;
-	uint64_t *seen = tc_hash_at(&w->tasks, addr);
+	int new = tc_seen_mark(&w->seen, addr);
 
-	if (seen && *seen)
+	if (new == 0)
 		return;
-	if (!seen || (w->options->give_up && w->options->give_up(w->options->context))) {
+	if (new < 0 || (w->options->give_up && w->options->give_up(w->options->context))) {
 		w->counts->found++;
 		w->counts->cut++;
 		return;
 	}
-	*seen = 1;
 	int r = read_whole(w, addr, known, &task, &chain);
 	if (r == 0 && (task.flags & TC_TASK_STATE_MASK) != TC_STATE_PENDING)
 		w->locals.n_frames = 0;

@@ -102,10 +102,8 @@ static void read_thread(struct tc_walker *w, tc_addr tstate)
 
 static void note_current(struct tc_walker *w, tc_addr task)
 {
-	uint64_t *slot = task ? tc_hash_at(&w->current, task) : NULL;
-
-	if (slot)
-		*slot = 1;
+	if (task && w->n_current < TC_CURRENT_MAX)
+		w->current[w->n_current++] = task;
 }
 
 /* asyncio.tasks._current_tasks, {loop: task}: the running tasks up to 3.13, and those of _PyTask in all versions. */
@@ -129,7 +127,7 @@ void tc_walker_threads(struct tc_walker *w)
 {
 	tc_addr tstate, back;
 
-	w->n_threads = 0;
+	w->n_threads = w->n_current = 0;
 	if (tc_get(w->mem, w->interp + w->py.at.is_threads_head, &tstate) < 0)
 		return;
 	while (tstate) {

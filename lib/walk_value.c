@@ -94,7 +94,7 @@ void tc_walker_value(struct tc_walker *w, tc_addr object, struct tc_value *ret)
 	*ret = (struct tc_value){ .tag = TC_VAL_UNBOUND };
 	if (object < 4096 || object & 7)
 		return;
-	if (w->mem->ops->read(w->mem, object, body, HEAD_BYTES) < 0 &&
+	if (tc_try_read(w->mem, object, body, HEAD_BYTES) < 0 &&
 	    tc_read(w->mem, object, body, SMALLEST) < 0)
 		return;
 	const struct tc_type *type = tc_walker_type(w, word_at(body, TC_OB_TYPE));
@@ -252,11 +252,9 @@ uint32_t tc_walker_context(struct tc_walker *w, tc_addr context)
 
 	if (tc_get(w->mem, context + CTX_VARS, &vars) < 0 || tc_get(w->mem, vars + HAMT_ROOT, &root) < 0)
 		return 0;
-	uint64_t *slot = tc_hash_at(&w->contexts, root);
-	if (!slot)
-		return 0;
-	if (*slot)
-		return (uint32_t)(*slot - 1);
+	struct tc_context_cache *known = &w->contexts[tc_mix(root, 0) % TC_CONTEXT_CACHE];
+	if (known->root == root)
+		return (uint32_t)known->id;
 	w->context->n = 0;
 	descend(w, &walk, root);
 	for (unsigned steps = 0; walk.depth > 0 && steps < 4096; steps++) {
@@ -265,6 +263,7 @@ uint32_t tc_walker_context(struct tc_walker *w, tc_addr context)
 		else
 			step(w, &walk, w->context);
 	}
-	*slot = 1ul + (w->context->n ? define_context(w, root, w->context) : 0);
-	return (uint32_t)(*slot - 1);
+	known->root = root;
+	known->id = w->context->n ? define_context(w, root, w->context) : 0;
+	return (uint32_t)known->id;
 }

@@ -6,6 +6,7 @@
 
 #include "intern.h"
 #include "pyframe.h"
+#include "seen.h"
 #include "walk.h"
 
 /* What the walker knows of a type: by its name where only that tells, by its flags or bases elsewhere. */
@@ -61,6 +62,12 @@ struct tc_locals {
 
 #define TC_CONTEXT_MAX 64u
 
+#define TC_CONTEXT_CACHE 4096u
+struct tc_context_cache {
+	tc_addr root;
+	uint64_t id;
+};
+
 /* The variables of one context while it is read. */
 struct tc_context_scratch {
 	uint32_t n;
@@ -80,6 +87,7 @@ struct tc_thread_view {
 
 #define TC_THREADS_MAX 8192u
 #define TC_LOOPS_MAX 4096u
+#define TC_CURRENT_MAX 16384u
 
 struct tc_loop_view {
 	tc_addr addr;
@@ -93,6 +101,9 @@ struct tc_object_todo {
 #define TC_TODO_MAX 16384u
 #define TC_ATTRS_MAX 64u /* of one object */
 
+#define TC_TYPE_CACHE 256u
+#define TC_NAME_CACHE 256u
+
 struct tc_walker {
 	struct tc_py py;
 	struct tc_mem *mem; /* the same as py.mem */
@@ -104,7 +115,12 @@ struct tc_walker {
 	unsigned n_notices;
 	uint64_t n_fault_records;
 
-	struct tc_hash strings, types, codes, sites, chains, contexts, loops, tasks, objects;
+	/* In front of the tables: the types met last, and attribute names by the address of their str. */
+	const struct tc_type *type_cache[TC_TYPE_CACHE];
+	struct tc_name_cache { tc_addr str; uint64_t length, hash; uint32_t id; } name_cache[TC_NAME_CACHE];
+	struct tc_hash strings, types, codes, sites, chains, loops;
+	struct tc_seen seen; /* tasks and objects */
+	struct tc_context_cache *contexts; /* TC_CONTEXT_CACHE: those met last, by root */
 	struct tc_locals locals;
 	struct tc_context_scratch *context;
 	struct tc_thread_view *threads;
@@ -125,7 +141,8 @@ struct tc_walker {
 	uint32_t interp_id;
 	uint32_t interp_flags;
 	tc_addr asyncio_tasks, asyncio_c; /* the modules' objects; 0: not imported */
-	struct tc_hash current;		  /* tasks that run at this moment, by address */
+	tc_addr *current;		  /* tasks that run at this moment, TC_CURRENT_MAX */
+	uint32_t n_current;
 };
 
 /* walk.c: notes for people, faults as records. */
@@ -135,8 +152,18 @@ void tc_walker_fault(struct tc_walker *w, tc_addr addr, int code, const char *wh
 /* walk_intern.c: tables of the dump. 0 stands for "unknown" everywhere: a full arena, an unreadable object. */
 uint32_t tc_walker_text(struct tc_walker *w, const char *text, size_t len, enum tc_str class);
 uint32_t tc_walker_str(struct tc_walker *w, tc_addr str, enum tc_str class);
-const struct tc_type *tc_walker_type(struct tc_walker *w, tc_addr type);  /* NULL: it is no type */
+uint32_t tc_walker_name(struct tc_walker *w, tc_addr str); /* an attribute's: the same str comes again and again */
+const struct tc_type *tc_walker_look_up_type(struct tc_walker *w, tc_addr type);
 const struct tc_type *tc_walker_type_of(struct tc_walker *w, tc_addr object);
+
+/* The type at addr; NULL: there is none. */
+static inline const struct tc_type *tc_walker_type(struct tc_walker *w, tc_addr addr)
+{
+	const struct tc_type *front = w->type_cache[addr >> 4 & (TC_TYPE_CACHE - 1)];
+
+	return front && front->addr == addr ? front : tc_walker_look_up_type(w, addr);
+}
+
 bool tc_kind_is_task(enum tc_kind kind);
 bool tc_kind_is_future(enum tc_kind kind); /* tasks are futures too */
 
