@@ -323,8 +323,9 @@ def test_chroot(directory):
     """a process in another root and mount namespace is read through its own root"""
     if subprocess.run(["unshare", "-m", "true"], stderr=subprocess.DEVNULL).returncode != 0:
         raise Skip("no mount namespace to be had here (not root, or in a chroot)")
-    script = "mount -t tmpfs none /tmp && cp %s /tmp/parked.py && exec %s /tmp/parked.py 7 0" % (
-        os.path.join(os.path.dirname(os.path.abspath(__file__)), "parked.py"), sys.executable)
+    parked_py = os.path.join(os.path.dirname(os.path.abspath(__file__)), "parked.py")
+    script = "mount -t tmpfs none %s && cp %s %s/parked.py && exec %s %s/parked.py 7 0" % (
+        directory, parked_py, directory, sys.executable, directory)
     with Target("unshare", "-m", "sh", "-c", script) as target:
         dump(target.pid, directory)
         must(taskcore("list", directory).stdout.split()[-2] == "8", "not 8 tasks")
