@@ -69,6 +69,13 @@ static int open_living(struct tc_target *target)
 	target->dir = openat(target->proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (target->dir < 0)
 		return fail(target, TC_EGONE, "process %d has ended", target->pid);
+	/* The zombie's own stat knows neither arguments nor a state worth telling; its start is the
+	 * process's. */
+	uint64_t start_ns = target->stat.start_ns;
+	int r = read_stat(target, target->dir);
+	if (r < 0)
+		return r;
+	target->stat.start_ns = start_ns;
 	target->via = tid;
 	if (target->mem_fd >= 0)
 		close(target->mem_fd);
@@ -152,6 +159,9 @@ static int read_status(struct tc_target *target)
 		strtoul(gid, &at, 10);
 		p->gid = (uint32_t)strtoul(at, NULL, 10);
 	}
+	const char *tgid = tc_proc_field(text, "Tgid");
+	if (tgid) /* the number of a thread names its process too */
+		target->pid = (pid_t)strtol(tgid, NULL, 10);
 	const char *tracer = tc_proc_field(text, "TracerPid");
 	target->tracer = tracer ? (pid_t)strtol(tracer, NULL, 10) : 0;
 	const char *nspid = tc_proc_field(text, "NStgid");

@@ -390,6 +390,13 @@ def test_no_pagemap(directory):
         must(taskcore("list", directory).stdout.split()[-2] == "501", "not 501 tasks")
 
 
+def test_thread_number(directory):
+    """the number of a thread names its process"""
+    with parked(3, 1) as target:
+        other = max(threads(target.pid))
+        must(".%d." % target.pid in dump(other, directory), "it has another name")
+
+
 def test_children(directory):
     """status of a process without a loop lists the children that have one"""
     code = "import subprocess, sys; p = subprocess.Popen([sys.executable, %r, '5', '0']); p.wait()" % os.path.join(
