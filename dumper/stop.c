@@ -239,6 +239,7 @@ static int start(struct tc_stop *stop, struct tracer *t)
 	stop->tracer = fork();
 	if (stop->tracer == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		setsid(); /* Ctrl-Z must not stop it while it holds the target */
 		close(go[1]);
 		close(ready[0]);
 		if (getppid() == parent)

@@ -100,6 +100,20 @@ def test_stopped_stays_stopped(directory):
         await_true(lambda: state(target.pid) in "SR", "going on")
 
 
+def test_suspended_dumper(directory):
+    """a dumper that is itself stopped does not hold its target beyond the bound"""
+    with parked(20000) as target:
+        for _ in range(20):
+            dumper = subprocess.Popen([TASKCORE, "dump", str(target.pid), "--stop=300"], cwd=directory,
+                                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+            while state(target.pid) != "t" and dumper.poll() is None:
+                pass
+            os.killpg(dumper.pid, signal.SIGSTOP)
+            await_true(lambda: field(target.pid, "TracerPid") == "0" and state(target.pid) in "SR", "its release")
+            os.killpg(dumper.pid, signal.SIGKILL)
+            dumper.wait()
+
+
 COUNTER = r"""
 #include <pthread.h>
 #include <signal.h>
