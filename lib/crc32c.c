@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * CRC-32C by eight tables ("slicing by 8", Kounavis and Berry 2005): about 2 GB/s without processor-specific code. */
+ * CRC-32C by the processor's own instruction where it has one (about 7 GB/s), else by eight tables ("slicing by 8",
+ * Kounavis and Berry 2005; about 2 GB/s). */
 #include "crc32c.h"
 
 #include <string.h>
 
+#include "arch_x86_64.h"
 #include "safe.h"
 
 #define POLYNOMIAL 0x82f63b78u /* reflected 0x1edc6f41 */
@@ -24,7 +26,7 @@ static void make_tables(void)
 			tables[t][i] = tables[t - 1][i] >> 8 ^ tables[0][tables[t - 1][i] & 255];
 }
 
-uint32_t tc_crc32c(const void *data, size_t size)
+uint32_t tc_crc32c_by_tables(const void *data, size_t size)
 {
 	const uint8_t *p = data;
 	uint32_t crc = 0xffffffffu;
@@ -43,4 +45,13 @@ uint32_t tc_crc32c(const void *data, size_t size)
 	for (; size; p++, size--)
 		crc = crc >> 8 ^ tables[0][(crc ^ *p) & 255];
 	return ~crc;
+}
+
+uint32_t tc_crc32c(const void *data, size_t size)
+{
+	static int instruction = -1; /* two threads may find out at once: the same */
+
+	if (instruction < 0)
+		instruction = tc_arch_has_crc32c();
+	return instruction ? ~tc_arch_crc32c(0xffffffffu, data, size) : tc_crc32c_by_tables(data, size);
 }

@@ -243,5 +243,5 @@ void tc_walker_chain(struct tc_walker *w, tc_addr coro, struct tc_chain *ret)
 		ret->cut = true;
 	want_asyncio_locals(w);
 	if (ret->leaf)
-		tc_walker_want(w, ret->leaf, 3);
+		tc_walker_want(w, ret->leaf, TC_LEAF_DEPTH);
 }

@@ -28,7 +28,13 @@ void tc_walker_want(struct tc_walker *w, tc_addr addr, unsigned depth)
 	if (!type)
 		return;
 	switch (type->kind) {
-	case TC_KIND_OTHER: case TC_KIND_LIST: case TC_KIND_TUPLE: case TC_KIND_SET: case TC_KIND_DEQUE:
+	case TC_KIND_OTHER:
+		/* Nothing could be said of an instance without a dictionary but its type, unless it ends a chain. */
+		if (depth < TC_LEAF_DEPTH && type->facts.dictoffset == 0 &&
+		    !(type->facts.flags & TC_TPFLAG_MANAGED_DICT))
+			return;
+		break;
+	case TC_KIND_LIST: case TC_KIND_TUPLE: case TC_KIND_SET: case TC_KIND_DEQUE:
 	case TC_KIND_FUTURE: case TC_KIND_PY_FUTURE: case TC_KIND_FUNCTION: case TC_KIND_METHOD:
 	case TC_KIND_PARTIAL:
 		break;

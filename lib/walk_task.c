@@ -247,7 +247,7 @@ static void put_task(struct tc_walker *w, struct task *task, const struct tc_cha
 	tc_addr leaf = chain->leaf ? chain->leaf : chain->running ? 0 : task->waiter;
 
 	if (leaf && !chain->leaf)
-		tc_walker_want(w, leaf, 3);
+		tc_walker_want(w, leaf, TC_LEAF_DEPTH);
 	tc_record_begin(w->out, TC_REC_TASK);
 	tc_put_u(w->out, task->flags);
 	tc_put_u(w->out, w->interp_id);

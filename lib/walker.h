@@ -99,6 +99,7 @@ struct tc_object_todo {
 	uint8_t depth;
 };
 #define TC_TODO_MAX 16384u
+#define TC_LEAF_DEPTH 3 /* steps that are followed from what a chain ends in */
 #define TC_ATTRS_MAX 64u /* of one object */
 
 #define TC_TYPE_CACHE 256u

@@ -80,6 +80,7 @@ static const struct {
 START_TEST(test_crc_has_the_published_values)
 {
 	ck_assert_uint_eq(tc_crc32c(crcs[_i].data, crcs[_i].size), crcs[_i].crc);
+	ck_assert_uint_eq(tc_crc32c_by_tables(crcs[_i].data, crcs[_i].size), crcs[_i].crc);
 }
 END_TEST
 
