@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The canonical report: one line of JSON for each task, in the order of the lines' bytes. It holds nothing that differs
- * between two dumps of a program that stands still: no ids, addresses, times, threads or head. */
+ * The canonical report: one line of JSON for each task, in the order of the lines' bytes. It holds
+ * nothing that differs between two dumps of a program that stands still: no ids, addresses, times,
+ * threads or head. */
 #include <stdlib.h>
 
 #include "array.h"
@@ -33,14 +34,16 @@ static void put_wait(struct tc_json_report *r, const struct tc_task *task)
 	if (link.type)
 		tc_json_type(r, "type", link.type);
 	if (link.task)
-		tc_json_text(json, "task", tc_report_task_name(r->report->model, link.task, numbered));
+		tc_json_text(json, "task",
+			     tc_report_task_name(r->report->model, link.task, numbered));
 	/* Members of sets have no order: only ordered collections are named one by one. */
 	if (link.members && link.wait == TC_WAIT_GATHER) {
 		tc_json_array(json, "tasks");
 		tc_link_members(r->report->links, &link, TC_ITEMS_MAX, put_task_name, r);
 		tc_json_end(json, ']');
 	} else if (link.members) {
-		tc_json_u(json, "members", tc_link_members(r->report->links, &link, 0, put_task_name, r));
+		tc_json_u(json, "members",
+			  tc_link_members(r->report->links, &link, 0, put_task_name, r));
 	}
 	tc_json_end(json, '}');
 }
@@ -75,12 +78,14 @@ static void put_task(struct tc_json_report *r, const struct tc_task *task)
 	tc_json_line(json);
 }
 
-static const char *sorted_text; /* what the lines' offsets count from: qsort passes nothing else on */
+static const char
+	*sorted_text; /* what the lines' offsets count from: qsort passes nothing else on */
 
 static int by_bytes(const void *left, const void *right)
 {
 	const struct line *a = left, *b = right;
-	int r = memcmp(sorted_text + a->at, sorted_text + b->at, a->size < b->size ? a->size : b->size);
+	int r = memcmp(sorted_text + a->at, sorted_text + b->at,
+		       a->size < b->size ? a->size : b->size);
 
 	return r ? r : a->size < b->size ? -1 : a->size > b->size;
 }

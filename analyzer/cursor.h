@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A bounded cursor over bytes that may lie: the field types of docs/format.md section 5 and the values of section 7.
- * A field that is missing at the end reads as 0; a field that is cut in its middle sets bad. */
+ * A bounded cursor over bytes that may lie: the field types of docs/format.md section 5 and the
+ * values of section 7. A field that is missing at the end reads as 0; a field that is cut in its
+ * middle sets bad. */
 #ifndef TC_CURSOR_H
 #define TC_CURSOR_H
 
@@ -18,11 +19,11 @@ struct tc_cursor {
 
 /* A value of docs/format.md section 7. */
 struct tc_value {
-	uint8_t tag;	/* enum tc_val */
-	uint32_t type;	/* of TC_VAL_REF and TC_VAL_SIZED */
-	uint64_t word;	/* integer (as int64_t), string, address or word, as the tag says */
-	double number;	/* of TC_VAL_FLOAT */
-	uint64_t size;	/* length of TC_VAL_SIZED */
+	uint8_t tag;   /* enum tc_val */
+	uint32_t type; /* of TC_VAL_REF and TC_VAL_SIZED */
+	uint64_t word; /* integer (as int64_t), string, address or word, as the tag says */
+	double number; /* of TC_VAL_FLOAT */
+	uint64_t size; /* length of TC_VAL_SIZED */
 };
 
 /* The slow half of tc_cur_u: more than one byte, or the end. */
@@ -36,7 +37,8 @@ static inline uint64_t tc_cur_u(struct tc_cursor *cur)
 	return tc_cur_u_long(cur);
 }
 
-/* The same, for fields that have 32 bits in the model: a larger one reads as 0, which means unknown everywhere. */
+/* The same, for fields that have 32 bits in the model: a larger one reads as 0, which means unknown
+ * everywhere. */
 static inline uint32_t tc_cur_u32(struct tc_cursor *cur)
 {
 	uint64_t value = tc_cur_u(cur);
@@ -66,11 +68,12 @@ static inline bool tc_cur_more(const struct tc_cursor *cur)
 /* An IEEE 754 double. */
 double tc_cur_f(struct tc_cursor *cur);
 
-/* Bytes with their length before them; *ret_size is 0 when they do not fit. Borrowed from what the cursor reads. */
+/* Bytes with their length before them; *ret_size is 0 when they do not fit. Borrowed from what the
+ * cursor reads. */
 const uint8_t *tc_cur_b(struct tc_cursor *cur, size_t *ret_size);
 
-/* One value; *previous is the stream "references". False when the rest of the record cannot be understood: the
- * end, damage (bad is set) or a tag of a later version. *ret is always filled. */
+/* One value; *previous is the stream "references". False when the rest of the record cannot be
+ * understood: the end, damage (bad is set) or a tag of a later version. *ret is always filled. */
 bool tc_cur_value(struct tc_cursor *cur, uint64_t *previous, struct tc_value *ret);
 
 #endif

@@ -1,41 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0
- * One function for each kind of record. Nothing here allocates by a number that the file states: an array grows by
- * one element for each record that is really there, and a record has at least two bytes. */
+ * One function for each kind of record. Nothing here allocates by a number that the file states: an
+ * array grows by one element for each record that is really there, and a record has at least two
+ * bytes. */
 #include "decode.h"
 
 #include "array.h"
 
-/* The streams of differences; every piece starts them anew. */
-struct streams {
-	uint64_t task, object, ref;
-};
+/* The model's array behind each table: what to do with it is F(table, array). */
+#define TABLES(F)                   \
+	F(TC_TAB_STRING, strings)   \
+	F(TC_TAB_TYPE, types)       \
+	F(TC_TAB_CODE, codes)       \
+	F(TC_TAB_SITE, sites)       \
+	F(TC_TAB_CHAIN, chains)     \
+	F(TC_TAB_CONTEXT, contexts) \
+	F(TC_TAB_LOOP, looprefs)    \
+	F(TC_TAB_INTERP, interps)
 
-/* The model's array behind each table, for the gaps that lost pieces leave. */
+/* An entry for an identifier that is unknown: none, or lost with its piece. */
 static void add_empty(struct tc_model *model, enum tc_table table)
 {
-#define EMPTY(array) \
-	*tc_push(model->array, model->n_##array, model->array##_room) = (__typeof__(*model->array)){ 0 }
-	switch (table) {
-	case TC_TAB_STRING: EMPTY(strings); break;
-	case TC_TAB_TYPE: EMPTY(types); break;
-	case TC_TAB_CODE: EMPTY(codes); break;
-	case TC_TAB_SITE: EMPTY(sites); break;
-	case TC_TAB_CHAIN: EMPTY(chains); break;
-	case TC_TAB_CONTEXT: EMPTY(contexts); break;
-	case TC_TAB_LOOP: EMPTY(looprefs); break;
-	case TC_TAB_INTERP: EMPTY(interps); break;
-	case TC_N_TABLES: break;
-	}
-#undef EMPTY
+#define ADD(id, array)                                                                  \
+	if (table == id)                                                                \
+		memset(tc_push(model->array, model->n_##array, model->array##_room), 0, \
+		       sizeof(*model->array));
+	TABLES(ADD)
+#undef ADD
 }
 
 static size_t table_size(const struct tc_model *model, enum tc_table table)
 {
 	const size_t sizes[TC_N_TABLES] = {
-		[TC_TAB_STRING] = model->n_strings, [TC_TAB_TYPE] = model->n_types,
-		[TC_TAB_CODE] = model->n_codes,	    [TC_TAB_SITE] = model->n_sites,
-		[TC_TAB_CHAIN] = model->n_chains,   [TC_TAB_CONTEXT] = model->n_contexts,
-		[TC_TAB_LOOP] = model->n_looprefs,  [TC_TAB_INTERP] = model->n_interps,
+#define SIZE(id, array) [id] = model->n_##array,
+		TABLES(SIZE)
+#undef SIZE
 	};
 	return sizes[table];
 }
@@ -104,7 +102,8 @@ static void read_thread(struct tc_model *model, struct tc_cursor *cur)
 
 static void read_module(struct tc_model *model, struct tc_cursor *cur)
 {
-	struct tc_module_map *module = tc_push(model->modules, model->n_modules, model->modules_room);
+	struct tc_module_map *module =
+		tc_push(model->modules, model->n_modules, model->modules_room);
 
 	module->base = tc_cur_u(cur);
 	module->end = tc_cur_u(cur);
@@ -183,7 +182,8 @@ static void read_chain(struct tc_model *model, struct tc_cursor *cur)
 		tc_cur_u(cur);
 	chain->runtime = (uint8_t)tc_cur_u(cur);
 	chain->name = tc_cur_u32(cur);
-	if (chain->parent >= id) { /* a parent is defined before its children: this also makes rings impossible */
+	if (chain->parent >=
+	    id) { /* a parent is defined before its children: this also makes rings impossible */
 		cur->bad = true;
 		chain->parent = 0;
 	}
@@ -195,19 +195,22 @@ static void read_chain(struct tc_model *model, struct tc_cursor *cur)
 
 static struct tc_later later(const struct tc_cursor *cur, uint64_t previous)
 {
-	return (struct tc_later){ .at = cur->at, .size = (uint32_t)(cur->end - cur->at), .previous = previous };
+	return (struct tc_later){ .at = cur->at,
+				  .size = (uint32_t)(cur->end - cur->at),
+				  .previous = previous };
 }
 
-static void read_context(struct tc_model *model, struct tc_cursor *cur, struct streams *streams)
+static void read_context(struct tc_model *model, struct tc_cursor *cur)
 {
-	struct tc_context *context = tc_push(model->contexts, model->n_contexts, model->contexts_room);
+	struct tc_context *context =
+		tc_push(model->contexts, model->n_contexts, model->contexts_room);
 	struct tc_value value;
 
 	context->addr = tc_cur_u(cur);
-	context->vars = later(cur, streams->ref);
+	context->vars = later(cur, model->streams.ref);
 	for (uint64_t n = tc_cur_u(cur); n && tc_cur_more(cur); n--) {
 		tc_cur_u(cur);
-		if (!tc_cur_value(cur, &streams->ref, &value))
+		if (!tc_cur_value(cur, &model->streams.ref, &value))
 			break;
 	}
 }
@@ -242,7 +245,7 @@ static uint64_t near_address(struct tc_cursor *cur, uint64_t task)
 	return distance ? task + (uint64_t)distance : 0;
 }
 
-static void read_task(struct tc_model *model, struct tc_cursor *cur, struct streams *streams)
+static void read_task(struct tc_model *model, struct tc_cursor *cur)
 {
 	struct tc_task *task = tc_push(model->tasks, model->n_tasks, model->tasks_room);
 
@@ -251,7 +254,7 @@ static void read_task(struct tc_model *model, struct tc_cursor *cur, struct stre
 	task->wait = 0;
 	task->flags = tc_cur_u32(cur);
 	task->interp = (uint16_t)tc_cur_u32(cur);
-	task->addr = tc_cur_d(cur, &streams->task);
+	task->addr = tc_cur_d(cur, &model->streams.task);
 	task->type = tc_cur_u32(cur);
 	task->name = tc_cur_u32(cur);
 	task->loop = tc_cur_u32(cur);
@@ -270,14 +273,14 @@ static void read_task(struct tc_model *model, struct tc_cursor *cur, struct stre
 }
 
 /* Walks over the values only to keep the stream; they are decoded again when they are shown. */
-static void read_locals(struct tc_model *model, struct tc_cursor *cur, struct streams *streams)
+static void read_locals(struct tc_model *model, struct tc_cursor *cur)
 {
-	struct tc_later all = later(cur, streams->ref);
+	struct tc_later all = later(cur, model->streams.ref);
 	struct tc_value value;
 
 	for (uint64_t n = tc_cur_u(cur); n && tc_cur_more(cur); n--)
 		for (uint64_t m = tc_cur_u(cur); m && tc_cur_more(cur); m--)
-			if (!tc_cur_value(cur, &streams->ref, &value))
+			if (!tc_cur_value(cur, &model->streams.ref, &value))
 				break;
 	if (!model->open_task || cur->bad)
 		return;
@@ -287,32 +290,33 @@ static void read_locals(struct tc_model *model, struct tc_cursor *cur, struct st
 	task->locals_previous = all.previous;
 }
 
-static void read_object(struct tc_model *model, struct tc_cursor *cur, struct streams *streams)
+static void read_object(struct tc_model *model, struct tc_cursor *cur)
 {
 	struct tc_object *object = tc_push(model->objects, model->n_objects, model->objects_room);
 	struct tc_value value;
 
-	object->addr = tc_cur_d(cur, &streams->object);
+	object->addr = tc_cur_d(cur, &model->streams.object);
 	object->type = tc_cur_u32(cur);
 	object->flags = tc_cur_u32(cur);
-	struct tc_later rest = later(cur, streams->ref);
+	struct tc_later rest = later(cur, model->streams.ref);
 	object->at = rest.at;
 	object->size = rest.size;
 	object->previous = rest.previous;
 	for (uint64_t n = tc_cur_u(cur); n && tc_cur_more(cur); n--) {
 		tc_cur_u(cur);
-		if (!tc_cur_value(cur, &streams->ref, &value))
+		if (!tc_cur_value(cur, &model->streams.ref, &value))
 			return;
 	}
 	tc_cur_u(cur);
 	for (uint64_t n = tc_cur_u(cur); n && tc_cur_more(cur); n--)
-		if (!tc_cur_value(cur, &streams->ref, &value))
+		if (!tc_cur_value(cur, &model->streams.ref, &value))
 			return;
 }
 
 static void read_pythread(struct tc_model *model, struct tc_cursor *cur)
 {
-	struct tc_pythread *thread = tc_push(model->pythreads, model->n_pythreads, model->pythreads_room);
+	struct tc_pythread *thread =
+		tc_push(model->pythreads, model->n_pythreads, model->pythreads_room);
 
 	thread->interp = tc_cur_u32(cur);
 	thread->addr = tc_cur_u(cur);
@@ -344,7 +348,7 @@ static void read_loop(struct tc_model *model, struct tc_cursor *cur)
 	loop->cancelled = tc_cur_u(cur);
 }
 
-static void read_handle(struct tc_model *model, struct tc_cursor *cur, struct streams *streams)
+static void read_handle(struct tc_model *model, struct tc_cursor *cur)
 {
 	struct tc_handle *handle = tc_push(model->handles, model->n_handles, model->handles_room);
 
@@ -355,7 +359,7 @@ static void read_handle(struct tc_model *model, struct tc_cursor *cur, struct st
 	handle->flags = (uint8_t)tc_cur_u(cur);
 	handle->fd = tc_cur_u(cur);
 	handle->due_ns = tc_cur_u(cur);
-	if (!tc_cur_value(cur, &streams->ref, &handle->callback))
+	if (!tc_cur_value(cur, &model->streams.ref, &handle->callback))
 		return;
 	handle->code = tc_cur_u32(cur);
 	handle->task = tc_cur_u(cur);
@@ -374,8 +378,9 @@ static void read_status(struct tc_model *model, struct tc_cursor *cur)
 {
 	struct tc_status *status = &model->status;
 	uint64_t *const counts[] = {
-		&status->found, &status->read, &status->torn, &status->cut, &status->done, &status->faults,
-		&status->objects, &status->objects_cut, &status->flags, &status->pause_ns, &status->duration_ns,
+		&status->found, &status->read,	   &status->torn,	 &status->cut,
+		&status->done,	&status->faults,   &status->objects,	 &status->objects_cut,
+		&status->flags, &status->pause_ns, &status->duration_ns,
 	};
 
 	status->present = true;
@@ -392,37 +397,32 @@ static void read_status(struct tc_model *model, struct tc_cursor *cur)
 	status->retaken = tc_cur_u(cur);
 }
 
-static void read_record(struct tc_model *model, uint64_t kind, struct tc_cursor *cur, struct streams *streams)
+/* What a record of each kind is read by; kinds of later versions by nothing. */
+static void (*const readers[])(struct tc_model *model, struct tc_cursor *cur) = {
+	[TC_REC_HEAD] = read_head,	   [TC_REC_THREAD] = read_thread,
+	[TC_REC_MODULE] = read_module,	   [TC_REC_STRING] = read_string,
+	[TC_REC_TYPE] = read_type,	   [TC_REC_CODE] = read_code,
+	[TC_REC_SITE] = read_site,	   [TC_REC_CHAIN] = read_chain,
+	[TC_REC_CONTEXT] = read_context,   [TC_REC_LOOPREF] = read_loopref,
+	[TC_REC_INTERP] = read_interp,	   [TC_REC_TASK] = read_task,
+	[TC_REC_LOCALS] = read_locals,	   [TC_REC_OBJECT] = read_object,
+	[TC_REC_PYTHREAD] = read_pythread, [TC_REC_LOOP] = read_loop,
+	[TC_REC_HANDLE] = read_handle,	   [TC_REC_FAULT] = read_fault,
+	[TC_REC_STATUS] = read_status,
+};
+
+static void read_record(struct tc_model *model, uint64_t kind, struct tc_cursor *cur)
 {
-	switch (kind) {
-	case TC_REC_HEAD: read_head(model, cur); break;
-	case TC_REC_THREAD: read_thread(model, cur); break;
-	case TC_REC_MODULE: read_module(model, cur); break;
-	case TC_REC_STRING: read_string(model, cur); break;
-	case TC_REC_TYPE: read_type(model, cur); break;
-	case TC_REC_CODE: read_code(model, cur); break;
-	case TC_REC_SITE: read_site(model, cur); break;
-	case TC_REC_CHAIN: read_chain(model, cur); break;
-	case TC_REC_CONTEXT: read_context(model, cur, streams); break;
-	case TC_REC_LOOPREF: read_loopref(model, cur); break;
-	case TC_REC_INTERP: read_interp(model, cur); break;
-	case TC_REC_TASK: read_task(model, cur, streams); return; /* locals may follow */
-	case TC_REC_LOCALS: read_locals(model, cur, streams); break;
-	case TC_REC_OBJECT: read_object(model, cur, streams); break;
-	case TC_REC_PYTHREAD: read_pythread(model, cur); break;
-	case TC_REC_LOOP: read_loop(model, cur); break;
-	case TC_REC_HANDLE: read_handle(model, cur, streams); break;
-	case TC_REC_FAULT: read_fault(model, cur); break;
-	case TC_REC_STATUS: read_status(model, cur); break;
-	default: return; /* of a later version: ignored */
-	}
+	if (kind >= sizeof(readers) / sizeof(*readers) || !readers[kind])
+		return;
+	readers[kind](model, cur);
 	/* Definitions may stand between a task and its locals. */
 	if (kind >= TC_REC_LOCALS)
 		model->open_task = false;
 }
 
-/* The identifiers of this piece begin at its bases. A gap is what a lost piece defined; it cannot be larger than half
- * of the bytes before this piece, because a definition has at least two. */
+/* The identifiers of this piece begin at its bases. A gap is what a lost piece defined; it cannot
+ * be larger than half of the bytes before this piece, because a definition has at least two. */
 static bool take_bases(struct tc_model *model, const struct tc_piece *piece)
 {
 	size_t most = (size_t)(piece->records - model->dump->map) / 2 + 1;
@@ -443,16 +443,18 @@ void tc_decode_piece(struct tc_model *model, const struct tc_piece *piece)
 {
 	const uint8_t *base = model->dump->map;
 	struct tc_cursor all = { .at = piece->records, .end = piece->records + piece->size };
-	struct streams streams = { 0 };
 	uint32_t n = 0;
 
-	/* A task may be the last record of the piece before this one, its locals the first of this. */
+	model->streams = (struct tc_streams){ 0 };
+	/* A task may be the last record of the piece before this one, its locals the first of
+	 * this. */
 	if (piece->head.seq != model->next_seq)
 		model->open_task = false;
 	model->next_seq = piece->head.seq + 1;
 	if (!take_bases(model, piece)) {
 		tc_dump_problem(model->dump, (uint64_t)(piece->records - base),
-				"chunk %u contradicts the chunks before it, skipped", piece->head.seq);
+				"chunk %u contradicts the chunks before it, skipped",
+				piece->head.seq);
 		return;
 	}
 	for (; tc_cur_more(&all) && n < piece->head.n_records; n++) {
@@ -463,18 +465,20 @@ void tc_decode_piece(struct tc_model *model, const struct tc_piece *piece)
 		cur.at = tc_cur_b(&all, &size);
 		cur.end = cur.at + size;
 		if (!all.bad && size <= TC_RECORD_MAX)
-			read_record(model, kind, &cur, &streams);
+			read_record(model, kind, &cur);
 		if (all.bad || size > TC_RECORD_MAX || cur.bad) {
 			model->open_task = false;
 			if (piece->cut) /* was to be expected, and is said already */
 				return;
 			tc_dump_problem(model->dump, (uint64_t)(start - base),
-					"a record of kind %llu does not fit; the rest of chunk %u is left out",
+					"a record of kind %llu does not fit; the rest of chunk %u "
+					"is left out",
 					(unsigned long long)kind, piece->head.seq);
 			return;
 		}
 	}
 	if ((n != piece->head.n_records || all.at != all.end) && !piece->cut)
-		tc_dump_problem(model->dump, (uint64_t)(piece->records - base), "chunk %u does not hold %u records",
-				piece->head.seq, piece->head.n_records);
+		tc_dump_problem(model->dump, (uint64_t)(piece->records - base),
+				"chunk %u does not hold %u records", piece->head.seq,
+				piece->head.n_records);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Grouping by interned chain: equal chains have equal numbers, so that a hash of two words is all it takes. */
+ * Grouping by interned chain: equal chains have equal numbers, so that a hash of two words is all
+ * it takes. */
 #include "group.h"
 
 #include <stdlib.h>
@@ -36,7 +37,8 @@ static void table_grow(struct table *table, const struct tc_groups *groups)
 	}
 }
 
-static uint32_t group_of(struct table *table, struct tc_groups *groups, const struct tc_task *task, uint32_t number)
+static uint32_t group_of(struct table *table, struct tc_groups *groups, const struct tc_task *task,
+			 uint32_t number)
 {
 	bool not_started = (task->flags & TC_TASK_NOT_STARTED) != 0;
 
@@ -45,17 +47,22 @@ static uint32_t group_of(struct table *table, struct tc_groups *groups, const st
 	size_t slot = slot_of(table, task->chain, task->wait, not_started);
 	for (; table->slots[slot]; slot = (slot + 1) & table->mask) {
 		const struct tc_group *group = &groups->groups[table->slots[slot] - 1];
-		if (group->chain == task->chain && group->wait == task->wait && group->not_started == not_started)
+		if (group->chain == task->chain && group->wait == task->wait &&
+		    group->not_started == not_started)
 			return table->slots[slot] - 1;
 	}
 	*tc_push(groups->groups, groups->n, groups->room) = (struct tc_group){
-		.chain = task->chain, .example = number, .wait = task->wait, .not_started = not_started,
+		.chain = task->chain,
+		.example = number,
+		.wait = task->wait,
+		.not_started = not_started,
 	};
 	table->slots[slot] = (uint32_t)groups->n;
 	return (uint32_t)groups->n - 1;
 }
 
-static void add_object(struct tc_group *group, const struct tc_links *links, const struct tc_task *task)
+static void add_object(struct tc_group *group, const struct tc_links *links,
+		       const struct tc_task *task)
 {
 	struct tc_link link;
 

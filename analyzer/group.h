@@ -13,7 +13,8 @@ struct tc_group {
 	uint64_t count;
 	enum tc_wait wait;
 	bool not_started;
-	/* The objects that its tasks wait for, the first few different ones; others counts the tasks of all the rest. */
+	/* The objects that its tasks wait for, the first few different ones; others counts the
+	 * tasks of all the rest. */
 	struct {
 		uint64_t addr, count;
 	} objects[TC_GROUP_OBJECTS];
@@ -27,7 +28,8 @@ struct tc_groups {
 	uint64_t n_running, n_done, n_grouped;
 };
 
-/* Group the tasks of the links' model. with_objects: find the objects of each task too, which takes longer. */
+/* Group the tasks of the links' model. with_objects: find the objects of each task too, which takes
+ * longer. */
 void tc_groups_init(struct tc_groups *groups, const struct tc_links *links, bool with_objects);
 void tc_groups_deinit(struct tc_groups *groups);
 

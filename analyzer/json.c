@@ -34,8 +34,8 @@ static void quoted(struct tc_out *out, struct tc_text text)
 		else if (code == TC_BAD_BYTE)
 			snprintf(piece, sizeof(piece), "\\ufffd");
 		else if (code >= 0x10000)
-			snprintf(piece, sizeof(piece), "\\u%04x\\u%04x", 0xd800 + ((code - 0x10000) >> 10),
-				 0xdc00 + (code & 0x3ff));
+			snprintf(piece, sizeof(piece), "\\u%04x\\u%04x",
+				 0xd800 + ((code - 0x10000) >> 10), 0xdc00 + (code & 0x3ff));
 		else
 			snprintf(piece, sizeof(piece), "\\u%04x", code);
 		tc_out_str(out, piece);

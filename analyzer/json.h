@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A streaming JSON writer. Not jansson: it holds the whole document, 9 KB for each task (measured), and the report of a
- * million tasks must be written in bounded memory. */
+ * A streaming JSON writer. Not jansson: it holds the whole document, 9 KB for each task (measured),
+ * and the report of a million tasks must be written in bounded memory. */
 #ifndef TC_JSON_H
 #define TC_JSON_H
 

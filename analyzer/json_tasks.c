@@ -53,8 +53,9 @@ static void put_value(struct tc_json_report *r, const char *key, const struct tc
 static void put_local(struct tc_json_report *r, struct tc_text name, const struct tc_value *value)
 {
 	static const char *const types[] = {
-		[TC_VAL_NONE] = "NoneType", [TC_VAL_TRUE] = "bool",   [TC_VAL_FALSE] = "bool", [TC_VAL_INT] = "int",
-		[TC_VAL_FLOAT] = "float",   [TC_VAL_STRING] = "str", [TC_VAL_WORD] = "word",
+		[TC_VAL_NONE] = "NoneType", [TC_VAL_TRUE] = "bool",   [TC_VAL_FALSE] = "bool",
+		[TC_VAL_INT] = "int",	    [TC_VAL_FLOAT] = "float", [TC_VAL_STRING] = "str",
+		[TC_VAL_WORD] = "word",
 	};
 	struct tc_json *json = &r->json;
 
@@ -107,7 +108,8 @@ static void put_chain(struct tc_json_report *r, const struct tc_task *task)
 		const struct tc_chain *link = tc_model_chain(model, list.ids[i]);
 		tc_json_frame_begin(r, list.ids[i]);
 		if (has_locals(link->kind) &&
-		    tc_locals_frame(&locals, tc_model_code(model, tc_model_site(model, link->ref)->code)))
+		    tc_locals_frame(&locals,
+				    tc_model_code(model, tc_model_site(model, link->ref)->code)))
 			put_locals(r, &locals);
 		tc_json_end(&r->json, '}');
 	}
@@ -148,7 +150,8 @@ static void put_wait(struct tc_json_report *r, const struct tc_task *task)
 	r->scratch.used = 0;
 	r->scratch.column = 0;
 	tc_phrase_link(&page, &link);
-	tc_json_text(json, "text", (struct tc_text){ (const uint8_t *)r->scratch.buffer, r->scratch.used });
+	tc_json_text(json, "text",
+		     (struct tc_text){ (const uint8_t *)r->scratch.buffer, r->scratch.used });
 	tc_json_end(json, '}');
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What is known about the coroutines of asyncio and uvloop: pure data, for CPython 3.8 to 3.15 (Lib/asyncio). */
+ * What is known about the coroutines of asyncio and uvloop: pure data, for CPython 3.8 to 3.15
+ * (Lib/asyncio). */
 #include "links.h"
 
 #define TASKS "asyncio/tasks.py"
@@ -17,7 +18,8 @@ const struct tc_known tc_known[] = {
 	{ TASKS, "_wait", TC_WAIT_WAIT, "fs", TC_KNOWN_TASK },
 	{ TASKS, "as_completed.<locals>._wait_for_one", TC_WAIT_WAIT, NULL, 0 },
 	{ TASKS, "_AsCompletedIterator._wait_for_one", TC_WAIT_WAIT, "self", 0 },
-	/* To 3.11 it makes a task of what it is given and waits in its own frame; from 3.12 it awaits it. */
+	/* To 3.11 it makes a task of what it is given and waits in its own frame; from 3.12 it
+	 * awaits it. */
 	{ TASKS, "wait_for", TC_WAIT_WAIT_FOR, "fut", TC_KNOWN_INNERMOST | TC_KNOWN_TASK },
 	{ TASKS, "_cancel_and_wait", TC_WAIT_WAIT_FOR, "fut", TC_KNOWN_TASK },
 	{ LOCKS, "Event.wait", TC_WAIT_EVENT, "self", 0 },
@@ -41,7 +43,8 @@ const struct tc_known tc_known[] = {
 	{ STREAMS, "FlowControlMixin._drain_helper", TC_WAIT_STREAM_DRAIN, "self", 0 },
 	{ "asyncio/subprocess.py", "Process.wait", TC_WAIT_SUBPROCESS, "self", 0 },
 	{ "asyncio/subprocess.py", "Process.communicate", TC_WAIT_SUBPROCESS, "self", 0 },
-	{ "asyncio/base_subprocess.py", "BaseSubprocessTransport._wait", TC_WAIT_SUBPROCESS, "self", 0 },
+	{ "asyncio/base_subprocess.py", "BaseSubprocessTransport._wait", TC_WAIT_SUBPROCESS, "self",
+	  0 },
 	{ "asyncio/threads.py", "to_thread", TC_WAIT_EXECUTOR, NULL, 0 },
 	{ BASE, "BaseEventLoop.getaddrinfo", TC_WAIT_EXECUTOR, NULL, 0 },
 	{ BASE, "BaseEventLoop.getnameinfo", TC_WAIT_EXECUTOR, NULL, 0 },

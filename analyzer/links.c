@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * From chains to waits. The functions of a chain are judged once per chain, because a million tasks share a few
- * chains; only what the functions leave open is looked up in the objects of each task. */
+ * From chains to waits. The functions of a chain are judged once per chain, because a million tasks
+ * share a few chains; only what the functions leave open is looked up in the objects of each
+ * task. */
 #include "links.h"
 
 #include <stdlib.h>
@@ -37,7 +38,8 @@ static bool matches(struct tc_text name, const char *want)
 	return tc_text_is(name, want);
 }
 
-/* The last part of a qualified name in the table, for codes that have only a name (Python 3.10 and before). */
+/* The last part of a qualified name in the table, for codes that have only a name (Python 3.10 and
+ * before). */
 static const char *last_part(const char *qualname)
 {
 	const char *dot = strrchr(qualname, '.');
@@ -63,8 +65,8 @@ static bool in_asyncio(struct tc_text file)
 	return name.size > 8 && memcmp(name.at, "asyncio/", 8) == 0;
 }
 
-/* The row of one link: 0 none, NOT_ASYNCIO where the search ends. A code is judged once, unless its coroutines have
- * names of their own. */
+/* The row of one link: 0 none, NOT_ASYNCIO where the search ends. A code is judged once, unless its
+ * coroutines have names of their own. */
 static uint8_t row_of(const struct tc_links *links, uint32_t chain)
 {
 	const struct tc_model *model = links->model;
@@ -97,8 +99,8 @@ static uint8_t native_row(const struct tc_model *model, uint32_t chain)
 	return 0;
 }
 
-/* From the innermost link outwards through asyncio's own functions: the outermost one that is known decides, so that
- * Queue.join is not taken for the Event it uses. */
+/* From the innermost link outwards through asyncio's own functions: the outermost one that is known
+ * decides, so that Queue.join is not taken for the Event it uses. */
 static struct tc_verdict judge(const struct tc_links *links, uint32_t chain)
 {
 	const struct tc_model *model = links->model;
@@ -113,7 +115,9 @@ static struct tc_verdict judge(const struct tc_links *links, uint32_t chain)
 		if (kind == TC_FRAME_NATIVE_CORO) {
 			uint8_t row = verdict.row ? 0 : native_row(model, id);
 			if (row)
-				verdict = (struct tc_verdict){ .link = id, .row = row, .native = true, .made = true };
+				verdict = (struct tc_verdict){
+					.link = id, .row = row, .native = true, .made = true
+				};
 			break;
 		}
 		uint8_t row = row_of(links, id);
@@ -143,15 +147,18 @@ static const struct tc_verdict *verdict_of(const struct tc_links *links, uint32_
 }
 
 /* True when a recorded function has this qualified name. */
-static bool function_is(const struct tc_model *model, const struct tc_object *object, const char *qualname)
+static bool function_is(const struct tc_model *model, const struct tc_object *object,
+			const char *qualname)
 {
 	struct tc_value value;
 
-	return tc_object_attr(model, object, "__qualname__", &value) && value.tag == TC_VAL_STRING &&
-	       value.word <= UINT32_MAX && tc_text_is(tc_model_string(model, (uint32_t)value.word), qualname);
+	return tc_object_attr(model, object, "__qualname__", &value) &&
+	       value.tag == TC_VAL_STRING && value.word <= UINT32_MAX &&
+	       tc_text_is(tc_model_string(model, (uint32_t)value.word), qualname);
 }
 
-/* Callbacks of a future are the items of its record; those of a pure-Python one are a list of tuples. */
+/* Callbacks of a future are the items of its record; those of a pure-Python one are a list of
+ * tuples. */
 #define CALLBACK_DEPTH 3
 #define CALLBACK_ITEMS 16
 
@@ -160,8 +167,9 @@ static const struct tc_object *object_of(const struct tc_model *model, const str
 	return tc_value_is_ref(value) ? tc_model_object_at(model, value->word) : NULL;
 }
 
-static const struct tc_object *find_function(const struct tc_model *model, const struct tc_object *object,
-					     const char *qualname, unsigned depth)
+static const struct tc_object *find_function(const struct tc_model *model,
+					     const struct tc_object *object, const char *qualname,
+					     unsigned depth)
 {
 	const struct tc_object *found = NULL;
 	struct tc_attrs items;
@@ -179,16 +187,19 @@ static const struct tc_object *find_function(const struct tc_model *model, const
 }
 
 /* The callback of this name on a future, or NULL. */
-static const struct tc_object *find_callback(const struct tc_model *model, const struct tc_object *future,
-					     const char *qualname)
+static const struct tc_object *find_callback(const struct tc_model *model,
+					     const struct tc_object *future, const char *qualname)
 {
 	const struct tc_object *found = find_function(model, future, qualname, 1);
 
-	return found ? found : find_function(model, tc_object_member(model, future, "_callbacks"), qualname, 0);
+	return found ? found :
+		       find_function(model, tc_object_member(model, future, "_callbacks"), qualname,
+				     0);
 }
 
 /* Name the object of a link. */
-static void set_object(const struct tc_model *model, struct tc_link *link, uint64_t addr, uint32_t type)
+static void set_object(const struct tc_model *model, struct tc_link *link, uint64_t addr,
+		       uint32_t type)
 {
 	link->addr = addr;
 	link->object = tc_model_object_at(model, addr);
@@ -203,7 +214,8 @@ static void judge_future(const struct tc_model *model, struct tc_link *link)
 	const struct tc_object *callback;
 	struct tc_value inner;
 
-	if (tc_text_is(tc_model_string(model, tc_model_type(model, link->type)->name), "_GatheringFuture")) {
+	if (tc_text_is(tc_model_string(model, tc_model_type(model, link->type)->name),
+		       "_GatheringFuture")) {
 		link->wait = TC_WAIT_GATHER;
 		link->members = tc_object_member(model, link->object, "_children");
 		return;
@@ -214,7 +226,8 @@ static void judge_future(const struct tc_model *model, struct tc_link *link)
 		link->wait = TC_WAIT_SHIELD;
 		if (tc_object_attr(model, callback, "inner", &inner) && tc_value_is_ref(&inner))
 			link->task = tc_model_task_at(model, inner.word);
-	} else if (find_callback(model, link->object, "_chain_future.<locals>._call_check_cancel")) {
+	} else if (find_callback(model, link->object,
+				 "_chain_future.<locals>._call_check_cancel")) {
 		link->wait = TC_WAIT_EXECUTOR;
 	}
 }
@@ -227,7 +240,8 @@ static bool is_asyncgen_step(const struct tc_model *model, uint32_t type)
 }
 
 /* The functions say nothing: the leaf decides. */
-static void judge_leaf(const struct tc_model *model, const struct tc_task *task, struct tc_link *link)
+static void judge_leaf(const struct tc_model *model, const struct tc_task *task,
+		       struct tc_link *link)
 {
 	uint64_t leaf = task->leaf ? task->leaf : task->waiter;
 	const struct tc_chain *innermost = tc_model_chain(model, task->chain);
@@ -235,8 +249,9 @@ static void judge_leaf(const struct tc_model *model, const struct tc_task *task,
 	if (leaf == 0) {
 		uint32_t type = innermost->kind == TC_FRAME_AWAITABLE ? innermost->ref : 0;
 		link->type = type;
-		link->wait = !type ? TC_WAIT_UNKNOWN : is_asyncgen_step(model, type) ? TC_WAIT_ASYNCGEN :
-										       TC_WAIT_AWAITABLE;
+		link->wait = !type			   ? TC_WAIT_UNKNOWN :
+			     is_asyncgen_step(model, type) ? TC_WAIT_ASYNCGEN :
+							     TC_WAIT_AWAITABLE;
 		return;
 	}
 	set_object(model, link, leaf, 0);
@@ -246,7 +261,8 @@ static void judge_leaf(const struct tc_model *model, const struct tc_task *task,
 	else if ((flags & TC_TYPE_FUTURE) || leaf == task->waiter || !link->type)
 		judge_future(model, link);
 	else
-		link->wait = is_asyncgen_step(model, link->type) ? TC_WAIT_ASYNCGEN : TC_WAIT_AWAITABLE;
+		link->wait =
+			is_asyncgen_step(model, link->type) ? TC_WAIT_ASYNCGEN : TC_WAIT_AWAITABLE;
 }
 
 static bool code_names(const struct tc_model *model, const struct tc_pycode *code, const char *name)
@@ -265,12 +281,15 @@ static bool code_names(const struct tc_model *model, const struct tc_pycode *cod
 static double number_of(const struct tc_value *value, double otherwise)
 {
 	return value->tag == TC_VAL_FLOAT ? value->number :
-	       value->tag == TC_VAL_INT	  ? (double)(int64_t)value->word : otherwise;
+	       value->tag == TC_VAL_INT	  ? (double)(int64_t)value->word :
+					    otherwise;
 }
 
-/* How long a sleep lasts, and when it ends: from its own frame (asyncio/tasks.py, sleep: delay, h). */
-static void judge_sleep(const struct tc_model *model, const struct tc_task *task, const struct tc_chain *at,
-			const struct tc_pycode *code, struct tc_link *link)
+/* How long a sleep lasts, and when it ends: from its own frame (asyncio/tasks.py, sleep: delay,
+ * h). */
+static void judge_sleep(const struct tc_model *model, const struct tc_task *task,
+			const struct tc_chain *at, const struct tc_pycode *code,
+			struct tc_link *link)
 {
 	struct tc_value value;
 
@@ -299,7 +318,8 @@ static void judge_local(const struct tc_model *model, const struct tc_task *task
 		return;
 	}
 	if (link->known->local && at->python && at->python < UINT16_MAX &&
-	    tc_local_find(model, task, at->python - 1u, code, link->known->local, &value) && tc_value_is_ref(&value))
+	    tc_local_find(model, task, at->python - 1u, code, link->known->local, &value) &&
+	    tc_value_is_ref(&value))
 		set_object(model, link, value.word, value.type);
 	else
 		set_object(model, link, leaf, 0);
@@ -334,7 +354,8 @@ void tc_link_find(const struct tc_links *links, const struct tc_task *task, stru
 		judge_leaf(model, task, ret);
 		return;
 	}
-	ret->known = verdict->native ? &tc_known_native[verdict->row - 1] : &tc_known[verdict->row - 1];
+	ret->known =
+		verdict->native ? &tc_known_native[verdict->row - 1] : &tc_known[verdict->row - 1];
 	ret->wait = ret->known->wait;
 	judge_local(model, task, verdict->link, ret);
 }
@@ -346,7 +367,8 @@ static enum tc_wait wait_of(const struct tc_links *links, const struct tc_task *
 	struct tc_link link;
 
 	if (verdict && verdict->row) {
-		enum tc_wait wait = (verdict->native ? tc_known_native : tc_known)[verdict->row - 1].wait;
+		enum tc_wait wait =
+			(verdict->native ? tc_known_native : tc_known)[verdict->row - 1].wait;
 		if (wait != TC_WAIT_WAIT_FOR)
 			return wait;
 	}

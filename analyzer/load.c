@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Reading the container. It is parsed by hand, not with libelf: a cut or damaged file must give its place and
- * whatever is behind it, and libelf gives neither. */
+ * Reading the container. It is parsed by hand, not with libelf: a cut or damaged file must give its
+ * place and whatever is behind it, and libelf gives neither. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* memmem */
 #endif
@@ -55,8 +55,9 @@ static bool is_our_note(const struct tc_dump *dump, size_t at, size_t end)
 static size_t next_note(const struct tc_dump *dump, size_t at, size_t end)
 {
 	for (;;) {
-		const uint8_t *found =
-			at < end ? memmem(dump->map + at, end - at, TC_NOTE_OWNER, TC_NOTE_OWNER_SIZE) : NULL;
+		const uint8_t *found = at < end ? memmem(dump->map + at, end - at, TC_NOTE_OWNER,
+							 TC_NOTE_OWNER_SIZE) :
+						  NULL;
 		if (!found)
 			return end;
 		size_t owner = (size_t)(found - dump->map);
@@ -112,9 +113,11 @@ static void take_cut_chunk(struct tc_dump *dump, uint32_t note, size_t at, size_
 		keep_piece(dump, piece, at, size < TC_CHUNK_MAX ? size : TC_CHUNK_MAX);
 }
 
-/* Read the notes from at to end; only_ours: notes of other owners are damage, and what is behind them is searched.
- * Returns the number of notes of ours; *ret_status is set when the last one is the status. */
-static size_t read_notes(struct tc_dump *dump, size_t at, size_t end, bool only_ours, bool *ret_status)
+/* Read the notes from at to end; only_ours: notes of other owners are damage, and what is behind
+ * them is searched. Returns the number of notes of ours; *ret_status is set when the last one is
+ * the status. */
+static size_t read_notes(struct tc_dump *dump, size_t at, size_t end, bool only_ours,
+			 bool *ret_status)
 {
 	size_t n_ours = 0;
 
@@ -131,8 +134,10 @@ static size_t read_notes(struct tc_dump *dump, size_t at, size_t end, bool only_
 		bool ours = is_our_note(dump, at, end);
 		bool fits = 12 + name_room + size <= end - at && (!ours || size <= TC_CHUNK_MAX);
 		if (!fits || (!ours && only_ours)) {
-			tc_dump_problem(dump, at, fits ? "a note that is not ours, searched for the next one" :
-							 "a note that does not fit in the file");
+			tc_dump_problem(
+				dump, at,
+				fits ? "a note that is not ours, searched for the next one" :
+				       "a note that does not fit in the file");
 			if (ours)
 				take_cut_chunk(dump, type, at + 12 + OWNER_ROOM, end);
 			n_ours += ours;
@@ -153,7 +158,8 @@ static bool is_elf_core(const struct tc_dump *dump, Elf64_Ehdr *ret_head)
 	if (dump->size < sizeof(*ret_head))
 		return false;
 	memcpy(ret_head, dump->map, sizeof(*ret_head));
-	return memcmp(ret_head->e_ident, ELFMAG, SELFMAG) == 0 && ret_head->e_ident[EI_CLASS] == ELFCLASS64 &&
+	return memcmp(ret_head->e_ident, ELFMAG, SELFMAG) == 0 &&
+	       ret_head->e_ident[EI_CLASS] == ELFCLASS64 &&
 	       ret_head->e_ident[EI_DATA] == ELFDATA2LSB && ret_head->e_type == ET_CORE;
 }
 
@@ -173,7 +179,8 @@ static size_t read_head(struct tc_dump *dump, const Elf64_Phdr *phdr)
 
 	if (phdr->p_type != PT_NOTE || phdr->p_offset > dump->size || end < phdr->p_offset)
 		return 0;
-	return read_notes(dump, phdr->p_offset, end > dump->size ? dump->size : end, false, &status);
+	return read_notes(dump, phdr->p_offset, end > dump->size ? dump->size : end, false,
+			  &status);
 }
 
 /* The notes behind the pages; sets sealed. */
@@ -192,11 +199,13 @@ static size_t read_tail(struct tc_dump *dump, const Elf64_Phdr *phdr)
 
 	dump->sealed = !cut && status;
 	if (cut)
-		tc_dump_problem(dump, dump->size, "the file is cut: it was never completed, or its end was lost");
+		tc_dump_problem(dump, dump->size,
+				"the file is cut: it was never completed, or its end was lost");
 	else if (!status)
 		tc_dump_problem(dump, end, "the last note is not the status");
 	if (end < dump->size)
-		tc_dump_problem(dump, end, "%zu bytes behind the end of the records", dump->size - (size_t)end);
+		tc_dump_problem(dump, end, "%zu bytes behind the end of the records",
+				dump->size - (size_t)end);
 	return n;
 }
 
@@ -208,7 +217,8 @@ static size_t read_by_name(struct tc_dump *dump)
 
 	if (at == dump->size)
 		return 0;
-	tc_dump_problem(dump, 0, "the program headers are damaged; records were found by their name");
+	tc_dump_problem(dump, 0,
+			"the program headers are damaged; records were found by their name");
 	return read_notes(dump, at, dump->size, true, &status);
 }
 
@@ -245,7 +255,8 @@ static int read_container(struct tc_dump *dump)
 	if (!is_elf_core(dump, &head))
 		return -TC_EDATA;
 	dump->kind = TC_FILE_CUT;
-	bool headers = head.e_phentsize == sizeof(Elf64_Phdr) && head.e_phnum > 0 && head.e_phoff < dump->size &&
+	bool headers = head.e_phentsize == sizeof(Elf64_Phdr) && head.e_phnum > 0 &&
+		       head.e_phoff < dump->size &&
 		       head.e_phnum <= (dump->size - head.e_phoff) / sizeof(Elf64_Phdr);
 	if (headers) {
 		Elf64_Phdr first = program_header(dump, &head, 0);
@@ -272,7 +283,9 @@ static int read_container(struct tc_dump *dump)
 
 int tc_dump_open_bytes(const char *path, const void *map, size_t size, struct tc_dump *ret)
 {
-	*ret = (struct tc_dump){ .kind = TC_FILE_UNREADABLE, .path = path, .map = map, .size = size };
+	*ret = (struct tc_dump){
+		.kind = TC_FILE_UNREADABLE, .path = path, .map = map, .size = size
+	};
 	return read_container(ret);
 }
 
@@ -294,8 +307,10 @@ int tc_dump_open(const char *path, struct tc_dump *ret)
 	int r = fstat(fd, &st);
 	if (r < 0 || !S_ISREG(st.st_mode) || st.st_size == 0) {
 		close(fd);
-		return unreadable(ret, r < 0 ? strerror(errno) : S_ISREG(st.st_mode) ? "the file is empty" :
-				       S_ISDIR(st.st_mode) ? "it is a directory" : "not a regular file");
+		return unreadable(ret, r < 0		   ? strerror(errno) :
+				       S_ISREG(st.st_mode) ? "the file is empty" :
+				       S_ISDIR(st.st_mode) ? "it is a directory" :
+							     "not a regular file");
 	}
 	void *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	close(fd);

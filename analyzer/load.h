@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The dump file as bytes: container, notes and chunks of docs/format.md sections 1 to 4. Every length is checked here,
- * so that what is behind reads whole chunks only. Nothing here prints. */
+ * The dump file as bytes: container, notes and chunks of docs/format.md sections 1 to 4. Every
+ * length is checked here, so that what is behind reads whole chunks only. Nothing here prints. */
 #ifndef TC_LOAD_H
 #define TC_LOAD_H
 
@@ -17,8 +17,8 @@ struct tc_problem {
 	char text[120];
 };
 
-/* A chunk whose checksum and header are right; or the beginning of one that the end of the file cuts: its checksum
- * cannot be known, but what a lost end leaves is what was written. */
+/* A chunk whose checksum and header are right; or the beginning of one that the end of the file
+ * cuts: its checksum cannot be known, but what a lost end leaves is what was written. */
 struct tc_piece {
 	uint32_t note; /* enum tc_note */
 	bool cut;
@@ -38,8 +38,8 @@ enum tc_file_kind {
 
 struct tc_dump {
 	enum tc_file_kind kind;
-	const char *path;	 /* borrowed from the caller */
-	const uint8_t *map;	 /* the file, read-only */
+	const char *path;   /* borrowed from the caller */
+	const uint8_t *map; /* the file, read-only */
 	size_t size;
 	bool mapped;		 /* map is a mapping of ours */
 	uint32_t newer;		 /* the version, for TC_FILE_NEWER */
@@ -53,8 +53,9 @@ struct tc_dump {
 
 #define TC_PROBLEMS_MAX 100
 
-/* Open and check the file at path. *ret is always filled and is to be given to tc_dump_close. Returns 0 when it is a
- * dump of ours of which at least the head note was found, damaged or not; else -TC_EDATA or -TC_EVERSION. */
+/* Open and check the file at path. *ret is always filled and is to be given to tc_dump_close.
+ * Returns 0 when it is a dump of ours of which at least the head note was found, damaged or not;
+ * else -TC_EDATA or -TC_EVERSION. */
 int tc_dump_open(const char *path, struct tc_dump *ret);
 /* The same for size bytes at map, which stay the caller's. */
 int tc_dump_open_bytes(const char *path, const void *map, size_t size, struct tc_dump *ret);
@@ -64,7 +65,8 @@ void tc_dump_close(struct tc_dump *dump);
 void tc_dump_problem(struct tc_dump *dump, uint64_t at, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Tell the kernel that a piece has been read: its pages need not stay in memory. Reading it again is allowed. */
+/* Tell the kernel that a piece has been read: its pages need not stay in memory. Reading it again
+ * is allowed. */
 void tc_piece_drop(const struct tc_dump *dump, const struct tc_piece *piece);
 
 #endif

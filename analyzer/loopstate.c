@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The judgement of a loop. Where a thread stands does not decide alone: a look at one instant lands at system calls, so
- * that a loop which never sleeps is seen in its selector too (40 of 40, measured). */
+ * The judgement of a loop. Where a thread stands does not decide alone: a look at one instant lands
+ * at system calls, so that a loop which never sleeps is seen in its selector too (40 of 40,
+ * measured). */
 #include "loopstate.h"
 
 #include <stddef.h>
@@ -9,9 +10,9 @@
 
 bool tc_loop_wait_call(int64_t syscall)
 {
-	return syscall == TC_SYS_EPOLL_WAIT || syscall == TC_SYS_EPOLL_PWAIT || syscall == TC_SYS_EPOLL_PWAIT2 ||
-	       syscall == TC_SYS_POLL || syscall == TC_SYS_PPOLL || syscall == TC_SYS_SELECT ||
-	       syscall == TC_SYS_PSELECT6;
+	return syscall == TC_SYS_EPOLL_WAIT || syscall == TC_SYS_EPOLL_PWAIT ||
+	       syscall == TC_SYS_EPOLL_PWAIT2 || syscall == TC_SYS_POLL ||
+	       syscall == TC_SYS_PPOLL || syscall == TC_SYS_SELECT || syscall == TC_SYS_PSELECT6;
 }
 
 /* The wait was asked to return at once. False where that stands behind a pointer. */
@@ -34,7 +35,8 @@ static enum tc_loop_state judge_between(const struct tc_loop_facts *facts, enum 
 
 	if (polls_only(facts))
 		return TC_LOOP_BUSY;
-	/* Running, but with nothing to do: on its way into the selector's sleep, or just out of it. */
+	/* Running, but with nothing to do: on its way into the selector's sleep, or just out of
+	 * it. */
 	if (!asleep(facts))
 		return facts->ready == 1 && facts->overdue_ns == 0 ? TC_LOOP_IDLE : TC_LOOP_BUSY;
 	if (facts->in_selector && facts->syscall == TC_SYS_FUTEX) {
@@ -74,8 +76,9 @@ enum tc_loop_state tc_loop_judge(const struct tc_loop_facts *facts, enum tc_loop
 const char *tc_loop_word(enum tc_loop_state state)
 {
 	static const char *const words[TC_N_LOOP_STATES] = {
-		[TC_LOOP_IDLE] = "idle",	[TC_LOOP_BLOCKED] = "blocked",	  [TC_LOOP_BUSY] = "busy",
-		[TC_LOOP_STOPPED] = "stopped",	[TC_LOOP_IS_CLOSED] = "closed",
+		[TC_LOOP_IDLE] = "idle",	[TC_LOOP_BLOCKED] = "blocked",
+		[TC_LOOP_BUSY] = "busy",	[TC_LOOP_STOPPED] = "stopped",
+		[TC_LOOP_IS_CLOSED] = "closed",
 	};
 	return state < TC_N_LOOP_STATES ? words[state] : NULL;
 }

@@ -18,16 +18,17 @@ enum tc_loop_state {
 
 struct tc_loop_facts {
 	bool closed, running; /* flags of the record */
-	bool opaque;	      /* its queues are not Python objects: no selector frame is to be expected */
+	/* its queues are not Python objects: no selector frame is to be expected */
+	bool opaque;
 	bool has_thread;
-	char state;	      /* of the thread, a letter of /proc; 0: unknown */
-	bool has_frames;      /* the thread's Python frames are known */
-	bool in_selector;     /* its innermost frame is the selector's */
-	bool in_callback;     /* a task runs, or Handle._run is on the stack */
-	int64_t syscall;      /* -1: none or unknown */
+	char state;	  /* of the thread, a letter of /proc; 0: unknown */
+	bool has_frames;  /* the thread's Python frames are known */
+	bool in_selector; /* its innermost frame is the selector's */
+	bool in_callback; /* a task runs, or Handle._run is on the stack */
+	int64_t syscall;  /* -1: none or unknown */
 	uint64_t args[6];
-	uint64_t ready;	      /* + 1; 0: unknown */
-	uint64_t overdue_ns;  /* since when the earliest timer is due; 0: none is, or unknown */
+	uint64_t ready;	     /* + 1; 0: unknown */
+	uint64_t overdue_ns; /* since when the earliest timer is due; 0: none is, or unknown */
 };
 
 /* More than a state can say. */
@@ -38,7 +39,8 @@ enum tc_loop_hint {
 	TC_LOOP_HINT_COMPUTES,	  /* blocked, and its thread is running */
 };
 
-#define TC_LOOP_OVERDUE_NS 1000000000ull /* a running thread whose timer is overdue for so long does not turn */
+/* A running thread whose timer is overdue for so long does not turn its loop. */
+#define TC_LOOP_OVERDUE_NS 1000000000ull
 
 enum tc_loop_state tc_loop_judge(const struct tc_loop_facts *facts, enum tc_loop_hint *ret_hint);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * taskcore-analyze: verbs and options. The file is read by a child that can be lost: dumps come from strangers. */
+ * taskcore-analyze: verbs and options. The file is read by a child that can be lost: dumps come
+ * from strangers. */
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -37,14 +38,16 @@ struct job {
 
 static const char usage_text[] =
 	"usage: taskcore-analyze [report] FILE... [--format text|json|jsonl|canonical] [--all]\n"
-	"                        [--source-root DIR] [--fail-on CLASS,...] [--color auto|always|never]\n"
+	"                        [--source-root DIR] [--fail-on CLASS,...] [--color "
+	"auto|always|never]\n"
 	"       taskcore-analyze show FILE ITEM...      ITEM: T12, L1, O3, H2, G1\n"
 	"       taskcore-analyze check FILE...\n"
 	"       taskcore-analyze --help | --version\n";
 
 static int usage_error(const char *what, const char *detail)
 {
-	fprintf(stderr, "taskcore-analyze: %s%s%s\n", what, detail ? ": " : "", detail ? detail : "");
+	fprintf(stderr, "taskcore-analyze: %s%s%s\n", what, detail ? ": " : "",
+		detail ? detail : "");
 	fprintf(stderr, "Try 'taskcore-analyze --help'.\n");
 	return EXIT_USAGE;
 }
@@ -58,7 +61,8 @@ static void show_progress(double part)
 	static bool shown;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	double seconds = (double)(now.tv_sec - started.tv_sec) + (double)(now.tv_nsec - started.tv_nsec) / 1e9;
+	double seconds = (double)(now.tv_sec - started.tv_sec) +
+			 (double)(now.tv_nsec - started.tv_nsec) / 1e9;
 	if (part < 0 && shown)
 		fprintf(stderr, "\r\033[K");
 	else if (part >= 0 && seconds > 1) {
@@ -74,7 +78,8 @@ static bool render(const struct job *job, const struct tc_report *report, struct
 	if (job->verb == VERB_SHOW) {
 		for (int i = 1; i < job->n_args; i++)
 			if (!tc_report_show(report, job->args[i], out)) {
-				fprintf(stderr, "taskcore-analyze: %s has no %s\n", job->args[0], job->args[i]);
+				fprintf(stderr, "taskcore-analyze: %s has no %s\n", job->args[0],
+					job->args[i]);
 				found = false;
 			}
 	} else if (job->format == FORMAT_JSON) {
@@ -174,7 +179,8 @@ static void limit_child(const struct job *job)
 		if (stat(job->args[i], &st) == 0)
 			seconds += (rlim_t)st.st_size / 1000000;
 	setrlimit(RLIMIT_CPU, &(struct rlimit){ seconds, seconds });
-	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 }); /* dumps may hold secrets: none of ours on the disk */
+	setrlimit(RLIMIT_CORE,
+		  &(struct rlimit){ 0, 0 }); /* dumps may hold secrets: none of ours on the disk */
 }
 
 static int run_child(const struct job *job)
@@ -198,7 +204,9 @@ static int run_child(const struct job *job)
 	}
 	if (WIFEXITED(status))
 		return WEXITSTATUS(status);
-	fprintf(stderr, "taskcore-analyze: the process that read %s was ended by signal %d (%s); please report this\n",
+	fprintf(stderr,
+		"taskcore-analyze: the process that read %s was ended by signal %d (%s); please "
+		"report this\n",
 		job->args[0], WTERMSIG(status), strsignal(WTERMSIG(status)));
 	return EXIT_INTERNAL;
 }
@@ -242,12 +250,26 @@ static int parse_format(const char *word, enum format *ret)
 	return usage_error("unknown format", word);
 }
 
-/* Classes and kinds of findings that contract.md names; this version finds none, so that none can match. */
+/* Classes and kinds of findings that contract.md names; this version finds none, so that none can
+ * match. */
 static int check_classes(const char *list)
 {
 	static const char *const known[] = {
-		"hang", "leak", "crash", "blocked-loop", "busy-loop", "deadlock", "orphan", "lost-wakeup",
-		"lock-held-across-await", "executor-exhausted", "dns-stuck", "fd-exhausted", "io", "cancel", "shutdown",
+		"hang",
+		"leak",
+		"crash",
+		"blocked-loop",
+		"busy-loop",
+		"deadlock",
+		"orphan",
+		"lost-wakeup",
+		"lock-held-across-await",
+		"executor-exhausted",
+		"dns-stuck",
+		"fd-exhausted",
+		"io",
+		"cancel",
+		"shutdown",
 	};
 	char word[64];
 
@@ -257,7 +279,8 @@ static int check_classes(const char *list)
 		snprintf(word, sizeof(word), "%.*s", (int)size, at);
 		stem = strcspn(word, ".");
 		for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
-			found = found || (strlen(known[i]) == stem && strncmp(known[i], word, stem) == 0);
+			found = found ||
+				(strlen(known[i]) == stem && strncmp(known[i], word, stem) == 0);
 		if (!found)
 			return usage_error("--fail-on: unknown class", word);
 		at += size;
@@ -265,8 +288,19 @@ static int check_classes(const char *list)
 	return *list ? 0 : usage_error("--fail-on: no class given", NULL);
 }
 
-enum { OPT_FORMAT = 256, OPT_SOURCE_ROOT, OPT_FAIL_ON, OPT_ALL, OPT_COLOR, OPT_EXE, OPT_SYSROOT, OPT_DEBUG_DIR,
-       OPT_WHERE, OPT_HELP, OPT_VERSION };
+enum {
+	OPT_FORMAT = 256,
+	OPT_SOURCE_ROOT,
+	OPT_FAIL_ON,
+	OPT_ALL,
+	OPT_COLOR,
+	OPT_EXE,
+	OPT_SYSROOT,
+	OPT_DEBUG_DIR,
+	OPT_WHERE,
+	OPT_HELP,
+	OPT_VERSION
+};
 
 static const struct option options[] = {
 	{ "format", required_argument, NULL, OPT_FORMAT },
@@ -321,7 +355,9 @@ static int take_option(struct job *job, int option)
 
 static int take_verb(struct job *job)
 {
-	static const char *const later[] = { "diff", "trend", "export", "html", "dot", "collapsed" };
+	static const char *const later[] = {
+		"diff", "trend", "export", "html", "dot", "collapsed"
+	};
 	const char *word = job->n_args ? job->args[0] : "";
 
 	for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)
@@ -348,7 +384,8 @@ int main(int argc, char **argv)
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option == '?')
-			return usage_error("unknown option, or one that lacks its value", argv[optind - 1]);
+			return usage_error("unknown option, or one that lacks its value",
+					   argv[optind - 1]);
 		r = take_option(&job, option);
 		if (r)
 			return r < 0 ? EXIT_DONE : r;

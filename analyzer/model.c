@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The model's life, its indices, and the pass over the chunks. The records themselves are decoded in decode.c. */
+ * The model's life, its indices, and the pass over the chunks. The records themselves are decoded
+ * in decode.c. */
 #include "model.h"
 
 #include <stdlib.h>
@@ -10,7 +11,8 @@
 
 bool tc_text_is(struct tc_text text, const char *want)
 {
-	return text.size == strlen(want) && (text.size == 0 || memcmp(text.at, want, text.size) == 0);
+	return text.size == strlen(want) &&
+	       (text.size == 0 || memcmp(text.at, want, text.size) == 0);
 }
 
 bool tc_text_ends_in(struct tc_text text, const char *want)
@@ -44,24 +46,25 @@ static void index_init(struct tc_index *index, size_t n)
 }
 
 /* Of two records with one address the first stays. */
-#define INDEX_ALL(index, array, n)                                                       \
-	do {                                                                             \
-		index_init((index), (n));                                                \
-		for (size_t i = 0; i < (n); i++) {                                       \
-			size_t slot = slot_of((index), (array)[i].addr);                 \
-			while ((index)->slots[slot] &&                                   \
+#define INDEX_ALL(index, array, n)                                                        \
+	do {                                                                              \
+		index_init((index), (n));                                                 \
+		for (size_t i = 0; i < (n); i++) {                                        \
+			size_t slot = slot_of((index), (array)[i].addr);                  \
+			while ((index)->slots[slot] &&                                    \
 			       (array)[(index)->slots[slot] - 1].addr != (array)[i].addr) \
-				slot = (slot + 1) & (index)->mask;                       \
-			if (!(index)->slots[slot])                                       \
-				(index)->slots[slot] = (uint32_t)i + 1;                  \
-		}                                                                        \
+				slot = (slot + 1) & (index)->mask;                        \
+			if (!(index)->slots[slot])                                        \
+				(index)->slots[slot] = (uint32_t)i + 1;                   \
+		}                                                                         \
 	} while (0)
 
 const struct tc_task *tc_model_task_at(const struct tc_model *model, uint64_t addr)
 {
 	const struct tc_index *index = &model->task_index;
 
-	for (size_t slot = slot_of(index, addr); index->slots[slot]; slot = (slot + 1) & index->mask)
+	for (size_t slot = slot_of(index, addr); index->slots[slot];
+	     slot = (slot + 1) & index->mask)
 		if (model->tasks[index->slots[slot] - 1].addr == addr)
 			return &model->tasks[index->slots[slot] - 1];
 	return NULL;
@@ -71,7 +74,8 @@ const struct tc_object *tc_model_object_at(const struct tc_model *model, uint64_
 {
 	const struct tc_index *index = &model->object_index;
 
-	for (size_t slot = slot_of(index, addr); index->slots[slot]; slot = (slot + 1) & index->mask)
+	for (size_t slot = slot_of(index, addr); index->slots[slot];
+	     slot = (slot + 1) & index->mask)
 		if (model->objects[index->slots[slot] - 1].addr == addr)
 			return &model->objects[index->slots[slot] - 1];
 	return NULL;
@@ -105,12 +109,15 @@ static void check_sums(struct tc_model *model)
 	if (!status->present)
 		return;
 	if (status->read + status->torn + status->cut != status->found)
-		tc_dump_problem(dump, dump->size, "its sums do not balance: found %llu, read %llu, torn %llu, cut %llu",
-				(unsigned long long)status->found, (unsigned long long)status->read,
-				(unsigned long long)status->torn, (unsigned long long)status->cut);
+		tc_dump_problem(
+			dump, dump->size,
+			"its sums do not balance: found %llu, read %llu, torn %llu, cut %llu",
+			(unsigned long long)status->found, (unsigned long long)status->read,
+			(unsigned long long)status->torn, (unsigned long long)status->cut);
 	if (status->read != model->n_clean && dump->n_problems_all == 0)
-		tc_dump_problem(dump, dump->size, "it says that %llu tasks were read, and holds %llu",
-				(unsigned long long)status->read, (unsigned long long)model->n_clean);
+		tc_dump_problem(
+			dump, dump->size, "it says that %llu tasks were read, and holds %llu",
+			(unsigned long long)status->read, (unsigned long long)model->n_clean);
 }
 
 void tc_model_init(struct tc_model *model, struct tc_dump *dump, void (*progress)(double part))

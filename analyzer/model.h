@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A dump as arrays: what the records say, nothing concluded yet. Compact, because a million tasks must fit in about
- * 200 MB: texts stay in the file's mapping, locals and attributes are decoded when they are asked for. */
+ * A dump as arrays: what the records say, nothing concluded yet. Compact, because a million tasks
+ * must fit in about 200 MB: texts stay in the file's mapping, locals and attributes are decoded
+ * when they are asked for. */
 #ifndef TC_MODEL_H
 #define TC_MODEL_H
 
@@ -46,7 +47,8 @@ struct tc_pycode {
 };
 
 struct tc_site {
-	uint32_t code, lasti, line, column, end_line, end_column; /* as in the file: + 1 where it says so */
+	/* as in the file: + 1 where it says so */
+	uint32_t code, lasti, line, column, end_line, end_column;
 };
 
 struct tc_chain {
@@ -96,7 +98,7 @@ struct tc_object {
 struct tc_thread {
 	uint32_t tid, tid_ns;
 	struct tc_text name, wchan;
-	uint8_t state, how; /* letter; enum tc_regs */
+	uint8_t state, how;		   /* letter; enum tc_regs */
 	uint64_t pc, sp, syscall, args[6]; /* syscall: number + 1 */
 	uint64_t utime_ns, stime_ns;
 };
@@ -140,14 +142,22 @@ struct tc_head {
 
 struct tc_status {
 	bool present;
-	uint64_t found, read, torn, cut, done, faults, objects, objects_cut, flags, pause_ns, duration_ns;
+	uint64_t found, read, torn, cut, done, faults, objects, objects_cut, flags, pause_ns,
+		duration_ns;
 	uint64_t swapped, bytes_read, retaken;
 	struct tc_text notices[TC_STATUS_NOTICES];
 	unsigned n_notices;
 };
 
+/* The streams of differences (docs/format.md section 5); every piece starts them anew. */
+struct tc_streams {
+	uint64_t task, object, ref;
+};
+
 /* One growing array of the model. */
-#define TC_ARRAY(type, name) struct type *name; size_t n_##name, name##_room
+#define TC_ARRAY(type, name) \
+	struct type *name;   \
+	size_t n_##name, name##_room
 
 /* Addresses to indices. */
 struct tc_index {
@@ -177,6 +187,7 @@ struct tc_model {
 	TC_ARRAY(tc_loop, loops);
 	TC_ARRAY(tc_handle, handles);
 	TC_ARRAY(tc_fault, faults);
+	struct tc_streams streams; /* while reading */
 	bool open_task;	   /* while reading: locals that come next belong to the last task */
 	uint32_t next_seq; /* while reading: of the next piece */
 	struct tc_index task_index, object_index;
@@ -185,16 +196,17 @@ struct tc_model {
 	uint64_t n_torn;    /* of these, torn */
 };
 
-/* Read all pieces of dump, which must outlive the model. Damage is noted in the dump. progress: called after each
- * piece with the part of the file that is done, may be NULL. */
+/* Read all pieces of dump, which must outlive the model. Damage is noted in the dump. progress:
+ * called after each piece with the part of the file that is done, may be NULL. */
 void tc_model_init(struct tc_model *model, struct tc_dump *dump, void (*progress)(double part));
 void tc_model_deinit(struct tc_model *model);
 
 /* Entries by identifier; the empty entry for 0 and for what is not there. */
-#define TC_LOOKUP(name, type, array)                                                              \
-	static inline const struct type *tc_model_##name(const struct tc_model *model, uint32_t id) \
-	{                                                                                         \
-		return &model->array[id < model->n_##array ? id : 0];                             \
+#define TC_LOOKUP(name, type, array)                                                   \
+	static inline const struct type *tc_model_##name(const struct tc_model *model, \
+							 uint32_t id)                  \
+	{                                                                              \
+		return &model->array[id < model->n_##array ? id : 0];                  \
 	}
 TC_LOOKUP(type, tc_type, types)
 TC_LOOKUP(code, tc_pycode, codes)

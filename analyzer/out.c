@@ -37,7 +37,8 @@ int tc_out_flush(struct tc_out *out)
 		else if (errno != EINTR)
 			out->error = errno;
 	}
-	out->keep = out->keep || out->line < out->used; /* a line that is partly gone cannot be folded */
+	out->keep = out->keep ||
+		    out->line < out->used; /* a line that is partly gone cannot be folded */
 	out->used = out->line = 0;
 	return out->error ? -1 : 0;
 }
@@ -99,7 +100,8 @@ void tc_out_u(struct tc_out *out, uint64_t value)
 
 void tc_out_column(struct tc_out *out, unsigned column)
 {
-	static const char blanks[] = "                                                                ";
+	static const char blanks[] =
+		"                                                                ";
 	unsigned n = out->column < column ? column - out->column : out->column > column;
 
 	for (; n > sizeof(blanks) - 1; n -= (unsigned)sizeof(blanks) - 1)
@@ -110,8 +112,9 @@ void tc_out_column(struct tc_out *out, unsigned column)
 void tc_out_ink(struct tc_out *out, enum tc_ink ink)
 {
 	static const char *const codes[] = {
-		[TC_INK_NONE] = "\033[0m",    [TC_INK_BOLD] = "\033[1m",    [TC_INK_DIM] = "\033[2m",
-		[TC_INK_RED] = "\033[1;31m",  [TC_INK_YELLOW] = "\033[33m", [TC_INK_GREEN] = "\033[32m",
+		[TC_INK_NONE] = "\033[0m",    [TC_INK_BOLD] = "\033[1m",
+		[TC_INK_DIM] = "\033[2m",     [TC_INK_RED] = "\033[1;31m",
+		[TC_INK_YELLOW] = "\033[33m", [TC_INK_GREEN] = "\033[32m",
 		[TC_INK_CYAN] = "\033[36m",
 	};
 	if (out->color)
@@ -122,7 +125,11 @@ size_t tc_utf8_next(const uint8_t *at, size_t size, uint32_t *ret)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	uint8_t first = at[0];
-	size_t n = first < 0x80 ? 1 : first >> 5 == 6 ? 2 : first >> 4 == 14 ? 3 : first >> 3 == 30 ? 4 : 0;
+	size_t n = first < 0x80	    ? 1 :
+		   first >> 5 == 6  ? 2 :
+		   first >> 4 == 14 ? 3 :
+		   first >> 3 == 30 ? 4 :
+				      0;
 	uint32_t code = n == 1 ? first : first & (0x7fu >> n);
 
 	*ret = TC_BAD_BYTE;
@@ -139,16 +146,17 @@ size_t tc_utf8_next(const uint8_t *at, size_t size, uint32_t *ret)
 	return n;
 }
 
-/* Code points that move, hide or turn around what stands beside them: C0 and C1 controls, the direction marks of
- * Unicode TR9, zero-width characters, line separators, variation of tags, lone surrogates, private use. */
+/* Code points that move, hide or turn around what stands beside them: C0 and C1 controls, the
+ * direction marks of Unicode TR9, zero-width characters, line separators, variation of tags, lone
+ * surrogates, private use. */
 bool tc_utf8_hostile(uint32_t code)
 {
 	static const struct {
 		uint32_t first, last;
 	} ranges[] = {
-		{ 0, 0x1f },	      { 0x7f, 0x9f },	     { 0xad, 0xad },	    { 0x61c, 0x61c },
-		{ 0x180e, 0x180e },   { 0x200b, 0x200f },    { 0x2028, 0x202e },    { 0x2060, 0x206f },
-		{ 0xd800, 0xf8ff },   { 0xfeff, 0xfeff },    { 0xfff0, 0xfffb },    { 0xfffe, 0xffff },
+		{ 0, 0x1f },	       { 0x7f, 0x9f },	   { 0xad, 0xad },     { 0x61c, 0x61c },
+		{ 0x180e, 0x180e },    { 0x200b, 0x200f }, { 0x2028, 0x202e }, { 0x2060, 0x206f },
+		{ 0xd800, 0xf8ff },    { 0xfeff, 0xfeff }, { 0xfff0, 0xfffb }, { 0xfffe, 0xffff },
 		{ 0xe0000, 0x10ffff },
 	};
 	for (size_t i = 0; i < sizeof(ranges) / sizeof(*ranges); i++)
@@ -235,8 +243,10 @@ void tc_out_newline(struct tc_out *out)
 	out->keep = false;
 }
 
-/* One character as it may be shown. Returns its bytes in *piece (at least 16), sets *ret_columns. */
-static size_t show(uint32_t code, const uint8_t *at, size_t size, char *piece, unsigned *ret_columns)
+/* One character as it may be shown. Returns its bytes in *piece (at least 16), sets
+ * *ret_columns. */
+static size_t show(uint32_t code, const uint8_t *at, size_t size, char *piece,
+		   unsigned *ret_columns)
 {
 	int n;
 
@@ -249,12 +259,17 @@ static size_t show(uint32_t code, const uint8_t *at, size_t size, char *piece, u
 	} else if (code == '\n' || code == '\r' || code == '\t')
 		n = snprintf(piece, 16, "\\%c", code == '\n' ? 'n' : code == '\r' ? 'r' : 't');
 	else
-		n = snprintf(piece, 16, code < 0x100 ? "\\x%02x" : code < 0x10000 ? "\\u%04x" : "\\U%08x", code);
+		n = snprintf(piece, 16,
+			     code < 0x100   ? "\\x%02x" :
+			     code < 0x10000 ? "\\u%04x" :
+					      "\\U%08x",
+			     code);
 	*ret_columns = (unsigned)n;
 	return (size_t)n;
 }
 
-/* Show text from *at while it stays within max columns. Returns the columns used; out may be NULL. */
+/* Show text from *at while it stays within max columns. Returns the columns used; out may be
+ * NULL. */
 static unsigned show_part(struct tc_out *out, struct tc_text text, size_t *at, unsigned max)
 {
 	unsigned used = 0;

@@ -9,18 +9,26 @@
 
 #include "model.h"
 
-enum tc_ink { TC_INK_NONE, TC_INK_BOLD, TC_INK_DIM, TC_INK_RED, TC_INK_YELLOW, TC_INK_GREEN, TC_INK_CYAN };
+enum tc_ink {
+	TC_INK_NONE,
+	TC_INK_BOLD,
+	TC_INK_DIM,
+	TC_INK_RED,
+	TC_INK_YELLOW,
+	TC_INK_GREEN,
+	TC_INK_CYAN
+};
 
 struct tc_out {
-	int fd;		   /* -1: into memory, see tc_out_init_memory */
+	int fd; /* -1: into memory, see tc_out_init_memory */
 	char *buffer;
 	size_t used, room;
-	unsigned column;   /* where the next character of text goes; colour does not count */
-	unsigned wrap;	   /* lines longer than this are folded at blanks; 0: none are */
-	bool keep;	   /* not the line under way */
-	size_t line;	   /* where it begins in the buffer */
+	unsigned column; /* where the next character of text goes; colour does not count */
+	unsigned wrap;	 /* lines longer than this are folded at blanks; 0: none are */
+	bool keep;	 /* not the line under way */
+	size_t line;	 /* where it begins in the buffer */
 	bool color;
-	int error;	   /* errno of the first write that failed; nothing is written after it */
+	int error; /* errno of the first write that failed; nothing is written after it */
 };
 
 void tc_out_init(struct tc_out *out, int fd, bool color);
@@ -33,23 +41,25 @@ void tc_out_deinit(struct tc_out *out);
 /* Bytes as they are, text of our own only. */
 void tc_out_raw(struct tc_out *out, const char *bytes, size_t size);
 void tc_out_str(struct tc_out *out, const char *text);
-void tc_out_printf(struct tc_out *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void tc_out_printf(struct tc_out *out, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 void tc_out_u(struct tc_out *out, uint64_t value);
 /* Spaces up to this column; one when it is passed already. */
 void tc_out_column(struct tc_out *out, unsigned column);
 void tc_out_ink(struct tc_out *out, enum tc_ink ink);
 void tc_out_newline(struct tc_out *out);
 
-/* Foreign text, made harmless: controls, escapes, newlines, marks that change the direction of writing, and what is
- * not UTF-8 come out as \n, \x1b, \u202e … At most max columns (0: no bound); a longer one ends in "...". */
+/* Foreign text, made harmless: controls, escapes, newlines, marks that change the direction of
+ * writing, and what is not UTF-8 come out as \n, \x1b, \u202e … At most max columns (0: no bound);
+ * a longer one ends in "...". */
 void tc_out_text(struct tc_out *out, struct tc_text text, unsigned max);
 /* Its last max columns instead, after "...". */
 void tc_out_text_end(struct tc_out *out, struct tc_text text, unsigned max);
 /* Columns that tc_out_text would take without a bound; stops counting at 1,000. */
 unsigned tc_text_columns(struct tc_text text);
 
-/* One character of UTF-8 (or WTF-8: lone surrogates) at the start of size > 0 bytes. Returns its number of bytes and
- * sets *ret to the code point, or returns 1 and sets *ret to TC_BAD_BYTE. */
+/* One character of UTF-8 (or WTF-8: lone surrogates) at the start of size > 0 bytes. Returns its
+ * number of bytes and sets *ret to the code point, or returns 1 and sets *ret to TC_BAD_BYTE. */
 #define TC_BAD_BYTE UINT32_MAX
 size_t tc_utf8_next(const uint8_t *at, size_t size, uint32_t *ret);
 /* True when this code point may not reach a terminal as it is. */

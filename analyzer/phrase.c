@@ -119,7 +119,8 @@ static void one_member(void *context, const struct tc_task *task)
 /* The clock of the loops when they were read: the same for all on one machine. */
 static double loop_clock(const struct tc_model *model)
 {
-	return model->n_loops ? (double)model->loops[0].now_ns / 1e9 : (double)model->head.monotonic_ns / 1e9;
+	return model->n_loops ? (double)model->loops[0].now_ns / 1e9 :
+				(double)model->head.monotonic_ns / 1e9;
 }
 
 static void phrase_sleep(const struct tc_page *page, const struct tc_link *link)
@@ -162,7 +163,8 @@ void tc_phrase_link(const struct tc_page *page, const struct tc_link *link)
 	}
 	if (link->members) {
 		tc_out_str(out, ":");
-		uint64_t n = tc_link_members(page->report->links, link, 5, one_member, (void *)page);
+		uint64_t n =
+			tc_link_members(page->report->links, link, 5, one_member, (void *)page);
 		if (n > 5)
 			tc_out_printf(out, " ... (%" PRIu64 " in all)", n);
 	}
@@ -186,7 +188,8 @@ void tc_phrase_where(const struct tc_page *page, const struct tc_place *place, u
 	if (place->line)
 		snprintf(line, sizeof(line), ":%" PRIu32, place->line);
 	unsigned digits = (unsigned)strlen(line);
-	tc_out_text_end(page->out, short_path(page, place->file), max > digits + 8 ? max - digits : 8);
+	tc_out_text_end(page->out, short_path(page, place->file),
+			max > digits + 8 ? max - digits : 8);
 	tc_out_str(page->out, line);
 }
 
@@ -247,9 +250,12 @@ void tc_phrase_callback(const struct tc_page *page, const struct tc_handle *hand
 	if (task) {
 		tc_phrase_task(page, task, 40);
 	} else if (handle->code) {
-		tc_out_text(page->out, tc_model_string(model, code->qualname ? code->qualname : code->name), 50);
+		tc_out_text(page->out,
+			    tc_model_string(model, code->qualname ? code->qualname : code->name),
+			    50);
 		tc_out_str(page->out, " ");
-		tc_out_text_end(page->out, short_path(page, tc_model_string(model, code->file)), 40);
+		tc_out_text_end(page->out, short_path(page, tc_model_string(model, code->file)),
+				40);
 		tc_out_printf(page->out, ":%u", code->first_line);
 	} else {
 		tc_phrase_value(page, &handle->callback);
@@ -259,8 +265,9 @@ void tc_phrase_callback(const struct tc_page *page, const struct tc_handle *hand
 void tc_phrase_thread_state(const struct tc_page *page, const struct tc_thread *thread)
 {
 	static const char states[] = "RSDTtZXI";
-	static const char *const words[] = { "running", "asleep", "in uninterruptible sleep", "stopped", "traced",
-					     "a zombie", "dead", "idle" };
+	static const char *const words[] = { "running", "asleep", "in uninterruptible sleep",
+					     "stopped", "traced", "a zombie",
+					     "dead",	"idle" };
 	const char *at = thread->state ? strchr(states, thread->state) : NULL;
 	const char *name = thread->syscall ? tc_syscall_name(thread->syscall - 1) : NULL;
 
@@ -279,9 +286,11 @@ static void choose_columns(struct tc_page *page)
 
 	for (size_t i = 1; i < model->n_codes && i < 5000; i++) {
 		const struct tc_pycode *code = &model->codes[i];
-		struct tc_text name = tc_model_string(model, code->qualname ? code->qualname : code->name);
+		struct tc_text name =
+			tc_model_string(model, code->qualname ? code->qualname : code->name);
 		unsigned name_columns = tc_text_columns(name);
-		unsigned file_columns = tc_text_columns(short_path(page, tc_model_string(model, code->file))) + 5;
+		unsigned file_columns =
+			tc_text_columns(short_path(page, tc_model_string(model, code->file))) + 5;
 		function = name_columns > function ? name_columns : function;
 		place = file_columns > place ? file_columns : place;
 	}
@@ -301,7 +310,8 @@ void tc_page_deinit(struct tc_page *page)
 	tc_sources_deinit(&page->sources);
 }
 
-static void chain_line(struct tc_page *page, const struct tc_place *place, unsigned indent, enum tc_owner owner)
+static void chain_line(struct tc_page *page, const struct tc_place *place, unsigned indent,
+		       enum tc_owner owner)
 {
 	struct tc_out *out = page->out;
 	unsigned place_at = indent + page->function_room + 1;
@@ -314,9 +324,11 @@ static void chain_line(struct tc_page *page, const struct tc_place *place, unsig
 		tc_out_text(out, place->module, 20);
 		tc_out_str(out, ".");
 	}
-	tc_out_text_end(out, place->function, place_at > out->column + 1 ? place_at - 1 - out->column : 8);
+	tc_out_text_end(out, place->function,
+			place_at > out->column + 1 ? place_at - 1 - out->column : 8);
 	if (place->file.size) {
-		/* The library on this machine is seldom the target's: its lines would be wrong ones. */
+		/* The library on this machine is seldom the target's: its lines would be wrong
+		 * ones. */
 		bool shown = owner <= TC_OWNER_PACKAGE &&
 			     tc_source_line(&page->sources, place->file, place->line, &source);
 		tc_out_column(out, place_at);
@@ -330,10 +342,12 @@ static void chain_line(struct tc_page *page, const struct tc_place *place, unsig
 	tc_out_newline(out);
 }
 
-/* Which links are shown in brief: the innermost, and of the program's own the outermost one and the innermost few. */
+/* Which links are shown in brief: the innermost, and of the program's own the outermost one and the
+ * innermost few. */
 static bool shown_in_brief(enum tc_owner owner, size_t own_before, size_t own_all)
 {
-	return owner == TC_OWNER_USER && (own_before == 0 || own_before + TC_BRIEF_FRAMES > own_all);
+	return owner == TC_OWNER_USER &&
+	       (own_before == 0 || own_before + TC_BRIEF_FRAMES > own_all);
 }
 
 static void skipped_line(struct tc_page *page, uint64_t n, unsigned indent)
@@ -349,8 +363,8 @@ static void skipped_line(struct tc_page *page, uint64_t n, unsigned indent)
 }
 
 /* Whether the n links of the list leave out some in brief, and which. */
-static bool is_shown(const struct tc_model *model, const struct tc_links_list *list, size_t i, size_t n,
-		     size_t own_before, size_t own_all)
+static bool is_shown(const struct tc_model *model, const struct tc_links_list *list, size_t i,
+		     size_t n, size_t own_before, size_t own_all)
 {
 	struct tc_place place;
 

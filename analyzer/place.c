@@ -27,7 +27,8 @@ void tc_place_init(struct tc_place *place, const struct tc_model *model, uint32_
 		const struct tc_site *site = tc_model_site(model, link->ref);
 		const struct tc_pycode *code = tc_model_code(model, site->code);
 		place->code = site->code;
-		place->function = tc_model_string(model, code->qualname ? code->qualname : code->name);
+		place->function =
+			tc_model_string(model, code->qualname ? code->qualname : code->name);
 		place->file = tc_model_string(model, code->file);
 		place->line = site->line;
 		place->column = site->column;
@@ -54,7 +55,8 @@ void tc_place_init(struct tc_place *place, const struct tc_model *model, uint32_
 		place->function = literal("?");
 }
 
-/* Where the path relative to the standard library or to the packages begins; 0: neither. *ret_library tells which. */
+/* Where the path relative to the standard library or to the packages begins; 0: neither.
+ * *ret_library tells which. */
 static size_t own_part(struct tc_text file, bool *ret_library)
 {
 	static const char *const packages[] = { "/site-packages/", "/dist-packages/" };
@@ -62,7 +64,9 @@ static size_t own_part(struct tc_text file, bool *ret_library)
 
 	*ret_library = false;
 	for (size_t i = 0; i < 2; i++) {
-		const uint8_t *at = file.size ? memmem(file.at, file.size, packages[i], strlen(packages[i])) : NULL;
+		const uint8_t *at =
+			file.size ? memmem(file.at, file.size, packages[i], strlen(packages[i])) :
+				    NULL;
 		if (at)
 			return (size_t)(at - file.at) + strlen(packages[i]);
 	}
@@ -93,7 +97,8 @@ enum tc_owner tc_place_owner(struct tc_text file)
 	if (at)
 		return library ? TC_OWNER_LIBRARY : TC_OWNER_PACKAGE;
 	/* Cython writes paths relative to its own tree. */
-	return file.size > 7 && memcmp(file.at, "uvloop/", 7) == 0 ? TC_OWNER_PACKAGE : TC_OWNER_USER;
+	return file.size > 7 && memcmp(file.at, "uvloop/", 7) == 0 ? TC_OWNER_PACKAGE :
+								     TC_OWNER_USER;
 }
 
 struct tc_text tc_place_short(struct tc_text file)
@@ -108,7 +113,8 @@ struct tc_text tc_place_short(struct tc_text file)
 static bool is_loop_frame(const struct tc_place *place)
 {
 	return tc_text_ends_in(place->file, "asyncio/runners.py") ||
-	       (tc_text_ends_in(place->file, "asyncio/base_events.py") && place->function.size >= 9 &&
+	       (tc_text_ends_in(place->file, "asyncio/base_events.py") &&
+		place->function.size >= 9 &&
 		memcmp(place->function.at + place->function.size - 9, "_run_once", 9) == 0);
 }
 
@@ -134,16 +140,17 @@ uint32_t tc_place_best(const struct tc_model *model, uint32_t chain)
 const char *tc_place_kind(unsigned kind)
 {
 	static const char *const words[] = {
-		[TC_FRAME_CORO] = "coroutine",	     [TC_FRAME_GENERATOR] = "generator",
-		[TC_FRAME_ASYNCGEN] = "asyncgen",    [TC_FRAME_AWAITABLE] = "awaitable",
-		[TC_FRAME_CALL] = "frame",	     [TC_FRAME_NATIVE_CORO] = "coroutine",
-		[TC_FRAME_TEXT] = "text",	     [TC_FRAME_UNKNOWN] = "unknown",
-		[TC_FRAME_NATIVE_PC] = "native",     [TC_FRAME_GREENLET] = "greenlet",
+		[TC_FRAME_CORO] = "coroutine",	  [TC_FRAME_GENERATOR] = "generator",
+		[TC_FRAME_ASYNCGEN] = "asyncgen", [TC_FRAME_AWAITABLE] = "awaitable",
+		[TC_FRAME_CALL] = "frame",	  [TC_FRAME_NATIVE_CORO] = "coroutine",
+		[TC_FRAME_TEXT] = "text",	  [TC_FRAME_UNKNOWN] = "unknown",
+		[TC_FRAME_NATIVE_PC] = "native",  [TC_FRAME_GREENLET] = "greenlet",
 	};
 	return kind < sizeof(words) / sizeof(*words) && words[kind] ? words[kind] : "unknown";
 }
 
-size_t tc_place_list(const struct tc_model *model, uint32_t chain, size_t max, struct tc_links_list *list)
+size_t tc_place_list(const struct tc_model *model, uint32_t chain, size_t max,
+		     struct tc_links_list *list)
 {
 	size_t depth = tc_model_chain(model, chain)->depth;
 	size_t n = depth < max ? depth : max;

@@ -14,11 +14,11 @@ enum tc_owner {
 
 struct tc_place {
 	const struct tc_chain *link;
-	uint32_t code;	      /* 0: none */
+	uint32_t code;		       /* 0: none */
 	struct tc_text function, file; /* file is empty where there is no code */
-	struct tc_text module; /* of a type: shown before the function */
-	uint32_t line;	      /* 0: unknown */
-	uint32_t column;      /* + 1; 0: unknown */
+	struct tc_text module;	       /* of a type: shown before the function */
+	uint32_t line;		       /* 0: unknown */
+	uint32_t column;	       /* + 1; 0: unknown */
 };
 
 /* Describe one link. An unknown one gets a function of "?". */
@@ -30,20 +30,21 @@ enum tc_owner tc_place_owner(struct tc_text file);
 /* The path without what stands before the standard library's or a package's own name. */
 struct tc_text tc_place_short(struct tc_text file);
 
-/* The link of the chain where a person should look: the innermost of the program's own code, else of a package, else
- * the innermost with code, else the innermost; of a thread's frames only those that its event loop has called. 0 for the
- * chain 0. */
+/* The link of the chain where a person should look: the innermost of the program's own code, else
+ * of a package, else the innermost with code, else the innermost; of a thread's frames only those
+ * that its event loop has called. 0 for the chain 0. */
 uint32_t tc_place_best(const struct tc_model *model, uint32_t chain);
 
 /* The word of the JSON report for a frame kind. */
 const char *tc_place_kind(unsigned kind);
 
-/* The links of a chain, outermost first, into list, which grows. At most max links: the innermost ones. Returns
- * their number. */
+/* The links of a chain, outermost first, into list, which grows. At most max links: the innermost
+ * ones. Returns their number. */
 struct tc_links_list {
 	uint32_t *ids;
 	size_t room;
 };
-size_t tc_place_list(const struct tc_model *model, uint32_t chain, size_t max, struct tc_links_list *list);
+size_t tc_place_list(const struct tc_model *model, uint32_t chain, size_t max,
+		     struct tc_links_list *list);
 
 #endif

@@ -9,8 +9,8 @@
 #include "array.h"
 #include "place.h"
 
-static const struct tc_pythread *pythread_of(const struct tc_model *model, const struct tc_thread *thread,
-					     size_t from)
+static const struct tc_pythread *pythread_of(const struct tc_model *model,
+					     const struct tc_thread *thread, size_t from)
 {
 	for (size_t i = from; i < model->n_pythreads; i++)
 		if (model->pythreads[i].tid && model->pythreads[i].tid == thread->tid_ns)
@@ -26,14 +26,16 @@ static bool has_os_thread(const struct tc_model *model, const struct tc_pythread
 	return false;
 }
 
-static void add_thread(struct tc_report *report, const struct tc_thread *os, const struct tc_pythread *py)
+static void add_thread(struct tc_report *report, const struct tc_thread *os,
+		       const struct tc_pythread *py)
 {
-	*tc_push(report->threads, report->n_threads, report->threads_room) = (struct tc_thread_view){
-		.os = os,
-		.py = py,
-		.task = py && py->task ? tc_model_task_at(report->model, py->task) : NULL,
-		.loop = py && py->loop < report->model->n_looprefs ? py->loop : 0,
-	};
+	*tc_push(report->threads, report->n_threads, report->threads_room) =
+		(struct tc_thread_view){
+			.os = os,
+			.py = py,
+			.task = py && py->task ? tc_model_task_at(report->model, py->task) : NULL,
+			.loop = py && py->loop < report->model->n_looprefs ? py->loop : 0,
+		};
 }
 
 /* A forged file may hold many of both kinds: the product of their numbers is bounded. */
@@ -49,7 +51,8 @@ static void join_threads(struct tc_report *report)
 		const struct tc_pythread *py = join ? pythread_of(model, os, 0) : NULL;
 		add_thread(report, os, py);
 		/* One thread may have a state in several interpreters. */
-		while (py && (py = pythread_of(model, os, (size_t)(py - model->pythreads) + 1)) != NULL)
+		while (py &&
+		       (py = pythread_of(model, os, (size_t)(py - model->pythreads) + 1)) != NULL)
 			add_thread(report, os, py);
 	}
 	for (size_t i = 0; i < model->n_pythreads; i++)
@@ -151,16 +154,18 @@ static void add_loops(struct tc_report *report)
 	for (uint32_t id = 1; id < model->n_looprefs; id++) {
 		const struct tc_loopref *ref = &model->looprefs[id];
 		if (ref->addr)
-			*tc_push(report->loops, report->n_loops, report->loops_room) = (struct tc_loop_view){
-				.id = id,
-				.loop = ref->state ? &model->loops[ref->state - 1] : NULL,
-			};
+			*tc_push(report->loops, report->n_loops, report->loops_room) =
+				(struct tc_loop_view){
+					.id = id,
+					.loop = ref->state ? &model->loops[ref->state - 1] : NULL,
+				};
 	}
 	for (size_t i = 0; i < report->n_loops; i++)
 		by_id[report->loops[i].id] = &report->loops[i];
 	for (size_t i = 0; i < model->n_tasks; i++) {
 		const struct tc_task *task = &model->tasks[i];
-		struct tc_loop_view *view = task->loop < model->n_looprefs ? by_id[task->loop] : NULL;
+		struct tc_loop_view *view =
+			task->loop < model->n_looprefs ? by_id[task->loop] : NULL;
 		if (!view || !tc_task_alive(task))
 			continue;
 		view->n_tasks++;
@@ -168,12 +173,13 @@ static void add_loops(struct tc_report *report)
 			view->task = task;
 	}
 	free(by_id);
-	for (size_t i = 0; i < report->n_loops && report->n_threads < JOIN_MAX / (report->n_loops + 1); i++)
+	for (size_t i = 0;
+	     i < report->n_loops && report->n_threads < JOIN_MAX / (report->n_loops + 1); i++)
 		judge_loop(report, &report->loops[i]);
 }
 
-/* A forged file of 100 kB can make thousands of tasks share a chain of thousands of links; a page of gigabytes helps
- * nobody. What real programs have stays far below. */
+/* A forged file of 100 kB can make thousands of tasks share a chain of thousands of links; a page
+ * of gigabytes helps nobody. What real programs have stays far below. */
 #define LINKS_IN_ALL 100000000u
 #define LINKS_THEN 100u
 
@@ -209,20 +215,24 @@ static struct tc_text common_root(const struct tc_model *model)
 	return root.size > 1 ? root : (struct tc_text){ 0 };
 }
 
-void tc_report_init(struct tc_report *report, const struct tc_model *model, const struct tc_links *links,
-		    const struct tc_options *options, bool with_objects)
+void tc_report_init(struct tc_report *report, const struct tc_model *model,
+		    const struct tc_links *links, const struct tc_options *options,
+		    bool with_objects)
 {
 	const struct tc_status *status = &model->status;
 
-	*report = (struct tc_report){ .options = options, .dump = model->dump, .model = model, .links = links };
+	*report = (struct tc_report){
+		.options = options, .dump = model->dump, .model = model, .links = links
+	};
 	report->max_links = max_links(model);
 	report->root = common_root(model);
 	join_threads(report);
 	add_loops(report);
 	tc_groups_init(&report->groups, links, with_objects);
-	report->complete = model->dump->sealed && model->dump->n_problems_all == 0 && status->present &&
-			   status->cut == 0 && status->objects_cut == 0 &&
-			   !(status->flags & (TC_STATUS_CUT | TC_STATUS_REPLACED | TC_STATUS_DISAGREED));
+	report->complete =
+		model->dump->sealed && model->dump->n_problems_all == 0 && status->present &&
+		status->cut == 0 && status->objects_cut == 0 &&
+		!(status->flags & (TC_STATUS_CUT | TC_STATUS_REPLACED | TC_STATUS_DISAGREED));
 }
 
 void tc_report_deinit(struct tc_report *report)
@@ -233,7 +243,8 @@ void tc_report_deinit(struct tc_report *report)
 	*report = (struct tc_report){ 0 };
 }
 
-struct tc_text tc_report_task_name(const struct tc_model *model, const struct tc_task *task, char *name)
+struct tc_text tc_report_task_name(const struct tc_model *model, const struct tc_task *task,
+				   char *name)
 {
 	if (!(task->flags & TC_TASK_LAZY_NAME))
 		return tc_model_string(model, task->name);
@@ -253,11 +264,15 @@ const char *tc_report_task_state(const struct tc_task *task)
 const char *tc_report_version(uint32_t hex, char *text)
 {
 	unsigned level = hex >> 4 & 15, serial = hex & 15;
-	int n = snprintf(text, TC_VERSION_TEXT, "%u.%u.%u", hex >> 24, hex >> 16 & 255, hex >> 8 & 255);
+	int n = snprintf(text, TC_VERSION_TEXT, "%u.%u.%u", hex >> 24, hex >> 16 & 255,
+			 hex >> 8 & 255);
 
 	if (level != 15 && level != 0) /* PY_RELEASE_LEVEL_FINAL is 15 */
 		snprintf(text + n, TC_VERSION_TEXT - (size_t)n, "%s%u",
-			 level == 10 ? "a" : level == 11 ? "b" : "rc", serial);
+			 level == 10 ? "a" :
+			 level == 11 ? "b" :
+				       "rc",
+			 serial);
 	return text;
 }
 
@@ -287,21 +302,26 @@ static const struct {
 	unsigned flag;
 	const char *text;
 } flag_lines[] = {
-	{ TC_STATUS_UNFROZEN, "it was to stand still, but did not in time: tasks may have moved while they were read" },
+	{ TC_STATUS_UNFROZEN,
+	  "it was to stand still, but did not in time: tasks may have moved while they were read" },
 	{ TC_STATUS_REPLACED, "the process ended or was replaced while it was read" },
 	{ TC_STATUS_NO_PYTHON, "there is no Python interpreter in this process" },
-	{ TC_STATUS_UNKNOWN_PYTHON, "this version of Python is not known: only threads and modules were read" },
-	{ TC_STATUS_DISAGREED, "the interpreter's own counts of tasks did not match what was found" },
+	{ TC_STATUS_UNKNOWN_PYTHON,
+	  "this version of Python is not known: only threads and modules were read" },
+	{ TC_STATUS_DISAGREED,
+	  "the interpreter's own counts of tasks did not match what was found" },
 };
 
-bool tc_report_missing(const struct tc_report *report, size_t number, char *text, struct tc_text *ret)
+bool tc_report_missing(const struct tc_report *report, size_t number, char *text,
+		       struct tc_text *ret)
 {
 	const struct tc_status *status = &report->model->status;
 	const struct tc_dump *dump = report->dump;
 
 	for (size_t i = 0; i < sizeof(flag_lines) / sizeof(*flag_lines); i++)
 		if ((status->flags & flag_lines[i].flag) && number-- == 0) {
-			*ret = (struct tc_text){ (const uint8_t *)flag_lines[i].text, strlen(flag_lines[i].text) };
+			*ret = (struct tc_text){ (const uint8_t *)flag_lines[i].text,
+						 strlen(flag_lines[i].text) };
 			return true;
 		}
 	if (number < status->n_notices) {
@@ -311,13 +331,15 @@ bool tc_report_missing(const struct tc_report *report, size_t number, char *text
 	number -= status->n_notices;
 	if (number < dump->n_problems) {
 		snprintf(text, TC_MISSING_TEXT, "damaged at byte %llu: %s",
-			 (unsigned long long)dump->problems[number].at, dump->problems[number].text);
+			 (unsigned long long)dump->problems[number].at,
+			 dump->problems[number].text);
 	} else if (number == dump->n_problems && dump->n_problems_all > dump->n_problems) {
 		snprintf(text, TC_MISSING_TEXT, "and %llu more damaged places",
 			 (unsigned long long)(dump->n_problems_all - dump->n_problems));
 	} else if (number == dump->n_problems + (dump->n_problems_all > dump->n_problems) &&
 		   report->max_links < TC_CHAIN_MAX) {
-		snprintf(text, TC_MISSING_TEXT, "of each chain only the innermost %zu links are shown", report->max_links);
+		snprintf(text, TC_MISSING_TEXT,
+			 "of each chain only the innermost %zu links are shown", report->max_links);
 	} else {
 		return false;
 	}

@@ -16,7 +16,8 @@ struct tc_options {
 	bool color;
 };
 
-/* A thread as the kernel and the interpreter see it; either may be NULL. Its id is H and its index + 1. */
+/* A thread as the kernel and the interpreter see it; either may be NULL. Its id is H and its index
+ * + 1. */
 struct tc_thread_view {
 	const struct tc_thread *os;
 	const struct tc_pythread *py;
@@ -47,26 +48,32 @@ struct tc_report {
 	size_t n_threads, threads_room;
 	struct tc_loop_view *loops;
 	size_t n_loops, loops_room;
-	struct tc_text root; /* the folder that all of the program's own files are in, with its last slash; or empty */
-	size_t max_links; /* of a chain that are shown: fewer than recorded only where all together would be absurd */
-	bool complete;	  /* the file is whole, and nothing was left out */
+	/* the folder that all of the program's own files are in, with its last slash; or empty */
+	struct tc_text root;
+	/* of a chain that are shown: fewer than recorded only where all together would be absurd */
+	size_t max_links;
+	bool complete; /* the file is whole, and nothing was left out */
 };
 
 /* Everything is borrowed and must outlive the report. with_objects: see group.h. */
-void tc_report_init(struct tc_report *report, const struct tc_model *model, const struct tc_links *links,
-		    const struct tc_options *options, bool with_objects);
+void tc_report_init(struct tc_report *report, const struct tc_model *model,
+		    const struct tc_links *links, const struct tc_options *options,
+		    bool with_objects);
 void tc_report_deinit(struct tc_report *report);
 
 /* Numbers of the ids. */
-static inline size_t tc_report_task_number(const struct tc_report *report, const struct tc_task *task)
+static inline size_t tc_report_task_number(const struct tc_report *report,
+					   const struct tc_task *task)
 {
 	return (size_t)(task - report->model->tasks) + 1;
 }
-static inline size_t tc_report_object_number(const struct tc_report *report, const struct tc_object *object)
+static inline size_t tc_report_object_number(const struct tc_report *report,
+					     const struct tc_object *object)
 {
 	return (size_t)(object - report->model->objects) + 1;
 }
-static inline size_t tc_report_thread_number(const struct tc_report *report, const struct tc_thread_view *thread)
+static inline size_t tc_report_thread_number(const struct tc_report *report,
+					     const struct tc_thread_view *thread)
 {
 	return (size_t)(thread - report->threads) + 1;
 }
@@ -74,7 +81,8 @@ const struct tc_loop_view *tc_report_loop(const struct tc_report *report, uint32
 
 /* The name of a task into name, which holds TC_TASK_NAME bytes when it is a numbered one. */
 #define TC_TASK_NAME 32
-struct tc_text tc_report_task_name(const struct tc_model *model, const struct tc_task *task, char *name);
+struct tc_text tc_report_task_name(const struct tc_model *model, const struct tc_task *task,
+				   char *name);
 /* "running", "pending", "done", "cancelled"; NULL when it is not known. */
 const char *tc_report_task_state(const struct tc_task *task);
 /* "3.11.2", "3.15.0a4" into text of TC_VERSION_TEXT bytes. */
@@ -85,9 +93,11 @@ const char *tc_report_version(uint32_t hex, char *text);
 const char *tc_report_time(uint64_t wall_ns, char *text);
 /* The Python interpreter of the dump: the first one; NULL: none. */
 const struct tc_interp *tc_report_interp(const struct tc_model *model);
-/* What is missing and why, one line after the other; NULL at the end. text holds TC_MISSING_TEXT bytes. */
+/* What is missing and why, one line after the other; NULL at the end. text holds TC_MISSING_TEXT
+ * bytes. */
 #define TC_MISSING_TEXT 512
-bool tc_report_missing(const struct tc_report *report, size_t number, char *text, struct tc_text *ret);
+bool tc_report_missing(const struct tc_report *report, size_t number, char *text,
+		       struct tc_text *ret);
 
 /* The renderers. */
 void tc_report_text(const struct tc_report *report, struct tc_out *out);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The report for programs: schema taskcore-report/1, as one object or as lines. Streamed, record by record. */
+ * The report for programs: schema taskcore-report/1, as one object or as lines. Streamed, record by
+ * record. */
 #include "report_json.h"
 
 #include <stdio.h>
@@ -42,7 +43,8 @@ void tc_json_type(struct tc_json_report *r, const char *key, uint32_t id)
 {
 	const struct tc_model *model = r->report->model;
 	const struct tc_type *type = tc_model_type(model, id);
-	struct tc_text module = tc_model_string(model, type->module), name = tc_model_string(model, type->name);
+	struct tc_text module = tc_model_string(model, type->module),
+		       name = tc_model_string(model, type->name);
 
 	if (name.size == 0) {
 		tc_json_null(&r->json, key);
@@ -60,13 +62,15 @@ void tc_json_type(struct tc_json_report *r, const char *key, uint32_t id)
 	tc_out_raw(&r->scratch, (const char *)module.at, module.size);
 	tc_out_raw(&r->scratch, ".", 1);
 	tc_out_raw(&r->scratch, (const char *)name.at, name.size);
-	tc_json_text(&r->json, key, (struct tc_text){ (const uint8_t *)r->scratch.buffer, r->scratch.used });
+	tc_json_text(&r->json, key,
+		     (struct tc_text){ (const uint8_t *)r->scratch.buffer, r->scratch.used });
 }
 
 bool tc_json_ref(struct tc_json_report *r, const char *key, uint64_t addr)
 {
 	const struct tc_task *task = addr ? tc_model_task_at(r->report->model, addr) : NULL;
-	const struct tc_object *object = addr && !task ? tc_model_object_at(r->report->model, addr) : NULL;
+	const struct tc_object *object =
+		addr && !task ? tc_model_object_at(r->report->model, addr) : NULL;
 
 	if (task)
 		tc_json_id(&r->json, key, 'T', tc_report_task_number(r->report, task));
@@ -137,7 +141,8 @@ static void put_head(struct tc_json_report *r, const struct tc_head *head)
 	if (head->wall_ns)
 		tc_json_str(json, "taken_at", tc_report_time(head->wall_ns, when));
 	if (head->start_ns && head->boottime_ns > head->start_ns)
-		tc_json_f(json, "uptime_s", (double)((head->boottime_ns - head->start_ns) / 1000000) / 1000);
+		tc_json_f(json, "uptime_s",
+			  (double)((head->boottime_ns - head->start_ns) / 1000000) / 1000);
 }
 
 static void put_interp(struct tc_json_report *r)
@@ -150,7 +155,8 @@ static void put_interp(struct tc_json_report *r)
 	if (interp->version)
 		tc_json_str(&r->json, "python", tc_report_version(interp->version, version));
 	if (interp->implementation)
-		tc_json_text(&r->json, "implementation", tc_model_string(r->report->model, interp->implementation));
+		tc_json_text(&r->json, "implementation",
+			     tc_model_string(r->report->model, interp->implementation));
 	if (interp->layout)
 		tc_json_text(&r->json, "layout", tc_model_string(r->report->model, interp->layout));
 }
@@ -183,7 +189,8 @@ static void put_dump(struct tc_json_report *r)
 	const struct tc_report *report = r->report;
 	const struct tc_status *status = &report->model->status;
 	struct tc_json *json = &r->json;
-	struct tc_text path = { (const uint8_t *)report->dump->path, strlen(report->dump->path) }, line;
+	struct tc_text path = { (const uint8_t *)report->dump->path, strlen(report->dump->path) },
+		       line;
 	char text[TC_MISSING_TEXT];
 
 	tc_json_text(json, "file", path);
@@ -312,7 +319,9 @@ static void put_group(struct tc_json_report *r, size_t number)
 			tc_out_raw(&r->scratch, (const char *)place.file.at, place.file.size);
 			tc_out_printf(&r->scratch, ":%u", place.line);
 		}
-		tc_json_text(json, NULL, (struct tc_text){ (const uint8_t *)r->scratch.buffer, r->scratch.used });
+		tc_json_text(
+			json, NULL,
+			(struct tc_text){ (const uint8_t *)r->scratch.buffer, r->scratch.used });
 	}
 	tc_json_end(json, ']');
 	if (group->wait == TC_WAIT_NONE)
@@ -339,7 +348,8 @@ static void find_waiters(struct tc_json_report *r)
 		object_of[i] = link.object ? (uint32_t)(link.object - model->objects) + 1 : 0;
 		r->waiters_first[object_of[i]]++;
 	}
-	/* Entry n + 1 counts object n: turned into where each one's tasks end, then filled from the back. */
+	/* Entry n + 1 counts object n: turned into where each one's tasks end, then filled from the
+	 * back. */
 	r->waiters_first[0] = 0;
 	for (size_t i = 1; i <= model->n_objects; i++)
 		sum = r->waiters_first[i] += sum;
@@ -376,7 +386,8 @@ static void put_lists(struct tc_json_report *r)
 	list_end(r);
 }
 
-static void begin_report(struct tc_json_report *r, const struct tc_report *report, struct tc_out *out, bool jsonl)
+static void begin_report(struct tc_json_report *r, const struct tc_report *report,
+			 struct tc_out *out, bool jsonl)
 {
 	*r = (struct tc_json_report){ .report = report, .json = { .out = out }, .jsonl = jsonl };
 	tc_out_init_memory(&r->scratch);

@@ -10,9 +10,10 @@
 struct tc_json_report {
 	const struct tc_report *report;
 	struct tc_json json;
-	struct tc_out scratch;	 /* in memory */
-	uint32_t *waiters_first; /* of each object: index into waiters; n_objects + 1 entries; NULL: none wanted */
-	uint32_t *waiters;	 /* task indices */
+	struct tc_out scratch; /* in memory */
+	/* of each object: index into waiters; n_objects + 1 entries; NULL: none wanted */
+	uint32_t *waiters_first;
+	uint32_t *waiters; /* task indices */
 	bool jsonl;
 };
 
@@ -25,7 +26,8 @@ void tc_json_record_end(struct tc_json_report *r);
 
 /* The module and name of a type as one text: "_asyncio.Task". */
 void tc_json_type(struct tc_json_report *r, const char *key, uint32_t type);
-/* "T5" or "O7" for what stands at this address; false, and nothing written, when it has no record. */
+/* "T5" or "O7" for what stands at this address; false, and nothing written, when it has no
+ * record. */
 bool tc_json_ref(struct tc_json_report *r, const char *key, uint64_t addr);
 /* One link: function, file, line, column, kind; the object stays open. */
 void tc_json_frame_begin(struct tc_json_report *r, uint32_t chain);

@@ -16,7 +16,8 @@ void tc_part_label(struct tc_page *page, const char *label)
 	tc_out_column(page->out, LABEL);
 }
 
-/* Go to a new line under the label's text when fewer than need columns are left; else put two spaces. */
+/* Go to a new line under the label's text when fewer than need columns are left; else put two
+ * spaces. */
 void tc_part_gap(struct tc_page *page, unsigned need)
 {
 	if (page->out->column + 2 + need > page->width) {
@@ -73,7 +74,8 @@ static void put_python(struct tc_page *page)
 		tc_out_text(page->out, name, 16);
 	else
 		tc_out_str(page->out, "CPython");
-	tc_out_printf(page->out, " %s%s%s", interp->version ? tc_report_version(interp->version, version) : "?",
+	tc_out_printf(page->out, " %s%s%s",
+		      interp->version ? tc_report_version(interp->version, version) : "?",
 		      interp->flags & TC_INTERP_FREE_THREADED ? " free-threaded" : "",
 		      interp->flags & TC_INTERP_DEBUG ? " debug" : "");
 }
@@ -85,7 +87,8 @@ static void put_title(struct tc_page *page)
 
 	tc_part_label(page, "taskcore");
 	if (!head->present) {
-		tc_out_str(page->out, "the head of this dump is lost: process and time are not known");
+		tc_out_str(page->out,
+			   "the head of this dump is lost: process and time are not known");
 	} else {
 		put_command(page, head, page->width > 90 ? 30 : 20);
 		tc_part_gap(page, 20);
@@ -100,7 +103,8 @@ static void put_title(struct tc_page *page)
 		put_python(page);
 		tc_part_gap(page, 23);
 		tc_report_time(head->wall_ns, when);
-		tc_out_printf(page->out, "%.10s %.8s UTC", when, strlen(when) > 18 ? when + 11 : "");
+		tc_out_printf(page->out, "%.10s %.8s UTC", when,
+			      strlen(when) > 18 ? when + 11 : "");
 		if (head->start_ns && head->boottime_ns > head->start_ns) {
 			tc_part_gap(page, 9);
 			tc_out_str(page->out, "up ");
@@ -121,10 +125,10 @@ static void put_file(struct tc_page *page)
 	tc_out_str(page->out, ", ");
 	tc_phrase_bytes(page->out, report->dump->size);
 	tc_out_ink(page->out, report->complete ? TC_INK_NONE : TC_INK_YELLOW);
-	tc_out_str(page->out, !report->dump->sealed	    ? ", CUT: its end is missing" :
+	tc_out_str(page->out, !report->dump->sealed	   ? ", CUT: its end is missing" :
 			      report->dump->n_problems_all ? ", DAMAGED" :
-			      report->complete		    ? ", complete" :
-							      ", whole file, something left out");
+			      report->complete		   ? ", complete" :
+							     ", whole file, something left out");
 	tc_out_ink(page->out, TC_INK_NONE);
 	if (status->present) {
 		tc_part_gap(page, 24);
@@ -139,8 +143,9 @@ static void put_file(struct tc_page *page)
 			tc_out_str(page->out, "process stood still for ");
 			tc_phrase_ns(page->out, status->pause_ns);
 		} else {
-			tc_out_str(page->out, status->flags & TC_STATUS_FROZEN ? "process stood still" :
-										 "process ran on meanwhile");
+			tc_out_str(page->out, status->flags & TC_STATUS_FROZEN ?
+						      "process stood still" :
+						      "process ran on meanwhile");
 		}
 	}
 	tc_out_newline(page->out);
@@ -154,11 +159,16 @@ static void put_counts(struct tc_page *page)
 
 	tc_part_label(page, "read");
 	if (status->present) {
-		tc_out_printf(out, "%" PRIu64 " of %" PRIu64 " pending tasks (%" PRIu64 " torn, %" PRIu64 " cut%s)",
+		tc_out_printf(out,
+			      "%" PRIu64 " of %" PRIu64 " pending tasks (%" PRIu64 " torn, %" PRIu64
+			      " cut%s)",
 			      status->read, status->found, status->torn, status->cut,
-			      status->read + status->torn + status->cut == status->found ? "" : ": DOES NOT ADD UP");
+			      status->read + status->torn + status->cut == status->found ?
+				      "" :
+				      ": DOES NOT ADD UP");
 	} else {
-		tc_out_printf(out, "%" PRIu64 " pending tasks of an unknown number (%" PRIu64 " torn)",
+		tc_out_printf(out,
+			      "%" PRIu64 " pending tasks of an unknown number (%" PRIu64 " torn)",
 			      model->n_clean, model->n_torn);
 	}
 	if (page->report->groups.n_done)
@@ -209,7 +219,9 @@ static void put_root(struct tc_page *page)
 static void put_note(struct tc_page *page)
 {
 	tc_part_label(page, "note");
-	tc_out_str(page->out, "causes are not analysed by this version: this page says what is there, not why");
+	tc_out_str(
+		page->out,
+		"causes are not analysed by this version: this page says what is there, not why");
 	tc_out_newline(page->out);
 }
 
@@ -238,7 +250,8 @@ static void put_quoted(struct tc_page *page, const char *word)
 	tc_out_str(page->out, "'");
 }
 
-static void put_next_line(struct tc_page *page, bool first, const char *verb, const char *items, const char *what)
+static void put_next_line(struct tc_page *page, bool first, const char *verb, const char *items,
+			  const char *what)
 {
 	const char *path = page->report->dump->path;
 
@@ -265,21 +278,22 @@ static void put_next(struct tc_page *page)
 	for (size_t i = 0; i < report->n_loops && used < 20; i++) {
 		const struct tc_loop_view *loop = &report->loops[i];
 		if (loop->state == TC_LOOP_BLOCKED || loop->state == TC_LOOP_BUSY)
-			used += (size_t)snprintf(items + used, sizeof(items) - used, "%sL%u", used ? " " : "", loop->id);
+			used += (size_t)snprintf(items + used, sizeof(items) - used, "%sL%u",
+						 used ? " " : "", loop->id);
 		if (loop->task && used < 40 && used)
 			used += (size_t)snprintf(items + used, sizeof(items) - used, " T%zu",
 						 tc_report_task_number(report, loop->task));
 	}
 	if (groups->n)
-		used += (size_t)snprintf(items + used, sizeof(items) - used, "%sG1 T%u", used ? " " : "",
-					 groups->groups[0].example + 1);
+		used += (size_t)snprintf(items + used, sizeof(items) - used, "%sG1 T%u",
+					 used ? " " : "", groups->groups[0].example + 1);
 	tc_out_newline(page->out);
 	if (used)
 		put_next_line(page, true, "show", items, "all about these");
 	if (groups->n_grouped && !report->options->all)
 		put_next_line(page, used == 0, "report --all", "", "every task, whole chains");
-	put_next_line(page, used == 0 && (!groups->n_grouped || report->options->all), "report --format json", "",
-		      "for programs");
+	put_next_line(page, used == 0 && (!groups->n_grouped || report->options->all),
+		      "report --format json", "", "for programs");
 	if (report->dump->n_problems_all)
 		put_next_line(page, false, "check", "", "where the file is damaged");
 }

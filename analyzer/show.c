@@ -24,7 +24,8 @@ static void field_text(struct tc_page *page, const char *name, const char *value
 }
 
 /* name = value, one line for each. */
-static void put_variable(struct tc_page *page, unsigned indent, uint32_t name, const struct tc_value *value)
+static void put_variable(struct tc_page *page, unsigned indent, uint32_t name,
+			 const struct tc_value *value)
 {
 	tc_out_column(page->out, indent);
 	tc_out_text(page->out, tc_model_string(page->report->model, name), 40);
@@ -54,7 +55,8 @@ static void put_link(struct tc_page *page, const struct tc_place *place)
 		if (place->line)
 			tc_out_printf(out, ":%u", place->line);
 		if (place->column)
-			tc_out_printf(out, ":%u", place->column); /* counted from 1, as editors do */
+			tc_out_printf(out, ":%u",
+				      place->column); /* counted from 1, as editors do */
 	}
 	tc_out_newline(out);
 	/* The library on this machine is seldom the target's. */
@@ -87,7 +89,8 @@ static void put_chain(struct tc_page *page, uint32_t chain, const struct tc_task
 		struct tc_place place;
 		tc_place_init(&place, model, list.ids[i]);
 		put_link(page, &place);
-		if (!has_locals(place.link->kind) || !tc_locals_frame(&locals, tc_model_code(model, place.code)))
+		if (!has_locals(place.link->kind) ||
+		    !tc_locals_frame(&locals, tc_model_code(model, place.code)))
 			continue;
 		while (tc_locals_slot(&locals, &name, &value))
 			if (value.tag != TC_VAL_UNBOUND)
@@ -222,7 +225,8 @@ static bool show_object(struct tc_page *page, size_t number)
 	const struct tc_object *object = &model->objects[number - 1];
 	tc_out_printf(page->out, "O%zu ", number);
 	tc_phrase_type(page, object->type);
-	tc_out_printf(page->out, " at 0x%" PRIx64 "%s", object->addr, object->flags & TC_OBJ_CUT ? ", cut at a bound" : "");
+	tc_out_printf(page->out, " at 0x%" PRIx64 "%s", object->addr,
+		      object->flags & TC_OBJ_CUT ? ", cut at a bound" : "");
 	tc_out_newline(page->out);
 	tc_attrs_begin(&attrs, object);
 	while (tc_attrs_next(&attrs, &name, &value))
@@ -249,12 +253,14 @@ static void put_handle(struct tc_page *page, const struct tc_handle *handle, uin
 	struct tc_out *out = page->out;
 
 	tc_out_column(out, 4);
-	tc_out_printf(out, "%s%s", where_words[handle->where & 3], handle->flags & TC_HANDLE_CANCELLED ? " (cancelled)" : "");
+	tc_out_printf(out, "%s%s", where_words[handle->where & 3],
+		      handle->flags & TC_HANDLE_CANCELLED ? " (cancelled)" : "");
 	if (handle->fd)
 		tc_out_printf(out, " fd %" PRIu64, handle->fd - 1);
 	if (handle->due_ns && now_ns) {
 		tc_out_str(out, handle->due_ns < now_ns ? " due since " : " due in ");
-		tc_phrase_ns(out, handle->due_ns < now_ns ? now_ns - handle->due_ns : handle->due_ns - now_ns);
+		tc_phrase_ns(out, handle->due_ns < now_ns ? now_ns - handle->due_ns :
+							    handle->due_ns - now_ns);
 	}
 	tc_out_str(out, "  ");
 	tc_phrase_callback(page, handle);
@@ -266,7 +272,8 @@ static void put_handle(struct tc_page *page, const struct tc_handle *handle, uin
 static bool show_loop(struct tc_page *page, size_t number)
 {
 	const struct tc_report *report = page->report;
-	const struct tc_loop_view *loop = number <= UINT32_MAX ? tc_report_loop(report, (uint32_t)number) : NULL;
+	const struct tc_loop_view *loop =
+		number <= UINT32_MAX ? tc_report_loop(report, (uint32_t)number) : NULL;
 	uint64_t now_ns = loop && loop->loop ? loop->loop->now_ns : 0, n = 0;
 
 	if (!loop)
@@ -353,7 +360,8 @@ bool tc_report_show(const struct tc_report *report, const char *id, struct tc_ou
 		char letter;
 		bool (*show)(struct tc_page *page, size_t number);
 	} kinds[] = {
-		{ 'T', show_task }, { 'L', show_loop }, { 'O', show_object }, { 'H', show_thread }, { 'G', show_group },
+		{ 'T', show_task },   { 'L', show_loop },  { 'O', show_object },
+		{ 'H', show_thread }, { 'G', show_group },
 	};
 	struct tc_page page;
 	char *end;

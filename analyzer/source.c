@@ -33,8 +33,10 @@ static const uint8_t *map_file(struct tc_sources *sources, const char *path, siz
 
 	if (fd < 0)
 		return NULL;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 && st.st_size <= SIZE_MAX_SOURCE) {
-		uint64_t changed = (uint64_t)st.st_mtim.tv_sec * 1000000000 + (uint64_t)st.st_mtim.tv_nsec;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
+	    st.st_size <= SIZE_MAX_SOURCE) {
+		uint64_t changed =
+			(uint64_t)st.st_mtim.tv_sec * 1000000000 + (uint64_t)st.st_mtim.tv_nsec;
 		if (sources->taken_ns && changed > sources->taken_ns)
 			sources->newer = true; /* its lines are no longer those of the dump */
 		else
@@ -47,7 +49,8 @@ static const uint8_t *map_file(struct tc_sources *sources, const char *path, siz
 
 static bool is_plain(struct tc_text path)
 {
-	if (path.size < 4 || path.size > PATH_ROOM / 2 || memcmp(path.at + path.size - 3, ".py", 3) != 0)
+	if (path.size < 4 || path.size > PATH_ROOM / 2 ||
+	    memcmp(path.at + path.size - 3, ".py", 3) != 0)
 		return false;
 	for (size_t i = 0; i < path.size; i++)
 		if (path.at[i] == 0 || (i > 0 && path.at[i] == '.' && path.at[i - 1] == '.'))
@@ -67,9 +70,11 @@ static const uint8_t *find_file(struct tc_sources *sources, struct tc_text path,
 		return name[0] == '/' ? map_file(sources, name, ret_size) : NULL;
 	}
 	for (int tries = 0; tries < 16 && path.size; tries++) {
-		int n = snprintf(name, sizeof(name), "%s/%.*s", sources->root, (int)path.size, (const char *)path.at);
-		const uint8_t *map =
-			n > 0 && (size_t)n < sizeof(name) ? map_file(sources, name, ret_size) : NULL;
+		int n = snprintf(name, sizeof(name), "%s/%.*s", sources->root, (int)path.size,
+				 (const char *)path.at);
+		const uint8_t *map = n > 0 && (size_t)n < sizeof(name) ?
+					     map_file(sources, name, ret_size) :
+					     NULL;
 		const uint8_t *slash = memchr(path.at + 1, '/', path.size - 1);
 		if (map || !slash)
 			return map;
@@ -93,7 +98,8 @@ static int file_of(struct tc_sources *sources, struct tc_text path)
 	return (int)sources->n++;
 }
 
-bool tc_source_line(struct tc_sources *sources, struct tc_text path, uint32_t line, struct tc_text *ret)
+bool tc_source_line(struct tc_sources *sources, struct tc_text path, uint32_t line,
+		    struct tc_text *ret)
 {
 	int i = path.size && line ? file_of(sources, path) : -1;
 

@@ -4,7 +4,7 @@
 
 #include "report_parts.h"
 
-#define GROUPS_SHOWN 8	/* with their chains */
+#define GROUPS_SHOWN 8	 /* with their chains */
 #define GROUPS_LISTED 16 /* in one line each, behind those */
 
 /* "Lock O3 (27), O7 (17)": the objects of a group, where they are few. */
@@ -22,7 +22,8 @@ static void put_objects(struct tc_page *page, const struct tc_group *group)
 		if (task)
 			tc_out_printf(page->out, "T%zu", tc_report_task_number(page->report, task));
 		else if (object)
-			tc_out_printf(page->out, "O%zu", tc_report_object_number(page->report, object));
+			tc_out_printf(page->out, "O%zu",
+				      tc_report_object_number(page->report, object));
 		else
 			tc_out_printf(page->out, "0x%" PRIx64, group->objects[i].addr);
 		if (group->objects[i].count != group->count)
@@ -38,7 +39,8 @@ static void put_wait(struct tc_page *page, const struct tc_group *group)
 
 	if (group->wait == TC_WAIT_NONE) {
 		tc_out_str(page->out, group->not_started ? "not started yet" :
-				      group->chain	 ? "ready to run" : "nothing is known of their wait");
+				      group->chain	 ? "ready to run" :
+							   "nothing is known of their wait");
 		return;
 	}
 	tc_out_str(page->out, group->count == 1 ? "waits for " : "wait for ");
@@ -90,8 +92,8 @@ static void put_title(struct tc_page *page)
 
 	tc_out_newline(page->out);
 	tc_part_label(page, "GROUPS");
-	tc_out_printf(page->out, "%" PRIu64 " pending = %" PRIu64 " in ", groups->n_grouped + groups->n_running,
-		      groups->n_grouped);
+	tc_out_printf(page->out, "%" PRIu64 " pending = %" PRIu64 " in ",
+		      groups->n_grouped + groups->n_running, groups->n_grouped);
 	tc_phrase_count(page->out, groups->n, "group");
 	tc_out_str(page->out, " of identical chains");
 	if (groups->n_running)
@@ -123,7 +125,8 @@ void tc_part_groups(struct tc_page *page)
 	if (groups->n > GROUPS_SHOWN + GROUPS_LISTED && left) {
 		tc_out_str(page->out, "...  ");
 		tc_phrase_count(page->out, left, "task");
-		tc_out_printf(page->out, " in %zu more groups: --all shows them", groups->n - GROUPS_SHOWN - GROUPS_LISTED);
+		tc_out_printf(page->out, " in %zu more groups: --all shows them",
+			      groups->n - GROUPS_SHOWN - GROUPS_LISTED);
 		tc_out_newline(page->out);
 	}
 }
@@ -143,7 +146,8 @@ void tc_part_tasks(struct tc_page *page)
 		const char *state = tc_report_task_state(task);
 		tc_phrase_task(page, task, 0);
 		tc_out_printf(page->out, "  %s%s%s", state ? state : "state unknown",
-			      task->flags & TC_TASK_TORN ? ", torn" : "", task->flags & TC_TASK_CUT ? ", cut" : "");
+			      task->flags & TC_TASK_TORN ? ", torn" : "",
+			      task->flags & TC_TASK_CUT ? ", cut" : "");
 		if (report->groups.of_task[i] != UINT32_MAX)
 			tc_out_printf(page->out, ", G%u", report->groups.of_task[i] + 1);
 		tc_link_find(report->links, task, &link);

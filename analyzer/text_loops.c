@@ -8,20 +8,24 @@
 
 static enum tc_ink ink_of(enum tc_loop_state state)
 {
-	return state == TC_LOOP_BLOCKED ? TC_INK_RED : state == TC_LOOP_BUSY ? TC_INK_YELLOW :
-	       state == TC_LOOP_IDLE	? TC_INK_GREEN : TC_INK_NONE;
+	return state == TC_LOOP_BLOCKED ? TC_INK_RED :
+	       state == TC_LOOP_BUSY	? TC_INK_YELLOW :
+	       state == TC_LOOP_IDLE	? TC_INK_GREEN :
+					  TC_INK_NONE;
 }
 
 static const char *shout(enum tc_loop_state state)
 {
 	static const char *const words[TC_N_LOOP_STATES] = {
-		[TC_LOOP_UNKNOWN] = "state unknown", [TC_LOOP_IDLE] = "idle",	    [TC_LOOP_BLOCKED] = "BLOCKED",
-		[TC_LOOP_BUSY] = "BUSY",	     [TC_LOOP_STOPPED] = "stopped", [TC_LOOP_IS_CLOSED] = "closed",
+		[TC_LOOP_UNKNOWN] = "state unknown", [TC_LOOP_IDLE] = "idle",
+		[TC_LOOP_BLOCKED] = "BLOCKED",	     [TC_LOOP_BUSY] = "BUSY",
+		[TC_LOOP_STOPPED] = "stopped",	     [TC_LOOP_IS_CLOSED] = "closed",
 	};
 	return words[state];
 }
 
-/* The chain that says what the loop's thread does: the running task's, which goes on into the thread's own frames. */
+/* The chain that says what the loop's thread does: the running task's, which goes on into the
+ * thread's own frames. */
 static uint32_t chain_of(const struct tc_loop_view *loop)
 {
 	if (loop->task && loop->task->chain && (loop->task->flags & TC_TASK_RUNNING))
@@ -44,7 +48,8 @@ void tc_part_gil(struct tc_page *page, const struct tc_thread_view *thread)
 		if (other == thread)
 			tc_out_str(page->out, "; it holds the GIL");
 		else
-			tc_out_printf(page->out, "; H%zu holds the GIL", tc_report_thread_number(report, other));
+			tc_out_printf(page->out, "; H%zu holds the GIL",
+				      tc_report_thread_number(report, other));
 		return;
 	}
 	if (known)
@@ -54,7 +59,8 @@ void tc_part_gil(struct tc_page *page, const struct tc_thread_view *thread)
 static const struct tc_loop_view *worst_loop(const struct tc_report *report)
 {
 	static const int rank[TC_N_LOOP_STATES] = {
-		[TC_LOOP_BLOCKED] = 5, [TC_LOOP_BUSY] = 4, [TC_LOOP_UNKNOWN] = 3, [TC_LOOP_IDLE] = 2, [TC_LOOP_STOPPED] = 1,
+		[TC_LOOP_BLOCKED] = 5, [TC_LOOP_BUSY] = 4,    [TC_LOOP_UNKNOWN] = 3,
+		[TC_LOOP_IDLE] = 2,    [TC_LOOP_STOPPED] = 1,
 	};
 	const struct tc_loop_view *worst = NULL;
 
@@ -109,7 +115,8 @@ static void verdict_blocked(struct tc_page *page, const struct tc_loop_view *loo
 	put_place(page, loop);
 }
 
-/* Running: a long computation and a loop that never rests look the same at one instant; the ready queue is a hint. */
+/* Running: a long computation and a loop that never rests look the same at one instant; the ready
+ * queue is a hint. */
 static void verdict_busy(struct tc_page *page, const struct tc_loop_view *loop)
 {
 	struct tc_out *out = page->out;
@@ -149,7 +156,8 @@ static void verdict_other(struct tc_page *page, const struct tc_loop_view *loop)
 	const struct tc_interp *interp = tc_report_interp(model);
 
 	if (loop && loop->state == TC_LOOP_UNKNOWN) {
-		tc_out_printf(page->out, "unknown: nothing was read of the thread that runs L%u", loop->id);
+		tc_out_printf(page->out, "unknown: nothing was read of the thread that runs L%u",
+			      loop->id);
 		return;
 	}
 	if (loop) {
@@ -159,9 +167,11 @@ static void verdict_other(struct tc_page *page, const struct tc_loop_view *loop)
 		return;
 	}
 	tc_out_str(page->out, !interp ? "no Python in this process" :
-			      interp->flags & TC_INTERP_UNKNOWN ? "this Python cannot be read: only threads are shown" :
-			      interp->flags & TC_INTERP_NO_ASYNCIO ? "asyncio was never imported: only threads are shown" :
-								     "no event loop was found");
+			      interp->flags & TC_INTERP_UNKNOWN ?
+					"this Python cannot be read: only threads are shown" :
+			      interp->flags & TC_INTERP_NO_ASYNCIO ?
+					"asyncio was never imported: only threads are shown" :
+					"no event loop was found");
 }
 
 void tc_part_verdict(struct tc_page *page)
@@ -172,7 +182,8 @@ void tc_part_verdict(struct tc_page *page)
 	tc_part_label(page, "state");
 	tc_out_ink(page->out, loop ? ink_of(loop->state) : TC_INK_NONE);
 	if (state == 'T' || state == 't')
-		tc_out_str(page->out, state == 'T' ? "STOPPED (by a signal); before that: " : "TRACED; before that: ");
+		tc_out_str(page->out, state == 'T' ? "STOPPED (by a signal); before that: " :
+						     "TRACED; before that: ");
 	if (loop && loop->state == TC_LOOP_BLOCKED)
 		verdict_blocked(page, loop);
 	else if (loop && loop->state == TC_LOOP_BUSY)
@@ -203,7 +214,8 @@ static void put_loop_title(struct tc_page *page, const struct tc_loop_view *loop
 	tc_out_str(out, "  ");
 	tc_phrase_type(page, tc_model_loopref(page->report->model, loop->id)->type);
 	if (loop->thread) {
-		tc_out_printf(out, "  thread H%zu", tc_report_thread_number(page->report, loop->thread));
+		tc_out_printf(out, "  thread H%zu",
+			      tc_report_thread_number(page->report, loop->thread));
 		if (loop->thread->os) {
 			tc_out_str(out, " ");
 			tc_out_text(out, loop->thread->os->name, 16);
@@ -289,9 +301,12 @@ static void put_activity(struct tc_page *page, const struct tc_loop_view *loop)
 static void put_hint(struct tc_page *page, enum tc_loop_hint hint)
 {
 	static const char *const texts[] = {
-		[TC_LOOP_HINT_LOST_WAKEUP] = "callbacks are ready, yet it sleeps: it was not woken (call_soon from another thread?)",
-		[TC_LOOP_HINT_WAITS_GIL] = "it is back from its selector and waits, most likely for the GIL",
-		[TC_LOOP_HINT_COMPUTES] = "its thread computes: a timer is long due, and the loop has not come back",
+		[TC_LOOP_HINT_LOST_WAKEUP] = "callbacks are ready, yet it sleeps: it was not woken "
+					     "(call_soon from another thread?)",
+		[TC_LOOP_HINT_WAITS_GIL] =
+			"it is back from its selector and waits, most likely for the GIL",
+		[TC_LOOP_HINT_COMPUTES] =
+			"its thread computes: a timer is long due, and the loop has not come back",
 	};
 	if (hint == TC_LOOP_HINT_NONE)
 		return;
@@ -328,13 +343,15 @@ void tc_part_loops(struct tc_page *page)
 		for (size_t i = 0; i < report->n_loops; i++) {
 			enum tc_loop_state state = report->loops[i].state;
 			bool urgent = state == TC_LOOP_BLOCKED || state == TC_LOOP_BUSY;
-			if (urgent != (pass == 0) || (shown >= LOOPS_SHOWN && !report->options->all))
+			if (urgent != (pass == 0) ||
+			    (shown >= LOOPS_SHOWN && !report->options->all))
 				continue;
 			tc_part_loop(page, &report->loops[i]);
 			shown++;
 		}
 	if (shown < report->n_loops) {
-		tc_out_printf(page->out, "...  %zu more loops: --all shows them", report->n_loops - shown);
+		tc_out_printf(page->out, "...  %zu more loops: --all shows them",
+			      report->n_loops - shown);
 		tc_out_newline(page->out);
 	}
 }

@@ -13,7 +13,8 @@ static bool alike(const struct tc_thread_view *a, const struct tc_thread_view *b
 {
 	uint32_t chain_a = a->py ? a->py->chain : 0, chain_b = b->py ? b->py->chain : 0;
 
-	if (chain_a != chain_b || a->loop || b->loop || a->task || b->task || !a->py != !b->py || !a->os != !b->os)
+	if (chain_a != chain_b || a->loop || b->loop || a->task || b->task || !a->py != !b->py ||
+	    !a->os != !b->os)
 		return false;
 	if (a->py && ((a->py->flags ^ b->py->flags) & TC_PYTHREAD_HOLDS_GIL))
 		return false;
@@ -38,7 +39,8 @@ void tc_part_thread(struct tc_page *page, const struct tc_thread_view *thread, s
 			tc_out_printf(out, " tid %u ", thread->os->tid);
 		tc_phrase_thread_state(page, thread->os);
 	} else {
-		tc_out_printf(out, "Python thread %" PRIu64 ", gone or unknown to the kernel", (uint64_t)thread->py->tid);
+		tc_out_printf(out, "Python thread %" PRIu64 ", gone or unknown to the kernel",
+			      (uint64_t)thread->py->tid);
 	}
 	if (thread->loop)
 		tc_out_printf(out, ", runs L%u", thread->loop);
@@ -74,7 +76,8 @@ static void put_all(struct tc_page *page)
 static void put_grouped(struct tc_page *page)
 {
 	const struct tc_report *report = page->report;
-	size_t n = report->n_threads < ALIKE_MAX ? report->n_threads : ALIKE_MAX, lines = 0, shown = 0;
+	size_t n = report->n_threads < ALIKE_MAX ? report->n_threads : ALIKE_MAX, lines = 0,
+	       shown = 0;
 	bool *done = tc_array_new(n, sizeof(*done));
 
 	for (size_t i = 0; i < n && lines < THREADS_SHOWN; i++) {
@@ -92,7 +95,8 @@ static void put_grouped(struct tc_page *page)
 	}
 	free(done);
 	if (shown < report->n_threads) {
-		tc_out_printf(page->out, "...  %zu more threads: --all shows them", report->n_threads - shown);
+		tc_out_printf(page->out, "...  %zu more threads: --all shows them",
+			      report->n_threads - shown);
 		tc_out_newline(page->out);
 	}
 }

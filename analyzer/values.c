@@ -45,7 +45,8 @@ void tc_attrs_begin(struct tc_attrs *attrs, const struct tc_object *object)
 {
 	*attrs = (struct tc_attrs){ .previous = object ? object->previous : 0 };
 	if (object && object->at) {
-		attrs->cur = (struct tc_cursor){ .at = object->at, .end = object->at + object->size };
+		attrs->cur =
+			(struct tc_cursor){ .at = object->at, .end = object->at + object->size };
 		attrs->left = tc_cur_u(&attrs->cur);
 	}
 }
@@ -105,8 +106,8 @@ bool tc_object_attr(const struct tc_model *model, const struct tc_object *object
 	return false;
 }
 
-const struct tc_object *tc_object_member(const struct tc_model *model, const struct tc_object *object,
-					 const char *name)
+const struct tc_object *tc_object_member(const struct tc_model *model,
+					 const struct tc_object *object, const char *name)
 {
 	struct tc_value value;
 

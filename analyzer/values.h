@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Locals, attributes, items and context variables: decoded from the file each time they are asked for. */
+ * Locals, attributes, items and context variables: decoded from the file each time they are asked
+ * for. */
 #ifndef TC_VALUES_H
 #define TC_VALUES_H
 
@@ -35,9 +36,10 @@ bool tc_items_next(struct tc_attrs *attrs, struct tc_value *ret);
 bool tc_object_attr(const struct tc_model *model, const struct tc_object *object, const char *name,
 		    struct tc_value *ret);
 /* The same for a reference: the record of what it refers to, NULL when there is none. */
-const struct tc_object *tc_object_member(const struct tc_model *model, const struct tc_object *object,
-					 const char *name);
-/* The local of this name in the Python frame of this number (0: outermost) of the task, whose code is given. */
+const struct tc_object *tc_object_member(const struct tc_model *model,
+					 const struct tc_object *object, const char *name);
+/* The local of this name in the Python frame of this number (0: outermost) of the task, whose code
+ * is given. */
 bool tc_local_find(const struct tc_model *model, const struct tc_task *task, unsigned frame,
 		   const struct tc_pycode *code, const char *name, struct tc_value *ret);
 

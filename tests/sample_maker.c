@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Writes dumps for tests and measurements: "sample_maker DIR" the good and bad samples, "sample_maker FILE N" one of N tasks. */
+ * Writes dumps for tests and measurements: "sample_maker DIR" the good and bad samples,
+ * "sample_maker FILE N" one of N tasks. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

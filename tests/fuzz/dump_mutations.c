@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Dumps cut at every byte, with flipped bits, and with lying contents under right checksums: nothing may crash, hang or grow.
- * To be built with ASan and UBSan. "dump_mutations [N]": N random cases (default 3000) after the cuts. Prints TAP. */
+ * Dumps cut at every byte, with flipped bits, and with lying contents under right checksums:
+ * nothing may crash, hang or grow. To be built with ASan and UBSan. "dump_mutations [N]": N random
+ * cases (default 3000) after the cuts. Prints TAP. */
 #include <elf.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +26,8 @@ static uint64_t next_random(void)
 
 static void show_some(const struct tc_report *report, struct tc_out *out)
 {
-	static const char *const items[] = { "T1", "T2", "T12", "L1", "L2", "O1", "O6", "H1", "H4", "G1", "G7", "X", "T", "T999" };
+	static const char *const items[] = { "T1", "T2", "T12", "L1", "L2", "O1", "O6",
+					     "H1", "H4", "G1",	"G7", "X",  "T",  "T999" };
 
 	for (size_t i = 0; i < sizeof(items) / sizeof(*items); i++)
 		tc_report_show(report, items[i], out);
@@ -101,10 +103,18 @@ static void mutate(uint8_t *bytes, size_t size)
 	for (unsigned i = 0; i < n; i++) {
 		size_t at = next_random() % size;
 		switch (next_random() % 5) {
-		case 0: bytes[at] ^= (uint8_t)(1u << next_random() % 8); break;
-		case 1: bytes[at] = 0xff; break;
-		case 2: bytes[at] = (uint8_t)next_random(); break;
-		case 3: bytes[at] = 0; break;
+		case 0:
+			bytes[at] ^= (uint8_t)(1u << next_random() % 8);
+			break;
+		case 1:
+			bytes[at] = 0xff;
+			break;
+		case 2:
+			bytes[at] = (uint8_t)next_random();
+			break;
+		case 3:
+			bytes[at] = 0;
+			break;
 		case 4: {
 			size_t from = next_random() % size, room = size - (at > from ? at : from);
 			memmove(bytes + at, bytes + from, room < 40 ? room : 40);
@@ -143,10 +153,10 @@ int main(int argc, char **argv)
 	printf("ok 1 - cut at each of %zu bytes\n", sample.size);
 	random_cases(&sample, n);
 	random_cases(&many, n / 10);
-	printf("ok 2 - %u random changes: %lu read, %lu refused\n", n + n / 10, (unsigned long)n_read,
-	       (unsigned long)n_refused);
-	printf("%s 3 - no output is absurd: at most %lu bytes\n", most_output < 64u << 20 ? "ok" : "not ok",
-	       (unsigned long)most_output);
+	printf("ok 2 - %u random changes: %lu read, %lu refused\n", n + n / 10,
+	       (unsigned long)n_read, (unsigned long)n_refused);
+	printf("%s 3 - no output is absurd: at most %lu bytes\n",
+	       most_output < 64u << 20 ? "ok" : "not ok", (unsigned long)most_output);
 	builder_free(&sample);
 	builder_free(&many);
 	return most_output < 64u << 20 ? 0 : 1;

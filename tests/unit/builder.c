@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEAD_NOTES 120 /* offset: after the ELF header and one program header; the second one is put behind */
+#define HEAD_NOTES \
+	120 /* offset: after the ELF header and one program header; the second one is put behind */
 
 static void append(struct builder *b, const void *bytes, size_t size)
 {
@@ -28,7 +29,9 @@ static void append(struct builder *b, const void *bytes, size_t size)
 static int take_chunk(struct tc_sink *sink, enum tc_note note, const void *chunk, size_t size)
 {
 	struct builder *b = (struct builder *)((char *)sink - offsetof(struct builder, sink));
-	Elf64_Nhdr head = { .n_namesz = TC_NOTE_OWNER_SIZE, .n_descsz = (Elf64_Word)size, .n_type = note };
+	Elf64_Nhdr head = { .n_namesz = TC_NOTE_OWNER_SIZE,
+			    .n_descsz = (Elf64_Word)size,
+			    .n_type = note };
 
 	append(b, &head, sizeof(head));
 	append(b, TC_NOTE_OWNER "\0\0\0", 12);
@@ -59,9 +62,15 @@ static void put_text(struct builder *b, const char *text)
 static void headers(struct builder *b, size_t head_at, size_t head_size)
 {
 	Elf64_Ehdr ehdr = {
-		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
-		.e_type = ET_CORE, .e_machine = EM_X86_64, .e_version = EV_CURRENT, .e_phoff = sizeof(ehdr),
-		.e_ehsize = sizeof(ehdr), .e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 2,
+		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB,
+			     EV_CURRENT },
+		.e_type = ET_CORE,
+		.e_machine = EM_X86_64,
+		.e_version = EV_CURRENT,
+		.e_phoff = sizeof(ehdr),
+		.e_ehsize = sizeof(ehdr),
+		.e_phentsize = sizeof(Elf64_Phdr),
+		.e_phnum = 2,
 	};
 	Elf64_Phdr phdrs[2] = {
 		{ .p_type = PT_NOTE, .p_offset = head_at, .p_filesz = head_size },
@@ -127,7 +136,9 @@ void builder_head(struct builder *b, unsigned n_threads)
 
 void builder_seal(struct builder *b, uint64_t found, uint64_t torn, uint64_t cut)
 {
-	const uint64_t fields[] = { found, found - torn - cut, torn, cut, 0, 0, 0, 0, 0, 0, 31000000 };
+	const uint64_t fields[] = {
+		found, found - torn - cut, torn, cut, 0, 0, 0, 0, 0, 0, 31000000
+	};
 
 	tc_records_flush(&b->rec, TC_NOTE_RECORDS);
 	tc_record_begin(&b->rec, TC_REC_STATUS);
@@ -137,7 +148,8 @@ void builder_seal(struct builder *b, uint64_t found, uint64_t torn, uint64_t cut
 	tc_record_end(&b->rec);
 	tc_records_flush(&b->rec, TC_NOTE_STATUS);
 	uint64_t size = b->size - b->tail;
-	memcpy(b->bytes + sizeof(Elf64_Ehdr) + sizeof(Elf64_Phdr) + offsetof(Elf64_Phdr, p_filesz), &size, 8);
+	memcpy(b->bytes + sizeof(Elf64_Ehdr) + sizeof(Elf64_Phdr) + offsetof(Elf64_Phdr, p_filesz),
+	       &size, 8);
 }
 
 uint32_t builder_string(struct builder *b, const char *text)
@@ -168,7 +180,8 @@ uint32_t builder_code(struct builder *b, const char *qualname, const char *file,
 {
 	const char *dot = strrchr(qualname, '.');
 	uint32_t id = 0, ids[16], n = 0;
-	uint32_t name = builder_string(b, dot ? dot + 1 : qualname), full = builder_string(b, qualname);
+	uint32_t name = builder_string(b, dot ? dot + 1 : qualname),
+		 full = builder_string(b, qualname);
 	uint32_t path = builder_string(b, file);
 
 	while (*names && n < 16) {
@@ -188,7 +201,8 @@ uint32_t builder_code(struct builder *b, const char *qualname, const char *file,
 	return id;
 }
 
-uint32_t builder_link(struct builder *b, uint32_t parent, unsigned kind, uint32_t code, unsigned line)
+uint32_t builder_link(struct builder *b, uint32_t parent, unsigned kind, uint32_t code,
+		      unsigned line)
 {
 	uint32_t site = code, id = 0;
 
@@ -274,8 +288,9 @@ void builder_locals(struct builder *b, const uint64_t *addrs, const uint32_t *ty
 	tc_record_end(&b->rec);
 }
 
-void builder_object(struct builder *b, uint64_t addr, uint32_t type, const char *attr, uint64_t value,
-		    uint32_t value_type, const uint64_t *items, size_t n_items, uint32_t item_type)
+void builder_object(struct builder *b, uint64_t addr, uint32_t type, const char *attr,
+		    uint64_t value, uint32_t value_type, const uint64_t *items, size_t n_items,
+		    uint32_t item_type)
 {
 	uint32_t name = attr ? builder_string(b, attr) : 0;
 	uint32_t text = attr && !value_type ? builder_string(b, (const char *)(uintptr_t)value) : 0;

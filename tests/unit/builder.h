@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Makes dump files in memory for the analyzer's tests: the container by hand, the records with lib/record.c. */
+ * Makes dump files in memory for the analyzer's tests: the container by hand, the records with
+ * lib/record.c. */
 #ifndef TC_BUILDER_H
 #define TC_BUILDER_H
 
@@ -13,13 +14,14 @@ struct builder {
 	struct tc_sink sink; /* of rec */
 	uint8_t *bytes;	     /* the file so far */
 	size_t size, room;
-	size_t tail;	     /* offset of the tail notes */
+	size_t tail; /* offset of the tail notes */
 };
 
 void builder_init(struct builder *b);
 void builder_free(struct builder *b);
 
-/* The head: to be called first. A record of kind TC_REC_HEAD and n_threads threads, tid 100, 101 … */
+/* The head: to be called first. A record of kind TC_REC_HEAD and n_threads threads, tid 100, 101
+ * … */
 void builder_head(struct builder *b, unsigned n_threads);
 /* The status record with these counts, the last note, and the seal. */
 void builder_seal(struct builder *b, uint64_t found, uint64_t torn, uint64_t cut);
@@ -29,7 +31,8 @@ uint32_t builder_string(struct builder *b, const char *text);
 uint32_t builder_type(struct builder *b, const char *name, const char *module, unsigned flags);
 /* names: separated by blanks, "" for none. qualname may be NULL. */
 uint32_t builder_code(struct builder *b, const char *qualname, const char *file, const char *names);
-uint32_t builder_link(struct builder *b, uint32_t parent, unsigned kind, uint32_t code, unsigned line);
+uint32_t builder_link(struct builder *b, uint32_t parent, unsigned kind, uint32_t code,
+		      unsigned line);
 uint32_t builder_loop(struct builder *b, uint64_t addr, const char *type);
 uint32_t builder_interp(struct builder *b, uint32_t version);
 
@@ -43,13 +46,17 @@ void builder_task(struct builder *b, const struct builder_task *task);
 /* The task's locals: one frame after the other with one slot each, a reference (0: none). */
 void builder_locals(struct builder *b, const uint64_t *addrs, const uint32_t *types, size_t n);
 
-/* An object with up to one attribute (name NULL: none) and items, all references of type item_type. */
-void builder_object(struct builder *b, uint64_t addr, uint32_t type, const char *attr, uint64_t value,
-		    uint32_t value_type, const uint64_t *items, size_t n_items, uint32_t item_type);
+/* An object with up to one attribute (name NULL: none) and items, all references of type
+ * item_type. */
+void builder_object(struct builder *b, uint64_t addr, uint32_t type, const char *attr,
+		    uint64_t value, uint32_t value_type, const uint64_t *items, size_t n_items,
+		    uint32_t item_type);
 
-/* A whole little service into b, sealed: two loops (one blocked), tasks of many kinds, hostile names. */
+/* A whole little service into b, sealed: two loops (one blocked), tasks of many kinds, hostile
+ * names. */
 void builder_sample(struct builder *b);
-/* n tasks in the shape of a real service: groups of 600 chains, 4.67 frames on average, objects and locals. */
+/* n tasks in the shape of a real service: groups of 600 chains, 4.67 frames on average, objects and
+ * locals. */
 void builder_many(struct builder *b, size_t n);
 
 #endif

@@ -20,7 +20,8 @@ static void define(struct builder *b, struct ids *ids)
 	ids->side_loop = builder_loop(b, 0x70001000, "_UnixSelectorEventLoop");
 	ids->task = builder_type(b, "Task", "_asyncio", TC_TYPE_TASK | TC_TYPE_FUTURE);
 	ids->future = builder_type(b, "Future", "_asyncio", TC_TYPE_FUTURE);
-	ids->gathering = builder_type(b, "_GatheringFuture", "asyncio.tasks", TC_TYPE_FUTURE | TC_TYPE_HEAP);
+	ids->gathering =
+		builder_type(b, "_GatheringFuture", "asyncio.tasks", TC_TYPE_FUTURE | TC_TYPE_HEAP);
 	ids->lock = builder_type(b, "Lock", "asyncio.locks", TC_TYPE_HEAP);
 	ids->event = builder_type(b, "Event", "asyncio.locks", TC_TYPE_HEAP);
 	ids->queue = builder_type(b, "Queue", "asyncio.queues", TC_TYPE_HEAP);
@@ -43,17 +44,34 @@ static void threads(struct builder *b, const struct ids *ids)
 	uint32_t select = builder_code(b, "EpollSelector.select", LIB "selectors.py", "self");
 	uint32_t top = builder_link(b, 0, TC_FRAME_CALL, ids->main, 9);
 	uint32_t chains[2] = {
-		builder_link(b, builder_link(b, top, TC_FRAME_CALL, run, 80), TC_FRAME_CORO, ids->handler, 31),
+		builder_link(b, builder_link(b, top, TC_FRAME_CALL, run, 80), TC_FRAME_CORO,
+			     ids->handler, 31),
 		builder_link(b, top, TC_FRAME_CALL, select, 468),
 	};
 	for (uint32_t i = 0; i < 2; i++) {
 		const uint64_t thread[] = {
-			1, 0x80000000 + i, 100 + i, 0x7f0000000000 + i, i == 0 ? TC_PYTHREAD_MAIN | TC_PYTHREAD_GIL_KNOWN : 0,
-			i ? ids->side_loop : ids->loop, i == 0 ? 0x90000000 : 0, chains[i],
+			1,
+			0x80000000 + i,
+			100 + i,
+			0x7f0000000000 + i,
+			i == 0 ? TC_PYTHREAD_MAIN | TC_PYTHREAD_GIL_KNOWN : 0,
+			i ? ids->side_loop : ids->loop,
+			i == 0 ? 0x90000000 : 0,
+			chains[i],
 		};
 		const uint64_t loop[] = {
-			i ? ids->side_loop : ids->loop, 1, TC_LOOP_RUNNING, 0x7f0000000000 + i, 100 + i, 13 - 12 * i, 252, 241, 62,
-			i == 0 ? 818000000000 : 0, 1000000000000, 1,
+			i ? ids->side_loop : ids->loop,
+			1,
+			TC_LOOP_RUNNING,
+			0x7f0000000000 + i,
+			100 + i,
+			13 - 12 * i,
+			252,
+			241,
+			62,
+			i == 0 ? 818000000000 : 0,
+			1000000000000,
+			1,
 		};
 		tc_record_begin(&b->rec, TC_REC_PYTHREAD);
 		for (size_t n = 0; n < 8; n++)
@@ -72,8 +90,11 @@ static void lock_waiters(struct builder *b, const struct ids *ids, uint32_t chai
 		uint64_t addr = 0x90010000 + i * 256;
 		const uint64_t addrs[] = { 0, 0x91000000 };
 		const uint32_t types[] = { 0, ids->lock };
-		builder_task(b, &(struct builder_task){ .addr = addr, .leaf = addr + 0x800000, .type = ids->task,
-							.loop = ids->loop, .chain = chain });
+		builder_task(b, &(struct builder_task){ .addr = addr,
+							.leaf = addr + 0x800000,
+							.type = ids->task,
+							.loop = ids->loop,
+							.chain = chain });
 		builder_locals(b, addrs, types, 2);
 		builder_object(b, addr + 0x800000, ids->future, NULL, 0, 0, &addr, 1, ids->task);
 	}
@@ -88,18 +109,23 @@ static void leaves(struct builder *b, const struct ids *ids, uint32_t chain)
 	static const char *const names[] = { "gather", "shield", "executor", "task" };
 
 	for (uint64_t i = 0; i < 4; i++)
-		builder_task(b, &(struct builder_task){
-					.addr = 0x90020000 + i * 256,
-					.leaf = i == 3 ? 0x90010000 : 0x92000000 + i * 256, .name = names[i],
-					.type = ids->task, .loop = ids->loop, .chain = chain });
-	builder_object(b, 0x92000000, ids->gathering, "_children", 0x92001000, ids->list, NULL, 0, 0);
+		builder_task(b, &(struct builder_task){ .addr = 0x90020000 + i * 256,
+							.leaf = i == 3 ? 0x90010000 :
+									 0x92000000 + i * 256,
+							.name = names[i],
+							.type = ids->task,
+							.loop = ids->loop,
+							.chain = chain });
+	builder_object(b, 0x92000000, ids->gathering, "_children", 0x92001000, ids->list, NULL, 0,
+		       0);
 	builder_object(b, 0x92001000, ids->list, NULL, 0, 0, children, 2, ids->task);
 	builder_object(b, 0x92000100, ids->future, NULL, 0, 0, &callbacks[0], 1, ids->function);
 	builder_object(b, 0x92000200, ids->future, NULL, 0, 0, &callbacks[1], 1, ids->function);
 	builder_object(b, 0x92003000, ids->function, "__qualname__",
 		       (uint64_t)(uintptr_t) "shield.<locals>._outer_done_callback", 0, NULL, 0, 0);
 	builder_object(b, 0x92003100, ids->function, "__qualname__",
-		       (uint64_t)(uintptr_t) "_chain_future.<locals>._call_check_cancel", 0, NULL, 0, 0);
+		       (uint64_t)(uintptr_t) "_chain_future.<locals>._call_check_cancel", 0, NULL,
+		       0, 0);
 }
 
 void builder_sample(struct builder *b)
@@ -113,19 +139,35 @@ void builder_sample(struct builder *b)
 	uint32_t worker = builder_link(b, 0, TC_FRAME_CORO, ids.worker, 14);
 	uint32_t lock = builder_link(b, handler, TC_FRAME_CORO, ids.acquire, 386);
 	uint32_t join = builder_link(b, worker, TC_FRAME_CORO, ids.join, 212);
-	const char *hostile = "\033[31mred\r\nT9 \"forged\" \xe2\x80\xae gnp.exe \xff \xf0\x9f\x90\x8d";
+	const char *hostile =
+		"\033[31mred\r\nT9 \"forged\" \xe2\x80\xae gnp.exe \xff \xf0\x9f\x90\x8d";
 
-	builder_task(b, &(struct builder_task){ .addr = 0x90000000, .name = "reprice-7", .type = ids.task, .loop = ids.loop,
-						.chain = handler, .flags = TC_TASK_RUNNING });
+	builder_task(b, &(struct builder_task){ .addr = 0x90000000,
+						.name = "reprice-7",
+						.type = ids.task,
+						.loop = ids.loop,
+						.chain = handler,
+						.flags = TC_TASK_RUNNING });
 	lock_waiters(b, &ids, lock);
 	leaves(b, &ids, worker);
-	builder_task(b, &(struct builder_task){ .addr = 0x90030000, .leaf = 0x90830000, .name = hostile, .type = ids.task,
+	builder_task(b, &(struct builder_task){ .addr = 0x90030000,
+						.leaf = 0x90830000,
+						.name = hostile,
+						.type = ids.task,
 						.loop = ids.side_loop,
-						.chain = builder_link(b, join, TC_FRAME_CORO, ids.event_wait, 213) });
-	builder_task(b, &(struct builder_task){ .addr = 0x90030100, .leaf = 0x90830100, .name = "beat", .type = ids.task,
-						.loop = ids.side_loop,
-						.chain = builder_link(b, worker, TC_FRAME_CORO, ids.sleep, 639) });
-	builder_task(b, &(struct builder_task){ .addr = 0x90030200, .name = "over", .type = ids.task, .loop = ids.loop,
+						.chain = builder_link(b, join, TC_FRAME_CORO,
+								      ids.event_wait, 213) });
+	builder_task(b, &(struct builder_task){
+				.addr = 0x90030100,
+				.leaf = 0x90830100,
+				.name = "beat",
+				.type = ids.task,
+				.loop = ids.side_loop,
+				.chain = builder_link(b, worker, TC_FRAME_CORO, ids.sleep, 639) });
+	builder_task(b, &(struct builder_task){ .addr = 0x90030200,
+						.name = "over",
+						.type = ids.task,
+						.loop = ids.loop,
 						.flags = TC_STATE_FINISHED });
 	builder_seal(b, 12, 0, 0);
 }
@@ -146,8 +188,10 @@ static void many_chains(struct builder *b, const struct ids *ids, uint32_t *chai
 	for (unsigned i = 0; i < MANY_CHAINS; i++) {
 		uint32_t chain = 0;
 		for (unsigned depth = 0; depth < 2 + i % 4; depth++)
-			chain = builder_link(b, chain, TC_FRAME_CORO, codes[(i + 7 * depth) % 50], 10 + i % 90);
-		chains[i] = builder_link(b, chain, TC_FRAME_CORO, i % 3 ? ids->event_wait : ids->sleep, 213);
+			chain = builder_link(b, chain, TC_FRAME_CORO, codes[(i + 7 * depth) % 50],
+					     10 + i % 90);
+		chains[i] = builder_link(b, chain, TC_FRAME_CORO,
+					 i % 3 ? ids->event_wait : ids->sleep, 213);
 	}
 }
 
@@ -164,11 +208,16 @@ void builder_many(struct builder *b, size_t n)
 		uint64_t addr = 0xa0000000 + i * 512, leaf = addr + 0x40, event = addr + 0x80;
 		unsigned k = (unsigned)(i * 7919 % MANY_CHAINS), depth = 3 + k % 4;
 		const uint64_t addrs[] = { event, event, event, event, event, event, event };
-		const uint32_t types[] = { ids.event, ids.event, ids.event, ids.event, ids.event, ids.event, ids.event };
+		const uint32_t types[] = { ids.event, ids.event, ids.event, ids.event,
+					   ids.event, ids.event, ids.event };
 		char name[32];
 		snprintf(name, sizeof(name), "request-%zu", i);
-		builder_task(b, &(struct builder_task){ .addr = addr, .leaf = leaf, .name = i % 2 ? name : NULL,
-							.type = ids.task, .loop = ids.loop, .chain = chains[k] });
+		builder_task(b, &(struct builder_task){ .addr = addr,
+							.leaf = leaf,
+							.name = i % 2 ? name : NULL,
+							.type = ids.task,
+							.loop = ids.loop,
+							.chain = chains[k] });
 		builder_locals(b, addrs, types, depth);
 		builder_object(b, leaf, ids.future, NULL, 0, 0, &addr, 1, ids.task);
 	}

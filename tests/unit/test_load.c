@@ -25,7 +25,8 @@ static const struct {
 
 START_TEST(test_varint_reads_what_fits_and_no_more)
 {
-	struct tc_cursor cur = { .at = varints[_i].bytes, .end = varints[_i].bytes + varints[_i].size };
+	struct tc_cursor cur = { .at = varints[_i].bytes,
+				 .end = varints[_i].bytes + varints[_i].size };
 
 	ck_assert_uint_eq(tc_cur_u(&cur), varints[_i].want);
 	ck_assert_int_eq(cur.bad, varints[_i].bad);
@@ -206,7 +207,8 @@ int main(void)
 	Suite *suite = suite_create("load");
 	TCase *c = tcase_create("load");
 
-	tcase_add_loop_test(c, test_varint_reads_what_fits_and_no_more, 0, sizeof(varints) / sizeof(*varints));
+	tcase_add_loop_test(c, test_varint_reads_what_fits_and_no_more, 0,
+			    sizeof(varints) / sizeof(*varints));
 	tcase_add_test(c, test_bytes_do_not_reach_past_the_end);
 	tcase_add_test(c, test_unknown_tag_ends_the_record);
 	tcase_add_test(c, test_whole_file_has_no_problem);

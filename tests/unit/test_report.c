@@ -51,8 +51,9 @@ static const struct {
 	enum tc_wait wait;
 	uint64_t task; /* the one task waited for */
 } waits[] = {
-	{ "gather", TC_WAIT_GATHER, 0 },     { "shield", TC_WAIT_SHIELD, 0 }, { "executor", TC_WAIT_EXECUTOR, 0 },
-	{ "task", TC_WAIT_TASK, 0x90010000 }, { "beat", TC_WAIT_SLEEP, 0 },	  { "reprice-7", TC_WAIT_NONE, 0 },
+	{ "gather", TC_WAIT_GATHER, 0 },     { "shield", TC_WAIT_SHIELD, 0 },
+	{ "executor", TC_WAIT_EXECUTOR, 0 }, { "task", TC_WAIT_TASK, 0x90010000 },
+	{ "beat", TC_WAIT_SLEEP, 0 },	     { "reprice-7", TC_WAIT_NONE, 0 },
 	{ "over", TC_WAIT_NONE, 0 },
 };
 
@@ -132,7 +133,8 @@ START_TEST(test_identical_chains_are_one_group)
 	ck_assert_uint_eq(groups->groups[0].objects[0].count, 5);
 	for (size_t i = 0; i < o.model.n_tasks; i++)
 		if (groups->of_task[i] != UINT32_MAX)
-			ck_assert_uint_eq(groups->groups[groups->of_task[i]].chain, o.model.tasks[i].chain);
+			ck_assert_uint_eq(groups->groups[groups->of_task[i]].chain,
+					  o.model.tasks[i].chain);
 	close_sample(&o);
 }
 END_TEST
@@ -164,41 +166,123 @@ static const struct {
 	{ "closed", { .closed = true, .syscall = -1 }, TC_LOOP_IS_CLOSED, 0 },
 	{ "no thread", { .syscall = -1 }, TC_LOOP_STOPPED, 0 },
 	{ "waits for descriptors",
-	  { .running = true, .has_thread = true, .state = 'S', .has_frames = true, .in_selector = true, .syscall = EPOLL,
-	    .args = { 4, 0, 5, 0xffffffff }, .ready = 1 }, TC_LOOP_IDLE, 0 },
+	  { .running = true,
+	    .has_thread = true,
+	    .state = 'S',
+	    .has_frames = true,
+	    .in_selector = true,
+	    .syscall = EPOLL,
+	    .args = { 4, 0, 5, 0xffffffff },
+	    .ready = 1 },
+	  TC_LOOP_IDLE,
+	  0 },
 	{ "asleep with work to do",
-	  { .running = true, .has_thread = true, .state = 'S', .has_frames = true, .in_selector = true, .syscall = EPOLL,
-	    .args = { 4, 0, 5, 0xffffffff }, .ready = 3 }, TC_LOOP_IDLE, TC_LOOP_HINT_LOST_WAKEUP },
+	  { .running = true,
+	    .has_thread = true,
+	    .state = 'S',
+	    .has_frames = true,
+	    .in_selector = true,
+	    .syscall = EPOLL,
+	    .args = { 4, 0, 5, 0xffffffff },
+	    .ready = 3 },
+	  TC_LOOP_IDLE,
+	  TC_LOOP_HINT_LOST_WAKEUP },
 	{ "looks for descriptors and goes on: a stop lands at system calls",
-	  { .running = true, .has_thread = true, .state = 'S', .has_frames = true, .in_selector = true, .syscall = EPOLL,
-	    .args = { 4, 0, 5, 0 }, .ready = 2 }, TC_LOOP_BUSY, 0 },
+	  { .running = true,
+	    .has_thread = true,
+	    .state = 'S',
+	    .has_frames = true,
+	    .in_selector = true,
+	    .syscall = EPOLL,
+	    .args = { 4, 0, 5, 0 },
+	    .ready = 2 },
+	  TC_LOOP_BUSY,
+	  0 },
 	{ "resolver's poll is not the loop's",
-	  { .running = true, .has_thread = true, .state = 'S', .has_frames = true, .in_callback = true, .syscall = POLL,
-	    .args = { 0, 1, 5000 }, .ready = 1 }, TC_LOOP_BLOCKED, 0 },
+	  { .running = true,
+	    .has_thread = true,
+	    .state = 'S',
+	    .has_frames = true,
+	    .in_callback = true,
+	    .syscall = POLL,
+	    .args = { 0, 1, 5000 },
+	    .ready = 1 },
+	  TC_LOOP_BLOCKED,
+	  0 },
 	{ "time.sleep in a task",
-	  { .running = true, .has_thread = true, .state = 'S', .has_frames = true, .in_callback = true, .syscall = SLEEP,
-	    .ready = 1, .overdue_ns = 5000000000 }, TC_LOOP_BLOCKED, 0 },
+	  { .running = true,
+	    .has_thread = true,
+	    .state = 'S',
+	    .has_frames = true,
+	    .in_callback = true,
+	    .syscall = SLEEP,
+	    .ready = 1,
+	    .overdue_ns = 5000000000 },
+	  TC_LOOP_BLOCKED,
+	  0 },
 	{ "a short computation",
-	  { .running = true, .has_thread = true, .state = 'R', .has_frames = true, .in_callback = true, .syscall = -1,
-	    .ready = 1 }, TC_LOOP_BUSY, 0 },
+	  { .running = true,
+	    .has_thread = true,
+	    .state = 'R',
+	    .has_frames = true,
+	    .in_callback = true,
+	    .syscall = -1,
+	    .ready = 1 },
+	  TC_LOOP_BUSY,
+	  0 },
 	{ "a long computation",
-	  { .running = true, .has_thread = true, .state = 'R', .has_frames = true, .in_callback = true, .syscall = -1,
-	    .ready = 1, .overdue_ns = 5000000000 }, TC_LOOP_BLOCKED, TC_LOOP_HINT_COMPUTES },
+	  { .running = true,
+	    .has_thread = true,
+	    .state = 'R',
+	    .has_frames = true,
+	    .in_callback = true,
+	    .syscall = -1,
+	    .ready = 1,
+	    .overdue_ns = 5000000000 },
+	  TC_LOOP_BLOCKED,
+	  TC_LOOP_HINT_COMPUTES },
 	{ "back from the selector, the GIL is held elsewhere",
-	  { .running = true, .has_thread = true, .state = 'S', .has_frames = true, .in_selector = true, .syscall = FUTEX,
-	    .ready = 1 }, TC_LOOP_BLOCKED, TC_LOOP_HINT_WAITS_GIL },
-	{ "uvloop waits", { .running = true, .opaque = true, .has_thread = true, .state = 'S', .has_frames = true,
-	    .syscall = EPOLL, .args = { 4, 0, 5, 0xffffffff } }, TC_LOOP_IDLE, 0 },
-	{ "uvloop is held up", { .running = true, .opaque = true, .has_thread = true, .state = 'S', .has_frames = true,
-	    .in_callback = true, .syscall = SLEEP }, TC_LOOP_BLOCKED, 0 },
-	{ "nothing is known", { .running = true, .has_thread = true, .syscall = -1 }, TC_LOOP_UNKNOWN, 0 },
+	  { .running = true,
+	    .has_thread = true,
+	    .state = 'S',
+	    .has_frames = true,
+	    .in_selector = true,
+	    .syscall = FUTEX,
+	    .ready = 1 },
+	  TC_LOOP_BLOCKED,
+	  TC_LOOP_HINT_WAITS_GIL },
+	{ "uvloop waits",
+	  { .running = true,
+	    .opaque = true,
+	    .has_thread = true,
+	    .state = 'S',
+	    .has_frames = true,
+	    .syscall = EPOLL,
+	    .args = { 4, 0, 5, 0xffffffff } },
+	  TC_LOOP_IDLE,
+	  0 },
+	{ "uvloop is held up",
+	  { .running = true,
+	    .opaque = true,
+	    .has_thread = true,
+	    .state = 'S',
+	    .has_frames = true,
+	    .in_callback = true,
+	    .syscall = SLEEP },
+	  TC_LOOP_BLOCKED,
+	  0 },
+	{ "nothing is known",
+	  { .running = true, .has_thread = true, .syscall = -1 },
+	  TC_LOOP_UNKNOWN,
+	  0 },
 };
 
 START_TEST(test_loop_is_judged_by_its_facts)
 {
 	enum tc_loop_hint hint;
 
-	ck_assert_msg(tc_loop_judge(&loops[_i].facts, &hint) == loops[_i].state, "%s", loops[_i].what);
+	ck_assert_msg(tc_loop_judge(&loops[_i].facts, &hint) == loops[_i].state, "%s",
+		      loops[_i].what);
 	ck_assert_msg(hint == loops[_i].hint, "%s", loops[_i].what);
 }
 END_TEST
@@ -210,7 +294,9 @@ static const struct {
 	{ "plain", "plain", 0 },
 	{ "\033[31mred", "\\x1b[31mred", 0 },
 	{ "a\r\n\tb\x7f", "a\\r\\n\\tb\\x7f", 0 },
-	{ "\xe2\x80\xae" "evil", "\\u202eevil", 0 },
+	{ "\xe2\x80\xae"
+	  "evil",
+	  "\\u202eevil", 0 },
 	{ "caf\xc3\xa9", "caf\xc3\xa9", 0 },
 	{ "\xff\xc3", "\\xff\\xc3", 0 },
 	{ "\xed\xa0\x80", "\\ud800", 0 },
@@ -218,7 +304,8 @@ static const struct {
 	{ "\xf0\x9f\x90\x8d", "\xf0\x9f\x90\x8d", 0 },
 	{ "\xf3\xa0\x81\x81", "\\U000e0041", 0 },
 	{ "0123456789", "01234...", 8 },
-	{ "\xe4\xb8\xad\xe6\x96\x87\xe5\xad\x97", "\xe4\xb8\xad...", 5 }, /* wide characters take two columns */
+	{ "\xe4\xb8\xad\xe6\x96\x87\xe5\xad\x97", "\xe4\xb8\xad...",
+	  5 }, /* wide characters take two columns */
 };
 
 START_TEST(test_foreign_text_is_made_harmless)
@@ -246,7 +333,8 @@ START_TEST(test_json_escapes)
 	tc_json_i(&json, NULL, INT64_MIN);
 	tc_json_end(&json, ']');
 	tc_out_raw(&out, "", 1);
-	ck_assert_str_eq(out.buffer, "[\"a\\\"\\\\\\u000a\\ufffd\xc3\xa9\\ud83d\\udc0d\\udcff\",\"nan\",-9223372036854775808]");
+	ck_assert_str_eq(out.buffer, "[\"a\\\"\\\\\\u000a\\ufffd\xc3\xa9\\ud83d\\udc0d\\udcff\","
+				     "\"nan\",-9223372036854775808]");
 	tc_out_deinit(&out);
 }
 END_TEST
