@@ -6,6 +6,7 @@
 #include "arena.h"
 #include "fake_mem.h"
 #include "intern.h"
+#include "seen.h"
 
 #define BASE 0x10000u
 
@@ -104,6 +105,47 @@ START_TEST(test_hash_in_a_full_arena_refuses_new_keys)
 }
 END_TEST
 
+START_TEST(test_seen_tells_the_first_mark_of_each_address_from_later_ones)
+{
+	size_t size = 64u << 20;
+	void *memory = calloc(1, size);
+	struct tc_arena arena;
+	struct tc_seen seen;
+	uint64_t state = 88172645463325252u;
+
+	tc_arena_init(&arena, memory, size);
+	tc_seen_init(&seen, &arena);
+	for (uint64_t i = 0; i < 100000; i++)
+		ck_assert_int_eq(tc_seen_mark(&seen, 0x7f0000000000 + 48 * i), 1);
+	for (uint64_t i = 0; i < 100000; i++) {
+		uint64_t n = fake_random(&state) % 300000;
+		ck_assert_int_eq(tc_seen_mark(&seen, 0x7f0000000000 + 16 * n) == 0 || n % 3 != 0, 1);
+	}
+	ck_assert_int_eq(tc_seen_mark(&seen, 0), 1);
+	ck_assert_int_eq(tc_seen_mark(&seen, 0), 0);
+	ck_assert_int_eq(tc_seen_mark(&seen, UINT64_MAX & ~15ul), 1);
+	ck_assert_int_eq(tc_seen_mark(&seen, UINT64_MAX & ~15ul), 0);
+	free(memory);
+}
+END_TEST
+
+START_TEST(test_seen_in_a_full_arena_says_so)
+{
+	size_t size = 100000;
+	void *memory = calloc(1, size);
+	struct tc_arena arena;
+	struct tc_seen seen;
+	int r = 1;
+
+	tc_arena_init(&arena, memory, size);
+	tc_seen_init(&seen, &arena);
+	for (uint64_t i = 0; i < 100000 && r == 1; i++)
+		r = tc_seen_mark(&seen, i << 20);
+	ck_assert_int_eq(r, -1);
+	free(memory);
+}
+END_TEST
+
 #define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
 
 int main(void)
@@ -115,6 +157,8 @@ int main(void)
 	tcase_add_test(c, test_arena_gives_aligned_zeroed_pieces_until_it_is_full);
 	tcase_add_test(c, test_hash_keeps_every_key_while_it_grows);
 	tcase_add_test(c, test_hash_in_a_full_arena_refuses_new_keys);
+	tcase_add_test(c, test_seen_tells_the_first_mark_of_each_address_from_later_ones);
+	tcase_add_test(c, test_seen_in_a_full_arena_says_so);
 	suite_add_tcase(s, c);
 	SRunner *r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
