@@ -173,7 +173,7 @@ class Comparison:
             if not same_type(told["leaf"], leaf.get("type")):
                 self.differ(where, "record of the awaited object", told["leaf"], leaf.get("type"))
         named = self.objects.get(wait.get("object")) or self.by_id.get(wait.get("object")) or self.by_id.get(wait.get("task")) or {}
-        kind = named.get("type") or named.get("class")
+        kind = named.get("type") or named.get("class") or wait.get("type")
         if told["behind"] and named.get("id", "").startswith("T"):
             return  # a task that it waits for: compared by name
         if not any(same_type(may, kind) for may in told["may_wait_for"] + [told["leaf"]]):
@@ -297,6 +297,8 @@ def examine(one, options, *dump_options, control=False, keep=None, decoded=False
                 with open(os.path.join(keep, name + ".json"), "w") as f:
                     json.dump(value, f, indent=1)
     lines, links = compare(accounts, report, decoded)
+    if not decoded:
+        lines += lab.schema_errors(report)[:5]
     if control:
         for what, wrong in spoiled(accounts):
             if set(compare(wrong, report, decoded)[0]) <= set(lines):

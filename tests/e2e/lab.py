@@ -136,3 +136,14 @@ def report(path, form="json"):
         raise Failed("taskcore-analyze --format %s: exit code %d: %s"
                      % (form, done.returncode, done.stderr.decode(errors="replace").strip()[-400:]))
     return json.loads(done.stdout) if form == "json" else done.stdout
+
+
+def schema_errors(found):
+    """What of a JSON report is against its schema, one text each; nothing where jsonschema 4 is not installed."""
+    try:
+        from jsonschema import Draft202012Validator
+    except ImportError:
+        return []
+    with open(os.path.join(TOP, "docs", "report.schema.json")) as f:
+        validator = Draft202012Validator(json.load(f))
+    return ["schema: %s: %s" % ("/".join(str(x) for x in e.absolute_path), e.message[:300]) for e in validator.iter_errors(found)]
