@@ -130,6 +130,7 @@ void tc_groups_init(struct tc_groups *groups, const struct tc_links *links, bool
 		if (with_objects)
 			add_object(&groups->groups[number], links, task);
 		groups->groups[number].count++;
+		groups->groups[number].n_ready += (task->flags & TC_TASK_READY) != 0;
 	}
 	free(table.slots);
 	sort_groups(groups, model->n_tasks);

@@ -11,6 +11,7 @@ struct tc_group {
 	uint32_t chain;
 	uint32_t example; /* index of its first task */
 	uint64_t count;
+	uint64_t n_ready; /* of these: woken, not yet run */
 	enum tc_wait wait;
 	bool not_started;
 	/* The objects that its tasks wait for, the first few different ones; others counts the

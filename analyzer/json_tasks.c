@@ -206,6 +206,8 @@ static void put_task(struct tc_json_report *r, const struct tc_task *task)
 	tc_json_bool(json, "must_cancel", task->flags & TC_TASK_MUST_CANCEL);
 	if (task->flags & TC_TASK_NOT_STARTED)
 		tc_json_bool(json, "not_started", true);
+	if (task->flags & TC_TASK_READY)
+		tc_json_bool(json, "ready", true);
 	if (task->flags & TC_TASK_TORN)
 		tc_json_bool(json, "torn", true);
 	if (task->flags & TC_TASK_CUT)

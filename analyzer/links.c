@@ -376,11 +376,34 @@ static enum tc_wait wait_of(const struct tc_links *links, const struct tc_task *
 	return link.wait;
 }
 
+/* Tasks whose next step is due: those in the ready queue of a loop, and those that wait for no
+ * future (Modules/_asynciomodule.c, task_step: task_fut_waiter is NULL from the wake-up to the next
+ * await). Where the queue could not be read, a task that was woken still looks like one that waits. */
+static void mark_ready(struct tc_model *model)
+{
+	const unsigned never = TC_TASK_RUNNING | TC_TASK_THIRD_PARTY | TC_TASK_TORN;
+
+	for (size_t i = 0; i < model->n_tasks; i++) {
+		struct tc_task *task = &model->tasks[i];
+		if (tc_task_alive(task) && task->waiter == 0 && !(task->flags & never))
+			task->flags |= TC_TASK_READY;
+	}
+	for (size_t i = 0; i < model->n_handles; i++) {
+		const struct tc_handle *handle = &model->handles[i];
+		const struct tc_task *task = NULL;
+		if (handle->where == TC_HANDLE_READY && !(handle->flags & TC_HANDLE_CANCELLED))
+			task = handle->task ? tc_model_task_at(model, handle->task) : NULL;
+		if (task && tc_task_alive(task) && !(task->flags & TC_TASK_RUNNING))
+			model->tasks[task - model->tasks].flags |= TC_TASK_READY;
+	}
+}
+
 void tc_links_init(struct tc_links *links, struct tc_model *model)
 {
 	links->model = model;
 	links->verdicts = tc_array_new(model->n_chains, sizeof(*links->verdicts));
 	links->codes = tc_array_new(model->n_codes, sizeof(*links->codes));
+	mark_ready(model);
 	for (size_t i = 0; i < model->n_tasks; i++)
 		model->tasks[i].wait = (uint8_t)wait_of(links, &model->tasks[i]);
 }

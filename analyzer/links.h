@@ -91,7 +91,7 @@ struct tc_links {
 	uint8_t *codes;
 };
 
-/* Find out what every task of model waits for: fills tc_task.wait. */
+/* Find out what every task of model waits for: fills tc_task.wait and its flag TC_TASK_READY. */
 void tc_links_init(struct tc_links *links, struct tc_model *model);
 void tc_links_deinit(struct tc_links *links);
 

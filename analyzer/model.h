@@ -227,6 +227,9 @@ static inline struct tc_text tc_model_string(const struct tc_model *model, uint3
 const struct tc_task *tc_model_task_at(const struct tc_model *model, uint64_t addr);
 const struct tc_object *tc_model_object_at(const struct tc_model *model, uint64_t addr);
 
+/* A flag of our own in tc_task.flags: woken, or never suspended, and not yet run. */
+#define TC_TASK_READY (1u << 31)
+
 static inline unsigned tc_task_state(const struct tc_task *task)
 {
 	return task->flags & TC_TASK_STATE_MASK;

@@ -330,7 +330,7 @@ bool tc_report_missing(const struct tc_report *report, size_t number, char *text
 	}
 	number -= status->n_notices;
 	if (number < dump->n_problems) {
-		snprintf(text, TC_MISSING_TEXT, "damaged at byte %llu: %s",
+		snprintf(text, TC_MISSING_TEXT, "at byte %llu: %s",
 			 (unsigned long long)dump->problems[number].at,
 			 dump->problems[number].text);
 	} else if (number == dump->n_problems && dump->n_problems_all > dump->n_problems) {

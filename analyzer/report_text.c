@@ -284,6 +284,8 @@ static void put_next(struct tc_page *page)
 			used += (size_t)snprintf(items + used, sizeof(items) - used, " T%zu",
 						 tc_report_task_number(report, loop->task));
 	}
+	if (groups->n == 0 && used == 0 && report->n_threads)
+		used += (size_t)snprintf(items, sizeof(items), "H1");
 	if (groups->n)
 		used += (size_t)snprintf(items + used, sizeof(items) - used, "%sG1 T%u",
 					 used ? " " : "", groups->groups[0].example + 1);

@@ -106,6 +106,7 @@ static void put_flags(struct tc_page *page, const struct tc_task *task)
 	} words[] = {
 		{ TC_TASK_MUST_CANCEL, ", will be cancelled at its next step" },
 		{ TC_TASK_NOT_STARTED, ", has not started" },
+		{ TC_TASK_READY, ", ready: its next step is due" },
 		{ TC_TASK_EAGER, ", eager" },
 		{ TC_TASK_TORN, ", torn: it changed while it was read" },
 		{ TC_TASK_CUT, ", cut at a bound" },

@@ -32,6 +32,18 @@ static void put_objects(struct tc_page *page, const struct tc_group *group)
 	}
 }
 
+/* Those that do not wait any more. */
+static void put_ready(struct tc_page *page, const struct tc_group *group)
+{
+	if (group->n_ready == 0 || group->wait == TC_WAIT_NONE)
+		return;
+	if (group->count == 1)
+		tc_out_str(page->out, " (woken, not yet run)");
+	else
+		tc_out_printf(page->out, " (%" PRIu64 " of them woken, not yet run)",
+			      group->n_ready);
+}
+
 static void put_wait(struct tc_page *page, const struct tc_group *group)
 {
 	const struct tc_report *report = page->report;
@@ -39,7 +51,7 @@ static void put_wait(struct tc_page *page, const struct tc_group *group)
 
 	if (group->wait == TC_WAIT_NONE) {
 		tc_out_str(page->out, group->not_started ? "not started yet" :
-				      group->chain	 ? "ready to run" :
+				      group->n_ready	 ? "ready to run" :
 							   "nothing is known of their wait");
 		return;
 	}
@@ -47,10 +59,11 @@ static void put_wait(struct tc_page *page, const struct tc_group *group)
 	if (group->count == 1) {
 		tc_link_find(report->links, &report->model->tasks[group->example], &link);
 		tc_phrase_link(page, &link);
-		return;
+	} else {
+		tc_out_str(page->out, tc_phrase_wait(group->wait));
+		put_objects(page, group);
 	}
-	tc_out_str(page->out, tc_phrase_wait(group->wait));
-	put_objects(page, group);
+	put_ready(page, group);
 }
 
 void tc_part_group_line(struct tc_page *page, const struct tc_group *group, size_t number)
