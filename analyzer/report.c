@@ -178,9 +178,9 @@ static void add_loops(struct tc_report *report)
 		judge_loop(report, &report->loops[i]);
 }
 
-/* A forged file of 100 kB can make thousands of tasks share a chain of thousands of links; a page
- * of gigabytes helps nobody. What real programs have stays far below. */
-#define LINKS_IN_ALL 100000000u
+/* A forged file of 100 kB can make thousands of tasks share a chain of thousands of links; a report of
+ * gigabytes helps nobody. What real programs have stays below: a task takes at least 30 bytes. */
+#define LINKS_IN_ALL 10000000u /* and as many more as four times the bytes of the file */
 #define LINKS_THEN 100u
 
 static size_t max_links(const struct tc_model *model)
@@ -191,7 +191,7 @@ static size_t max_links(const struct tc_model *model)
 		sum += tc_model_chain(model, model->tasks[i].chain)->depth;
 	for (size_t i = 0; i < model->n_pythreads; i++)
 		sum += tc_model_chain(model, model->pythreads[i].chain)->depth;
-	return sum > LINKS_IN_ALL ? LINKS_THEN : TC_CHAIN_MAX;
+	return sum > LINKS_IN_ALL + 4 * model->dump->size ? LINKS_THEN : TC_CHAIN_MAX;
 }
 
 /* The folder in common of the program's own files. */
