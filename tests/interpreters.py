@@ -44,13 +44,19 @@ class Interpreter:
         self.minor, _, self.source = name.partition("-")
         self.debug = self.minor.endswith("d")
         self.minor = self.minor.rstrip("d")
-        self.command = ["chroot", root, path[len(root):]] if root else [path]
+        self.command = ["chroot", root, path[len(root) :]] if root else [path]
         self.version = self.ask("import sys; print('%d.%d.%d' % sys.version_info[:3])")
 
     def ask(self, code, env=None):
         try:
-            done = subprocess.run(self.command + ["-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                  env=env or self.environment(False), cwd="/", timeout=60)
+            done = subprocess.run(
+                self.command + ["-c", code],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=env or self.environment(False),
+                cwd="/",
+                timeout=60,
+            )
         except (OSError, subprocess.TimeoutExpired):
             return ""
         return done.stdout.decode().strip() if done.returncode == 0 else ""
@@ -70,7 +76,7 @@ class Interpreter:
     def environment(self, uvloop):
         env = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "PYENV"))}
         if uvloop:
-            env["PYTHONPATH"] = self.uvloop_dir()[len(self.root):]
+            env["PYTHONPATH"] = self.uvloop_dir()[len(self.root) :]
         if self.root:
             env["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
         return env
@@ -89,7 +95,9 @@ class Interpreter:
 
 def apt_mirror():
     """The Debian mirror that this machine already uses."""
-    files = glob.glob("/etc/apt/sources.list.d/*.sources") + glob.glob("/etc/apt/sources.list.d/*.list")
+    files = glob.glob("/etc/apt/sources.list.d/*.sources") + glob.glob(
+        "/etc/apt/sources.list.d/*.list"
+    )
     for name in sorted(files, key=lambda f: "debian" not in f) + ["/etc/apt/sources.list"]:
         if not os.path.exists(name):
             continue
@@ -121,19 +129,43 @@ def make_forky():
         packages = ",".join("python%s,python%s-dbg" % (v, v) for v in FORKY)
         print("debootstrap of Debian forky, about a minute", file=sys.stderr, flush=True)
         with open(os.path.join(cache(), "forky.log"), "w") as log:
-            done = subprocess.run(["debootstrap", "--variant=minbase", "--force-check-gpg", "--include=" + packages, "forky",
-                                   part, mirror, "/usr/share/debootstrap/scripts/sid"], stdout=log, stderr=log)
+            done = subprocess.run(
+                [
+                    "debootstrap",
+                    "--variant=minbase",
+                    "--force-check-gpg",
+                    "--include=" + packages,
+                    "forky",
+                    part,
+                    mirror,
+                    "/usr/share/debootstrap/scripts/sid",
+                ],
+                stdout=log,
+                stderr=log,
+            )
         if done.returncode:
-            return warn("no 3.13, 3.14, 3.15 of Debian forky: debootstrap failed, see forky.log in the cache")
+            return warn(
+                "no 3.13, 3.14, 3.15 of Debian forky: debootstrap failed, see forky.log in the cache"
+            )
         shutil.rmtree(os.path.join(part, "var/cache/apt"), ignore_errors=True)
         os.rename(part, tree)
     return tree
 
 
 def pip_command():
-    for command in ([sys.executable, "-m", "pip"], ["/usr/bin/python3", "-m", "pip"], ["pip3"], ["pip"]):
+    for command in (
+        [sys.executable, "-m", "pip"],
+        ["/usr/bin/python3", "-m", "pip"],
+        ["pip3"],
+        ["pip"],
+    ):
         try:
-            if subprocess.run(command + ["--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0:
+            if (
+                subprocess.run(
+                    command + ["--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                ).returncode
+                == 0
+            ):
                 return command
         except OSError:
             pass
@@ -152,12 +184,30 @@ def fetch_uvloop(one, pip):
         if not pip:
             return warn("no uvloop for %s: no pip here" % one.name)
         platforms = ["manylinux2014_x86_64", "manylinux_2_17_x86_64", "manylinux_2_28_x86_64"]
-        done = subprocess.run(pip + ["download", "-q", "--no-deps", "--only-binary=:all:", "--python-version", one.minor,
-                                     "--implementation", "cp", "-d", wheels, "uvloop==" + version]
-                              + [x for p in platforms for x in ("--platform", p)],
-                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        done = subprocess.run(
+            pip
+            + [
+                "download",
+                "-q",
+                "--no-deps",
+                "--only-binary=:all:",
+                "--python-version",
+                one.minor,
+                "--implementation",
+                "cp",
+                "-d",
+                wheels,
+                "uvloop==" + version,
+            ]
+            + [x for p in platforms for x in ("--platform", p)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
         if done.returncode:
-            return warn("no uvloop %s for %s: %s" % (version, one.name, done.stderr.decode().strip().split("\n")[-1]))
+            return warn(
+                "no uvloop %s for %s: %s"
+                % (version, one.name, done.stderr.decode().strip().split("\n")[-1])
+            )
     part = "%s.%d" % (target, os.getpid())
     with zipfile.ZipFile(glob.glob(pattern)[0]) as wheel:
         wheel.extractall(part)
@@ -178,7 +228,10 @@ def candidates():
                 yield m.group(1) + "-debian", path, ""
     homes = [os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")]
     for home in homes:
-        for path in sorted(glob.glob(home + "/versions/3.*/bin/python3"), key=lambda p: [int(x) for x in re.findall(r"\d+", p)]):
+        for path in sorted(
+            glob.glob(home + "/versions/3.*/bin/python3"),
+            key=lambda p: [int(x) for x in re.findall(r"\d+", p)],
+        ):
             m = re.search(r"/versions/(3\.\d+)[.\d]*/bin", path)
             if m and 8 <= int(m.group(1)[2:]) <= 15:
                 yield m.group(1) + "-pyenv", path, ""
@@ -234,7 +287,10 @@ def main():
         print("\n".join(missing(found)))
         return 0
     for one in found:
-        print("%-14s %-8s %-10s %s" % (one.name, one.version, "uvloop" if one.has_uvloop() else "-", " ".join(one.command)))
+        print(
+            "%-14s %-8s %-10s %s"
+            % (one.name, one.version, "uvloop" if one.has_uvloop() else "-", " ".join(one.command))
+        )
     return 0
 
 

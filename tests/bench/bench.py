@@ -33,7 +33,7 @@ tasks = json.load(open(sys.argv[1]))
 groups = collections.Counter(tuple((f["function"], f["file"], f["line"]) for f in t["frames"]) for t in tasks)
 print(groups.most_common(10))
 """
-JQ = '[.[] | [.frames[] | [.function, .file, .line]]] | group_by(.) | map({n: length, chain: .[0]}) | sort_by(-.n) | .[:10]'
+JQ = "[.[] | [.frames[] | [.function, .file, .line]]] | group_by(.) | map({n: length, chain: .[0]}) | sort_by(-.n) | .[:10]"
 
 
 class Run:
@@ -49,7 +49,10 @@ class Run:
         self.bad = sorted({r[2] for r in rows if r[2]})
 
     def __str__(self):
-        text = "%s (least %s, cold %s, cpu %s, %.0f MiB)" % (*[duration(x) for x in (self.median, self.least, self.cold, self.cpu)], self.peak)
+        text = "%s (least %s, cold %s, cpu %s, %.0f MiB)" % (
+            *[duration(x) for x in (self.median, self.least, self.cold, self.cpu)],
+            self.peak,
+        )
         return text + (" **exit %s**" % self.bad if self.bad else "")
 
 
@@ -71,8 +74,13 @@ class Bench:
         for _ in range(runs):
             for (command, env), found in zip(commands, lines):
                 writes = command[1:2] == ["dump"] or command[0] == "/bin/sh"
-                done = subprocess.run([self.tool, "1", self.file if writes else "-"] + command, stdout=subprocess.PIPE,
-                                      text=True, check=True, env=env)
+                done = subprocess.run(
+                    [self.tool, "1", self.file if writes else "-"] + command,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    check=True,
+                    env=env,
+                )
                 found.append(done.stdout.strip())
         return [Run(found, self.args.discard if runs > self.args.discard else 0) for found in lines]
 
@@ -81,7 +89,11 @@ class Bench:
 
     def page_command(self, pid):
         """A dump and its text report."""
-        words = "%s >/dev/null && exec %s %s" % (" ".join(self.dump_command(pid)[0]), lab.program("taskcore-analyze"), self.file)
+        words = "%s >/dev/null && exec %s %s" % (
+            " ".join(self.dump_command(pid)[0]),
+            lab.program("taskcore-analyze"),
+            self.file,
+        )
         return ["/bin/sh", "-c", words], None
 
     def report_command(self):
@@ -106,8 +118,21 @@ def pip_tool(name):
     home = os.path.join(interpreters.cache(), "%s-%s" % (name, PEERS[name]))
     pip = interpreters.pip_command()
     if not os.path.isdir(home) and pip:
-        subprocess.run(pip + ["install", "-q", "--target", home, "--python-version", "3.11", "--only-binary=:all:",
-                              "%s==%s" % (name, PEERS[name])], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run(
+            pip
+            + [
+                "install",
+                "-q",
+                "--target",
+                home,
+                "--python-version",
+                "3.11",
+                "--only-binary=:all:",
+                "%s==%s" % (name, PEERS[name]),
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
     script = os.path.join(home, "bin", name)
     if not os.path.exists(script):
         return None
@@ -122,16 +147,34 @@ def bench_small(bench):
         return bench.missing("100 tasks", "no interpreter 3.11-debian")
     with lab.Target(one, LOAD, "100") as target:
         target.settle()
-        for name, words, bars in (("py-spy", ["dump", "--pid", str(target.pid)], (1, 0.5)), ("pystack", ["remote", str(target.pid)], (None, None))):
+        for name, words, bars in (
+            ("py-spy", ["dump", "--pid", str(target.pid)], (1, 0.5)),
+            ("pystack", ["remote", str(target.pid)], (None, None)),
+        ):
             tool = pip_tool(name)
             if not tool:
-                bench.missing("100 tasks, dump against " + name, "%s %s cannot be had" % (name, PEERS[name]))
+                bench.missing(
+                    "100 tasks, dump against " + name, "%s %s cannot be had" % (name, PEERS[name])
+                )
                 continue
-            ours, page, peer = bench.measure(bench.dump_command(target.pid), bench.page_command(target.pid), (tool[0] + words, tool[1]))
-            for what, run, least in (("dump", ours, bars[0]), ("dump + text report", page, bars[1])):
+            ours, page, peer = bench.measure(
+                bench.dump_command(target.pid),
+                bench.page_command(target.pid),
+                (tool[0] + words, tool[1]),
+            )
+            for what, run, least in (
+                ("dump", ours, bars[0]),
+                ("dump + text report", page, bars[1]),
+            ):
                 ratio = peer.median / run.median
-                bench.row("100 tasks, %s against %s %s" % (what, name, PEERS[name]), run, peer, ratio,
-                          "≥ %s×" % least if least else "", ratio >= least if least else None)
+                bench.row(
+                    "100 tasks, %s against %s %s" % (what, name, PEERS[name]),
+                    run,
+                    peer,
+                    ratio,
+                    "≥ %s×" % least if least else "",
+                    ratio >= least if least else None,
+                )
 
 
 def mount_proc(one):
@@ -148,12 +191,26 @@ def bench_ps(bench):
     for n, least in ((1000, None), (10000, 15), (60000, 30)):
         with lab.Target(one, LOAD, str(n)) as target:
             target.settle()
-            ours, stop, peer = bench.measure(bench.dump_command(target.pid), bench.dump_command(target.pid, "--stop"),
-                                             (one.command + ["-m", "asyncio", "ps", str(target.pid)], one.environment(False)))
+            ours, stop, peer = bench.measure(
+                bench.dump_command(target.pid),
+                bench.dump_command(target.pid, "--stop"),
+                (one.command + ["-m", "asyncio", "ps", str(target.pid)], one.environment(False)),
+            )
         ratio = peer.median / ours.median
-        bench.row("{:,} tasks (3.14), dump against asyncio ps".format(n), ours, peer, ratio, "≥ %d×" % least if least else "",
-                  ratio >= least if least else None)
-        bench.row("{:,} tasks (3.14), dump --stop against asyncio ps".format(n), stop, peer, peer.median / stop.median)
+        bench.row(
+            "{:,} tasks (3.14), dump against asyncio ps".format(n),
+            ours,
+            peer,
+            ratio,
+            "≥ %d×" % least if least else "",
+            ratio >= least if least else None,
+        )
+        bench.row(
+            "{:,} tasks (3.14), dump --stop against asyncio ps".format(n),
+            stop,
+            peer,
+            peer.median / stop.median,
+        )
 
 
 def bench_size(bench):
@@ -165,9 +222,16 @@ def bench_size(bench):
     os.environ["LOAD_JSON"] = text
     with lab.Target(one, LOAD, str(n)) as target:
         target.settle()
-        ours, = bench.measure(bench.dump_command(target.pid))
-        bench.row("100,000 tasks (3.11), dump", ours, "asyncio ps: impossible above 65,536", None, "succeeds", not ours.bad)
-        bare, = bench.measure(bench.dump_command(target.pid, "--no-locals"), runs=1)
+        (ours,) = bench.measure(bench.dump_command(target.pid))
+        bench.row(
+            "100,000 tasks (3.11), dump",
+            ours,
+            "asyncio ps: impossible above 65,536",
+            None,
+            "succeeds",
+            not ours.bad,
+        )
+        (bare,) = bench.measure(bench.dump_command(target.pid, "--no-locals"), runs=1)
         bare_size = os.path.getsize(bench.file) / n
         bench.measure(bench.dump_command(target.pid), runs=1)
         size = os.path.getsize(bench.file) / n
@@ -177,15 +241,50 @@ def bench_size(bench):
             time.sleep(0.01)
         classic = time.perf_counter() - start
     json_size = os.path.getsize(text) / n
-    bench.row("100,000 tasks, file complete: dump against the classic handler", ours, duration(classic), classic / ours.median)
-    bench.row("bytes per task with locals, against the handler's JSON", "%.0f" % size, "%.0f" % json_size, json_size / size, "≥ 7×",
-              json_size >= 7 * size)
-    bench.row("bytes per task without locals", "%.0f" % bare_size if not bare.bad else "exit %s" % bare.bad, "", None, "≤ 100",
-              bare_size <= 100 and not bare.bad)
-    report, group, jq = bench.measure(bench.report_command(), (["/usr/bin/python3.11", "-c", GROUP, text], None), (["jq", "-c", JQ, text], None), runs=4)
-    bench.row("100,000 tasks, text report against Python json + group", report, group, group.median / report.median, "≥ 100×",
-              group.median >= 100 * report.median)
-    bench.row("100,000 tasks, text report against jq", report, jq, jq.median / report.median, "≥ 300×", jq.median >= 300 * report.median)
+    bench.row(
+        "100,000 tasks, file complete: dump against the classic handler",
+        ours,
+        duration(classic),
+        classic / ours.median,
+    )
+    bench.row(
+        "bytes per task with locals, against the handler's JSON",
+        "%.0f" % size,
+        "%.0f" % json_size,
+        json_size / size,
+        "≥ 7×",
+        json_size >= 7 * size,
+    )
+    bench.row(
+        "bytes per task without locals",
+        "%.0f" % bare_size if not bare.bad else "exit %s" % bare.bad,
+        "",
+        None,
+        "≤ 100",
+        bare_size <= 100 and not bare.bad,
+    )
+    report, group, jq = bench.measure(
+        bench.report_command(),
+        (["/usr/bin/python3.11", "-c", GROUP, text], None),
+        (["jq", "-c", JQ, text], None),
+        runs=4,
+    )
+    bench.row(
+        "100,000 tasks, text report against Python json + group",
+        report,
+        group,
+        group.median / report.median,
+        "≥ 100×",
+        group.median >= 100 * report.median,
+    )
+    bench.row(
+        "100,000 tasks, text report against jq",
+        report,
+        jq,
+        jq.median / report.median,
+        "≥ 300×",
+        jq.median >= 300 * report.median,
+    )
     os.unlink(text)
 
 
@@ -195,11 +294,25 @@ def bench_million(bench):
         return bench.missing("1,000,000 tasks", "no interpreter 3.11-debian")
     with lab.Target(one, LOAD, str(n)) as target:
         target.settle()
-        ours, = bench.measure(bench.dump_command(target.pid))
-        bench.row("1,000,000 tasks (3.11), dump", ours, "asyncio ps: impossible above 65,536", None, "succeeds", not ours.bad)
+        (ours,) = bench.measure(bench.dump_command(target.pid))
+        bench.row(
+            "1,000,000 tasks (3.11), dump",
+            ours,
+            "asyncio ps: impossible above 65,536",
+            None,
+            "succeeds",
+            not ours.bad,
+        )
         size = os.path.getsize(bench.file) / n
-    report, = bench.measure(bench.report_command())
-    bench.row("1,000,000 tasks, %.0f bytes each, text report" % size, report, "", None, "≤ 1 s", report.median <= 1 and not report.bad)
+    (report,) = bench.measure(bench.report_command())
+    bench.row(
+        "1,000,000 tasks, %.0f bytes each, text report" % size,
+        report,
+        "",
+        None,
+        "≤ 1 s",
+        report.median <= 1 and not report.bad,
+    )
 
 
 def half(client, pid, seconds, path):
@@ -217,20 +330,37 @@ def bench_server(bench):
     one = python("3.11-debian")
     for loop in ("asyncio", "uvloop"):
         if not one or not one.ask("import aiohttp, %s; print(1)" % loop):
-            bench.missing("p99 of an aiohttp server on " + loop, "no 3.11-debian with aiohttp and " + loop)
+            bench.missing(
+                "p99 of an aiohttp server on " + loop, "no 3.11-debian with aiohttp and " + loop
+            )
             continue
         with lab.Target(one, os.path.join(HERE, "..", "soak", "server.py"), loop) as target:
             with soak_server.Client(int(target.lines[0])) as client:
                 client.warm()
-                pairs = [(half(client, target.pid, 4, bench.file), half(client, 0, 4, bench.file)) for _ in range(PAIRS)]
+                pairs = [
+                    (half(client, target.pid, 4, bench.file), half(client, 0, 4, bench.file))
+                    for _ in range(PAIRS)
+                ]
         ratios = sorted(a["p99_ms"] / b["p99_ms"] for a, b in pairs)
         failed = sum(x["failed"] for pair in pairs for x in pair)
-        bench.row("aiohttp on %s, p99 with a dump each 250 ms / without, %d pairs, %d requests failed" % (loop, PAIRS, failed),
-                  "%.1f ms" % statistics.median(a["p99_ms"] for a, _ in pairs), "%.1f ms" % statistics.median(b["p99_ms"] for _, b in pairs),
-                  ratios[PAIRS // 2], "≤ 1.2×", ratios[PAIRS // 2] <= 1.2 and not failed)
+        bench.row(
+            "aiohttp on %s, p99 with a dump each 250 ms / without, %d pairs, %d requests failed"
+            % (loop, PAIRS, failed),
+            "%.1f ms" % statistics.median(a["p99_ms"] for a, _ in pairs),
+            "%.1f ms" % statistics.median(b["p99_ms"] for _, b in pairs),
+            ratios[PAIRS // 2],
+            "≤ 1.2×",
+            ratios[PAIRS // 2] <= 1.2 and not failed,
+        )
 
 
-PARTS = [("small", bench_small), ("ps", bench_ps), ("size", bench_size), ("million", bench_million), ("server", bench_server)]
+PARTS = [
+    ("small", bench_small),
+    ("ps", bench_ps),
+    ("size", bench_size),
+    ("million", bench_million),
+    ("server", bench_server),
+]
 
 
 def own_namespace():
@@ -238,11 +368,15 @@ def own_namespace():
     if os.geteuid() == 0 and not os.environ.get("TASKCORE_BENCH_NAMESPACE"):
         os.environ["TASKCORE_BENCH_NAMESPACE"] = "1"
         if subprocess.run(["unshare", "-m", "true"]).returncode == 0:
-            os.execvp("unshare", ["unshare", "-m", "--propagation", "private", sys.executable] + sys.argv)
+            os.execvp(
+                "unshare", ["unshare", "-m", "--propagation", "private", sys.executable] + sys.argv
+            )
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--only", default="", help="parts: " + ", ".join(name for name, _ in PARTS))
     parser.add_argument("--runs", type=int, default=9)
     parser.add_argument("--discard", type=int, default=3)
@@ -250,7 +384,10 @@ def main():
     own_namespace()
     bench = Bench(args)
     print("load average %.1f, %d processors\n" % (os.getloadavg()[0], os.cpu_count()))
-    print("| what | taskcore | peer | peer / taskcore | bar | held |\n|---|---|---|---|---|---|", flush=True)
+    print(
+        "| what | taskcore | peer | peer / taskcore | bar | held |\n|---|---|---|---|---|---|",
+        flush=True,
+    )
     try:
         for name, function in PARTS:
             if re.search(args.only, name):

@@ -15,7 +15,13 @@ import threading
 import types
 
 # Objects that only hand an await on: they are no links of a chain of their own.
-SILENT = {"FutureIter", "async_generator_asend", "async_generator_athrow", "coroutine_wrapper", "anext_awaitable"}
+SILENT = {
+    "FutureIter",
+    "async_generator_asend",
+    "async_generator_athrow",
+    "coroutine_wrapper",
+    "anext_awaitable",
+}
 TASKS = (asyncio.Task, asyncio.tasks._PyTask)
 FUTURES = (asyncio.Future, asyncio.futures._PyFuture)
 
@@ -47,9 +53,15 @@ def plain_locals(frame):
 def link(frame, kind, own=None):
     """One link of a chain with Python code. own: the qualified name of the coroutine object."""
     code = frame.f_code
-    entry = {"function": getattr(code, "co_qualname", None) or own or code.co_name, "own": own or None,
-             "file": code.co_filename, "line": frame.f_lineno, "kind": kind, "started": frame.f_lasti >= 0,
-             "locals": plain_locals(frame)}
+    entry = {
+        "function": getattr(code, "co_qualname", None) or own or code.co_name,
+        "own": own or None,
+        "file": code.co_filename,
+        "line": frame.f_lineno,
+        "kind": kind,
+        "started": frame.f_lasti >= 0,
+        "locals": plain_locals(frame),
+    }
     if hasattr(code, "co_positions") and frame.f_lasti >= 0:
         entry["column"] = list(code.co_positions())[frame.f_lasti // 2][2]
     return entry
@@ -69,7 +81,12 @@ def step(obj):
 def behind_silent(obj):
     """What a silent object stands for; None: nothing."""
     for other in gc.get_referents(obj):
-        if step(other) or isinstance(other, FUTURES) or is_cython(other) or type(other).__name__ in SILENT:
+        if (
+            step(other)
+            or isinstance(other, FUTURES)
+            or is_cython(other)
+            or type(other).__name__ in SILENT
+        ):
             return other
     for other in gc.get_referents(obj):
         if not isinstance(other, (type, tuple)) and hasattr(other, "__next__"):
@@ -94,7 +111,14 @@ def await_chain(obj):
             obj = target
         elif is_cython(obj):
             if hasattr(obj, "cr_await"):
-                chain.append({"function": obj.__qualname__, "file": None, "kind": "coroutine", "native": True})
+                chain.append(
+                    {
+                        "function": obj.__qualname__,
+                        "file": None,
+                        "kind": "coroutine",
+                        "native": True,
+                    }
+                )
                 obj = obj.cr_await
             else:
                 obj = behind_silent(obj)
@@ -150,7 +174,9 @@ def context_of(task):
         found = [task.get_context()]
     else:
         found = [c for c in gc.get_referents(task) if isinstance(c, contextvars.Context)]
-        found += [c for c in [getattr(task, "_context", None)] if isinstance(c, contextvars.Context)]
+        found += [
+            c for c in [getattr(task, "_context", None)] if isinstance(c, contextvars.Context)
+        ]
     views = [{v.name: c[v] for v in c if type(c[v]) is int} for c in found]
     return views[0] if views and all(v == views[0] for v in views) else None
 
@@ -174,20 +200,35 @@ def describe_task(task, loops, running, told):
     else:
         chain, leaf = await_chain(coro)
     exception = task.exception() if state == "done" else None
-    return {"name": task.get_name(), "class": type_name(task), "state": state, "loop": loops.get(id(task.get_loop())),
-            "must_cancel": bool(getattr(task, "_must_cancel", False)),
-            "cancels": task.cancelling() if hasattr(task, "cancelling") else None,
-            "chain": chain, "leaf": type_name(leaf) if leaf is not None else None,
-            "leaf_address": "0x%x" % id(leaf) if leaf is not None else None, "may_wait_for": waited_types(coro, leaf), "context": context_of(task),
-            "leaf_task": leaf.get_name() if isinstance(leaf, TASKS) else None,
-            "exception": type_name(exception) if exception is not None else None,
-            "kinds": told.get("kinds"), "behind": sorted(t.get_name() for t in told.get("behind", ())),
-            "third": bool(told.get("third"))}
+    return {
+        "name": task.get_name(),
+        "class": type_name(task),
+        "state": state,
+        "loop": loops.get(id(task.get_loop())),
+        "must_cancel": bool(getattr(task, "_must_cancel", False)),
+        "cancels": task.cancelling() if hasattr(task, "cancelling") else None,
+        "chain": chain,
+        "leaf": type_name(leaf) if leaf is not None else None,
+        "leaf_address": "0x%x" % id(leaf) if leaf is not None else None,
+        "may_wait_for": waited_types(coro, leaf),
+        "context": context_of(task),
+        "leaf_task": leaf.get_name() if isinstance(leaf, TASKS) else None,
+        "exception": type_name(exception) if exception is not None else None,
+        "kinds": told.get("kinds"),
+        "behind": sorted(t.get_name() for t in told.get("behind", ())),
+        "third": bool(told.get("third")),
+    }
 
 
 def describe_thread(thread, frames):
-    return {"tid": thread.native_id, "name": thread.name,
-            "frames": [[getattr(f.f_code, "co_qualname", f.f_code.co_name), f.f_code.co_filename, f.f_lineno] for f in frames]}
+    return {
+        "tid": thread.native_id,
+        "name": thread.name,
+        "frames": [
+            [getattr(f.f_code, "co_qualname", f.f_code.co_name), f.f_code.co_filename, f.f_lineno]
+            for f in frames
+        ],
+    }
 
 
 def describe_loop(loop, state):
@@ -216,7 +257,9 @@ def account(loops, told=None, extra=(), leave_out=()):
                 if any(f is coro_frame for f in frames):
                     running[task] = frames
     tasks = [o for o in gc.get_objects() if isinstance(o, TASKS)] + list(extra)
-    return {"python": "%d.%d.%d" % sys.version_info[:3],
-            "loops": [describe_loop(loop, state) for loop, state in loops.items()],
-            "tasks": [describe_task(t, numbers, running, told.get(t, {})) for t in tasks],
-            "threads": [describe_thread(t, stack(current[t.ident])) for t in threads]}
+    return {
+        "python": "%d.%d.%d" % sys.version_info[:3],
+        "loops": [describe_loop(loop, state) for loop, state in loops.items()],
+        "tasks": [describe_task(t, numbers, running, told.get(t, {})) for t in tasks],
+        "threads": [describe_thread(t, stack(current[t.ident])) for t in threads],
+    }

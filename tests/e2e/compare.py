@@ -30,11 +30,18 @@ def plain(name):
 
 def same_type(told, seen):
     """A type as module.qualname; the report may leave the module out."""
-    return told == seen or (told is not None and seen is not None and (told.endswith("." + seen) or seen.endswith("." + told)))
+    return told == seen or (
+        told is not None
+        and seen is not None
+        and (told.endswith("." + seen) or seen.endswith("." + told))
+    )
 
 
 def show(chain):
-    return " > ".join("%s:%s" % (link.get("function"), link.get("line")) for link in chain) or "(empty)"
+    return (
+        " > ".join("%s:%s" % (link.get("function"), link.get("line")) for link in chain)
+        or "(empty)"
+    )
 
 
 class Comparison:
@@ -58,7 +65,9 @@ class Comparison:
         self.links = 0
 
     def differ(self, where, what, told, seen):
-        self.lines.append("%s: %s: inside %s, dump %s" % (where, what, str(told)[:600], str(seen)[:600]))
+        self.lines.append(
+            "%s: %s: inside %s, dump %s" % (where, what, str(told)[:600], str(seen)[:600])
+        )
 
     def run(self):
         self.compare_counts()
@@ -88,15 +97,29 @@ class Comparison:
             name = "third-party" if told["third"] else plain(told["name"])
             rivals = left.get(name) or (told["third"] and left.get(None)) or []
             if rivals:
-                best = max(rivals, key=lambda seen: self.likeness(told, seen)) if len(rivals) > 1 else rivals[0]
+                best = (
+                    max(rivals, key=lambda seen: self.likeness(told, seen))
+                    if len(rivals) > 1
+                    else rivals[0]
+                )
                 rivals.remove(best)
                 found.append((told, best))
             elif told["state"] in ("pending", "running") or self.version < (3, 14):
-                self.lines.append("task %s (%s, %s): missing in the dump" % (ascii(told["name"])[:60], told["class"], told["state"]))
+                self.lines.append(
+                    "task %s (%s, %s): missing in the dump"
+                    % (ascii(told["name"])[:60], told["class"], told["state"])
+                )
         for name, rest in left.items():
             for seen in rest:
-                self.lines.append("task %s (%s, %s): only in the dump: %s"
-                                  % (ascii(name)[:60], seen["class"], seen["state"], show(seen.get("chain") or [])))
+                self.lines.append(
+                    "task %s (%s, %s): only in the dump: %s"
+                    % (
+                        ascii(name)[:60],
+                        seen["class"],
+                        seen["state"],
+                        show(seen.get("chain") or []),
+                    )
+                )
         return found
 
     def compare_task(self, told, seen):
@@ -109,7 +132,9 @@ class Comparison:
             self.differ(where, "must_cancel", told["must_cancel"], seen.get("must_cancel"))
         if told["cancels"] is not None and (seen.get("cancels_requested") or 0) != told["cancels"]:
             self.differ(where, "cancels_requested", told["cancels"], seen.get("cancels_requested"))
-        if told["exception"] and not same_type(told["exception"], (seen.get("exception") or {}).get("type")):
+        if told["exception"] and not same_type(
+            told["exception"], (seen.get("exception") or {}).get("type")
+        ):
             self.differ(where, "exception", told["exception"], seen.get("exception"))
         if told["state"] in ("pending", "running"):
             self.compare_chain(where, told["chain"], seen.get("chain") or [])
@@ -118,14 +143,21 @@ class Comparison:
 
     def compare_chain(self, where, told, seen):
         if len(told) != len(seen):
-            return self.differ(where, "links", "%d: %s" % (len(told), show(told)), "%d: %s" % (len(seen), show(seen)))
+            return self.differ(
+                where,
+                "links",
+                "%d: %s" % (len(told), show(told)),
+                "%d: %s" % (len(seen), show(seen)),
+            )
         for i, (a, b) in enumerate(zip(told, seen)):
             self.links += 1
             self.compare_link("%s link %d" % (where, i), a, b)
 
     def compare_link(self, where, told, seen):
         function = seen.get("function")
-        if function not in (told["function"], told.get("own")) and not same_type(function, told["function"]):
+        if function not in (told["function"], told.get("own")) and not same_type(
+            function, told["function"]
+        ):
             self.differ(where, "function", told["function"], function)
         if told["file"] != seen.get("file"):
             self.differ(where, "file", told["file"], seen.get("file"))
@@ -135,17 +167,27 @@ class Comparison:
         kinds = ("coroutine", "awaitable") if told.get("native") else (told["kind"],)
         if seen.get("kind") not in kinds:
             self.differ(where, "kind", told["kind"], seen.get("kind"))
-        if told.get("column") is not None and seen.get("column") is not None and told["column"] + 1 != seen["column"]:
+        if (
+            told.get("column") is not None
+            and seen.get("column") is not None
+            and told["column"] + 1 != seen["column"]
+        ):
             self.differ(where, "column (from 1)", told["column"] + 1, seen["column"])
         if told.get("column") is not None and seen.get("column") is None:
             self.differ(where, "column (from 1)", told["column"] + 1, None)
         for name, value in told.get("locals", {}).items():
-            self.compare_local("%s local %s" % (where, name), value, (seen.get("locals") or {}).get(name))
+            self.compare_local(
+                "%s local %s" % (where, name), value, (seen.get("locals") or {}).get(name)
+            )
 
     def compare_local(self, where, told, seen):
         if seen is None:
             return self.differ(where, "value", told, "nothing")
-        if "value" in told and ("value" not in seen or seen["value"] is not told["value"] and seen["value"] != told["value"]):
+        if "value" in told and (
+            "value" not in seen
+            or seen["value"] is not told["value"]
+            and seen["value"] != told["value"]
+        ):
             self.differ(where, "value", told["value"], seen.get("value", "nothing"))
         if not same_type(told["type"], seen.get("type")):
             self.differ(where, "type", told["type"], seen.get("type"))
@@ -172,7 +214,12 @@ class Comparison:
             leaf = self.by_address.get(told["leaf_address"]) or {}
             if not same_type(told["leaf"], leaf.get("type")):
                 self.differ(where, "record of the awaited object", told["leaf"], leaf.get("type"))
-        named = self.objects.get(wait.get("object")) or self.by_id.get(wait.get("object")) or self.by_id.get(wait.get("task")) or {}
+        named = (
+            self.objects.get(wait.get("object"))
+            or self.by_id.get(wait.get("object"))
+            or self.by_id.get(wait.get("task"))
+            or {}
+        )
         kind = named.get("type") or named.get("class") or wait.get("type")
         if told["behind"] and named.get("id", "").startswith("T"):
             return  # a task that it waits for: compared by name
@@ -207,7 +254,11 @@ class Comparison:
         names = {}
         for task in self.tasks:
             names.setdefault(plain(task["name"]), []).append(task["loop"])
-        names = {name: loops[0] for name, loops in names.items() if len(loops) == 1 and loops[0] is not None}
+        names = {
+            name: loops[0]
+            for name, loops in names.items()
+            if len(loops) == 1 and loops[0] is not None
+        }
         of = {}
         for seen in self.report["tasks"]:
             if plain(seen.get("name")) in names and seen.get("loop"):
@@ -239,7 +290,9 @@ class Comparison:
             if seen is None:
                 self.differ(where, "tid", told["tid"], "no such thread")
                 continue
-            frames = [[f.get("function"), f.get("file"), f.get("line")] for f in seen.get("python") or []]
+            frames = [
+                [f.get("function"), f.get("file"), f.get("line")] for f in seen.get("python") or []
+            ]
             if told["frames"] not in (frames, frames[::-1]):
                 self.differ(where, "frames", told["frames"], frames)
 
@@ -250,7 +303,12 @@ def compare(accounts, report, decoded=False):
     one = Comparison(copy.deepcopy(accounts), report)
     if decoded:
         for told in one.tasks:
-            told.update(kinds=None, behind=[], leaf=None if told["leaf_task"] else told["leaf"], leaf_task=None)
+            told.update(
+                kinds=None,
+                behind=[],
+                leaf=None if told["leaf_task"] else told["leaf"],
+                leaf_task=None,
+            )
         for told in one.loops:
             told.pop("state")
     return one.run(), one.links
@@ -258,6 +316,7 @@ def compare(accounts, report, decoded=False):
 
 def spoiled(accounts):
     """Accounts that are wrong in one place each: what a comparison must notice."""
+
     def change(what, function):
         copied = copy.deepcopy(accounts)
         function(copied[0]["tasks"])
@@ -268,25 +327,46 @@ def spoiled(accounts):
 
     yield change("a line number", lambda tasks: by_name(tasks, "deep")["chain"][30].update(line=1))
     yield change("a dropped task", lambda tasks: tasks.remove(by_name(tasks, "queue-get")))
-    yield change("an added task", lambda tasks: tasks.append(dict(by_name(tasks, "queue-get"), name="nobody")))
+    yield change(
+        "an added task",
+        lambda tasks: tasks.append(dict(by_name(tasks, "queue-get"), name="nobody")),
+    )
     yield change("a dropped link", lambda tasks: by_name(tasks, "agen-by_two")["chain"].pop(1))
     yield change("a state", lambda tasks: by_name(tasks, "lock-waiter").update(state="running"))
-    yield change("a local", lambda tasks: by_name(tasks, "many-lines")["chain"][0]["locals"].update(negative={"type": "int", "value": 3}))
-    yield change("a context variable", lambda tasks: by_name(tasks, "context-set")["context"].update(number=41))
-    yield change("a waited-for task", lambda tasks: by_name(tasks, "task-outer").update(leaf_task="ring-0"))
+    yield change(
+        "a local",
+        lambda tasks: by_name(tasks, "many-lines")["chain"][0]["locals"].update(
+            negative={"type": "int", "value": 3}
+        ),
+    )
+    yield change(
+        "a context variable",
+        lambda tasks: by_name(tasks, "context-set")["context"].update(number=41),
+    )
+    yield change(
+        "a waited-for task", lambda tasks: by_name(tasks, "task-outer").update(leaf_task="ring-0")
+    )
 
 
 def options_of(mode):
     """The command line of varied.py for a mode such as "uvloop+thread+running"."""
     words = set(mode.split("+")) - {"plain"}
     options = ["--loop", "uvloop"] if "uvloop" in words else []
-    options += [x for w, x in (("thread", "--thread"), ("subinterpreter", "--subinterpreter")) if w in words]
-    return options + (["--running", "lock"] if "running" in words else []) + (["--running", "sleep"] if "sleeping" in words else [])
+    options += [
+        x for w, x in (("thread", "--thread"), ("subinterpreter", "--subinterpreter")) if w in words
+    ]
+    return (
+        options
+        + (["--running", "lock"] if "running" in words else [])
+        + (["--running", "sleep"] if "sleeping" in words else [])
+    )
 
 
 def examine(one, options, *dump_options, control=False, keep=None, decoded=False):
     """Run, dump, compare: (differences, tasks compared, links compared)."""
-    with lab.Target(one, PROGRAM, *options, uvloop="uvloop" in options, helpers=HELPERS) as target, lab.Scratch() as scratch:
+    with lab.Target(
+        one, PROGRAM, *options, uvloop="uvloop" in options, helpers=HELPERS
+    ) as target, lab.Scratch() as scratch:
         accounts = json.loads(target.lines[0])
         lab.dumped(target.pid, scratch.file(), *dump_options)
         report = decode.read(scratch.file()) if decoded else lab.report(scratch.file())
@@ -315,7 +395,9 @@ def main():
     parser.add_argument("--running", choices=("lock", "sleep"))
     parser.add_argument("--stop", action="store_true")
     parser.add_argument("--break", dest="control", action="store_true")
-    parser.add_argument("--decode", action="store_true", help="read the file with decode.py instead of the analyzer")
+    parser.add_argument(
+        "--decode", action="store_true", help="read the file with decode.py instead of the analyzer"
+    )
     parser.add_argument("--keep")
     args = parser.parse_args()
     options = [x for x in ("--thread", "--subinterpreter") if getattr(args, x[2:])]
@@ -325,12 +407,23 @@ def main():
         if args.subinterpreter and one.number() < (3, 12):
             continue
         try:
-            lines, tasks, links = examine(one, options, *(["--stop"] if args.stop else []), control=args.control, keep=args.keep, decoded=args.decode)
+            lines, tasks, links = examine(
+                one,
+                options,
+                *(["--stop"] if args.stop else []),
+                control=args.control,
+                keep=args.keep,
+                decoded=args.decode
+            )
         except lab.Failed as e:
             lines, tasks, links = [str(e)], 0, 0
         bad = bad or bool(lines)
-        print("\n".join(["%s: %s" % (one.name, x) for x in lines] + ["%s: %d tasks, %d links, %d differences"
-                                                                     % (one.name, tasks, links, len(lines))]))
+        print(
+            "\n".join(
+                ["%s: %s" % (one.name, x) for x in lines]
+                + ["%s: %d tasks, %d links, %d differences" % (one.name, tasks, links, len(lines))]
+            )
+        )
     return 1 if bad else 0
 
 

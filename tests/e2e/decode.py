@@ -10,7 +10,16 @@ import struct
 import sys
 
 CASTAGNOLI = 0x82F63B78
-FRAMES = {1: "coroutine", 2: "generator", 3: "asyncgen", 4: "awaitable", 5: "frame", 6: "awaitable", 9: "text", 10: "unknown"}
+FRAMES = {
+    1: "coroutine",
+    2: "generator",
+    3: "asyncgen",
+    4: "awaitable",
+    5: "frame",
+    6: "awaitable",
+    9: "text",
+    10: "unknown",
+}
 STATES = ["pending", "cancelled", "done", "?"]
 PYTHON_KINDS = (1, 2, 3, 5)
 
@@ -58,7 +67,7 @@ class Record:
     def b(self):
         size = self.u()
         self.at += size
-        return self.data[self.at - size:self.at].decode("utf-8", "replace")
+        return self.data[self.at - size : self.at].decode("utf-8", "replace")
 
     def d(self, stream):
         self.streams[stream] = (self.streams.get(stream, 0) + self.s()) & (1 << 64) - 1
@@ -66,14 +75,21 @@ class Record:
 
     def f(self):
         self.at += 8
-        return struct.unpack("<d", self.data[self.at - 8:self.at])[0]
+        return struct.unpack("<d", self.data[self.at - 8 : self.at])[0]
 
 
 class Dump:
     def __init__(self, data):
         self.strings, self.types, self.codes, self.sites = [None], [None], [None], [None]
         self.chains, self.contexts, self.looprefs, self.interps = [None], [None], [None], [None]
-        self.tasks, self.objects, self.threads, self.loops, self.handles, self.faults = [], [], [], [], [], []
+        self.tasks, self.objects, self.threads, self.loops, self.handles, self.faults = (
+            [],
+            [],
+            [],
+            [],
+            [],
+            [],
+        )
         self.status = self.head = None
         for note_type, body in self.notes(data):
             self.chunk(note_type, body)
@@ -88,10 +104,10 @@ class Dump:
             at = start
             while kind == 4 and at < start + size:
                 name_size, body_size, note_type = struct.unpack_from("<III", data, at)
-                name = data[at + 12:at + 12 + name_size]
+                name = data[at + 12 : at + 12 + name_size]
                 body = at + 12 + (name_size + 3 & ~3)
                 if name == b"TaskCore\0":
-                    yield note_type, data[body:body + body_size]
+                    yield note_type, data[body : body + body_size]
                 at = body + (body_size + 3 & ~3)
 
     def chunk(self, note_type, body):
@@ -101,15 +117,24 @@ class Dump:
             raise ValueError("version %d" % version)
         if len(body) < 100000 and crc != crc32c(body[8:]):
             raise ValueError("crc of chunk %d" % struct.unpack_from("<I", body, 8))
-        tables = (self.strings, self.types, self.codes, self.sites, self.chains, self.contexts, self.looprefs, self.interps)
+        tables = (
+            self.strings,
+            self.types,
+            self.codes,
+            self.sites,
+            self.chains,
+            self.contexts,
+            self.looprefs,
+            self.interps,
+        )
         if base != tuple(len(t) for t in tables):
             raise ValueError("bases %r, expected %r" % (base, [len(t) for t in tables]))
         at, streams = 48, {}
         for _ in range(count):
-            head = Record(body[at:at + 20], streams)
+            head = Record(body[at : at + 20], streams)
             kind, size = head.u(), head.u()
             at += head.at
-            self.record(kind, Record(body[at:at + size], streams), size)
+            self.record(kind, Record(body[at : at + size], streams), size)
             at += size
         if at != len(body):
             raise ValueError("%d bytes after the last record" % (len(body) - at))
@@ -117,7 +142,10 @@ class Dump:
     def value(self, r):
         tag = r.u()
         if tag in (1, 2, 3):
-            return {"type": ["NoneType", "bool", "bool"][tag - 1], "value": [None, True, False][tag - 1]}
+            return {
+                "type": ["NoneType", "bool", "bool"][tag - 1],
+                "value": [None, True, False][tag - 1],
+            }
         if tag == 4:
             return {"type": "int", "value": r.s()}
         if tag == 5:
@@ -135,8 +163,13 @@ class Dump:
         found = self.types[ident]
         if not found:
             return None
-        return "%s.%s" % (found["module"], found["name"]) if found["module"] and "." not in found["name"][:1] and not found[
-            "name"].startswith(found["module"] + ".") else found["name"]
+        return (
+            "%s.%s" % (found["module"], found["name"])
+            if found["module"]
+            and "." not in found["name"][:1]
+            and not found["name"].startswith(found["module"] + ".")
+            else found["name"]
+        )
 
     def record(self, kind, r, size):
         reader = getattr(self, "record_%d" % kind, None)
@@ -147,23 +180,45 @@ class Dump:
 
     def record_10(self, r):
         r.u()
-        self.strings.append(r.data[r.at:].decode("utf-8", "surrogatepass"))
+        self.strings.append(r.data[r.at :].decode("utf-8", "surrogatepass"))
         r.at = len(r.data)
 
     def record_11(self, r):
-        self.types.append({"address": r.u(), "name": self.strings[r.u()], "module": self.strings[r.u()], "flags": r.u()})
+        self.types.append(
+            {
+                "address": r.u(),
+                "name": self.strings[r.u()],
+                "module": self.strings[r.u()],
+                "flags": r.u(),
+            }
+        )
 
     def record_12(self, r):
-        code = {"address": r.u(), "name": self.strings[r.u()], "qualname": self.strings[r.u()], "file": self.strings[r.u()],
-                "first_line": r.u(), "flags": r.u()}
+        code = {
+            "address": r.u(),
+            "name": self.strings[r.u()],
+            "qualname": self.strings[r.u()],
+            "file": self.strings[r.u()],
+            "first_line": r.u(),
+            "flags": r.u(),
+        }
         code["names"] = [self.strings[r.u()] for _ in range(r.u())]
         self.codes.append(code)
 
     def record_13(self, r):
-        self.sites.append(dict(zip(("code", "lasti", "line", "column", "end_line", "end_column"), [r.u() for _ in range(6)])))
+        self.sites.append(
+            dict(
+                zip(
+                    ("code", "lasti", "line", "column", "end_line", "end_column"),
+                    [r.u() for _ in range(6)],
+                )
+            )
+        )
 
     def record_14(self, r):
-        self.chains.append(dict(zip(("parent", "kind", "ref", "runtime", "name"), [r.u() for _ in range(5)])))
+        self.chains.append(
+            dict(zip(("parent", "kind", "ref", "runtime", "name"), [r.u() for _ in range(5)]))
+        )
 
     def record_15(self, r):
         r.u()
@@ -177,15 +232,38 @@ class Dump:
 
     def record_20(self, r):
         flags, _, address, kind, name, loop = r.u(), r.u(), r.d("tasks"), r.u(), r.u(), r.u()
-        coro, chain, leaf, waiter, cancels, context, exception, thread = (r.s(), r.u(), r.s(), r.s(), r.u(), r.u(), r.u(), r.u())
+        coro, chain, leaf, waiter, cancels, context, exception, thread = (
+            r.s(),
+            r.u(),
+            r.s(),
+            r.s(),
+            r.u(),
+            r.u(),
+            r.u(),
+            r.u(),
+        )
         r.u()
         state = "running" if flags & 4 else "?" if flags & 1 << 13 else STATES[flags & 3]
-        self.tasks.append({"id": "T%d" % (len(self.tasks) + 1), "name": "Task-%d" % name if flags & 1 << 10 else self.strings[name], "class": self.type_name(kind),
-                           "state": state, "loop": "L%d" % loop if loop else None, "must_cancel": bool(flags & 8),
-                           "cancels_requested": cancels, "chain": self.chain(chain), "address": "0x%x" % address, "flags": flags,
-                           "leaf": "0x%x" % (address + leaf) if leaf else None, "waiter": "0x%x" % (address + waiter) if waiter else None,
-                           "coro": "0x%x" % (address + coro) if coro else None, "thread": thread,
-                           "exception": {"type": self.type_name(exception)} if exception else None, "context": self.contexts[context] or {}})
+        self.tasks.append(
+            {
+                "id": "T%d" % (len(self.tasks) + 1),
+                "name": "Task-%d" % name if flags & 1 << 10 else self.strings[name],
+                "class": self.type_name(kind),
+                "state": state,
+                "loop": "L%d" % loop if loop else None,
+                "must_cancel": bool(flags & 8),
+                "cancels_requested": cancels,
+                "chain": self.chain(chain),
+                "address": "0x%x" % address,
+                "flags": flags,
+                "leaf": "0x%x" % (address + leaf) if leaf else None,
+                "waiter": "0x%x" % (address + waiter) if waiter else None,
+                "coro": "0x%x" % (address + coro) if coro else None,
+                "thread": thread,
+                "exception": {"type": self.type_name(exception)} if exception else None,
+                "context": self.contexts[context] or {},
+            }
+        )
 
     def chain(self, ident):
         links = []
@@ -201,8 +279,13 @@ class Dump:
             site = self.sites[chain["ref"]]
             code = self.codes[site["code"]]
             own = self.strings[chain["name"]] if chain["name"] else None
-            link.update(function=own or code["qualname"] or code["name"], file=code["file"], line=site["line"] or None,
-                        column=site["column"] or None, names=code["names"])
+            link.update(
+                function=own or code["qualname"] or code["name"],
+                file=code["file"],
+                line=site["line"] or None,
+                column=site["column"] or None,
+                names=code["names"],
+            )
         elif chain["kind"] == 4:
             link["function"] = self.type_name(chain["ref"])
         else:
@@ -211,12 +294,17 @@ class Dump:
 
     def record_21(self, r):
         links = [link for link in self.tasks[-1]["chain"] if "names" in link]
-        for link in links[:r.u()]:
+        for link in links[: r.u()]:
             values = [self.value(r) for _ in range(r.u())]
             link["locals"] = {n: v for n, v in zip(link["names"], values) if v is not None}
 
     def record_22(self, r):
-        entry = {"id": "O%d" % (len(self.objects) + 1), "address": "0x%x" % r.d("objects"), "type": self.type_name(r.u()), "flags": r.u()}
+        entry = {
+            "id": "O%d" % (len(self.objects) + 1),
+            "address": "0x%x" % r.d("objects"),
+            "type": self.type_name(r.u()),
+            "flags": r.u(),
+        }
         entry["attrs"] = {self.strings[r.u()]: self.value(r) for _ in range(r.u())}
         entry["length"] = r.u()
         entry["items"] = [self.value(r) for _ in range(r.u())]
@@ -225,13 +313,41 @@ class Dump:
     def record_23(self, r):
         r.u(), r.u()
         tid, _, flags, loop, task, chain = r.u(), r.u(), r.u(), r.u(), r.u(), r.u()
-        self.threads.append({"tid": tid, "flags": flags, "loop": loop, "task": "0x%x" % task, "python": self.chain(chain)})
+        self.threads.append(
+            {
+                "tid": tid,
+                "flags": flags,
+                "loop": loop,
+                "task": "0x%x" % task,
+                "python": self.chain(chain),
+            }
+        )
 
     def record_24(self, r):
-        ref, _, flags, _, tid, ready, timers, overdue, fds, due, now, cancelled = [r.u() for _ in range(12)]
-        self.loops.append({"id": "L%d" % ref, "class": self.looprefs[ref]["class"], "flags": flags, "tid": tid, "due_ns": due, "now_ns": now,
-                           **{k: v - 1 for k, v in (("ready", ready), ("timers", timers), ("overdue", overdue), ("fds", fds),
-                                                    ("cancelled", cancelled)) if v}})
+        ref, _, flags, _, tid, ready, timers, overdue, fds, due, now, cancelled = [
+            r.u() for _ in range(12)
+        ]
+        self.loops.append(
+            {
+                "id": "L%d" % ref,
+                "class": self.looprefs[ref]["class"],
+                "flags": flags,
+                "tid": tid,
+                "due_ns": due,
+                "now_ns": now,
+                **{
+                    k: v - 1
+                    for k, v in (
+                        ("ready", ready),
+                        ("timers", timers),
+                        ("overdue", overdue),
+                        ("fds", fds),
+                        ("cancelled", cancelled),
+                    )
+                    if v
+                },
+            }
+        )
 
     def record_25(self, r):
         head = [r.u() for _ in range(5)]
@@ -241,7 +357,19 @@ class Dump:
         self.faults.append({"address": "0x%x" % r.u(), "error": r.u(), "what": self.strings[r.u()]})
 
     def record_31(self, r):
-        words = ("found", "read", "torn", "cut", "done", "faults", "objects", "objects_cut", "flags", "pause_ns", "duration_ns")
+        words = (
+            "found",
+            "read",
+            "torn",
+            "cut",
+            "done",
+            "faults",
+            "objects",
+            "objects_cut",
+            "flags",
+            "pause_ns",
+            "duration_ns",
+        )
         self.status = {w: r.u() for w in words}
         self.status["notices"] = [r.b() for _ in range(r.u())]
         self.status.update(swapped=r.u(), bytes_read=r.u(), retaken=r.u())
@@ -250,11 +378,31 @@ class Dump:
         """In the shape of the analyzer's JSON, as far as nothing has to be concluded."""
         s = self.status or {}
         for task in self.tasks:
-            task["waits_for"] = {"object": next((o["id"] for o in self.objects if o["address"] == task["leaf"]), None)}
-        return {"dump": {"counts": {"tasks": s.get("found"), "read": s.get("read"), "torn": s.get("torn"), "cut": s.get("cut"), "done": s.get("done")},
-                         "complete": bool(s) and not s["flags"] & 8},
-                "tasks": self.tasks, "objects": self.objects, "threads": self.threads, "loops": self.loops, "handles": self.handles,
-                "interps": self.interps[1:], "faults": self.faults, "status": s}
+            task["waits_for"] = {
+                "object": next(
+                    (o["id"] for o in self.objects if o["address"] == task["leaf"]), None
+                )
+            }
+        return {
+            "dump": {
+                "counts": {
+                    "tasks": s.get("found"),
+                    "read": s.get("read"),
+                    "torn": s.get("torn"),
+                    "cut": s.get("cut"),
+                    "done": s.get("done"),
+                },
+                "complete": bool(s) and not s["flags"] & 8,
+            },
+            "tasks": self.tasks,
+            "objects": self.objects,
+            "threads": self.threads,
+            "loops": self.loops,
+            "handles": self.handles,
+            "interps": self.interps[1:],
+            "faults": self.faults,
+            "status": s,
+        }
 
 
 def read(path):

@@ -51,8 +51,15 @@ class Target:
 
     def __enter__(self):
         self.errors = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=self.errors, stdin=subprocess.DEVNULL,
-                                        env=self.env, cwd="/tmp", start_new_session=True)
+        self.process = subprocess.Popen(
+            self.command,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            stdin=subprocess.DEVNULL,
+            env=self.env,
+            cwd="/tmp",
+            start_new_session=True,
+        )
         try:
             self.read_until_ready()
         except BaseException:
@@ -68,7 +75,10 @@ class Target:
             more = os.read(self.process.stdout.fileno(), 1 << 20)
             if not more:
                 self.errors.seek(0)
-                raise Failed("ended before READY: " + self.errors.read().decode(errors="replace").strip()[-400:])
+                raise Failed(
+                    "ended before READY: "
+                    + self.errors.read().decode(errors="replace").strip()[-400:]
+                )
             buffer += more
         self.lines = [line for line in buffer.decode().split("\n") if line]
         last = self.lines.pop()
@@ -80,7 +90,9 @@ class Target:
         while time.monotonic() < end:
             now = []
             for tid in os.listdir("/proc/%d/task" % self.pid):
-                with open("/proc/%d/task/%s/stat" % (self.pid, tid)) as stat, open("/proc/%d/task/%s/schedstat" % (self.pid, tid)) as sched:
+                with open("/proc/%d/task/%s/stat" % (self.pid, tid)) as stat, open(
+                    "/proc/%d/task/%s/schedstat" % (self.pid, tid)
+                ) as sched:
                     now.append((tid, stat.read().rpartition(")")[2].split()[0], sched.read()))
             if now == before and all(state in "SDTtZ" for _, state, _ in now):
                 return
@@ -116,8 +128,12 @@ def dump(pid, path, *options):
     """taskcore dump; returns (exit code, stderr). A file of an earlier dump is removed first."""
     if os.path.exists(path):
         os.unlink(path)
-    done = subprocess.run([program("taskcore"), "dump", str(pid), "-o", path] + list(options), stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, timeout=WAIT_S)
+    done = subprocess.run(
+        [program("taskcore"), "dump", str(pid), "-o", path] + list(options),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        timeout=WAIT_S,
+    )
     return done.returncode, done.stderr.decode(errors="replace").strip()
 
 
@@ -130,11 +146,17 @@ def dumped(pid, path, *options):
 
 def report(path, form="json"):
     """taskcore-analyze FILE --format FORM; the JSON decoded, everything else as bytes."""
-    done = subprocess.run([program("taskcore-analyze"), path, "--format", form], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, timeout=WAIT_S)
+    done = subprocess.run(
+        [program("taskcore-analyze"), path, "--format", form],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        timeout=WAIT_S,
+    )
     if done.returncode != 0:
-        raise Failed("taskcore-analyze --format %s: exit code %d: %s"
-                     % (form, done.returncode, done.stderr.decode(errors="replace").strip()[-400:]))
+        raise Failed(
+            "taskcore-analyze --format %s: exit code %d: %s"
+            % (form, done.returncode, done.stderr.decode(errors="replace").strip()[-400:])
+        )
     return json.loads(done.stdout) if form == "json" else done.stdout
 
 
@@ -146,4 +168,7 @@ def schema_errors(found):
         return []
     with open(os.path.join(TOP, "docs", "report.schema.json")) as f:
         validator = Draft202012Validator(json.load(f))
-    return ["schema: %s: %s" % ("/".join(str(x) for x in e.absolute_path), e.message[:300]) for e in validator.iter_errors(found)]
+    return [
+        "schema: %s: %s" % ("/".join(str(x) for x in e.absolute_path), e.message[:300])
+        for e in validator.iter_errors(found)
+    ]

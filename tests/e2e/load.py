@@ -71,7 +71,9 @@ def chain(loop, n, last=None):
     KEEP.append(tasks)
     for i in range(n - 1):
         tasks.append(loop.create_task(awaits(tasks, i + 1), name="link-%d" % i))
-    tasks.append(loop.create_task(awaits(tasks, 0) if last == 0 else leaf(0, 0), name="link-%d" % (n - 1)))
+    tasks.append(
+        loop.create_task(awaits(tasks, 0) if last == 0 else leaf(0, 0), name="link-%d" % (n - 1))
+    )
 
 
 def ring(loop, n):
@@ -90,8 +92,14 @@ def classic_handler(*_):
         frames, coro = [], task.get_coro()
         while coro is not None and hasattr(coro, "cr_frame"):
             frame = coro.cr_frame
-            frames.append({"function": coro.__qualname__, "file": frame.f_code.co_filename, "line": frame.f_lineno,
-                           "locals": {k: repr(v) for k, v in frame.f_locals.items()}})
+            frames.append(
+                {
+                    "function": coro.__qualname__,
+                    "file": frame.f_code.co_filename,
+                    "line": frame.f_lineno,
+                    "locals": {k: repr(v) for k, v in frame.f_locals.items()},
+                }
+            )
             coro = coro.cr_await
         tasks.append({"name": task.get_name(), "state": task._state, "frames": frames})
     with open(os.environ["LOAD_JSON"] + ".part", "w") as f:
@@ -114,6 +122,7 @@ def run():
     shape = words[words.index("--shape") + 1] if "--shape" in words else "flat"
     if "uvloop" in words:
         import uvloop
+
         loop = uvloop.new_event_loop()
     else:
         loop = asyncio.new_event_loop()

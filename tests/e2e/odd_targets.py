@@ -40,8 +40,14 @@ def wait_for_state(pid, letters):
 def holds_lonely(path):
     """The dump is whole and holds the one task; returns the report."""
     report = lab.report(path)
-    must([t["name"] for t in report["tasks"]] == ["lonely"], "tasks: %r" % [t["name"] for t in report["tasks"]])
-    must(report["tasks"][0]["chain"][-1]["function"].endswith("wait"), "chain: %r" % report["tasks"][0]["chain"])
+    must(
+        [t["name"] for t in report["tasks"]] == ["lonely"],
+        "tasks: %r" % [t["name"] for t in report["tasks"]],
+    )
+    must(
+        report["tasks"][0]["chain"][-1]["function"].endswith("wait"),
+        "chain: %r" % report["tasks"][0]["chain"],
+    )
     must(report["dump"]["complete"] is True, "the dump is not complete")
     return report
 
@@ -87,7 +93,11 @@ def test_stopped(one):
 def test_traced(one):
     """Traced by another: read without --stop, refused with it."""
     with lab.Target(one, ODD, "plain") as target, lab.Scratch() as scratch:
-        tracer = subprocess.Popen([sys.executable, "-c", SEIZE, str(target.pid)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        tracer = subprocess.Popen(
+            [sys.executable, "-c", SEIZE, str(target.pid)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
         try:
             must(tracer.stdout.readline() == b"seized\n", "could not trace the target")
             lab.dumped(target.pid, scratch.file())
@@ -103,9 +113,18 @@ def test_no_asyncio(one):
         target.settle()
         lab.dumped(target.pid, scratch.file())
         report = lab.report(scratch.file())
-    must(report["tasks"] == [] and report["dump"]["counts"]["tasks"] == 0, "tasks: %r" % report["tasks"])
-    must(any(f.get("function", "").endswith("wait") for t in report["threads"] for f in t.get("python") or []),
-         "no thread with its frames: %r" % report["threads"])
+    must(
+        report["tasks"] == [] and report["dump"]["counts"]["tasks"] == 0,
+        "tasks: %r" % report["tasks"],
+    )
+    must(
+        any(
+            f.get("function", "").endswith("wait")
+            for t in report["threads"]
+            for f in t.get("python") or []
+        ),
+        "no thread with its frames: %r" % report["threads"],
+    )
 
 
 def test_no_python():
@@ -148,8 +167,13 @@ def test_other_user(one):
             os.setgid(65534)
             os.setuid(65534)
 
-        done = subprocess.run([scratch.file("taskcore"), "dump", str(target.pid), "-o", scratch.file()], stderr=subprocess.PIPE,
-                              stdout=subprocess.PIPE, preexec_fn=become_nobody, cwd=scratch.path)
+        done = subprocess.run(
+            [scratch.file("taskcore"), "dump", str(target.pid), "-o", scratch.file()],
+            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            preexec_fn=become_nobody,
+            cwd=scratch.path,
+        )
         text = done.stderr.decode().strip()
         must(done.returncode == 4, "exit code %d, must be 4: %s" % (done.returncode, text))
         must(len(text.split("\n")) == 1 and len(text) > 10, "not one line: %r" % text)
@@ -190,4 +214,6 @@ def tests(one):
     yield "zombie: exit code 5, one line, no file", test_zombie, ()
     yield "process gone: exit code 5, one line, no file", test_gone, ()
     yield "process of another user: exit code 4, one line, no file", test_other_user, (one,)
-    yield "64 GiB reserved: page tables, swap and fault counters stay as they were", test_no_trace, (one,)
+    yield "64 GiB reserved: page tables, swap and fault counters stay as they were", test_no_trace, (
+        one,
+    )

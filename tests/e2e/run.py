@@ -22,7 +22,15 @@ import lab  # noqa: E402
 import odd_targets  # noqa: E402
 from lab import interpreters  # noqa: E402
 
-MODES = ["plain", "thread", "running", "uvloop", "uvloop+thread", "uvloop+sleeping", "subinterpreter"]
+MODES = [
+    "plain",
+    "thread",
+    "running",
+    "uvloop",
+    "uvloop+thread",
+    "uvloop+sleeping",
+    "subinterpreter",
+]
 MAX_LINES = 40  # of differences shown per test
 
 
@@ -37,16 +45,25 @@ def test_mode(one, mode):
 
 def test_canonical(one):
     """Ten dumps in a row and one with --stop give the same canonical report."""
-    with lab.Target(one, compare.PROGRAM, helpers=compare.HELPERS) as target, lab.Scratch() as scratch:
+    with lab.Target(
+        one, compare.PROGRAM, helpers=compare.HELPERS
+    ) as target, lab.Scratch() as scratch:
         texts = []
         for options in [[]] * 10 + [["--stop"]]:
             lab.dumped(target.pid, scratch.file(), *options)
             texts.append(lab.report(scratch.file(), "canonical"))
     for i, text in enumerate(texts):
         if text != texts[0]:
-            old, new = texts[0].decode(errors="replace").split("\n"), text.decode(errors="replace").split("\n")
-            pair = next((p for p in zip(old, new) if p[0] != p[1]), ("%d lines" % len(old), "%d lines" % len(new)))
-            raise lab.Failed("report %d differs from the first: %r, then %r" % (i, pair[0][:300], pair[1][:300]))
+            old, new = texts[0].decode(errors="replace").split("\n"), text.decode(
+                errors="replace"
+            ).split("\n")
+            pair = next(
+                (p for p in zip(old, new) if p[0] != p[1]),
+                ("%d lines" % len(old), "%d lines" % len(new)),
+            )
+            raise lab.Failed(
+                "report %d differs from the first: %r, then %r" % (i, pair[0][:300], pair[1][:300])
+            )
     if len(texts[0]) < 1000:
         raise lab.Failed("the canonical report has only %d bytes" % len(texts[0]))
     return "%d bytes" % len(texts[0])
@@ -82,11 +99,19 @@ def tests(quick):
     for one in found:
         for mode in MODES[:3] if quick else MODES:
             if mode != "subinterpreter" or one.number() >= (3, 12):
-                yield "%s %s: the dump says what the program says" % (one.name, mode), test_mode, (one, mode)
-        yield "%s: ten canonical reports and one with --stop are the same bytes" % one.name, test_canonical, (one,)
+                yield "%s %s: the dump says what the program says" % (one.name, mode), test_mode, (
+                    one,
+                    mode,
+                )
+        yield "%s: ten canonical reports and one with --stop are the same bytes" % one.name, test_canonical, (
+            one,
+        )
         if not one.debug or quick:
             for path in sorted(glob.glob(os.path.join(os.path.dirname(lab.HERE), "zoo", "*.py"))):
-                yield "%s %s: state of the loops" % (one.name, os.path.basename(path)[:-3]), test_patient, (one, path)
+                yield "%s %s: state of the loops" % (
+                    one.name,
+                    os.path.basename(path)[:-3],
+                ), test_patient, (one, path)
         if one.name == "3.11-debian" or quick:
             yield from odd_targets.tests(one)
     for name in [] if quick else interpreters.missing(found):
@@ -106,7 +131,9 @@ def run_one(test):
         return name, "skip", str(e)
     except (lab.Failed, subprocess.TimeoutExpired) as e:
         return name, "not ok", str(e)
-    except Exception:  # noqa: BLE001 a report of an unexpected shape is a failure of its test, not of the run
+    except (
+        Exception
+    ):  # noqa: BLE001 a report of an unexpected shape is a failure of its test, not of the run
         return name, "not ok", traceback.format_exc()
 
 
@@ -128,9 +155,15 @@ def main():
             if result == "skip":
                 print("ok %d - %s # SKIP %s" % (number, name, text), flush=True)
                 continue
-            print("%s %d - %s%s" % (result, number, name, " (%s)" % text if result == "ok" and text else ""), flush=True)
+            print(
+                "%s %d - %s%s"
+                % (result, number, name, " (%s)" % text if result == "ok" and text else ""),
+                flush=True,
+            )
             lines = text.split("\n") if result == "not ok" else []
-            for line in lines[:MAX_LINES] + ["… %d more" % (len(lines) - MAX_LINES)] * (len(lines) > MAX_LINES):
+            for line in lines[:MAX_LINES] + ["… %d more" % (len(lines) - MAX_LINES)] * (
+                len(lines) > MAX_LINES
+            ):
                 print("  # " + line, flush=True)
     print("%d passed, %d failed, %d skipped" % (counts["ok"], counts["not ok"], counts["skip"]))
     return 1 if counts["not ok"] else 0

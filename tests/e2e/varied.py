@@ -28,13 +28,13 @@ import account  # noqa: E402
 
 warnings.simplefilter("ignore")
 V = sys.version_info[:2]
-KEEP = []       # everything that must stay alive
-TOLD = {}       # task: what the program knows of it
-THIRD = []      # tasks that are no tasks of asyncio
-LOOPS = {}      # loop: its state when parked
-SPAWNERS = []   # the scenarios, in order
+KEEP = []  # everything that must stay alive
+TOLD = {}  # task: what the program knows of it
+THIRD = []  # tasks that are no tasks of asyncio
+LOOPS = {}  # loop: its state when parked
+SPAWNERS = []  # the scenarios, in order
 BLOCKED = threading.Event()  # a running task is about to hold its loop
-NEVER = threading.Lock()     # taken for good: who asks for it waits for ever
+NEVER = threading.Lock()  # taken for good: who asks for it waits for ever
 NEVER.acquire()
 number = contextvars.ContextVar("number")
 other = contextvars.ContextVar("a_longer_name_of_a_variable", default=5)
@@ -45,6 +45,7 @@ def since(*version):
         if V >= version:
             SPAWNERS.append(function)
         return function
+
     return decorate
 
 
@@ -53,6 +54,7 @@ def until(*version):
         if V <= version:
             SPAWNERS.append(function)
         return function
+
     return decorate
 
 
@@ -68,7 +70,13 @@ def tell(task, kinds=None, behind=(), **more):
 
 def spawn(coro, name, kinds=None, behind=()):
     """A task that will park. kinds: words of waits_for.kind that are right for it; behind: the tasks it waits for."""
-    return tell(asyncio.get_running_loop().create_task(coro, **({"name": name} if name is not None else {})), kinds, behind)
+    return tell(
+        asyncio.get_running_loop().create_task(
+            coro, **({"name": name} if name is not None else {})
+        ),
+        kinds,
+        behind,
+    )
 
 
 def new_future():
@@ -82,10 +90,12 @@ async def park(fut):
 
 # Locks and friends
 
+
 @since(3, 8)
 def sleeping():
     async def sleeper(seconds):
         await asyncio.sleep(seconds)
+
     spawn(sleeper(36000), "sleep", "sleep")
     spawn(asyncio.sleep(40000, result=17), "sleep-itself", "sleep")
 
@@ -120,7 +130,10 @@ def locks():
 
 @since(3, 8)
 def semaphores():
-    for name, made in (("semaphore", asyncio.Semaphore(1)), ("bounded", asyncio.BoundedSemaphore(1))):
+    for name, made in (
+        ("semaphore", asyncio.Semaphore(1)),
+        ("bounded", asyncio.BoundedSemaphore(1)),
+    ):
         keep(made)
 
         async def user(semaphore, wait):
@@ -172,8 +185,10 @@ def queues():
             del item
 
     async def producer(item=23):
+        # fmt: off
         await full.put(
             item)
+        # fmt: on
 
     spawn(consumer(), "queue-get", "queue_get")
     spawn(producer(), "queue-put", "queue_put")
@@ -183,6 +198,7 @@ def queues():
 
 
 # Futures and kinds of tasks
+
 
 @since(3, 8)
 def futures():
@@ -222,9 +238,21 @@ def eager():
         await fut
         return n
 
-    task = asyncio.Task(eager_one(new_future(), 4), loop=asyncio.get_running_loop(), name="task-eager", eager_start=True)
+    task = asyncio.Task(
+        eager_one(new_future(), 4),
+        loop=asyncio.get_running_loop(),
+        name="task-eager",
+        eager_start=True,
+    )
     tell(task, "future")
-    tell(asyncio.Task(asyncio.sleep(41000, 2), loop=asyncio.get_running_loop(), eager_start=False, name="task-lazy"))
+    tell(
+        asyncio.Task(
+            asyncio.sleep(41000, 2),
+            loop=asyncio.get_running_loop(),
+            eager_start=False,
+            name="task-lazy",
+        )
+    )
 
 
 class ThirdPartyTask:
@@ -290,6 +318,7 @@ def done_tasks():
 def many_equal():
     async def worker(i):
         await asyncio.sleep(36000 + i)
+
     for i in range(6):
         spawn(worker(i), "equal", "sleep")
 
@@ -302,12 +331,25 @@ def default_names():
 
 @since(3, 8)
 def odd_names():
-    for name in ("caf\u00e9 latin1", "\u0436\u4e2d UCS2", "UCS4 \U0001f40d\U0001f512", "escape \x1b[31mred\x1b[0m", "new\nline\rand tab\t",
-                 "long " + "x" * 9995, "long wide " + "\u4e2d" * 3000, "", "surrogate \udc80 end", "quote \" back \\ slash", "bidi \u202e end", "nul \0 end"):
+    for name in (
+        "caf\u00e9 latin1",
+        "\u0436\u4e2d UCS2",
+        "UCS4 \U0001f40d\U0001f512",
+        "escape \x1b[31mred\x1b[0m",
+        "new\nline\rand tab\t",
+        "long " + "x" * 9995,
+        "long wide " + "\u4e2d" * 3000,
+        "",
+        "surrogate \udc80 end",
+        'quote " back \\ slash',
+        "bidi \u202e end",
+        "nul \0 end",
+    ):
         spawn(park(new_future()), name, "future")
 
 
 # What tasks wait for through asyncio's own helpers
+
 
 @since(3, 8)
 def gathering():
@@ -321,7 +363,9 @@ def gathering():
 
 @since(3, 8)
 def waiting():
-    one, two = spawn(park(new_future()), "wait-child-0", "future"), spawn(park(new_future()), "wait-child-1", "future")
+    one, two = spawn(park(new_future()), "wait-child-0", "future"), spawn(
+        park(new_future()), "wait-child-1", "future"
+    )
 
     async def waiter(when):
         done, pending = await asyncio.wait({one, two}, return_when=when, timeout=None)
@@ -364,7 +408,9 @@ def task_groups():
     async def parent():
         async with asyncio.TaskGroup() as group:
             for i in range(3):
-                children.append(tell(group.create_task(park(new_future()), name="group-child-%d" % i), "future"))
+                children.append(
+                    tell(group.create_task(park(new_future()), name="group-child-%d" % i), "future")
+                )
 
     async def tell_children(task):
         TOLD[task]["behind"] = children
@@ -379,12 +425,14 @@ def timeouts():
         async with asyncio.timeout(30000):
             async with asyncio.timeout(None):
                 await park(new_future())
+
     spawn(outer(), "timeout", "future")
 
 
 @since(3, 8)
 def executors():
     from concurrent.futures import ThreadPoolExecutor
+
     pool = keep(ThreadPoolExecutor(2, thread_name_prefix="pool"))
 
     def blocking(n):
@@ -396,8 +444,10 @@ def executors():
 
     spawn(by_hand(), "executor", "executor")
     if V >= (3, 9):
+
         async def to_thread():
             await asyncio.to_thread(blocking, 6)
+
         spawn(to_thread(), "to-thread", "executor")
 
 
@@ -406,6 +456,7 @@ def completing():
     async def outer():
         for one in asyncio.as_completed([park(new_future()), park(new_future())]):
             await one
+
     spawn(outer(), "as-completed", "queue_get wait future")
 
 
@@ -426,6 +477,7 @@ def on_tasks():
 
 # Chains
 
+
 @types.coroutine
 def old_style(fut):
     local = 3
@@ -437,6 +489,7 @@ def old_style(fut):
 def generator_coroutines():
     async def through():
         await old_style(new_future())
+
     spawn(through(), "types-coroutine", "future")
 
 
@@ -516,8 +569,17 @@ def async_generators():
         async for _ in gen:
             pass
 
-    for function in (by_for, by_two, by_anext, by_asend, by_athrow, by_aclose, by_comprehension, by_await_in_comprehension,
-                     by_expression):
+    for function in (
+        by_for,
+        by_two,
+        by_anext,
+        by_asend,
+        by_athrow,
+        by_aclose,
+        by_comprehension,
+        by_await_in_comprehension,
+        by_expression,
+    ):
         spawn(function(), "agen-" + function.__name__, "future")
 
 
@@ -638,7 +700,9 @@ def await_methods():
     spawn(on(ByOther(ByIterator(new_future()))), "await-other-iterator")
     spawn(on(ByOther(park(new_future()))), "await-coroutine-wrapper", "future")
     spawn(on(YieldFromCoroutine(park(new_future()))), "await-yield-from-wrapper", "future")
-    tell(asyncio.ensure_future(ByGenerator(new_future())), "future").set_name("ensure-future-awaitable")
+    tell(asyncio.ensure_future(ByGenerator(new_future())), "future").set_name(
+        "ensure-future-awaitable"
+    )
 
 
 class CoroutineLike(__import__("collections").abc.Coroutine):
@@ -672,6 +736,7 @@ def deep():
             await down(n - 1)
         else:
             await new_future()
+
     spawn(down(59), "deep", "future")
 
 
@@ -684,6 +749,7 @@ def many_lines():
         value = 1
         flag, nothing, negative, big = True, None, -77, 1 << 40
         text, many, fraction = "text", [1, 2, 3], 0.5
+        # fmt: off
         await first(
             (value,
              flag),
@@ -693,6 +759,7 @@ def many_lines():
         )
         return (value, flag, nothing,
                 negative)
+        # fmt: on
 
     spawn(outer(), "many-lines", "future")
 
@@ -719,12 +786,14 @@ def qualified_names():
             nonlocal cell
             await fut
             cell += 1
+
         return inside
 
     def decorated(function):
         @functools.wraps(function)
         async def wrapper(*args):
             return await function(*args)
+
         return wrapper
 
     @decorated
@@ -738,7 +807,9 @@ def qualified_names():
     spawn((lambda f: park(f))(new_future()), "qualname-lambda-made", "future")
     spawn(named(new_future()), "qualname-wrapped", "future")
     scope = {"fut": new_future()}
-    exec(compile("\n\n\nasync def m\u00e9thode():\n  await fut\n", "<made up \u00e9>", "exec"), scope)
+    exec(
+        compile("\n\n\nasync def m\u00e9thode():\n  await fut\n", "<made up \u00e9>", "exec"), scope
+    )
     spawn(scope["m\u00e9thode"](), "qualname-exec", "future")
     renamed = park(new_future())
     renamed.__qualname__ = "renamed.by.hand"
@@ -760,10 +831,13 @@ def contexts():
 
     spawn(setter(42), "context-set", "future")
     spawn(many(40), "context-many", "future")
-    keep(contextvars.copy_context()).run(lambda: (number.set(99), spawn(park(new_future()), "context-inherited", "future")))
+    keep(contextvars.copy_context()).run(
+        lambda: (number.set(99), spawn(park(new_future()), "context-inherited", "future"))
+    )
 
 
 # Descriptors
+
 
 def pair():
     one, two = socket.socketpair()
@@ -812,7 +886,9 @@ def sockets():
 @since(3, 8)
 def subprocesses():
     async def child():
-        process = await asyncio.create_subprocess_exec("sleep", "100000", stdout=asyncio.subprocess.PIPE)
+        process = await asyncio.create_subprocess_exec(
+            "sleep", "100000", stdout=asyncio.subprocess.PIPE
+        )
         keep(process)
         reading = process.stdout.readline()
         spawn(reading, "subprocess-read", "stream_read")
@@ -839,9 +915,11 @@ def servers():
 
 # Other loops
 
+
 def new_loop(kind):
     if kind == "uvloop":
         import uvloop
+
         return uvloop.new_event_loop()
     return asyncio.new_event_loop()
 
@@ -869,6 +947,7 @@ def loop_in_thread(kind):
 
 def loop_of_exited_thread(kind):
     """A loop whose thread has ended, with tasks that pend, one never started, and one cancelled before it could know."""
+
     def run():
         loop = keep(new_loop(kind))
         LOOPS[loop] = "stopped"
@@ -890,7 +969,14 @@ def loop_of_exited_thread(kind):
 @since(3, 8)
 def across_loops():
     """A task of this loop that waits for a task of the side loop."""
-    loop = next((one for one, state in LOOPS.items() if state == "idle" and one is not asyncio.get_running_loop()), None)
+    loop = next(
+        (
+            one
+            for one, state in LOOPS.items()
+            if state == "idle" and one is not asyncio.get_running_loop()
+        ),
+        None,
+    )
     if loop is None:
         return
 
@@ -906,6 +992,7 @@ def across_loops():
 
 
 # A task that holds its loop
+
 
 def hold_innermost(how, level):
     label = 31
@@ -945,6 +1032,7 @@ async def runner(how):
 
 
 # The program
+
 
 async def main_task(options):
     for function in SPAWNERS:
@@ -995,12 +1083,19 @@ varied.sub_main(%d, %d)
 
 def sub_main(fd, hold_fd):
     """The part that runs in a subinterpreter: a loop with a few tasks; its account goes to fd once it is parked."""
-    import contextlib as _  # noqa: F401
     loop = keep(asyncio.new_event_loop())
     LOOPS[loop] = "idle"
 
     async def main():
-        for function in (events, locks, gathering, async_generators, odd_names, default_names, contexts):
+        for function in (
+            events,
+            locks,
+            gathering,
+            async_generators,
+            odd_names,
+            default_names,
+            contexts,
+        ):
             function()
         await asyncio.sleep(0.3)
         BLOCKED.set()
@@ -1011,9 +1106,11 @@ def sub_main(fd, hold_fd):
         gc.collect()
         gc.disable()
         time.sleep(0.3)
-        data = json.dumps(account.account(LOOPS, TOLD, THIRD, {threading.current_thread()})).encode()
+        data = json.dumps(
+            account.account(LOOPS, TOLD, THIRD, {threading.current_thread()})
+        ).encode()
         while data:
-            data = data[os.write(fd, data):]
+            data = data[os.write(fd, data) :]
         os.close(fd)
         os.read(hold_fd, 1)
 
@@ -1033,7 +1130,11 @@ def start_subinterpreter():
     keep(never)
     ident = keep(interpreters.create())
     code = SUB % (os.path.dirname(os.path.abspath(__file__)), write, hold)
-    keep(threading.Thread(target=interpreters.run_string, args=(ident, code), name="sub", daemon=True)).start()
+    keep(
+        threading.Thread(
+            target=interpreters.run_string, args=(ident, code), name="sub", daemon=True
+        )
+    ).start()
     data = b""
     while True:
         more = os.read(read, 1 << 20)

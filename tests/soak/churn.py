@@ -66,6 +66,7 @@ async def main(options):
 def run(options):
     if options.loop == "uvloop":
         import uvloop
+
         loop = uvloop.new_event_loop()
     else:
         loop = asyncio.new_event_loop()

@@ -48,9 +48,21 @@ class Load:
 
     def tell(self):
         times = sorted(self.times) or [0]
-        at = lambda part: round(1000 * times[min(len(times) - 1, int(part * len(times)))], 3)  # noqa: E731
-        print(json.dumps({"requests": len(self.times), "failed": self.failed, "p50_ms": at(0.5), "p99_ms": at(0.99),
-                          "max_ms": at(1)}), flush=True)
+        at = lambda part: round(
+            1000 * times[min(len(times) - 1, int(part * len(times)))], 3
+        )  # noqa: E731
+        print(
+            json.dumps(
+                {
+                    "requests": len(self.times),
+                    "failed": self.failed,
+                    "p50_ms": at(0.5),
+                    "p99_ms": at(0.99),
+                    "max_ms": at(1),
+                }
+            ),
+            flush=True,
+        )
         self.clear()
 
     async def run(self):
@@ -64,5 +76,5 @@ class Load:
 
 
 if __name__ == "__main__":
-    words = [int(x) for x in sys.argv[1:]] + [20, 5][len(sys.argv) - 2:]
+    words = [int(x) for x in sys.argv[1:]] + [20, 5][len(sys.argv) - 2 :]
     asyncio.run(Load(words[0], words[1], words[2] / 1000).run())

@@ -38,5 +38,6 @@ async def main():
 if __name__ == "__main__":
     if sys.argv[1:] == ["uvloop"]:
         import uvloop
+
         uvloop.install()
     asyncio.run(main())

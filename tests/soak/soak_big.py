@@ -24,7 +24,10 @@ def must(true, text):
 
 
 def whole(counts, tasks):
-    must(counts["tasks"] == counts["read"] == tasks and not counts["torn"] and not counts["cut"], "counts: %r" % counts)
+    must(
+        counts["tasks"] == counts["read"] == tasks and not counts["torn"] and not counts["cut"],
+        "counts: %r" % counts,
+    )
 
 
 def dumped_report(one, shape, n):
@@ -41,7 +44,10 @@ def test_chain(one, n=2000, ring=False):
     must(len(links) == n, "%d tasks" % len(links))
     for i in range(n if ring else n - 1):
         other = by_id.get(links["link-%d" % i]["waits_for"].get("task")) or {}
-        must(other.get("name") == "link-%d" % ((i + 1) % n), "link-%d waits for %s" % (i, other.get("name")))
+        must(
+            other.get("name") == "link-%d" % ((i + 1) % n),
+            "link-%d waits for %s" % (i, other.get("name")),
+        )
 
 
 def test_ring(one):
@@ -51,7 +57,10 @@ def test_ring(one):
 def test_deep(one):
     report = dumped_report(one, "deep", 501)
     chain = next(t for t in report["tasks"] if t["name"] == "deep")["chain"]
-    must(len(chain) == 501 and all(link["function"] == "down" for link in chain), "%d links" % len(chain))
+    must(
+        len(chain) == 501 and all(link["function"] == "down" for link in chain),
+        "%d links" % len(chain),
+    )
 
 
 def test_tasks(one, n):
@@ -59,7 +68,10 @@ def test_tasks(one, n):
     names = bytearray(n)
     with lab.Target(one, LOAD, str(n)) as target, lab.Scratch() as scratch:
         lab.dumped(target.pid, scratch.file())
-        reader = subprocess.Popen([lab.program("taskcore-analyze"), scratch.file(), "--format", "jsonl"], stdout=subprocess.PIPE)
+        reader = subprocess.Popen(
+            [lab.program("taskcore-analyze"), scratch.file(), "--format", "jsonl"],
+            stdout=subprocess.PIPE,
+        )
         counts = None
         for line in reader.stdout:
             if line.startswith(b'{"record":"dump"') or b'"record": "dump"' in line[:40]:
@@ -68,7 +80,10 @@ def test_tasks(one, n):
                 task = json.loads(line)
                 if task["name"].startswith("worker-"):
                     number = int(task["name"][7:])
-                    must(len(task["chain"]) == (4 if number % 3 == 0 else 5), "%s: %d links" % (task["name"], len(task["chain"])))
+                    must(
+                        len(task["chain"]) == (4 if number % 3 == 0 else 5),
+                        "%s: %d links" % (task["name"], len(task["chain"])),
+                    )
                     must(not names[number], "%s twice" % task["name"])
                     names[number] = 1
         must(reader.wait() == 0, "jsonl: exit code %d" % reader.returncode)
@@ -84,8 +99,14 @@ def main():
     args = parser.parse_args()
     number = failed = 0
     for one in interpreters.find(args.names or ["3.11-debian", "3.14-forky"]):
-        jobs = [("a chain of 2,000 tasks", test_chain, ()), ("a coroutine 501 deep", test_deep, ()), ("a ring of 1,000 tasks", test_ring, ())]
-        jobs += [("{:,} tasks".format(int(n)), test_tasks, (int(n),)) for n in args.tasks.split(",") if n]
+        jobs = [
+            ("a chain of 2,000 tasks", test_chain, ()),
+            ("a coroutine 501 deep", test_deep, ()),
+            ("a ring of 1,000 tasks", test_ring, ()),
+        ]
+        jobs += [
+            ("{:,} tasks".format(int(n)), test_tasks, (int(n),)) for n in args.tasks.split(",") if n
+        ]
         for what, function, more in jobs:
             number += 1
             try:
@@ -93,7 +114,9 @@ def main():
                 print("ok %d - %s: %s, complete" % (number, one.name, what), flush=True)
             except (lab.Failed, subprocess.TimeoutExpired) as e:
                 failed += 1
-                print("not ok %d - %s: %s, complete\n  # %s" % (number, one.name, what, e), flush=True)
+                print(
+                    "not ok %d - %s: %s, complete\n  # %s" % (number, one.name, what, e), flush=True
+                )
     print("1..%d" % number)
     return 1 if failed else 0
 

@@ -25,8 +25,9 @@ def right_chain(task, number):
     """Whether a parked task's chain is whole."""
     functions = [link.get("function") for link in task.get("chain") or []]
     ends = {0: [], 1: ["Event.wait"], 2: ["sleep"]}[number % 3]
-    return functions[:3] == ["outer", "middle", "inner"] and [f.rpartition(".")[2] for f in functions[3:]] == [
-        e.rpartition(".")[2] for e in ends]
+    return functions[:3] == ["outer", "middle", "inner"] and [
+        f.rpartition(".")[2] for f in functions[3:]
+    ] == [e.rpartition(".")[2] for e in ends]
 
 
 def parked_records(text):
@@ -53,7 +54,10 @@ def faults_of(report):
             number = int(name[7:])
             numbers[number] += 1
             if not right_chain(task, number):
-                found.append("%s: chain %s" % (name, [link.get("function") for link in task.get("chain") or []]))
+                found.append(
+                    "%s: chain %s"
+                    % (name, [link.get("function") for link in task.get("chain") or []])
+                )
     missing = [n for n in range(PARKED) if not numbers[n]]
     if missing:
         found.append("%d parked tasks missing, such as parked-%d" % (len(missing), missing[0]))
@@ -76,7 +80,11 @@ def soak(one, thread, options, dumps):
             if found:
                 wrong.append("dump %d: %s" % (number, "; ".join(found[:3])))
             right += not found
-    return right, wrong, "torn or cut per dump: median %d, most %d" % (sorted(torn)[len(torn) // 2], max(torn))
+    return (
+        right,
+        wrong,
+        "torn or cut per dump: median %d, most %d" % (sorted(torn)[len(torn) // 2], max(torn)),
+    )
 
 
 def main():
@@ -90,7 +98,11 @@ def main():
     for one in interpreters.find(names):
         for thread in (False, True):
             for options, allowed in ((["--stop"], 0), ([], max(1, args.dumps // 200))):
-                what = "%s, loop in %s thread, dump %s" % (one.name, "a side" if thread else "the main", " ".join(options) or "without a stop")
+                what = "%s, loop in %s thread, dump %s" % (
+                    one.name,
+                    "a side" if thread else "the main",
+                    " ".join(options) or "without a stop",
+                )
                 if not re.search(args.only, what):
                     continue
                 number += 1
@@ -100,8 +112,11 @@ def main():
                     right, wrong, spread = 0, [str(e)], ""
                 bad = right < args.dumps - allowed
                 failed += bad
-                print("%s %d - %s: %d of %d dumps hold all %d parked tasks (%s)"
-                      % ("not ok" if bad else "ok", number, what, right, args.dumps, PARKED, spread), flush=True)
+                print(
+                    "%s %d - %s: %d of %d dumps hold all %d parked tasks (%s)"
+                    % ("not ok" if bad else "ok", number, what, right, args.dumps, PARKED, spread),
+                    flush=True,
+                )
                 for line in wrong[:10]:
                     print("  # " + line, flush=True)
     for name in [n for n in names if n not in {i.name for i in interpreters.find(names)}]:

@@ -21,8 +21,13 @@ class Client:
     """The load on a port, in a process of its own."""
 
     def __init__(self, port, *more):
-        self.process = subprocess.Popen([sys.executable, os.path.join(HERE, "client.py"), str(port)] + [str(x) for x in more],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+        self.process = subprocess.Popen(
+            [sys.executable, os.path.join(HERE, "client.py"), str(port)] + [str(x) for x in more],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+        )
 
     def __enter__(self):
         return self
@@ -48,7 +53,11 @@ def test_loop(one, loop, dumps):
             client.warm()
             for number in range(dumps):
                 lab.dumped(target.pid, scratch.file(), *(["--stop"] if number % 2 else []))
-                counts = lab.report(scratch.file())["dump"]["counts"] if number % 20 == 0 else {"tasks": 501}
+                counts = (
+                    lab.report(scratch.file())["dump"]["counts"]
+                    if number % 20 == 0
+                    else {"tasks": 501}
+                )
                 if counts["tasks"] < 501:
                     raise lab.Failed("dump %d holds %d tasks" % (number, counts["tasks"]))
             told = client.ask()
@@ -67,10 +76,16 @@ def main():
         what = "an aiohttp server on %s, dumped %d times, no failed request" % (loop, args.dumps)
         needs = "import aiohttp" + (", uvloop" if loop == "uvloop" else "") + "; print(1)"
         if not found or not found[0].ask(needs):
-            print("ok %d - %s # SKIP no interpreter 3.11-debian with aiohttp and %s" % (number, what, loop))
+            print(
+                "ok %d - %s # SKIP no interpreter 3.11-debian with aiohttp and %s"
+                % (number, what, loop)
+            )
             continue
         try:
-            print("ok %d - %s (%s)" % (number, what, test_loop(found[0], loop, args.dumps)), flush=True)
+            print(
+                "ok %d - %s (%s)" % (number, what, test_loop(found[0], loop, args.dumps)),
+                flush=True,
+            )
         except (lab.Failed, subprocess.TimeoutExpired) as e:
             failed += 1
             print("not ok %d - %s\n  # %s" % (number, what, e), flush=True)
