@@ -164,7 +164,7 @@ enum tc_handle_flag { TC_HANDLE_CANCELLED = 1 };
 
 /* 12. Status */
 enum tc_status_flag {
-	TC_STATUS_FROZEN = 1,	  /* the target stood still all the while */
+	TC_STATUS_FROZEN = 1,	  /* all of one moment: it stood still, or a copy made while it did was read */
 	TC_STATUS_UNFROZEN = 2,	  /* --stop was asked for, and the bound in time was passed */
 	TC_STATUS_CUT = 4,	  /* something was left out at a bound */
 	TC_STATUS_REPLACED = 8,	  /* the target ended or was replaced while it was read */
