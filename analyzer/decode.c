@@ -204,15 +204,8 @@ static void read_context(struct tc_model *model, struct tc_cursor *cur)
 {
 	struct tc_context *context =
 		tc_push(model->contexts, model->n_contexts, model->contexts_room);
-	struct tc_value value;
-
-	context->addr = tc_cur_u(cur);
-	context->vars = later(cur, model->streams.ref);
-	for (uint64_t n = tc_cur_u(cur); n && tc_cur_more(cur); n--) {
-		tc_cur_u(cur);
-		if (!tc_cur_value(cur, &model->streams.ref, &value))
-			break;
-	}
+	context->addr = tc_cur_d(cur, &model->streams.context);
+	context->vars = later(cur, context->addr);
 }
 
 static void read_loopref(struct tc_model *model, struct tc_cursor *cur)
@@ -261,7 +254,9 @@ static void read_task(struct tc_model *model, struct tc_cursor *cur)
 	task->coro = near_address(cur, task->addr);
 	task->chain = tc_cur_u32(cur);
 	task->leaf = near_address(cur, task->addr);
-	task->waiter = near_address(cur, task->addr);
+	int64_t waiter = tc_cur_s(cur);
+	task->waiter = !(task->flags & TC_TASK_WAITER) ? 0 :
+		       (task->leaf ? task->leaf : task->addr) + (uint64_t)waiter;
 	task->cancels = tc_cur_u32(cur);
 	task->context = tc_cur_u32(cur);
 	task->exception = tc_cur_u32(cur);
@@ -272,45 +267,25 @@ static void read_task(struct tc_model *model, struct tc_cursor *cur)
 	model->open_task = true;
 }
 
-/* Walks over the values only to keep the stream; they are decoded again when they are shown. */
+/* The values are decoded when they are shown. */
 static void read_locals(struct tc_model *model, struct tc_cursor *cur)
 {
-	struct tc_later all = later(cur, model->streams.ref);
-	struct tc_value value;
-
-	for (uint64_t n = tc_cur_u(cur); n && tc_cur_more(cur); n--)
-		for (uint64_t m = tc_cur_u(cur); m && tc_cur_more(cur); m--)
-			if (!tc_cur_value(cur, &model->streams.ref, &value))
-				break;
-	if (!model->open_task || cur->bad)
+	if (!model->open_task)
 		return;
 	struct tc_task *task = &model->tasks[model->n_tasks - 1];
-	task->locals = all.at;
-	task->locals_size = all.size;
-	task->locals_previous = all.previous;
+	task->locals = cur->at;
+	task->locals_size = (uint32_t)(cur->end - cur->at);
 }
 
 static void read_object(struct tc_model *model, struct tc_cursor *cur)
 {
 	struct tc_object *object = tc_push(model->objects, model->n_objects, model->objects_room);
-	struct tc_value value;
 
 	object->addr = tc_cur_d(cur, &model->streams.object);
 	object->type = tc_cur_u32(cur);
 	object->flags = tc_cur_u32(cur);
-	struct tc_later rest = later(cur, model->streams.ref);
-	object->at = rest.at;
-	object->size = rest.size;
-	object->previous = rest.previous;
-	for (uint64_t n = tc_cur_u(cur); n && tc_cur_more(cur); n--) {
-		tc_cur_u(cur);
-		if (!tc_cur_value(cur, &model->streams.ref, &value))
-			return;
-	}
-	tc_cur_u(cur);
-	for (uint64_t n = tc_cur_u(cur); n && tc_cur_more(cur); n--)
-		if (!tc_cur_value(cur, &model->streams.ref, &value))
-			return;
+	object->at = cur->at;
+	object->size = (uint32_t)(cur->end - cur->at);
 }
 
 static void read_pythread(struct tc_model *model, struct tc_cursor *cur)
@@ -350,6 +325,7 @@ static void read_loop(struct tc_model *model, struct tc_cursor *cur)
 
 static void read_handle(struct tc_model *model, struct tc_cursor *cur)
 {
+	uint64_t handle_refs = 0;
 	struct tc_handle *handle = tc_push(model->handles, model->n_handles, model->handles_room);
 
 	handle->code = 0;
@@ -359,7 +335,7 @@ static void read_handle(struct tc_model *model, struct tc_cursor *cur)
 	handle->flags = (uint8_t)tc_cur_u(cur);
 	handle->fd = tc_cur_u(cur);
 	handle->due_ns = tc_cur_u(cur);
-	if (!tc_cur_value(cur, &model->streams.ref, &handle->callback))
+	if (!tc_cur_value(cur, &handle_refs, &handle->callback))
 		return;
 	handle->code = tc_cur_u32(cur);
 	handle->task = tc_cur_u(cur);

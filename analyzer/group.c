@@ -106,6 +106,43 @@ static void sort_groups(struct tc_groups *groups, size_t n_tasks)
 	free(place);
 }
 
+/* Count one more task behind this group; the list stays in order. */
+static void add_behind(struct tc_group *group, uint32_t other)
+{
+	size_t i = 0;
+
+	while (i < TC_GROUP_BEHIND && group->behind[i].count && group->behind[i].group != other)
+		i++;
+	if (i == TC_GROUP_BEHIND)
+		return;
+	group->behind[i].group = other;
+	group->behind[i].count++;
+	for (; i > 0 && group->behind[i].count > group->behind[i - 1].count; i--) {
+		__typeof__(group->behind[0]) larger = group->behind[i];
+		group->behind[i] = group->behind[i - 1];
+		group->behind[i - 1] = larger;
+	}
+}
+
+/* Which groups wait for which, once all have their places. */
+static void find_behind(struct tc_groups *groups, const struct tc_links *links)
+{
+	const struct tc_model *model = links->model;
+
+	for (size_t i = 0; i < model->n_tasks; i++) {
+		const struct tc_task *task = &model->tasks[i];
+		struct tc_link link;
+		if (groups->of_task[i] == UINT32_MAX ||
+		    (task->wait != TC_WAIT_TASK && task->wait != TC_WAIT_WAIT_FOR &&
+		     task->wait != TC_WAIT_SHIELD))
+			continue;
+		tc_link_find(links, task, &link);
+		uint32_t other = link.task ? groups->of_task[link.task - model->tasks] : UINT32_MAX;
+		if (other != UINT32_MAX)
+			add_behind(&groups->groups[groups->of_task[i]], other);
+	}
+}
+
 void tc_groups_init(struct tc_groups *groups, const struct tc_links *links, bool with_objects)
 {
 	const struct tc_model *model = links->model;
@@ -134,6 +171,8 @@ void tc_groups_init(struct tc_groups *groups, const struct tc_links *links, bool
 	}
 	free(table.slots);
 	sort_groups(groups, model->n_tasks);
+	if (with_objects)
+		find_behind(groups, links);
 }
 
 void tc_groups_deinit(struct tc_groups *groups)

@@ -6,6 +6,7 @@
 #include "links.h"
 
 #define TC_GROUP_OBJECTS 3
+#define TC_GROUP_BEHIND 8
 
 struct tc_group {
 	uint32_t chain;
@@ -20,6 +21,12 @@ struct tc_group {
 		uint64_t addr, count;
 	} objects[TC_GROUP_OBJECTS];
 	uint64_t others;
+	/* The groups of the tasks that its tasks wait for, the first few, most tasks first;
+	 * found with the objects. */
+	struct {
+		uint32_t group;
+		uint64_t count;
+	} behind[TC_GROUP_BEHIND];
 };
 
 struct tc_groups {

@@ -22,7 +22,7 @@ struct tc_text {
 /* A part of a record that is decoded later. */
 struct tc_later {
 	const uint8_t *at;
-	uint64_t previous; /* the stream "references" at this point */
+	uint64_t previous; /* the address its references start from */
 	uint32_t size;
 };
 
@@ -79,7 +79,6 @@ struct tc_interp {
 struct tc_task {
 	uint64_t addr, coro, leaf, waiter; /* 0: none */
 	const uint8_t *locals;		   /* payload of the record, NULL: none */
-	uint64_t locals_previous;
 	uint32_t locals_size;
 	uint32_t flags; /* state and enum tc_task_flag */
 	uint32_t type, name, loop, chain, context, exception, cancels, thread;
@@ -91,7 +90,6 @@ struct tc_task {
 struct tc_object {
 	uint64_t addr;
 	const uint8_t *at; /* from the number of attributes on */
-	uint64_t previous;
 	uint32_t size, type, flags;
 };
 
@@ -151,7 +149,7 @@ struct tc_status {
 
 /* The streams of differences (docs/format.md section 5); every piece starts them anew. */
 struct tc_streams {
-	uint64_t task, object, ref;
+	uint64_t task, object, context;
 };
 
 /* One growing array of the model. */

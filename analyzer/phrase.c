@@ -84,10 +84,10 @@ const char *tc_phrase_wait(enum tc_wait wait)
 		[TC_WAIT_SLEEP] = "sleep",
 		[TC_WAIT_FUTURE] = "a future",
 		[TC_WAIT_TASK] = "a task",
-		[TC_WAIT_GATHER] = "gather",
-		[TC_WAIT_WAIT] = "asyncio.wait",
-		[TC_WAIT_WAIT_FOR] = "wait_for",
-		[TC_WAIT_SHIELD] = "shield",
+		[TC_WAIT_GATHER] = "the tasks of a gather",
+		[TC_WAIT_WAIT] = "the tasks of asyncio.wait",
+		[TC_WAIT_WAIT_FOR] = "a task, within wait_for",
+		[TC_WAIT_SHIELD] = "a shielded task",
 		[TC_WAIT_TASKGROUP] = "the tasks of a TaskGroup",
 		[TC_WAIT_EXECUTOR] = "a thread of an executor",
 		[TC_WAIT_LOCK] = "a Lock",
@@ -144,8 +144,10 @@ void tc_phrase_link(const struct tc_page *page, const struct tc_link *link)
 		phrase_sleep(page, link);
 		return;
 	}
-	if (link->wait == TC_WAIT_TASK && link->task) {
+	if (link->task) {
 		tc_phrase_task(page, link->task, 30);
+		if (link->wait != TC_WAIT_TASK)
+			tc_out_printf(out, " (%s)", tc_wait_word(link->wait));
 		return;
 	}
 	tc_out_str(out, tc_phrase_wait(link->wait));
@@ -155,12 +157,8 @@ void tc_phrase_link(const struct tc_page *page, const struct tc_link *link)
 			tc_phrase_type(page, link->type);
 		}
 	}
-	if (link->task) {
-		tc_out_str(out, " of ");
-		tc_phrase_task(page, link->task, 30);
-	} else if (link->object) {
+	if (link->object)
 		tc_out_printf(out, " O%zu", tc_report_object_number(page->report, link->object));
-	}
 	if (link->members) {
 		tc_out_str(out, ":");
 		uint64_t n =

@@ -13,7 +13,11 @@ static void put_objects(struct tc_page *page, const struct tc_group *group)
 	const struct tc_model *model = page->report->model;
 	const char *gap = "";
 
-	if (group->others || group->objects[0].addr == 0 || group->wait == TC_WAIT_SLEEP)
+	bool shared = false; /* an object of one task alone says nothing about a group */
+
+	for (int i = 0; i < TC_GROUP_OBJECTS; i++)
+		shared = shared || group->objects[i].count > 1;
+	if (group->others || !shared || group->wait == TC_WAIT_SLEEP)
 		return;
 	for (int i = 0; i < TC_GROUP_OBJECTS && group->objects[i].addr; i++) {
 		const struct tc_object *object = tc_model_object_at(model, group->objects[i].addr);
@@ -30,6 +34,20 @@ static void put_objects(struct tc_page *page, const struct tc_group *group)
 			tc_out_printf(page->out, " (%" PRIu64 ")", group->objects[i].count);
 		gap = ", ";
 	}
+}
+
+/* "(55 in G3, 29 in G4)": where the tasks stand that these wait for. */
+static void put_behind(struct tc_page *page, const struct tc_group *group)
+{
+	uint64_t told = 0;
+
+	for (int i = 0; i < TC_GROUP_OBJECTS && group->behind[i].count; i++) {
+		tc_out_printf(page->out, "%s%" PRIu64 " in G%u", i ? ", " : " (",
+			      group->behind[i].count, group->behind[i].group + 1);
+		told += group->behind[i].count;
+	}
+	if (told)
+		tc_out_str(page->out, told < group->count ? ", ...)" : ")");
 }
 
 /* Those that do not wait any more. */
@@ -62,6 +80,7 @@ static void put_wait(struct tc_page *page, const struct tc_group *group)
 	} else {
 		tc_out_str(page->out, tc_phrase_wait(group->wait));
 		put_objects(page, group);
+		put_behind(page, group);
 	}
 	put_ready(page, group);
 }

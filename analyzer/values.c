@@ -4,7 +4,7 @@
 
 void tc_locals_begin(struct tc_locals *locals, const struct tc_task *task)
 {
-	*locals = (struct tc_locals){ .previous = task->locals_previous };
+	*locals = (struct tc_locals){ .previous = task->addr };
 	if (!task->locals)
 		return;
 	locals->cur.at = task->locals;
@@ -43,7 +43,7 @@ bool tc_locals_slot(struct tc_locals *locals, uint32_t *ret_name, struct tc_valu
 
 void tc_attrs_begin(struct tc_attrs *attrs, const struct tc_object *object)
 {
-	*attrs = (struct tc_attrs){ .previous = object ? object->previous : 0 };
+	*attrs = (struct tc_attrs){ .previous = object ? object->addr : 0 };
 	if (object && object->at) {
 		attrs->cur =
 			(struct tc_cursor){ .at = object->at, .end = object->at + object->size };
