@@ -255,7 +255,7 @@ static void read_task(struct tc_model *model, struct tc_cursor *cur)
 	task->chain = tc_cur_u32(cur);
 	task->leaf = near_address(cur, task->addr);
 	int64_t waiter = tc_cur_s(cur);
-	task->waiter = !(task->flags & TC_TASK_WAITER) ? 0 :
+	task->waiter = task->flags & TC_TASK_NO_WAITER ? 0 :
 		       (task->leaf ? task->leaf : task->addr) + (uint64_t)waiter;
 	task->cancels = tc_cur_u32(cur);
 	task->context = tc_cur_u32(cur);

@@ -138,6 +138,7 @@ enum tc_task_flag {
 	TC_TASK_ORPHAN = 1 << 12,      /* its thread has ended */
 	TC_TASK_STATE_UNKNOWN = 1 << 13, /* bits 0-1 say nothing */
 	TC_TASK_NOT_STARTED = 1 << 14, /* its coroutine has not run yet */
+	TC_TASK_NO_WAITER = 1 << 15,   /* its waiter field is empty: it waits for no future */
 };
 
 /* 10. Objects */

@@ -106,8 +106,42 @@ int tc_layout_asyncio(struct tc_mem *mem, tc_addr addr, struct tc_layout *layout
 	return 0;
 }
 
+/* Is the class of this name in _asyncio's dict as large as the row says? One that is not there is none of ours. */
+static bool class_fits(const struct tc_py *py, tc_addr dict, const char *name, uint64_t size)
+{
+	struct tc_type_facts facts;
+	tc_addr type, tp_name;
+	char text[8];
+
+	if (tc_dict_get(py, dict, name, &type) < 0 || tc_get(py->mem, type + TC_TP_NAME, &tp_name) < 0 ||
+	    tc_get(py->mem, tp_name, &text) < 0 || memcmp(text, "_asyncio", 8) != 0)
+		return true;
+	return tc_type_facts_read(py, type, &facts) == 0 && facts.basicsize == size;
+}
+
+/* Patch releases have moved fields of FutureObj and so of TaskObj (3.10.6): what tells is the size of the classes.
+ * Without _asyncio there are no such objects. */
+static bool asyncio_fits(const struct tc_py *py, tc_addr interp)
+{
+	tc_addr modules, module, dict;
+
+	if (tc_get(py->mem, interp + py->at.is_modules, &modules) < 0 ||
+	    tc_dict_get(py, modules, "_asyncio", &module) < 0 ||
+	    tc_get(py->mem, module + TC_MODULE_DICT, &dict) < 0)
+		return true;
+	return class_fits(py, dict, "Future", py->at.fut_size) && class_fits(py, dict, "Task", py->at.task_size);
+}
+
+static bool row_covers(const struct tc_layout *row, uint32_t version)
+{
+	uint32_t micro = version >> 8 & 255;
+
+	return version >> 16 == (0x0300u | row->minor) && micro >= row->micro_first &&
+	       (row->micro_last == 0 || micro <= row->micro_last);
+}
+
 /* Does sys.hexversion read back as a version of this row? Everything on the way is proven by it: the runtime, the
- * interpreter, dict, str and int. Then the first thread must know its interpreter. */
+ * interpreter, dict, str and int. Then the first thread must know its interpreter, and _asyncio must fit. */
 static int probe(struct tc_mem *mem, const struct tc_layout *layout, tc_addr runtime, uint32_t *ret_version)
 {
 	struct tc_py py = { .mem = mem, .at = *layout };
@@ -119,10 +153,10 @@ static int probe(struct tc_mem *mem, const struct tc_layout *layout, tc_addr run
 	    tc_get(mem, interp + layout->is_sysdict, &sysdict) < 0 ||
 	    tc_dict_get(&py, sysdict, "hexversion", &value) < 0 || tc_int_read(&py, value, &version, &digits) < 0)
 		return -TC_EPROBE;
-	if (version >> 16 != (0x0300 | layout->minor))
+	if (version >> 32 != 0 || !row_covers(layout, (uint32_t)version))
 		return -TC_EPROBE;
 	if (tc_get(mem, interp + layout->is_threads_head, &thread) < 0 ||
-	    tc_get(mem, thread + layout->ts_interp, &back) < 0 || back != interp)
+	    tc_get(mem, thread + layout->ts_interp, &back) < 0 || back != interp || !asyncio_fits(&py, interp))
 		return -TC_EPROBE;
 	*ret_version = (uint32_t)version;
 	return 0;
@@ -136,17 +170,36 @@ static char *append(char *to, const char *text)
 	return to + len;
 }
 
+static char *append_number(char *to, unsigned number)
+{
+	char digits[4] = { 0 };
+	unsigned at = 3;
+
+	do
+		digits[--at] = (char)('0' + number % 10);
+	while ((number /= 10) != 0 && at > 0);
+	return append(to, digits + at);
+}
+
+static char *append_release(char *to, const struct tc_layout *layout, unsigned micro)
+{
+	return append_number(append(append_number(append(to, "3."), layout->minor), "."), micro);
+}
+
+/* "row 3.9", or with the releases of a row that is not for all: "row 3.10.0 to 3.10.5", "row 3.10.6 and later". */
 static void describe(char *source, const struct tc_layout *layout, bool own)
 {
-	char minor[3] = { '0', 0, 0 };
+	char *end = append(source, own ? "the target's debug offsets and row " : "row ");
 
-	if (layout->minor >= 10) {
-		minor[0] = '1';
-		minor[1] = (char)('0' + layout->minor % 10);
-	} else {
-		minor[0] = (char)('0' + layout->minor);
+	if (!layout->micro_first && !layout->micro_last) {
+		append_number(append(end, "3."), layout->minor);
+		return;
 	}
-	source = append(append(source, own ? "the target's debug offsets and row 3." : "row 3."), minor);
+	end = append_release(end, layout, layout->micro_first);
+	if (layout->micro_last)
+		append_release(append(end, " to "), layout, layout->micro_last);
+	else
+		append(end, " and later");
 }
 
 static int try_row(struct tc_mem *mem, const struct tc_runtime_site *site, const struct tc_layout *row,
@@ -162,7 +215,8 @@ static int try_row(struct tc_mem *mem, const struct tc_runtime_site *site, const
 int tc_layout_choose(struct tc_mem *mem, const struct tc_runtime_site *site, struct tc_layout *ret,
 		     uint32_t *ret_version, char *source)
 {
-	uint32_t minor = site->version >> 16 & 255;
+
+	int result = -TC_EUNKNOWN;
 
 	*ret_version = site->version;
 	source[0] = 0;
@@ -171,12 +225,15 @@ int tc_layout_choose(struct tc_mem *mem, const struct tc_runtime_site *site, str
 	for (unsigned i = 0; i < tc_layout_n_rows; i++) {
 		const struct tc_layout *row = &tc_layout_rows[i];
 		/* Before 3.11 no version is exported: the row that reads its own version back is the right one. */
-		if (site->version ? row->minor != minor || site->version >> 24 != 3 : row->minor > 10)
+		if (site->version ? !row_covers(row, site->version) : row->minor > 10)
 			continue;
 		int r = try_row(mem, site, row, ret, ret_version, source);
-		if (r == 0 || site->version)
-			return r;
+		if (r == 0)
+			return 0;
+		if (site->version)
+			result = r;
 	}
-	source[0] = 0;
-	return -TC_EUNKNOWN;
+	if (result == -TC_EUNKNOWN)
+		source[0] = 0;
+	return result;
 }

@@ -77,6 +77,7 @@ struct tc_gen_states {
 
 struct tc_layout {
 	uint16_t minor; /* Python 3.minor */
+	uint8_t micro_first, micro_last; /* patch releases this row is for; micro_last 0: all from micro_first on */
 #define F(name) uint16_t name;
 	TC_LAYOUT_FIELDS(F)
 #undef F
@@ -110,9 +111,10 @@ struct tc_runtime_site {
 	const char *module;	/* path, borrowed from the reader */
 };
 
-/* Choose the row for *site, put the target's own debug offsets over it, and probe it: sys.hexversion must read back.
+/* Choose the row for *site, put the target's own debug offsets over it, and probe it: sys.hexversion must read back as
+ * a release of this row, and the classes of _asyncio, if it is loaded, must be as large as the row says.
  * ret_version gets that hexversion. source (at least 64 bytes) says where the offsets came from.
- * 0; -TC_EUNKNOWN: no row for this version; -TC_EPROBE: the row does not fit. Safe in a handler. */
+ * 0; -TC_EUNKNOWN: no row for this version; -TC_EPROBE: no row fits. Safe in a handler. */
 int tc_layout_choose(struct tc_mem *mem, const struct tc_runtime_site *site, struct tc_layout *ret,
 		     uint32_t *ret_version, char *source);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The rows: offsets of CPython 3.8 to 3.15, x86-64 Linux, in bytes. Pure data.
- * Taken from DWARF of 3.8.18, 3.9.18, 3.10.13, 3.11.2, 3.12.1, 3.13.0, 3.14.8 and 3.15.0; docs/layouts.md says
- * which builds were walked, and how a row is added. */
+ * Taken from DWARF of 3.8.18, 3.9.18, 3.10.13, 3.11.2, 3.12.1, 3.13.0, 3.14.8 and 3.15.0, and the futures of 3.10.2;
+ * docs/layouts.md says which builds were walked, and how a row is added. */
 #include "layout.h"
 
 #include "safe.h"
@@ -50,6 +50,16 @@
 	.debug_offsets = true, .cf_current = NONE, .ts_frame = 72, .fut_dict = NONE, .fut_result = 64, \
 	.is_gil = 16
 
+/* 3.10: all that no patch release moved. */
+#define ROW_3_10                                                                                       \
+	.minor = 10, OLD_CODE, OLD_FRAMES, OLD_REST, .lines = TC_LINES_TABLE, .lasti_unit = 2,         \
+	.rt_interp_head = 32, .rt_gil_last_holder = 360, .rt_gil_locked = 368,                         \
+	.is_next = 0, .is_id = 24, .is_threads_head = 8, .is_modules = 856, .is_sysdict = 872,         \
+	.is_gc_collecting = 816, .fo_stack = 80, .fo_lasti = 96, .fo_state = 108, .fo_locals = 352,    \
+	.gi_running = NONE, .gi_state = NONE, .gi_qualname = 48,                                       \
+	.ht_qualname = 864, .ht_cached_keys = 872, .ht_module = 880,                                   \
+	.func_code = 48, .func_closure = 72, .func_qualname = 40, .states = { -2, -1, 127, 127, 0 }
+
 const struct tc_layout tc_layout_rows[] = {
 	{ .minor = 8, OLD_CODE, OLD_FRAMES, OLD_REST, .lines = TC_LINES_LNOTAB, .lasti_unit = 1,
 	  .rt_interp_head = 32, .rt_gil_last_holder = 1160, .rt_gil_locked = 1168,
@@ -73,17 +83,15 @@ const struct tc_layout tc_layout_rows[] = {
 	  .ht_qualname = 856, .ht_cached_keys = 864, .ht_module = 872,
 	  .func_code = 16, .func_closure = 48, .func_qualname = 104,
 	  .states = { 127, 127, 127, 127, 127 } },
-	{ .minor = 10, OLD_CODE, OLD_FRAMES, OLD_REST, .lines = TC_LINES_TABLE, .lasti_unit = 2,
-	  .rt_interp_head = 32, .rt_gil_last_holder = 360, .rt_gil_locked = 368,
-	  .is_next = 0, .is_id = 24, .is_threads_head = 8, .is_modules = 856, .is_sysdict = 872,
-	  .is_gc_collecting = 816, .fo_stack = 80, .fo_lasti = 96, .fo_state = 108, .fo_locals = 352,
-	  .gi_running = NONE, .gi_state = NONE, .gi_qualname = 48,
+	/* 3.10.6 put fut_exception_tb before fut_result (bpo-45924). */
+	{ ROW_3_10, .micro_last = 5,
+	  .fut_size = 144, .fut_state = 80, .fut_log_tb = 84, .fut_blocking = 88, .fut_dict = 96,
+	  .fut_result = 56, .task_size = 184, .task_waiter = 144, .task_coro = 152, .task_name = 160,
+	  .task_context = 168, .task_must_cancel = 176 },
+	{ ROW_3_10, .micro_first = 6,
 	  .fut_size = 152, .fut_state = 88, .fut_log_tb = 92, .fut_blocking = 96, .fut_dict = 104,
 	  .fut_result = 64, .task_size = 192, .task_waiter = 152, .task_coro = 160, .task_name = 168,
-	  .task_context = 176, .task_must_cancel = 184,
-	  .ht_qualname = 864, .ht_cached_keys = 872, .ht_module = 880,
-	  .func_code = 48, .func_closure = 72, .func_qualname = 40,
-	  .states = { -2, -1, 127, 127, 0 } },
+	  .task_context = 176, .task_must_cancel = 184 },
 	{ .minor = 11, NEW_CODE, NEW_FRAMES, NEW_REST, .frames = TC_FRAMES_CFRAME, .await = TC_AWAIT_RESUME,
 	  .attrs = TC_ATTRS_311, .registry = TC_REGISTRY_ALL, .running = TC_RUNNING_HOLDER,
 	  .rt_interp_head = 40, .rt_gil_last_holder = 368, .rt_gil_locked = 376,

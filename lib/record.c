@@ -34,6 +34,7 @@ void tc_record_begin(struct tc_records *rec, enum tc_rec kind)
 {
 	rec->start = rec->used;
 	rec->overflow = false;
+	rec->previous[TC_STREAM_REF] = 0;
 	rec->buf[rec->used++] = (uint8_t)kind; /* all kinds are below 128 */
 	rec->used += LENGTH_ROOM;
 }
@@ -111,6 +112,11 @@ void tc_put_d(struct tc_records *rec, enum tc_stream stream, uint64_t addr)
 {
 	tc_put_s(rec, (int64_t)(addr - rec->previous[stream]));
 	rec->previous[stream] = addr;
+}
+
+void tc_record_about(struct tc_records *rec, uint64_t addr)
+{
+	rec->previous[TC_STREAM_REF] = addr;
 }
 
 void tc_put_f(struct tc_records *rec, double value)

@@ -16,7 +16,7 @@ struct tc_sink {
 	int (*chunk)(struct tc_sink *sink, enum tc_note note, const void *chunk, size_t size);
 };
 
-enum tc_stream { TC_STREAM_TASK, TC_STREAM_OBJECT, TC_STREAM_REF, TC_N_STREAMS };
+enum tc_stream { TC_STREAM_TASK, TC_STREAM_OBJECT, TC_STREAM_CONTEXT, TC_STREAM_REF, TC_N_STREAMS };
 
 struct tc_records {
 	uint8_t *buf;		/* TC_RECORDS_BUFFER bytes, the caller's */
@@ -59,6 +59,9 @@ static inline void tc_put_u(struct tc_records *rec, uint64_t value)
 void tc_put_s(struct tc_records *rec, int64_t value);			     /* zigzag */
 void tc_put_d(struct tc_records *rec, enum tc_stream stream, uint64_t addr); /* difference */
 void tc_put_f(struct tc_records *rec, double value);
+/* The record is about the object at addr: its references are written as differences from there. */
+void tc_record_about(struct tc_records *rec, uint64_t addr);
+
 void tc_put_b(struct tc_records *rec, const void *bytes, size_t size);	     /* length and bytes */
 void tc_put_raw(struct tc_records *rec, const void *bytes, size_t size);     /* bytes alone */
 

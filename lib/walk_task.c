@@ -224,11 +224,12 @@ static uint64_t task_name(struct tc_walker *w, struct task *task)
 	return tc_walker_text(w, w->text, len, TC_STR_TASK);
 }
 
-static void put_locals(struct tc_walker *w)
+static void put_locals(struct tc_walker *w, tc_addr task)
 {
 	const struct tc_locals *locals = &w->locals;
 
 	tc_record_begin(w->out, TC_REC_LOCALS);
+	tc_record_about(w->out, task);
 	tc_put_u(w->out, locals->n_frames);
 	for (uint32_t f = 0; f < locals->n_frames; f++) {
 		tc_put_u(w->out, locals->frames[f].n);
@@ -246,6 +247,8 @@ static void put_task(struct tc_walker *w, struct task *task, const struct tc_cha
 	uint32_t context = task->context ? tc_walker_context(w, task->context) : 0;
 	tc_addr leaf = chain->leaf ? chain->leaf : chain->running ? 0 : task->waiter;
 
+	if (!task->waiter)
+		task->flags |= TC_TASK_NO_WAITER;
 	if (leaf && !chain->leaf)
 		tc_walker_want(w, leaf, TC_LEAF_DEPTH);
 	tc_record_begin(w->out, TC_REC_TASK);
@@ -258,7 +261,7 @@ static void put_task(struct tc_walker *w, struct task *task, const struct tc_cha
 	tc_put_s(w->out, task->coro ? (int64_t)(task->coro - task->addr) : 0);
 	tc_put_u(w->out, chain->id);
 	tc_put_s(w->out, leaf ? (int64_t)(leaf - task->addr) : 0);
-	tc_put_s(w->out, task->waiter ? (int64_t)(task->waiter - task->addr) : 0);
+	tc_put_s(w->out, task->waiter ? (int64_t)(task->waiter - (leaf ? leaf : task->addr)) : 0);
 	tc_put_u(w->out, task->cancels);
 	tc_put_u(w->out, context);
 	/* The rest is missing where it is 0, see docs/format.md section 5. */
@@ -268,7 +271,7 @@ static void put_task(struct tc_walker *w, struct task *task, const struct tc_cha
 	}
 	tc_record_end(w->out);
 	if (w->locals.n_frames && !w->options->no_locals && chain->id)
-		put_locals(w);
+		put_locals(w, task->addr);
 }
 
 /* Into which part of the sum it falls; the record says so too. */

@@ -235,7 +235,8 @@ static uint32_t define_context(struct tc_walker *w, tc_addr root, const struct t
 	uint32_t id = 0;
 
 	tc_record_begin(w->out, TC_REC_CONTEXT);
-	tc_put_u(w->out, root);
+	tc_put_d(w->out, TC_STREAM_CONTEXT, root);
+	tc_record_about(w->out, root);
 	tc_put_u(w->out, scratch->n);
 	for (uint32_t i = 0; i < scratch->n; i++) {
 		tc_put_u(w->out, scratch->names[i]);

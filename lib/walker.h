@@ -52,7 +52,7 @@ struct tc_value {
 #define TC_VALUES_MAX 16384u
 #define TC_FRAMES_KEPT 4096u
 
-/* The frames of one chain whose locals were read: the innermost ones when there are too many. */
+/* The frames of one chain whose locals were read: the outermost ones when there are too many. */
 struct tc_locals {
 	struct tc_value *values; /* TC_VALUES_MAX */
 	uint32_t n_values;

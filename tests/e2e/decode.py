@@ -174,6 +174,7 @@ class Dump:
     def record(self, kind, r, size):
         reader = getattr(self, "record_%d" % kind, None)
         if reader:
+            r.streams["references"] = 0
             reader(r)
             if r.at != size:
                 raise ValueError("record of kind %d: %d of %d bytes read" % (kind, r.at, size))
@@ -221,7 +222,7 @@ class Dump:
         )
 
     def record_15(self, r):
-        r.u()
+        r.streams["references"] = r.d("contexts")
         self.contexts.append({self.strings[r.u()]: self.value(r) for _ in range(r.u())})
 
     def record_16(self, r):
@@ -257,7 +258,7 @@ class Dump:
                 "address": "0x%x" % address,
                 "flags": flags,
                 "leaf": "0x%x" % (address + leaf) if leaf else None,
-                "waiter": "0x%x" % (address + waiter) if waiter else None,
+                "waiter": "0x%x" % (address + leaf + waiter) if not flags & 1 << 15 else None,
                 "coro": "0x%x" % (address + coro) if coro else None,
                 "thread": thread,
                 "exception": {"type": self.type_name(exception)} if exception else None,
@@ -293,6 +294,7 @@ class Dump:
         return link
 
     def record_21(self, r):
+        r.streams["references"] = int(self.tasks[-1]["address"], 16)
         links = [link for link in self.tasks[-1]["chain"] if "names" in link]
         for link in links[: r.u()]:
             values = [self.value(r) for _ in range(r.u())]
@@ -305,6 +307,7 @@ class Dump:
             "type": self.type_name(r.u()),
             "flags": r.u(),
         }
+        r.streams["references"] = int(entry["address"], 16)
         entry["attrs"] = {self.strings[r.u()]: self.value(r) for _ in range(r.u())}
         entry["length"] = r.u()
         entry["items"] = [self.value(r) for _ in range(r.u())]

@@ -252,6 +252,9 @@ void builder_task(struct builder *b, const struct builder_task *task)
 		name = builder_string(b, task->name);
 	else
 		flags |= TC_TASK_LAZY_NAME;
+	if (!task->leaf)
+		flags |= TC_TASK_NO_WAITER;
+	b->task = task->addr;
 	tc_record_begin(&b->rec, TC_REC_TASK);
 	tc_put_u(&b->rec, flags);
 	tc_put_u(&b->rec, 1);
@@ -262,7 +265,7 @@ void builder_task(struct builder *b, const struct builder_task *task)
 	tc_put_s(&b->rec, 64);
 	tc_put_u(&b->rec, task->chain);
 	tc_put_s(&b->rec, task->leaf ? (int64_t)(task->leaf - task->addr) : 0);
-	tc_put_s(&b->rec, task->leaf ? (int64_t)(task->leaf - task->addr) : 0);
+	tc_put_s(&b->rec, 0); /* the waiter: the leaf itself */
 	for (int i = 0; i < 4; i++) /* cancels, context, exception, thread */
 		tc_put_u(&b->rec, 0);
 	tc_put_u(&b->rec, TC_RUNTIME_CPYTHON);
@@ -279,6 +282,7 @@ static void put_ref(struct builder *b, uint32_t type, uint64_t addr)
 void builder_locals(struct builder *b, const uint64_t *addrs, const uint32_t *types, size_t n)
 {
 	tc_record_begin(&b->rec, TC_REC_LOCALS);
+	tc_record_about(&b->rec, b->task);
 	tc_put_u(&b->rec, n);
 	for (size_t i = 0; i < n; i++) {
 		tc_put_u(&b->rec, addrs[i] != 0);
@@ -297,6 +301,7 @@ void builder_object(struct builder *b, uint64_t addr, uint32_t type, const char 
 
 	tc_record_begin(&b->rec, TC_REC_OBJECT);
 	tc_put_d(&b->rec, TC_STREAM_OBJECT, addr);
+	tc_record_about(&b->rec, addr);
 	tc_put_u(&b->rec, type);
 	tc_put_u(&b->rec, 0);
 	tc_put_u(&b->rec, attr != NULL);

@@ -11,6 +11,7 @@
 
 struct builder {
 	struct tc_records rec;
+	uint64_t task; /* address of the task written last */
 	struct tc_sink sink; /* of rec */
 	uint8_t *bytes;	     /* the file so far */
 	size_t size, room;

@@ -349,7 +349,7 @@ static void put_worked_task(void)
 	tc_put_s(&rec, -0x3b0);
 	tc_put_u(&rec, 1);
 	tc_put_s(&rec, 0x160);
-	tc_put_s(&rec, 0x160);
+	tc_put_s(&rec, 0); /* its waiter is the leaf */
 	for (int unknown = 0; unknown < 4; unknown++)
 		tc_put_u(&rec, 0);
 	tc_put_u(&rec, TC_RUNTIME_CPYTHON);
