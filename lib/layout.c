@@ -215,7 +215,6 @@ static int try_row(struct tc_mem *mem, const struct tc_runtime_site *site, const
 int tc_layout_choose(struct tc_mem *mem, const struct tc_runtime_site *site, struct tc_layout *ret,
 		     uint32_t *ret_version, char *source)
 {
-
 	int result = -TC_EUNKNOWN;
 
 	*ret_version = site->version;
