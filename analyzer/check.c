@@ -4,6 +4,8 @@
 
 #include <inttypes.h>
 
+#include "values.h"
+
 static void put_path(const struct tc_dump *dump, struct tc_out *out)
 {
 	tc_out_text(out, (struct tc_text){ (const uint8_t *)dump->path, strlen(dump->path) }, 0);
@@ -35,10 +37,61 @@ void tc_check_refusal(const struct tc_dump *dump, struct tc_out *out)
 	tc_out_newline(out);
 }
 
+static void bad_values(const struct tc_model *model, const uint8_t *at, const char *what)
+{
+	tc_dump_problem(model->dump, (uint64_t)(at - model->dump->map),
+			"%s do not fit in their record", what);
+}
+
+static void check_locals(const struct tc_model *model)
+{
+	static const struct tc_pycode no_names;
+	struct tc_locals locals;
+	struct tc_value value;
+	uint32_t name;
+
+	for (size_t i = 0; i < model->n_tasks; i++) {
+		tc_locals_begin(&locals, &model->tasks[i]);
+		while (tc_locals_frame(&locals, &no_names))
+			while (tc_locals_slot(&locals, &name, &value))
+				;
+		if (locals.cur.bad)
+			bad_values(model, model->tasks[i].locals, "the locals of a task");
+	}
+}
+
+static void check_attrs(const struct tc_model *model, struct tc_attrs *attrs, const uint8_t *at,
+			const char *what)
+{
+	struct tc_value value;
+
+	tc_items_begin(attrs);
+	while (tc_items_next(attrs, &value))
+		;
+	if (attrs->cur.bad)
+		bad_values(model, at, what);
+}
+
+static void check_values(const struct tc_model *model)
+{
+	struct tc_attrs attrs;
+
+	check_locals(model);
+	for (size_t i = 0; i < model->n_objects; i++) {
+		tc_attrs_begin(&attrs, &model->objects[i]);
+		check_attrs(model, &attrs, model->objects[i].at, "the values of an object");
+	}
+	for (size_t i = 1; i < model->n_contexts; i++) {
+		tc_attrs_begin_context(&attrs, &model->contexts[i]);
+		check_attrs(model, &attrs, model->contexts[i].vars.at, "the values of a context");
+	}
+}
+
 bool tc_check(const struct tc_model *model, struct tc_out *out)
 {
 	const struct tc_dump *dump = model->dump;
 
+	check_values(model);
 	put_path(dump, out);
 	if (dump->n_problems_all == 0) {
 		tc_out_printf(out,
