@@ -244,6 +244,7 @@ static void read_task(struct tc_model *model, struct tc_cursor *cur)
 
 	task->locals = NULL;
 	task->locals_size = 0;
+	task->objects = (uint32_t)model->n_objects;
 	task->wait = 0;
 	task->flags = tc_cur_u32(cur) & ~TC_TASK_READY;
 	task->interp = (uint16_t)tc_cur_u32(cur);

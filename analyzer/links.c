@@ -164,7 +164,10 @@ static bool function_is(const struct tc_model *model, const struct tc_object *ob
 
 static const struct tc_object *object_of(const struct tc_model *model, const struct tc_value *value)
 {
-	return tc_value_is_ref(value) ? tc_model_object_at(model, value->word) : NULL;
+	/* A task is no object: mostly the only callback is the waiting task itself. */
+	if (!tc_value_is_ref(value) || tc_model_type(model, value->type)->flags & TC_TYPE_TASK)
+		return NULL;
+	return tc_model_object_at(model, value->word);
 }
 
 static const struct tc_object *find_function(const struct tc_model *model,
@@ -198,13 +201,13 @@ static const struct tc_object *find_callback(const struct tc_model *model,
 }
 
 /* Name the object of a link. */
-static void set_object(const struct tc_model *model, struct tc_link *link, uint64_t addr,
-		       uint32_t type)
+static void set_object(const struct tc_model *model, const struct tc_task *task,
+		       struct tc_link *link, uint64_t addr, uint32_t type)
 {
 	link->addr = addr;
-	link->object = tc_model_object_at(model, addr);
+	link->object = tc_model_object_near(model, task, addr);
 	link->type = type ? type : link->object ? link->object->type : 0;
-	link->task = tc_model_task_at(model, addr);
+	link->task = link->object ? NULL : tc_model_task_at(model, addr);
 	if (link->task && !link->type)
 		link->type = link->task->type;
 }
@@ -254,7 +257,7 @@ static void judge_leaf(const struct tc_model *model, const struct tc_task *task,
 							     TC_WAIT_AWAITABLE;
 		return;
 	}
-	set_object(model, link, leaf, 0);
+	set_object(model, task, link, leaf, 0);
 	unsigned flags = tc_model_type(model, link->type)->flags;
 	if (link->task || (flags & TC_TYPE_TASK))
 		link->wait = TC_WAIT_TASK;
@@ -320,9 +323,9 @@ static void judge_local(const struct tc_model *model, const struct tc_task *task
 	if (link->known->local && at->python && at->python < UINT16_MAX &&
 	    tc_local_find(model, task, at->python - 1u, code, link->known->local, &value) &&
 	    tc_value_is_ref(&value))
-		set_object(model, link, value.word, value.type);
+		set_object(model, task, link, value.word, value.type);
 	else
-		set_object(model, link, leaf, 0);
+		set_object(model, task, link, leaf, 0);
 	if (link->wait == TC_WAIT_SLEEP)
 		judge_sleep(model, task, at, code, link);
 	else if (link->wait == TC_WAIT_TASKGROUP)

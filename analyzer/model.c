@@ -81,6 +81,17 @@ const struct tc_object *tc_model_object_at(const struct tc_model *model, uint64_
 	return NULL;
 }
 
+#define NEAR 8 /* records looked at before the index is asked */
+
+const struct tc_object *tc_model_object_near(const struct tc_model *model,
+					     const struct tc_task *task, uint64_t addr)
+{
+	for (size_t i = task->objects; i < model->n_objects && i < task->objects + NEAR; i++)
+		if (model->objects[i].addr == addr)
+			return &model->objects[i];
+	return tc_model_object_at(model, addr);
+}
+
 static void count_tasks(struct tc_model *model)
 {
 	for (size_t i = 0; i < model->n_tasks; i++) {

@@ -82,6 +82,7 @@ struct tc_task {
 	uint32_t locals_size;
 	uint32_t flags; /* state and enum tc_task_flag */
 	uint32_t type, name, loop, chain, context, exception, cancels, thread;
+	uint32_t objects; /* number of objects before this record: what it waits for comes next */
 	uint16_t interp;
 	uint8_t runtime;
 	uint8_t wait; /* enum tc_wait, filled by tc_links_find */
@@ -224,6 +225,9 @@ static inline struct tc_text tc_model_string(const struct tc_model *model, uint3
 /* The task or object recorded at this address; NULL when there is none. */
 const struct tc_task *tc_model_task_at(const struct tc_model *model, uint64_t addr);
 const struct tc_object *tc_model_object_at(const struct tc_model *model, uint64_t addr);
+/* The same for an object of task, whose records mostly follow it in the file. */
+const struct tc_object *tc_model_object_near(const struct tc_model *model,
+					     const struct tc_task *task, uint64_t addr);
 
 /* A flag of our own in tc_task.flags: woken, or never suspended, and not yet run. */
 #define TC_TASK_READY (1u << 31)
