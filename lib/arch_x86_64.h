@@ -96,8 +96,8 @@ static inline bool tc_arch_has_crc32c(void)
 }
 
 /* Go on with the CRC-32C crc (not inverted) over size bytes; only where tc_arch_has_crc32c. */
-__attribute__((target("sse4.2"))) static inline uint32_t tc_arch_crc32c(uint32_t crc, const uint8_t *p,
-									 size_t size)
+__attribute__((target("sse4.2"))) static inline uint32_t
+tc_arch_crc32c(uint32_t crc, const uint8_t *p, size_t size)
 {
 	uint64_t wide = crc, word;
 

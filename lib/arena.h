@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Memory for the walker: a fixed piece given by the caller, handed out from the front, never freed. */
+ * Memory for the walker: a fixed piece given by the caller, handed out from the front, never freed.
+ */
 #ifndef TC_ARENA_H
 #define TC_ARENA_H
 
@@ -7,11 +8,12 @@
 #include <stdint.h>
 
 struct tc_arena {
-	uint8_t *at;	/* next free byte */
-	size_t left;	/* bytes */
+	uint8_t *at; /* next free byte */
+	size_t left; /* bytes */
 };
 
-/* Make *arena hand out the size bytes at memory, which must be zeroed (fresh from mmap) and stay the caller's. */
+/* Make *arena hand out the size bytes at memory, which must be zeroed (fresh from mmap) and stay
+ * the caller's. */
 static inline void tc_arena_init(struct tc_arena *arena, void *memory, size_t size)
 {
 	arena->at = memory;

@@ -7,8 +7,8 @@
 #include "arch_x86_64.h"
 #include "safe.h"
 
-#define HEAD_FULL (960u << 10)	 /* a head chunk is closed there: below TC_RECORDS_FLUSH */
-#define FILES_MAX 16384u /* entries of NT_FILE */
+#define HEAD_FULL (960u << 10) /* a head chunk is closed there: below TC_RECORDS_FLUSH */
+#define FILES_MAX 16384u       /* entries of NT_FILE */
 #define WRITER "taskcore 0.1.0"
 
 static size_t pad4(size_t size)

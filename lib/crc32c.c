@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * CRC-32C by the processor's own instruction where it has one (about 7 GB/s), else by eight tables ("slicing by 8",
- * Kounavis and Berry 2005; about 2 GB/s). */
+ * CRC-32C by the processor's own instruction where it has one (about 7 GB/s), else by eight tables
+ * ("slicing by 8", Kounavis and Berry 2005; about 2 GB/s). */
 #include "crc32c.h"
 
 #include <string.h>
@@ -53,5 +53,6 @@ uint32_t tc_crc32c(const void *data, size_t size)
 
 	if (instruction < 0)
 		instruction = tc_arch_has_crc32c();
-	return instruction ? ~tc_arch_crc32c(0xffffffffu, data, size) : tc_crc32c_by_tables(data, size);
+	return instruction ? ~tc_arch_crc32c(0xffffffffu, data, size) :
+			     tc_crc32c_by_tables(data, size);
 }

@@ -5,29 +5,29 @@
 
 #include <stdint.h>
 
-#define TC_CODES(C)                                                  \
-	C(OK, "no error")                                            \
-	C(EFAULT, "memory could not be read")                        \
-	C(EBOUND, "a bound was reached")                             \
-	C(ENOSPACE, "the walker's arena is full")                    \
-	C(ETYPE, "an object is not of the type it should be")        \
-	C(ETORN, "it changed while it was read")                     \
-	C(ENOPYTHON, "no Python interpreter in this process")        \
-	C(EUNKNOWN, "a Python version without a known layout")       \
-	C(EPROBE, "the layout of this Python failed its probe")      \
-	C(EDATA, "damaged data")                                     \
-	C(EVERSION, "written by a newer taskcore")                   \
-	C(EWRITE, "the dump could not be written")                   \
-	C(EPERM, "permission denied")                                \
-	C(EGONE, "the process is gone")                              \
-	C(ETIME, "no answer in time")                                \
+#define TC_CODES(C)                                             \
+	C(OK, "no error")                                       \
+	C(EFAULT, "memory could not be read")                   \
+	C(EBOUND, "a bound was reached")                        \
+	C(ENOSPACE, "the walker's arena is full")               \
+	C(ETYPE, "an object is not of the type it should be")   \
+	C(ETORN, "it changed while it was read")                \
+	C(ENOPYTHON, "no Python interpreter in this process")   \
+	C(EUNKNOWN, "a Python version without a known layout")  \
+	C(EPROBE, "the layout of this Python failed its probe") \
+	C(EDATA, "damaged data")                                \
+	C(EVERSION, "written by a newer taskcore")              \
+	C(EWRITE, "the dump could not be written")              \
+	C(EPERM, "permission denied")                           \
+	C(EGONE, "the process is gone")                         \
+	C(ETIME, "no answer in time")                           \
 	C(EINTERNAL, "internal error")
 
 enum tc_code {
 #define C(name, text) TC_##name,
 	TC_CODES(C)
 #undef C
-	TC_N_CODES
+		TC_N_CODES
 };
 
 struct tc_error {

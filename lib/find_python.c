@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The dynamic symbol table of a mapped ELF file, read in memory: System V gABI chapter 5, and the GNU hash table
- * as glibc's elf/dl-lookup.c reads it. */
+ * The dynamic symbol table of a mapped ELF file, read in memory: System V gABI chapter 5, and the
+ * GNU hash table as glibc's elf/dl-lookup.c reads it. */
 #include "find_python.h"
 
 #include <elf.h>
@@ -18,14 +18,15 @@ struct dynsym {
 	tc_addr symtab, strtab, gnu_hash, sysv_hash;
 };
 
-/* Glibc relocates the pointers of the dynamic section in place, musl and the vdso do not: a value below the
- * module's start cannot be an address. */
+/* Glibc relocates the pointers of the dynamic section in place, musl and the vdso do not: a value
+ * below the module's start cannot be an address. */
 static tc_addr relocated(const struct tc_module *module, tc_addr bias, tc_addr value)
 {
 	return value < module->base ? value + bias : value;
 }
 
-static int read_dynamic(struct tc_mem *mem, const struct tc_module *module, tc_addr at, struct dynsym *ret)
+static int read_dynamic(struct tc_mem *mem, const struct tc_module *module, tc_addr at,
+			struct dynsym *ret)
 {
 	for (unsigned i = 0; i < MAX_DYNAMIC; i++) {
 		Elf64_Dyn dyn;
@@ -34,7 +35,9 @@ static int read_dynamic(struct tc_mem *mem, const struct tc_module *module, tc_a
 		tc_addr value = relocated(module, ret->bias, dyn.d_un.d_ptr);
 		switch (dyn.d_tag) {
 		case DT_NULL:
-			return ret->symtab && ret->strtab && (ret->gnu_hash || ret->sysv_hash) ? 0 : -TC_EDATA;
+			return ret->symtab && ret->strtab && (ret->gnu_hash || ret->sysv_hash) ?
+				       0 :
+				       -TC_EDATA;
 		case DT_SYMTAB:
 			ret->symtab = value;
 			break;
@@ -89,8 +92,8 @@ static bool symbol_is(struct tc_mem *mem, const struct dynsym *dynsym, uint32_t 
 	size_t size = strlen(name) + 1;
 
 	if (size > sizeof(text) || tc_get(mem, dynsym->symtab + i * sizeof(sym), &sym) < 0 ||
-	    tc_read(mem, dynsym->strtab + sym.st_name, text, size) < 0 || memcmp(text, name, size) != 0 ||
-	    sym.st_shndx == SHN_UNDEF)
+	    tc_read(mem, dynsym->strtab + sym.st_name, text, size) < 0 ||
+	    memcmp(text, name, size) != 0 || sym.st_shndx == SHN_UNDEF)
 		return false;
 	*ret_addr = dynsym->bias + sym.st_value;
 	return true;
@@ -105,14 +108,17 @@ static uint32_t gnu_hash(const char *name)
 	return hash;
 }
 
-static bool find_gnu(struct tc_mem *mem, const struct dynsym *dynsym, const char *name, tc_addr *ret_addr)
+static bool find_gnu(struct tc_mem *mem, const struct dynsym *dynsym, const char *name,
+		     tc_addr *ret_addr)
 {
-	struct { uint32_t n_buckets, first, n_bloom, shift; } head;
+	struct {
+		uint32_t n_buckets, first, n_bloom, shift;
+	} head;
 	uint32_t hash = gnu_hash(name), i, entry;
 	uint64_t bloom;
 
-	if (tc_get(mem, dynsym->gnu_hash, &head) < 0 || head.n_buckets == 0 || head.n_buckets > MAX_BUCKETS ||
-	    head.n_bloom == 0 || head.n_bloom > MAX_BUCKETS)
+	if (tc_get(mem, dynsym->gnu_hash, &head) < 0 || head.n_buckets == 0 ||
+	    head.n_buckets > MAX_BUCKETS || head.n_bloom == 0 || head.n_bloom > MAX_BUCKETS)
 		return false;
 	tc_addr blooms = dynsym->gnu_hash + sizeof(head);
 	tc_addr buckets = blooms + 8ul * head.n_bloom, chains = buckets + 4ul * head.n_buckets;
@@ -132,7 +138,8 @@ static bool find_gnu(struct tc_mem *mem, const struct dynsym *dynsym, const char
 	return false;
 }
 
-static bool find_sysv(struct tc_mem *mem, const struct dynsym *dynsym, const char *name, tc_addr *ret_addr)
+static bool find_sysv(struct tc_mem *mem, const struct dynsym *dynsym, const char *name,
+		      tc_addr *ret_addr)
 {
 	uint32_t head[2], hash = 0, i;
 
@@ -152,16 +159,21 @@ static bool find_sysv(struct tc_mem *mem, const struct dynsym *dynsym, const cha
 	return false;
 }
 
-static bool find_symbol(struct tc_mem *mem, const struct dynsym *dynsym, const char *name, tc_addr *ret_addr)
+static bool find_symbol(struct tc_mem *mem, const struct dynsym *dynsym, const char *name,
+			tc_addr *ret_addr)
 {
 	return dynsym->gnu_hash ? find_gnu(mem, dynsym, name, ret_addr) :
 				  find_sysv(mem, dynsym, name, ret_addr);
 }
 
-/* _Py_DebugOffsets (3.13+): cookie, version, free-threaded; Include/internal/pycore_debug_offsets.h. */
+/* _Py_DebugOffsets (3.13+): cookie, version, free-threaded;
+ * Include/internal/pycore_debug_offsets.h. */
 static void read_cookie(struct tc_mem *mem, struct tc_runtime_site *site)
 {
-	struct { char cookie[8]; uint64_t version, free_threaded; } head;
+	struct {
+		char cookie[8];
+		uint64_t version, free_threaded;
+	} head;
 
 	if (tc_get(mem, site->runtime, &head) == 0 && memcmp(head.cookie, "xdebugpy", 8) == 0) {
 		site->version = (uint32_t)head.version;
@@ -169,7 +181,8 @@ static void read_cookie(struct tc_mem *mem, struct tc_runtime_site *site)
 	}
 }
 
-static bool is_python(struct tc_mem *mem, const struct tc_module *module, struct tc_runtime_site *ret)
+static bool is_python(struct tc_mem *mem, const struct tc_module *module,
+		      struct tc_runtime_site *ret)
 {
 	struct dynsym dynsym;
 	tc_addr version;
@@ -199,10 +212,12 @@ static bool named_python(const struct tc_module *module)
 
 int tc_find_runtime(struct tc_mem *mem, struct tc_runtime_site *ret)
 {
-	/* Those named like an interpreter first: most processes are answered by one module of a hundred. */
+	/* Those named like an interpreter first: most processes are answered by one module of a
+	 * hundred. */
 	for (int named = 1; named >= 0; named--)
 		for (size_t i = 0; i < mem->n_modules; i++)
-			if (named_python(&mem->modules[i]) == named && is_python(mem, &mem->modules[i], ret))
+			if (named_python(&mem->modules[i]) == named &&
+			    is_python(mem, &mem->modules[i], ret))
 				return 0;
 	return -TC_ENOPYTHON;
 }

@@ -31,11 +31,11 @@ enum tc_table {
 };
 
 struct tc_chunk {
-	uint32_t version;	     /* TC_FORMAT_VERSION */
-	uint32_t crc;		     /* CRC-32C from the next field to the end of the chunk */
-	uint32_t seq;		     /* 0 head, then 1, 2, 3 … */
-	uint32_t n_records;	     /* in this chunk */
-	uint32_t base[TC_N_TABLES];  /* identifier of the next defined entry of each table */
+	uint32_t version;	    /* TC_FORMAT_VERSION */
+	uint32_t crc;		    /* CRC-32C from the next field to the end of the chunk */
+	uint32_t seq;		    /* 0 head, then 1, 2, 3 … */
+	uint32_t n_records;	    /* in this chunk */
+	uint32_t base[TC_N_TABLES]; /* identifier of the next defined entry of each table */
 };
 
 /* 5 to 12. Record kinds */
@@ -65,19 +65,19 @@ enum tc_rec {
 enum tc_str { TC_STR_CODE, TC_STR_TASK, TC_STR_VALUE, TC_STR_ENV };
 
 enum tc_type_flag {
-	TC_TYPE_TASK = 1,    /* _asyncio.Task, asyncio.tasks._PyTask or a subclass */
-	TC_TYPE_FUTURE = 2,  /* a future, tasks included */
-	TC_TYPE_PYTHON = 4,  /* of the two above: the pure-Python implementation */
-	TC_TYPE_HEAP = 8,    /* made at run time */
+	TC_TYPE_TASK = 1,   /* _asyncio.Task, asyncio.tasks._PyTask or a subclass */
+	TC_TYPE_FUTURE = 2, /* a future, tasks included */
+	TC_TYPE_PYTHON = 4, /* of the two above: the pure-Python implementation */
+	TC_TYPE_HEAP = 8,   /* made at run time */
 };
 
 enum tc_interp_flag {
 	TC_INTERP_FREE_THREADED = 1,
 	TC_INTERP_DEBUG = 2,
 	TC_INTERP_FINALIZING = 4,
-	TC_INTERP_COLLECTING = 8,    /* a garbage collection was under way */
-	TC_INTERP_NO_ASYNCIO = 16,   /* asyncio was never imported */
-	TC_INTERP_UNKNOWN = 32,	     /* version without a layout, or whose layout failed its probe */
+	TC_INTERP_COLLECTING = 8,  /* a garbage collection was under way */
+	TC_INTERP_NO_ASYNCIO = 16, /* asyncio was never imported */
+	TC_INTERP_UNKNOWN = 32,	   /* version without a layout, or whose layout failed its probe */
 };
 
 enum tc_runtime { TC_RUNTIME_CPYTHON = 1 };
@@ -127,18 +127,18 @@ enum tc_task_state { TC_STATE_PENDING, TC_STATE_CANCELLED, TC_STATE_FINISHED };
 enum tc_task_flag {
 	TC_TASK_RUNNING = 1 << 2,
 	TC_TASK_MUST_CANCEL = 1 << 3,
-	TC_TASK_LOG_TB = 1 << 4,       /* its exception has not been retrieved */
-	TC_TASK_BLOCKING = 1 << 5,     /* asyncio_future_blocking */
-	TC_TASK_EAGER = 1 << 6,	       /* found in the set of eager tasks */
+	TC_TASK_LOG_TB = 1 << 4,   /* its exception has not been retrieved */
+	TC_TASK_BLOCKING = 1 << 5, /* asyncio_future_blocking */
+	TC_TASK_EAGER = 1 << 6,	   /* found in the set of eager tasks */
 	TC_TASK_TORN = 1 << 7,
 	TC_TASK_CUT = 1 << 8,
-	TC_TASK_PYTHON = 1 << 9,       /* pure-Python implementation */
-	TC_TASK_LAZY_NAME = 1 << 10,   /* name is the number n of "Task-n" */
-	TC_TASK_THIRD_PARTY = 1 << 11, /* registered, but no task type of asyncio */
-	TC_TASK_ORPHAN = 1 << 12,      /* its thread has ended */
+	TC_TASK_PYTHON = 1 << 9,	 /* pure-Python implementation */
+	TC_TASK_LAZY_NAME = 1 << 10,	 /* name is the number n of "Task-n" */
+	TC_TASK_THIRD_PARTY = 1 << 11,	 /* registered, but no task type of asyncio */
+	TC_TASK_ORPHAN = 1 << 12,	 /* its thread has ended */
 	TC_TASK_STATE_UNKNOWN = 1 << 13, /* bits 0-1 say nothing */
-	TC_TASK_NOT_STARTED = 1 << 14, /* its coroutine has not run yet */
-	TC_TASK_NO_WAITER = 1 << 15,   /* its waiter field is empty: it waits for no future */
+	TC_TASK_NOT_STARTED = 1 << 14,	 /* its coroutine has not run yet */
+	TC_TASK_NO_WAITER = 1 << 15,	 /* its waiter field is empty: it waits for no future */
 };
 
 /* 10. Objects */
@@ -148,16 +148,16 @@ enum tc_obj_flag { TC_OBJ_CUT = 1, TC_OBJ_TORN = 2 };
 enum tc_pythread_flag {
 	TC_PYTHREAD_HOLDS_GIL = 1,
 	TC_PYTHREAD_MAIN = 2,
-	TC_PYTHREAD_TORN = 4,	/* the frames could not be read to the end */
+	TC_PYTHREAD_TORN = 4, /* the frames could not be read to the end */
 	TC_PYTHREAD_GIL_KNOWN = 8,
 };
 
 enum tc_loop_flag {
 	TC_LOOP_CLOSED = 1,
 	TC_LOOP_STOPPING = 2,
-	TC_LOOP_RUNNING = 4,   /* a thread has it as its running loop */
+	TC_LOOP_RUNNING = 4, /* a thread has it as its running loop */
 	TC_LOOP_TORN = 8,
-	TC_LOOP_OPAQUE = 16,   /* its queues are not Python objects (uvloop) */
+	TC_LOOP_OPAQUE = 16, /* its queues are not Python objects (uvloop) */
 };
 
 enum tc_handle_where { TC_HANDLE_READY, TC_HANDLE_TIMER, TC_HANDLE_READER, TC_HANDLE_WRITER };
@@ -165,10 +165,11 @@ enum tc_handle_flag { TC_HANDLE_CANCELLED = 1 };
 
 /* 12. Status */
 enum tc_status_flag {
-	TC_STATUS_FROZEN = 1,	  /* all of one moment: it stood still, or a copy made while it did was read */
-	TC_STATUS_UNFROZEN = 2,	  /* --stop was asked for, and the bound in time was passed */
-	TC_STATUS_CUT = 4,	  /* something was left out at a bound */
-	TC_STATUS_REPLACED = 8,	  /* the target ended or was replaced while it was read */
+	TC_STATUS_FROZEN =
+		1, /* all of one moment: it stood still, or a copy made while it did was read */
+	TC_STATUS_UNFROZEN = 2, /* --stop was asked for, and the bound in time was passed */
+	TC_STATUS_CUT = 4,	/* something was left out at a bound */
+	TC_STATUS_REPLACED = 8, /* the target ended or was replaced while it was read */
 	TC_STATUS_NO_PYTHON = 16,
 	TC_STATUS_UNKNOWN_PYTHON = 32,
 	TC_STATUS_DISAGREED = 64, /* the counts still disagreed after a second try */

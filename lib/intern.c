@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Open addressing, doubled when half full. The old table stays in the arena: at most as much again. */
+ * Open addressing, doubled when half full. The old table stays in the arena: at most as much again.
+ */
 #include "intern.h"
 
 #include <string.h>
@@ -39,7 +40,8 @@ uint64_t *tc_hash_at(struct tc_hash *hash, uint64_t key)
 {
 	key += key == 0;
 	if (!hash->slots || 2 * hash->n > hash->mask) {
-		/* Full and no room to grow: go on as long as a free slot is left, a quarter of them. */
+		/* Full and no room to grow: go on as long as a free slot is left, a quarter of
+		 * them. */
 		if (grow(hash) < 0 && (!hash->slots || 4 * hash->n > 3 * hash->mask))
 			return NULL;
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Reading a target's memory: one interface, several readers (own frozen memory, another process, a core file).
- * The walker never knows which. Everything here may run in a signal handler when the reader's own functions may. */
+ * Reading a target's memory: one interface, several readers (own frozen memory, another process, a
+ * core file). The walker never knows which. Everything here may run in a signal handler when the
+ * reader's own functions may. */
 #ifndef TC_MEM_H
 #define TC_MEM_H
 
@@ -18,23 +19,24 @@ typedef uint64_t tc_addr; /* an address in the target: never a pointer of ours *
 
 /* A mapped ELF file: all its mappings from the lowest to the highest. */
 struct tc_module {
-	tc_addr base, end;   /* base: where file offset 0 is mapped */
+	tc_addr base, end; /* base: where file offset 0 is mapped */
 	uint64_t dev, inode;
 	uint64_t mtime_ns, size; /* of the file; 0: unknown */
 	uint8_t build_id[TC_BUILD_ID_MAX];
 	unsigned build_id_size;
-	const char *path;    /* borrowed from the reader, as /proc/PID/maps says, never NULL */
+	const char *path; /* borrowed from the reader, as /proc/PID/maps says, never NULL */
 };
 
 /* A thread as the kernel sees it. */
 struct tc_os_thread {
-	uint32_t tid;	     /* in our namespace */
-	uint32_t tid_ns;     /* in the target's own pid namespace; equal to tid where they are the same */
+	uint32_t tid;	 /* in our namespace */
+	uint32_t tid_ns; /* in the target's own pid namespace; equal to tid where they are the same
+			  */
 	char comm[TC_COMM_MAX];
-	char state;	     /* letter of /proc/PID/stat, '?' unknown */
-	uint8_t how;	     /* enum tc_regs */
+	char state;  /* letter of /proc/PID/stat, '?' unknown */
+	uint8_t how; /* enum tc_regs */
 	uint64_t pc, sp;
-	int64_t syscall;     /* number; -1: none or unknown */
+	int64_t syscall; /* number; -1: none or unknown */
 	uint64_t args[6];
 	uint64_t utime_ns, stime_ns;
 	char wchan[TC_COMM_MAX]; /* empty: unknown */
@@ -43,15 +45,18 @@ struct tc_os_thread {
 struct tc_mem;
 
 struct tc_mem_ops {
-	/* Copy size bytes at from to *to. 0, or -TC_EFAULT: then *to is undefined. Never another code. */
+	/* Copy size bytes at from to *to. 0, or -TC_EFAULT: then *to is undefined. Never another
+	 * code. */
 	int (*read)(struct tc_mem *mem, tc_addr from, void *to, size_t size);
 	/* These addresses are wanted next, about 64 to 256 bytes at each. May be NULL. */
 	void (*hint)(struct tc_mem *mem, const tc_addr *addrs, size_t n);
-	/* Forget what is cached of this range: the next read is fresh. NULL where nothing is cached. */
+	/* Forget what is cached of this range: the next read is fresh. NULL where nothing is
+	 * cached. */
 	void (*forget)(struct tc_mem *mem, tc_addr from, size_t size);
 };
 
-/* Pages that the reader holds a copy of, for reads that need no call: most of them. A reader may leave this empty. */
+/* Pages that the reader holds a copy of, for reads that need no call: most of them. A reader may
+ * leave this empty. */
 #define TC_WINDOWS 256u
 struct tc_window {
 	uint64_t page;	      /* address >> 12; 0: free */
@@ -60,15 +65,17 @@ struct tc_window {
 
 struct tc_mem {
 	const struct tc_mem_ops *ops;
-	struct tc_window windows[TC_WINDOWS]; /* kept by the reader, by tc_window_put and tc_window_clear */
-	uint64_t n_faults;		     /* reads that failed */
-	uint64_t bytes_read;		     /* bytes copied out of the target; kept by the reader */
-	uint64_t pages_swapped;		     /* pages not read because they are swapped out; kept by the reader */
-	bool live;			     /* the target runs while it is read */
-	bool lost;			     /* the address space is gone: nothing more can be read; kept by the reader */
-	const struct tc_module *modules;     /* ascending base; borrowed from the reader */
+	struct tc_window
+		windows[TC_WINDOWS]; /* kept by the reader, by tc_window_put and tc_window_clear */
+	uint64_t n_faults;	     /* reads that failed */
+	uint64_t bytes_read;	     /* bytes copied out of the target; kept by the reader */
+	uint64_t
+		pages_swapped; /* pages not read because they are swapped out; kept by the reader */
+	bool live;	       /* the target runs while it is read */
+	bool lost; /* the address space is gone: nothing more can be read; kept by the reader */
+	const struct tc_module *modules; /* ascending base; borrowed from the reader */
 	size_t n_modules;
-	const struct tc_os_thread *threads;  /* borrowed from the reader */
+	const struct tc_os_thread *threads; /* borrowed from the reader */
 	size_t n_threads;
 };
 
@@ -87,7 +94,8 @@ static inline void tc_window_clear(struct tc_mem *mem, tc_addr addr)
 		window->page = 0;
 }
 
-/* Read size bytes at from where that is expected to fail at times: a failure is not counted. 0 or -TC_EFAULT. */
+/* Read size bytes at from where that is expected to fail at times: a failure is not counted. 0 or
+ * -TC_EFAULT. */
 static inline int tc_try_read(struct tc_mem *mem, tc_addr from, void *to, size_t size)
 {
 	const struct tc_window *window = &mem->windows[from >> 12 & (TC_WINDOWS - 1)];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * dict, and where instances keep their attributes: Include/internal/pycore_dict.h and pycore_object.h. */
+ * dict, and where instances keep their attributes: Include/internal/pycore_dict.h and
+ * pycore_object.h. */
 #include "pyobj.h"
 
 #include "safe.h"
@@ -12,13 +13,21 @@ enum { KEYS_GENERAL = 0, KEYS_UNICODE = 1, KEYS_SPLIT = 2 };
 /* ≤ 3.10: refcnt, size, lookup, usable, nentries, indices at 40. */
 static int open_old_keys(struct tc_dict *dict, tc_addr keys)
 {
-	struct { int64_t refcnt, size; uint64_t lookup; int64_t usable, nentries; } head;
+	struct {
+		int64_t refcnt, size;
+		uint64_t lookup;
+		int64_t usable, nentries;
+	} head;
 
 	if (tc_get(dict->py->mem, keys, &head) < 0)
 		return -TC_EFAULT;
-	if (head.size < 1 || head.nentries < 0 || head.nentries > head.size || head.size > (int64_t)MAX_ENTRIES)
+	if (head.size < 1 || head.nentries < 0 || head.nentries > head.size ||
+	    head.size > (int64_t)MAX_ENTRIES)
 		return -TC_ETYPE;
-	uint64_t index = head.size <= 0xff ? 1 : head.size <= 0xffff ? 2 : head.size <= 0xffffffff ? 4 : 8;
+	uint64_t index = head.size <= 0xff	 ? 1 :
+			 head.size <= 0xffff	 ? 2 :
+			 head.size <= 0xffffffff ? 4 :
+						   8;
 	dict->entries = keys + sizeof(head) + (uint64_t)head.size * index;
 	dict->n = (uint64_t)head.nentries;
 	dict->entry_size = 24;
@@ -28,13 +37,17 @@ static int open_old_keys(struct tc_dict *dict, tc_addr keys)
 /* 3.11+: sizes as logarithms at 8 and 9, kind at 10, nentries at 24, indices at 32. */
 static int open_new_keys(struct tc_dict *dict, tc_addr keys)
 {
-	struct { int64_t refcnt; uint8_t log2_size, log2_index_bytes, kind, pad; uint32_t version;
-		 int64_t usable, nentries; } head;
+	struct {
+		int64_t refcnt;
+		uint8_t log2_size, log2_index_bytes, kind, pad;
+		uint32_t version;
+		int64_t usable, nentries;
+	} head;
 
 	if (tc_get(dict->py->mem, keys, &head) < 0)
 		return -TC_EFAULT;
-	if (head.log2_size > 32 || head.log2_index_bytes > 40 || head.kind > KEYS_SPLIT || head.nentries < 0 ||
-	    (uint64_t)head.nentries > 1ul << head.log2_size)
+	if (head.log2_size > 32 || head.log2_index_bytes > 40 || head.kind > KEYS_SPLIT ||
+	    head.nentries < 0 || (uint64_t)head.nentries > 1ul << head.log2_size)
 		return -TC_ETYPE;
 	dict->entries = keys + sizeof(head) + (1ul << head.log2_index_bytes);
 	dict->n = (uint64_t)head.nentries;
@@ -55,7 +68,10 @@ static int open_keys(struct tc_dict *dict, const struct tc_py *py, tc_addr keys,
 
 int tc_dict_open(const struct tc_py *py, tc_addr addr, struct tc_dict *ret)
 {
-	struct { uint64_t used, version; tc_addr keys, values; } body;
+	struct {
+		uint64_t used, version;
+		tc_addr keys, values;
+	} body;
 
 	if (tc_get(py->mem, addr + MA_USED, &body) < 0)
 		return -TC_EFAULT;
@@ -80,14 +96,16 @@ int tc_type_facts_read(const struct tc_py *py, tc_addr type, struct tc_type_fact
 }
 
 /* The values of an instance that has no dict object yet; their keys belong to the type. */
-static int open_values(const struct tc_py *py, const struct tc_type_facts *type, tc_addr values, struct tc_dict *ret)
+static int open_values(const struct tc_py *py, const struct tc_type_facts *type, tc_addr values,
+		       struct tc_dict *ret)
 {
 	if (!type->cached_keys || !values)
 		return -TC_ETYPE;
 	return open_keys(ret, py, type->cached_keys, values);
 }
 
-static int open_managed(const struct tc_py *py, tc_addr addr, const struct tc_type_facts *type, struct tc_dict *ret)
+static int open_managed(const struct tc_py *py, tc_addr addr, const struct tc_type_facts *type,
+			struct tc_dict *ret)
 {
 	tc_addr word, values = 0;
 
@@ -98,21 +116,25 @@ static int open_managed(const struct tc_py *py, tc_addr addr, const struct tc_ty
 		if (tc_get(py->mem, addr - 32, &values) < 0)
 			return -TC_EFAULT;
 		return values ? open_values(py, type, values, ret) :
-		       word ? tc_dict_open(py, word, ret) : -TC_ETYPE;
+		       word   ? tc_dict_open(py, word, ret) :
+				-TC_ETYPE;
 	case TC_ATTRS_TAGGED:
 		return word & 1 ? open_values(py, type, word + 1, ret) :
-		       word ? tc_dict_open(py, word, ret) : -TC_ETYPE;
+		       word	? tc_dict_open(py, word, ret) :
+				  -TC_ETYPE;
 	case TC_ATTRS_INLINE:
 		if (word)
 			return tc_dict_open(py, word, ret);
 		return type->flags & TC_TPFLAG_INLINE_VALUES ?
-			       open_values(py, type, addr + type->basicsize, ret) : -TC_ETYPE;
+			       open_values(py, type, addr + type->basicsize, ret) :
+			       -TC_ETYPE;
 	default:
 		return -TC_ETYPE;
 	}
 }
 
-int tc_attrs_open(const struct tc_py *py, tc_addr addr, const struct tc_type_facts *type, struct tc_dict *ret)
+int tc_attrs_open(const struct tc_py *py, tc_addr addr, const struct tc_type_facts *type,
+		  struct tc_dict *ret)
 {
 	tc_addr dict;
 
@@ -196,7 +218,8 @@ int tc_attr_get(const struct tc_py *py, tc_addr addr, const char *name, tc_addr 
 	return r < 0 ? r : find(&dict, name, ret);
 }
 
-/* PyMemberDescrObject.d_member at 40 points to PyMemberDef {name, type, offset}; Include/descrobject.h. */
+/* PyMemberDescrObject.d_member at 40 points to PyMemberDef {name, type, offset};
+ * Include/descrobject.h. */
 int tc_slot_offset(const struct tc_py *py, tc_addr type, const char *name, uint64_t *ret)
 {
 	tc_addr descriptor, member, base = type;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Frames and generators. What differs between versions is in the layout; here are only the three ways frames are kept. */
+ * Frames and generators. What differs between versions is in the layout; here are only the three
+ * ways frames are kept. */
 #include "pyframe.h"
 
 #include "safe.h"
@@ -34,7 +35,8 @@ static tc_addr code_start(const struct tc_py *py, tc_addr code)
 	return tc_get(py->mem, code + py->at.co_code, &bytes) < 0 ? 0 : bytes + BYTES_DATA;
 }
 
-static void view_object(const struct tc_py *py, tc_addr addr, const uint8_t *body, struct tc_frame_view *ret)
+static void view_object(const struct tc_py *py, tc_addr addr, const uint8_t *body,
+			struct tc_frame_view *ret)
 {
 	ret->addr = addr;
 	ret->code = word_at(body, py->at.fo_code);
@@ -42,7 +44,8 @@ static void view_object(const struct tc_py *py, tc_addr addr, const uint8_t *bod
 	ret->locals = addr + py->at.fo_locals;
 }
 
-static void view_iframe(const struct tc_py *py, tc_addr addr, const uint8_t *body, struct tc_frame_view *ret)
+static void view_iframe(const struct tc_py *py, tc_addr addr, const uint8_t *body,
+			struct tc_frame_view *ret)
 {
 	ret->addr = addr;
 	ret->code = word_at(body, py->at.if_code) & ~TAG_MASK;
@@ -56,7 +59,9 @@ static tc_addr object_stack_top(const struct tc_py *py, const uint8_t *body)
 	/* 3.10 keeps a depth (f_stackdepth), 3.8 and 3.9 a pointer (f_stacktop). */
 	if (py->at.fo_state != TC_NONE) {
 		int32_t depth = int_at(body, py->at.fo_stack);
-		return depth > 0 ? word_at(body, py->at.fo_valuestack) + 8ul * (uint32_t)(depth - 1) : 0;
+		return depth > 0 ?
+			       word_at(body, py->at.fo_valuestack) + 8ul * (uint32_t)(depth - 1) :
+			       0;
 	}
 	tc_addr top = word_at(body, py->at.fo_stack);
 	return top ? top - 8 : 0;
@@ -81,17 +86,21 @@ static int read_object_gen(const struct tc_py *py, tc_addr addr, struct tc_gen *
 		return -TC_EFAULT;
 	if (py->at.fo_state != TC_NONE)
 		running = (int8_t)body[py->at.fo_state] == py->at.states.executing;
-	ret->state = running ? TC_GEN_EXECUTING : ret->frame.lasti < 0 ? TC_GEN_CREATED : TC_GEN_SUSPENDED;
+	ret->state = running		  ? TC_GEN_EXECUTING :
+		     ret->frame.lasti < 0 ? TC_GEN_CREATED :
+					    TC_GEN_SUSPENDED;
 	top = object_stack_top(py, body);
 	if (ret->state == TC_GEN_SUSPENDED && top)
 		return tc_get(py->mem, top, &ret->target);
 	return 0;
 }
 
-static enum tc_gen_state gen_state(const struct tc_gen_states *states, int8_t value, struct tc_gen *ret)
+static enum tc_gen_state gen_state(const struct tc_gen_states *states, int8_t value,
+				   struct tc_gen *ret)
 {
 	ret->awaits_known = states->yield_from != 127;
-	ret->awaits = ret->awaits_known && (value == states->yield_from || value == states->yield_from_locked);
+	ret->awaits = ret->awaits_known &&
+		      (value == states->yield_from || value == states->yield_from_locked);
 	if (value == states->created)
 		return TC_GEN_CREATED;
 	if (value == states->executing)
@@ -107,10 +116,13 @@ static tc_addr target_slot(const struct tc_py *py, const struct tc_gen *gen, con
 		return top ? top - 8ul * py->at.target_slot : 0;
 	}
 	int32_t depth = int_at(iframe, py->at.if_stack);
-	return depth >= py->at.target_slot ? gen->frame.locals + 8ul * (uint32_t)(depth - py->at.target_slot) : 0;
+	return depth >= py->at.target_slot ?
+		       gen->frame.locals + 8ul * (uint32_t)(depth - py->at.target_slot) :
+		       0;
 }
 
-/* From 3.11 the frame is part of the generator: one read gets both, and mostly the stack's top too. */
+/* From 3.11 the frame is part of the generator: one read gets both, and mostly the stack's top too.
+ */
 static int read_embedded_gen(const struct tc_py *py, tc_addr addr, struct tc_gen *ret)
 {
 	uint8_t body[GEN_MAX + GEN_STACK_BYTES];
@@ -164,7 +176,8 @@ bool tc_code_awaits(const struct tc_py *py, tc_addr code, int64_t lasti)
 		return false;
 	if (py->at.await == TC_AWAIT_YIELD_FROM)
 		return unit[0] == OPCODE_YIELD_FROM;
-	/* RESUME's argument tells why: 0 start, 1 after yield, 2 after yield from, 3 after await. */
+	/* RESUME's argument tells why: 0 start, 1 after yield, 2 after yield from, 3 after await.
+	 */
 	return (unit[0] == py->at.resume[0] || unit[0] == py->at.resume[1]) &&
 	       ((unit[1] & 3) == RESUME_AFTER_YIELD_FROM || (unit[1] & 3) == RESUME_AFTER_AWAIT);
 }
@@ -175,14 +188,15 @@ int tc_thread_frame(const struct tc_py *py, tc_addr tstate, tc_addr *ret)
 
 	if (tc_get(py->mem, tstate + py->at.ts_frame, &frame) < 0)
 		return -TC_EFAULT;
-	if (py->at.frames == TC_FRAMES_CFRAME && frame && tc_get(py->mem, frame + py->at.cf_current, &frame) < 0)
+	if (py->at.frames == TC_FRAMES_CFRAME && frame &&
+	    tc_get(py->mem, frame + py->at.cf_current, &frame) < 0)
 		return -TC_EFAULT;
 	*ret = frame;
 	return 0;
 }
 
-int tc_frame_read(const struct tc_py *py, tc_addr addr, struct tc_frame_view *ret, bool *ret_foreign,
-		  tc_addr *ret_previous)
+int tc_frame_read(const struct tc_py *py, tc_addr addr, struct tc_frame_view *ret,
+		  bool *ret_foreign, tc_addr *ret_previous)
 {
 	uint8_t body[FRAME_OBJECT_MAX];
 	bool object = py->at.frames == TC_FRAMES_OBJECT;

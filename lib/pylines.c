@@ -47,8 +47,10 @@ static int next(struct table *table)
 	return table->window[table->i++];
 }
 
-/* 3.8, 3.9: pairs of (bytecode bytes, signed lines); the line changes before the bytes it is for. */
-static void position_lnotab(struct table *table, int64_t lasti, int64_t line, struct tc_position *ret)
+/* 3.8, 3.9: pairs of (bytecode bytes, signed lines); the line changes before the bytes it is for.
+ */
+static void position_lnotab(struct table *table, int64_t lasti, int64_t line,
+			    struct tc_position *ret)
 {
 	int64_t at = 0;
 	int bytes, lines;
@@ -63,7 +65,8 @@ static void position_lnotab(struct table *table, int64_t lasti, int64_t line, st
 }
 
 /* 3.10: pairs of (bytecode bytes, signed lines); −128: this range has no line. */
-static void position_table(struct table *table, int64_t lasti, int64_t line, struct tc_position *ret)
+static void position_table(struct table *table, int64_t lasti, int64_t line,
+			   struct tc_position *ret)
 {
 	int64_t at = 0;
 	int bytes, lines;
@@ -131,7 +134,8 @@ static void location(struct table *table, int code, int64_t *line, struct tc_pos
 	ret->line = (uint32_t)*line;
 }
 
-static void position_locations(struct table *table, int64_t lasti, int64_t line, struct tc_position *ret)
+static void position_locations(struct table *table, int64_t lasti, int64_t line,
+			       struct tc_position *ret)
 {
 	int64_t at = 0;
 	int first;

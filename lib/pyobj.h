@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Reading CPython's basic objects out of a target: str, int, dict, instance attributes, set, list, tuple, deque.
- * Every function may run in a signal handler, returns 0 or a negative tc_code, and trusts no length it reads.
- * Sources: Include/cpython/{unicodeobject,longintrepr,dictobject,setobject}.h, Include/internal/pycore_dict.h,
- * Modules/_collectionsmodule.c of 3.8 to 3.15. */
+ * Reading CPython's basic objects out of a target: str, int, dict, instance attributes, set, list,
+ * tuple, deque. Every function may run in a signal handler, returns 0 or a negative tc_code, and
+ * trusts no length it reads. Sources:
+ * Include/cpython/{unicodeobject,longintrepr,dictobject,setobject}.h,
+ * Include/internal/pycore_dict.h, Modules/_collectionsmodule.c of 3.8 to 3.15. */
 #ifndef TC_PYOBJ_H
 #define TC_PYOBJ_H
 
@@ -43,17 +44,19 @@ enum {
 #define TC_TPFLAG_DICT (1ul << 29)
 #define TC_TPFLAG_TYPE (1ul << 31)
 
-/* The text of the str at addr as UTF-8 (lone surrogates as three bytes), terminated, at most size - 1 bytes; a
- * longer one ends in "…". ret_len, if not NULL, gets the bytes written. */
+/* The text of the str at addr as UTF-8 (lone surrogates as three bytes), terminated, at most size -
+ * 1 bytes; a longer one ends in "…". ret_len, if not NULL, gets the bytes written. */
 int tc_str_read(const struct tc_py *py, tc_addr addr, char *text, size_t size, size_t *ret_len);
 
-/* Is the str at addr this ASCII text of less than 64 characters? False also when it cannot be read. */
+/* Is the str at addr this ASCII text of less than 64 characters? False also when it cannot be read.
+ */
 bool tc_str_is(const struct tc_py *py, tc_addr addr, const char *text);
 
 /* The number of code points of the str at addr. */
 int tc_str_length(const struct tc_py *py, tc_addr addr, uint64_t *ret);
 
-/* The int at addr. -TC_EBOUND when it has more than two digits (60 bits): ret_digits then gets their number. */
+/* The int at addr. -TC_EBOUND when it has more than two digits (60 bits): ret_digits then gets
+ * their number. */
 int tc_int_read(const struct tc_py *py, tc_addr addr, int64_t *ret, uint64_t *ret_digits);
 
 /* The part of a type object that reading its instances needs. */
@@ -72,7 +75,7 @@ struct tc_dict {
 	const struct tc_py *py;
 	tc_addr entries, values; /* values: of a split table, 0 otherwise */
 	uint64_t n, i;
-	uint64_t used;		 /* entries the dict itself counts; 0: unknown */
+	uint64_t used; /* entries the dict itself counts; 0: unknown */
 	uint32_t entry_size;
 	uint32_t window_at, window_n;
 	uint64_t window[3 * TC_DICT_WINDOW];
@@ -80,8 +83,10 @@ struct tc_dict {
 
 int tc_dict_open(const struct tc_py *py, tc_addr addr, struct tc_dict *ret);
 
-/* The instance dictionary of the object at addr, wherever its type keeps it. -TC_ETYPE: it has none. */
-int tc_attrs_open(const struct tc_py *py, tc_addr addr, const struct tc_type_facts *type, struct tc_dict *ret);
+/* The instance dictionary of the object at addr, wherever its type keeps it. -TC_ETYPE: it has
+ * none. */
+int tc_attrs_open(const struct tc_py *py, tc_addr addr, const struct tc_type_facts *type,
+		  struct tc_dict *ret);
 
 /* The next entry. 1: *ret_key, *ret_value are set; 0: the end; negative: it cannot be read. */
 int tc_dict_next(struct tc_dict *dict, tc_addr *ret_key, tc_addr *ret_value);
@@ -90,7 +95,8 @@ int tc_dict_next(struct tc_dict *dict, tc_addr *ret_key, tc_addr *ret_value);
 int tc_dict_get(const struct tc_py *py, tc_addr addr, const char *key, tc_addr *ret);
 int tc_attr_get(const struct tc_py *py, tc_addr addr, const char *name, tc_addr *ret);
 
-/* The offset of the slot `name` in instances of a type that has __slots__ (its member descriptor). */
+/* The offset of the slot `name` in instances of a type that has __slots__ (its member descriptor).
+ */
 int tc_slot_offset(const struct tc_py *py, tc_addr type, const char *name, uint64_t *ret);
 
 enum tc_seq_kind { TC_SEQ_LIST, TC_SEQ_TUPLE, TC_SEQ_SET, TC_SEQ_DEQUE };
@@ -101,11 +107,11 @@ enum tc_seq_kind { TC_SEQ_LIST, TC_SEQ_TUPLE, TC_SEQ_SET, TC_SEQ_DEQUE };
 struct tc_seq {
 	const struct tc_py *py;
 	enum tc_seq_kind kind;
-	tc_addr at;	     /* of the first item, slot or the present block */
-	uint64_t n;	     /* slots to go over */
+	tc_addr at; /* of the first item, slot or the present block */
+	uint64_t n; /* slots to go over */
 	uint64_t i;
-	uint64_t total;	     /* items the object itself counts */
-	uint64_t in_block;   /* deque: index in the block */
+	uint64_t total;	   /* items the object itself counts */
+	uint64_t in_block; /* deque: index in the block */
 	uint32_t window_n, window_i;
 	uint64_t window[2 * TC_SEQ_WINDOW];
 };

@@ -5,12 +5,21 @@
 #include "safe.h"
 
 enum { SET_USED = 24, SET_MASK = 32, SET_TABLE = 40 };
-enum { DEQUE_LEFT_BLOCK = 24, DEQUE_LEFT_INDEX = 40, BLOCK_ITEMS = 8, BLOCK_LENGTH = 64, BLOCK_RIGHT = 520 };
+enum {
+	DEQUE_LEFT_BLOCK = 24,
+	DEQUE_LEFT_INDEX = 40,
+	BLOCK_ITEMS = 8,
+	BLOCK_LENGTH = 64,
+	BLOCK_RIGHT = 520
+};
 #define MAX_ITEMS (1ul << 32)
 
 static int open_set(struct tc_seq *seq, tc_addr addr)
 {
-	struct { uint64_t used, mask; tc_addr table; } body;
+	struct {
+		uint64_t used, mask;
+		tc_addr table;
+	} body;
 
 	if (tc_get(seq->py->mem, addr + SET_USED, &body) < 0)
 		return -TC_EFAULT;

@@ -18,7 +18,10 @@ struct str_head {
 
 static int read_head(const struct tc_py *py, tc_addr addr, struct str_head *ret)
 {
-	struct { uint64_t length, hash; uint32_t state; } head;
+	struct {
+		uint64_t length, hash;
+		uint32_t state;
+	} head;
 
 	if (tc_get(py->mem, addr + STR_LENGTH, &head) < 0)
 		return -TC_EFAULT;
@@ -81,7 +84,8 @@ static uint32_t code_point(const uint8_t *units, uint32_t kind, size_t i)
 #define UNITS 128
 
 /* Copy what fits of head's text to text; *ret_len: bytes written. True: all of it fitted. */
-static int copy(const struct tc_py *py, const struct str_head *head, char *text, size_t room, size_t *ret_len)
+static int copy(const struct tc_py *py, const struct str_head *head, char *text, size_t room,
+		size_t *ret_len)
 {
 	uint8_t units[4 * UNITS], bytes[4];
 	size_t len = 0;
@@ -134,8 +138,9 @@ bool tc_str_is(const struct tc_py *py, tc_addr addr, const char *text)
 	char bytes[64];
 	size_t len = strlen(text);
 
-	return read_head(py, addr, &head) == 0 && head.ascii && head.length == len && len < sizeof(bytes) &&
-	       tc_read(py->mem, head.data, bytes, len) == 0 && memcmp(bytes, text, len) == 0;
+	return read_head(py, addr, &head) == 0 && head.ascii && head.length == len &&
+	       len < sizeof(bytes) && tc_read(py->mem, head.data, bytes, len) == 0 &&
+	       memcmp(bytes, text, len) == 0;
 }
 
 int tc_str_length(const struct tc_py *py, tc_addr addr, uint64_t *ret)
@@ -143,10 +148,14 @@ int tc_str_length(const struct tc_py *py, tc_addr addr, uint64_t *ret)
 	return tc_get(py->mem, addr + STR_LENGTH, ret);
 }
 
-/* ≤ 3.11: ob_size holds sign and number of digits; 3.12+: lv_tag = digits << 3 | sign (0 plus, 1 zero, 2 minus). */
+/* ≤ 3.11: ob_size holds sign and number of digits; 3.12+: lv_tag = digits << 3 | sign (0 plus, 1
+ * zero, 2 minus). */
 int tc_int_read(const struct tc_py *py, tc_addr addr, int64_t *ret, uint64_t *ret_digits)
 {
-	struct { int64_t size; uint32_t digit[2]; } body;
+	struct {
+		int64_t size;
+		uint32_t digit[2];
+	} body;
 	bool minus;
 	uint64_t digits;
 

@@ -27,7 +27,8 @@ void tc_records_init(struct tc_records *rec, void *buf, struct tc_sink *sink, ui
 	begin_chunk(rec);
 }
 
-/* The length goes before the payload but is known after it: room for three bytes is kept and closed up at the end. */
+/* The length goes before the payload but is known after it: room for three bytes is kept and closed
+ * up at the end. */
 #define LENGTH_ROOM 3
 
 void tc_record_begin(struct tc_records *rec, enum tc_rec kind)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Writing records (docs/format.md sections 4 to 12) into chunks. Everything here may run in a signal handler. */
+ * Writing records (docs/format.md sections 4 to 12) into chunks. Everything here may run in a
+ * signal handler. */
 #ifndef TC_RECORD_H
 #define TC_RECORD_H
 
@@ -12,33 +13,35 @@
 
 /* Where finished chunks go. */
 struct tc_sink {
-	/* Take one whole chunk (header included) of size bytes as a note of type note. 0 or -TC_EWRITE. */
+	/* Take one whole chunk (header included) of size bytes as a note of type note. 0 or
+	 * -TC_EWRITE. */
 	int (*chunk)(struct tc_sink *sink, enum tc_note note, const void *chunk, size_t size);
 };
 
 enum tc_stream { TC_STREAM_TASK, TC_STREAM_OBJECT, TC_STREAM_CONTEXT, TC_STREAM_REF, TC_N_STREAMS };
 
 struct tc_records {
-	uint8_t *buf;		/* TC_RECORDS_BUFFER bytes, the caller's */
-	size_t used;		/* bytes of the chunk under way, its header included */
-	size_t start;		/* of the record under way */
-	bool overflow;		/* the record under way does not fit: it will be dropped */
+	uint8_t *buf;		       /* TC_RECORDS_BUFFER bytes, the caller's */
+	size_t used;		       /* bytes of the chunk under way, its header included */
+	size_t start;		       /* of the record under way */
+	bool overflow;		       /* the record under way does not fit: it will be dropped */
 	uint32_t next_id[TC_N_TABLES]; /* next identifier of each table */
 	uint64_t previous[TC_N_STREAMS];
 	struct tc_chunk head;
 	struct tc_sink *sink;
-	uint64_t dropped;	/* records that did not fit */
-	int error;		/* first error of the sink; nothing is written after it */
+	uint64_t dropped; /* records that did not fit */
+	int error;	  /* first error of the sink; nothing is written after it */
 };
 
-#define TC_RECORDS_FLUSH (1u << 20)			   /* a chunk is closed when it is so long */
+#define TC_RECORDS_FLUSH (1u << 20) /* a chunk is closed when it is so long */
 #define TC_RECORDS_BUFFER (TC_RECORDS_FLUSH + TC_RECORD_MAX + 64) /* what *buf must hold */
 
 /* Start an empty series of chunks with sequence number seq. buf holds TC_RECORDS_BUFFER bytes. */
 void tc_records_init(struct tc_records *rec, void *buf, struct tc_sink *sink, uint32_t seq);
 
-/* One record: begin, put its fields in order, end. Definitions of tables must be ended before a record that uses
- * them begins. tc_record_end returns 0, -TC_EBOUND (too long: dropped and counted) or -TC_EWRITE. */
+/* One record: begin, put its fields in order, end. Definitions of tables must be ended before a
+ * record that uses them begins. tc_record_end returns 0, -TC_EBOUND (too long: dropped and counted)
+ * or -TC_EWRITE. */
 void tc_record_begin(struct tc_records *rec, enum tc_rec kind);
 int tc_record_end(struct tc_records *rec);
 
@@ -62,10 +65,11 @@ void tc_put_f(struct tc_records *rec, double value);
 /* The record is about the object at addr: its references are written as differences from there. */
 void tc_record_about(struct tc_records *rec, uint64_t addr);
 
-void tc_put_b(struct tc_records *rec, const void *bytes, size_t size);	     /* length and bytes */
-void tc_put_raw(struct tc_records *rec, const void *bytes, size_t size);     /* bytes alone */
+void tc_put_b(struct tc_records *rec, const void *bytes, size_t size);	 /* length and bytes */
+void tc_put_raw(struct tc_records *rec, const void *bytes, size_t size); /* bytes alone */
 
-/* Close the chunk under way and hand it to the sink as a note of type note; nothing when it holds no record. */
+/* Close the chunk under way and hand it to the sink as a note of type note; nothing when it holds
+ * no record. */
 int tc_records_flush(struct tc_records *rec, enum tc_note note);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Included last by every file of the safe set: what may not run in a signal handler cannot be named.
- * docs/signal-safety.md has the rule; tests/build/ checks the linked set for what slips through here. */
+ * Included last by every file of the safe set: what may not run in a signal handler cannot be
+ * named. docs/signal-safety.md has the rule; tests/build/ checks the linked set for what slips
+ * through here. */
 #ifndef TC_SAFE_H
 #define TC_SAFE_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Blocks of 4096 bits, found by the region of 64 KiB they stand for; neighbours share cache lines. */
+ * Blocks of 4096 bits, found by the region of 64 KiB they stand for; neighbours share cache lines.
+ */
 #include "seen.h"
 
 #include "safe.h"
@@ -13,7 +14,8 @@ int tc_seen_mark(struct tc_seen *seen, uint64_t addr)
 	if (!seen->last_bits || seen->last_region != region) {
 		uint64_t *slot = tc_hash_at(&seen->regions, region);
 		if (slot && !*slot)
-			*slot = (uint64_t)(uintptr_t)tc_arena_take(seen->regions.arena, BLOCK_BYTES);
+			*slot = (uint64_t)(uintptr_t)tc_arena_take(seen->regions.arena,
+								   BLOCK_BYTES);
 		if (!slot || !*slot)
 			return -1;
 		seen->last_region = region;

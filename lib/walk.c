@@ -70,7 +70,10 @@ static int take(struct tc_walker *w, void **ret, size_t size)
 /* All scratch memory, once. */
 static int take_scratch(struct tc_walker *w)
 {
-	const struct { void *at; size_t size; } pieces[] = {
+	const struct {
+		void *at;
+		size_t size;
+	} pieces[] = {
 		{ &w->text, TC_STRING_MAX + 64 },
 		{ &w->name_ids, TC_NAMES_MAX * sizeof(*w->name_ids) },
 		{ &w->locals.values, TC_VALUES_MAX * sizeof(*w->locals.values) },
@@ -92,8 +95,8 @@ static int take_scratch(struct tc_walker *w)
 
 static void init_tables(struct tc_walker *w)
 {
-	struct tc_hash *tables[] = { &w->strings, &w->types, &w->codes, &w->sites, &w->chains,
-				     &w->loops };
+	struct tc_hash *tables[] = { &w->strings, &w->types,  &w->codes,
+				     &w->sites,	  &w->chains, &w->loops };
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		tc_hash_init(tables[i], w->arena);
@@ -147,7 +150,8 @@ static void adopt_asyncio_offsets(struct tc_walker *w)
 	    tc_get(w->mem, w->asyncio_c + w->py.at.module_state, &state) < 0 || !state ||
 	    tc_get(w->mem, state + w->py.at.as_debug, &debug) < 0 || !debug ||
 	    tc_layout_asyncio(w->mem, debug, &w->py.at) < 0)
-		tc_walker_notice(w, "asyncio's own offsets could not be read: those of the table are used");
+		tc_walker_notice(
+			w, "asyncio's own offsets could not be read: those of the table are used");
 }
 
 static bool has_abiflag(struct tc_walker *w, char flag)
@@ -181,7 +185,8 @@ static void walk_interp(struct tc_walker *w, struct tc_python *python)
 		adopt_asyncio_offsets(w);
 	python->asyncio |= asyncio;
 	python->debug |= has_abiflag(w, 'd');
-	w->interp_flags = (asyncio ? 0u : TC_INTERP_NO_ASYNCIO) | (python->debug ? TC_INTERP_DEBUG : 0u) |
+	w->interp_flags = (asyncio ? 0u : TC_INTERP_NO_ASYNCIO) |
+			  (python->debug ? TC_INTERP_DEBUG : 0u) |
 			  (is_collecting(w) ? TC_INTERP_COLLECTING : 0u);
 	put_interp(w, python->version, python->layout);
 	tc_walker_threads(w);
@@ -203,7 +208,8 @@ static void walk_interps(struct tc_walker *w, struct tc_python *python)
 			return;
 		}
 		walk_interp(w, python);
-		if (tc_get(w->mem, w->interp + w->py.at.is_next, &next) < 0 || next == w->interp || next == first)
+		if (tc_get(w->mem, w->interp + w->py.at.is_next, &next) < 0 || next == w->interp ||
+		    next == first)
 			return;
 		w->interp = next;
 	}
@@ -213,16 +219,20 @@ static void walk_interps(struct tc_walker *w, struct tc_python *python)
 static void put_unknown(struct tc_walker *w, const struct tc_python *python)
 {
 	w->interp = 0;
-	w->interp_flags = TC_INTERP_UNKNOWN | (python->free_threaded ? TC_INTERP_FREE_THREADED : 0u);
+	w->interp_flags =
+		TC_INTERP_UNKNOWN | (python->free_threaded ? TC_INTERP_FREE_THREADED : 0u);
 	put_interp(w, python->version, "none");
-	tc_walker_notice(w, python->free_threaded ?
-		"this Python is free-threaded, which this version cannot walk: threads and modules only" :
-		"this Python's memory layout is not known: threads and modules only");
+	tc_walker_notice(
+		w, python->free_threaded ?
+			   "this Python is free-threaded, which this version cannot walk: threads "
+			   "and modules only" :
+			   "this Python's memory layout is not known: threads and modules only");
 }
 
 int tc_walk(struct tc_mem *mem, struct tc_records *out, struct tc_arena *arena,
-	    const struct tc_walk_options *options, struct tc_counts *ret_counts, struct tc_python *ret_python,
-	    char ret_notices[TC_NOTICES_MAX][TC_NOTICE_SIZE], unsigned *ret_n)
+	    const struct tc_walk_options *options, struct tc_counts *ret_counts,
+	    struct tc_python *ret_python, char ret_notices[TC_NOTICES_MAX][TC_NOTICE_SIZE],
+	    unsigned *ret_n)
 {
 	struct tc_runtime_site site;
 	struct tc_walker *w;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The walker: from a reader to records. It finds the interpreters of a process and writes their threads, loops,
- * tasks, chains and objects. It allocates nothing, prints nothing, and may run in a signal handler with a reader
- * that may. */
+ * The walker: from a reader to records. It finds the interpreters of a process and writes their
+ * threads, loops, tasks, chains and objects. It allocates nothing, prints nothing, and may run in a
+ * signal handler with a reader that may. */
 #ifndef TC_WALK_H
 #define TC_WALK_H
 
@@ -11,14 +11,14 @@
 #include "record.h"
 
 struct tc_walk_options {
-	bool no_locals;		   /* leave out the locals of frames */
-	bool value_strings;	   /* record the text of str values too (--values=strings) */
-	uint64_t now_ns;	   /* CLOCK_MONOTONIC of the target's machine; 0: unknown (a core) */
-	uint64_t max_objects;	   /* object records at most; 0: 2,000,000 */
-	uint64_t seed;		   /* random: keeps forged names from colliding in hash tables */
+	bool no_locals;	      /* leave out the locals of frames */
+	bool value_strings;   /* record the text of str values too (--values=strings) */
+	uint64_t now_ns;      /* CLOCK_MONOTONIC of the target's machine; 0: unknown (a core) */
+	uint64_t max_objects; /* object records at most; 0: 2,000,000 */
+	uint64_t seed;	      /* random: keeps forged names from colliding in hash tables */
 	/* Called before each task; true: stop here, count the rest as cut. NULL: never. */
 	bool (*give_up)(void *context);
-	void *context;		   /* the argument of give_up */
+	void *context; /* the argument of give_up */
 };
 
 struct tc_counts {
@@ -26,8 +26,8 @@ struct tc_counts {
 	uint64_t faults;		       /* fault records written or counted */
 	uint64_t objects, objects_cut;
 	uint64_t loops, threads, interps;
-	uint64_t retaken;		       /* tasks and registries read a second time */
-	bool disagreed;			       /* the interpreter's own counts did not match: torn registry */
+	uint64_t retaken; /* tasks and registries read a second time */
+	bool disagreed;	  /* the interpreter's own counts did not match: torn registry */
 };
 
 #define TC_NOTICES_MAX 16
@@ -35,21 +35,22 @@ struct tc_counts {
 
 /* What the walk found out about the interpreter as a whole, for status, doctor and exit codes. */
 struct tc_python {
-	uint32_t version;	/* PY_VERSION_HEX; 0: unknown */
+	uint32_t version;		    /* PY_VERSION_HEX; 0: unknown */
 	bool free_threaded, debug, asyncio; /* asyncio: the module is loaded */
-	tc_addr runtime;	/* of _PyRuntime */
-	const char *module;	/* path of the module it was found in, borrowed from the reader */
-	char layout[64];	/* where the offsets came from */
+	tc_addr runtime;		    /* of _PyRuntime */
+	const char *module; /* path of the module it was found in, borrowed from the reader */
+	char layout[64];    /* where the offsets came from */
 };
 
-/* Walk everything and write it to out. arena: at least 8 MiB plus 96 bytes for each task expected; what does not
- * fit is cut and counted. ret_counts and ret_python are always filled.
- * ret_notices gets up to TC_NOTICES_MAX lines of what is missing and why, *ret_n their number.
- * Returns 0; -TC_ENOPYTHON (no record written); -TC_EUNKNOWN or -TC_EPROBE (what is known is written);
+/* Walk everything and write it to out. arena: at least 8 MiB plus 96 bytes for each task expected;
+ * what does not fit is cut and counted. ret_counts and ret_python are always filled. ret_notices
+ * gets up to TC_NOTICES_MAX lines of what is missing and why, *ret_n their number. Returns 0;
+ * -TC_ENOPYTHON (no record written); -TC_EUNKNOWN or -TC_EPROBE (what is known is written);
  * -TC_EWRITE. A fault in the target is none of these: it is a record and a count. */
 int tc_walk(struct tc_mem *mem, struct tc_records *out, struct tc_arena *arena,
-	    const struct tc_walk_options *options, struct tc_counts *ret_counts, struct tc_python *ret_python,
-	    char ret_notices[TC_NOTICES_MAX][TC_NOTICE_SIZE], unsigned *ret_n);
+	    const struct tc_walk_options *options, struct tc_counts *ret_counts,
+	    struct tc_python *ret_python, char ret_notices[TC_NOTICES_MAX][TC_NOTICE_SIZE],
+	    unsigned *ret_n);
 
 /* Only find the interpreter: fills *ret. 0, -TC_ENOPYTHON, -TC_EUNKNOWN or -TC_EPROBE. */
 int tc_find_python(struct tc_mem *mem, struct tc_python *ret);

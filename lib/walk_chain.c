@@ -1,24 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The await chain of a task, from its coroutine to the object it waits for; of a running one on through its
- * thread's frames. What each kind of object awaits is in Objects/genobject.c, Modules/_asynciomodule.c and, for
- * Cython, Cython/Utility/Coroutine.c. */
+ * The await chain of a task, from its coroutine to the object it waits for; of a running one on
+ * through its thread's frames. What each kind of object awaits is in Objects/genobject.c,
+ * Modules/_asynciomodule.c and, for Cython, Cython/Utility/Coroutine.c. */
 #include "walker.h"
 
 #include "safe.h"
 
 enum { PROXY_GEN = 16, WRAPPED = 16, ITER_FUTURE = 16 };
 
-/* Cython's coroutine object ends in name, qualified name, module name, code, frame and flags: the qualified name
- * stands 40 bytes before its end (measured with Cython 0.29 to 3.1 on 3.8 to 3.15). What it awaits was found at 64
- * and at 72: the first word of 64…88 that points to an awaitable. */
-enum { CYTHON_WRAPPED = 16, CYTHON_QUALNAME_FROM_END = 40, CYTHON_YIELD_FROM_FIRST = 64, CYTHON_YIELD_FROM_LAST = 88 };
+/* Cython's coroutine object ends in name, qualified name, module name, code, frame and flags: the
+ * qualified name stands 40 bytes before its end (measured with Cython 0.29 to 3.1 on 3.8 to 3.15).
+ * What it awaits was found at 64 and at 72: the first word of 64…88 that points to an awaitable. */
+enum {
+	CYTHON_WRAPPED = 16,
+	CYTHON_QUALNAME_FROM_END = 40,
+	CYTHON_YIELD_FROM_FIRST = 64,
+	CYTHON_YIELD_FROM_LAST = 88
+};
 
-#define LIVE_RING 4 /* how many of the innermost asyncio frames give up their locals to object records */
+#define LIVE_RING \
+	4 /* how many of the innermost asyncio frames give up their locals to object records */
 
 struct chain_walk {
 	struct tc_walker *w;
 	struct tc_chain *out;
-	tc_addr at;	  /* the next object of the chain; 0: the end */
+	tc_addr at; /* the next object of the chain; 0: the end */
 	unsigned n_links;
 };
 
@@ -33,7 +39,8 @@ static void add_text(struct chain_walk *walk, const char *text)
 	add_link(walk, TC_FRAME_TEXT, tc_walker_text(walk->w, text, strlen(text), TC_STR_CODE));
 }
 
-/* A frame as a link; *ret_awaits: it is suspended in an await (up to 3.12). NULL: its code is none. */
+/* A frame as a link; *ret_awaits: it is suspended in an await (up to 3.12). NULL: its code is none.
+ */
 static const struct tc_pycode *add_frame(struct chain_walk *walk, const struct tc_frame_view *frame,
 					 tc_addr qualname, bool *ret_awaits)
 {
@@ -126,8 +133,8 @@ static int follow_word(struct chain_walk *walk, unsigned offset)
 static bool is_awaitable(enum tc_kind kind)
 {
 	return kind == TC_KIND_CORO || kind == TC_KIND_GENERATOR || kind == TC_KIND_GEN_PROXY ||
-	       kind == TC_KIND_WRAPPER || kind == TC_KIND_FUTURE_ITER || kind == TC_KIND_CYTHON_CORO ||
-	       kind == TC_KIND_CYTHON_WRAPPER;
+	       kind == TC_KIND_WRAPPER || kind == TC_KIND_FUTURE_ITER ||
+	       kind == TC_KIND_CYTHON_CORO || kind == TC_KIND_CYTHON_WRAPPER;
 }
 
 static void follow_cython(struct chain_walk *walk, const struct tc_type *type)
@@ -136,13 +143,14 @@ static void follow_cython(struct chain_walk *walk, const struct tc_type *type)
 	tc_addr qualname, next;
 	uint32_t name = 0;
 
-	if (tc_get(w->mem, walk->at + type->facts.basicsize - CYTHON_QUALNAME_FROM_END, &qualname) == 0)
+	if (tc_get(w->mem, walk->at + type->facts.basicsize - CYTHON_QUALNAME_FROM_END,
+		   &qualname) == 0)
 		name = tc_walker_str(w, qualname, TC_STR_CODE);
 	add_link(walk, TC_FRAME_NATIVE_CORO, name);
 	for (unsigned at = CYTHON_YIELD_FROM_FIRST; at <= CYTHON_YIELD_FROM_LAST; at += 8) {
 		const struct tc_type *next_type;
-		if (tc_get(w->mem, walk->at + at, &next) == 0 && next && (next_type = tc_walker_type_of(w, next)) &&
-		    is_awaitable(next_type->kind)) {
+		if (tc_get(w->mem, walk->at + at, &next) == 0 && next &&
+		    (next_type = tc_walker_type_of(w, next)) && is_awaitable(next_type->kind)) {
 			walk->at = next;
 			return;
 		}
@@ -162,7 +170,9 @@ static void follow(struct chain_walk *walk)
 		return;
 	}
 	switch (type->kind) {
-	case TC_KIND_CORO: case TC_KIND_GENERATOR: case TC_KIND_ASYNCGEN:
+	case TC_KIND_CORO:
+	case TC_KIND_GENERATOR:
+	case TC_KIND_ASYNCGEN:
 		follow_gen(walk);
 		break;
 	case TC_KIND_GEN_PROXY:
@@ -181,7 +191,10 @@ static void follow(struct chain_walk *walk)
 		if (follow_word(walk, ITER_FUTURE))
 			end_at(walk, tc_walker_type_of(walk->w, walk->at));
 		break;
-	case TC_KIND_FUTURE: case TC_KIND_TASK: case TC_KIND_PY_FUTURE: case TC_KIND_PY_TASK:
+	case TC_KIND_FUTURE:
+	case TC_KIND_TASK:
+	case TC_KIND_PY_FUTURE:
+	case TC_KIND_PY_TASK:
 		end_at(walk, type);
 		break;
 	default:
@@ -201,7 +214,8 @@ static void want_asyncio_locals(struct tc_walker *w)
 		if (!w->locals.frames[f].code->asyncio)
 			continue;
 		for (uint32_t i = 0; i < w->locals.frames[f].n; i++) {
-			const struct tc_value *value = &w->locals.values[w->locals.frames[f].first + i];
+			const struct tc_value *value =
+				&w->locals.values[w->locals.frames[f].first + i];
 			if (value->tag == TC_VAL_REF || value->tag == TC_VAL_SIZED)
 				tc_walker_want(w, value->bits, 2);
 		}

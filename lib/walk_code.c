@@ -43,7 +43,8 @@ static void define_code(struct tc_walker *w, struct tc_pycode *code, tc_addr qua
 	uint32_t *ids = w->name_ids;
 	uint32_t file = tc_walker_str(w, facts->filename, TC_STR_CODE);
 
-	code->asyncio = file && contains(w->text, "/asyncio/"); /* the text read last is the file's name */
+	code->asyncio =
+		file && contains(w->text, "/asyncio/"); /* the text read last is the file's name */
 	uint32_t name = tc_walker_str(w, facts->name, TC_STR_CODE);
 	uint32_t qual = tc_walker_str(w, facts->qualname ? facts->qualname : qualname, TC_STR_CODE);
 	uint32_t n = read_names(w, facts, ids);
@@ -60,7 +61,8 @@ static void define_code(struct tc_walker *w, struct tc_pycode *code, tc_addr qua
 
 const struct tc_pycode *tc_walker_code(struct tc_walker *w, tc_addr addr, tc_addr qualname)
 {
-	/* Up to 3.10 the qualified name belongs to the coroutine: one code may appear under several. */
+	/* Up to 3.10 the qualified name belongs to the coroutine: one code may appear under
+	 * several. */
 	bool by_name = qualname && w->py.at.co_qualname == TC_NONE;
 	uint64_t *slot = tc_hash_at(&w->codes, by_name ? tc_mix(addr, qualname) : addr);
 
@@ -88,7 +90,8 @@ const struct tc_pycode *tc_walker_code(struct tc_walker *w, tc_addr addr, tc_add
 
 #define SITE_AWAITS (1ul << 32)
 
-uint32_t tc_walker_site(struct tc_walker *w, const struct tc_pycode *code, int64_t lasti, bool *ret_awaits)
+uint32_t tc_walker_site(struct tc_walker *w, const struct tc_pycode *code, int64_t lasti,
+			bool *ret_awaits)
 {
 	struct tc_position position;
 	uint32_t id = 0;
@@ -118,10 +121,11 @@ uint32_t tc_walker_site(struct tc_walker *w, const struct tc_pycode *code, int64
 	return (uint32_t)*slot;
 }
 
-uint32_t tc_walker_link(struct tc_walker *w, uint32_t parent, enum tc_frame kind, uint32_t reference)
+uint32_t tc_walker_link(struct tc_walker *w, uint32_t parent, enum tc_frame kind,
+			uint32_t reference)
 {
 	uint64_t *slot = tc_hash_at(&w->chains, (uint64_t)parent << 32 | (uint32_t)kind << 28 |
-						       (reference & 0x0fffffff));
+							(reference & 0x0fffffff));
 	uint32_t id = parent;
 
 	if (!slot) {

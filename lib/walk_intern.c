@@ -48,7 +48,8 @@ uint32_t tc_walker_str(struct tc_walker *w, tc_addr str, enum tc_str class)
 uint32_t tc_walker_name(struct tc_walker *w, tc_addr str)
 {
 	struct tc_name_cache *front = &w->name_cache[str >> 4 & (TC_NAME_CACHE - 1)];
-	uint64_t head[2]; /* length and hash: a str of the same address, length and hash is the same str */
+	uint64_t head[2]; /* length and hash: a str of the same address, length and hash is the same
+			     str */
 
 	if (tc_get(w->mem, str + TC_OB_SIZE, &head) < 0)
 		return 0;
@@ -56,12 +57,18 @@ uint32_t tc_walker_name(struct tc_walker *w, tc_addr str)
 		return front->id;
 	uint32_t id = tc_walker_str(w, str, TC_STR_CODE);
 	if (id && head[1] != UINT64_MAX) /* −1: not hashed yet */
-		*front = (struct tc_name_cache){ .str = str, .length = head[0], .hash = head[1], .id = id };
+		*front = (struct tc_name_cache){
+			.str = str, .length = head[0], .hash = head[1], .id = id
+		};
 	return id;
 }
 
-/* Types that are told by tp_name. A name without a dot must be that of a static type: any class may be called so. */
-static const struct { const char *name; enum tc_kind kind; } names[] = {
+/* Types that are told by tp_name. A name without a dot must be that of a static type: any class may
+ * be called so. */
+static const struct {
+	const char *name;
+	enum tc_kind kind;
+} names[] = {
 	{ "NoneType", TC_KIND_NONE },
 	{ "bool", TC_KIND_BOOL },
 	{ "float", TC_KIND_FLOAT },
@@ -115,7 +122,8 @@ static enum tc_kind kind_by_name(const char *name, uint64_t flags)
 	/* Cython's runtime types live in a module of that name (Cython/Utility/Coroutine.c). */
 	if (strncmp(name, "_cython_", 8) == 0 && ends_with(name, "coroutine_wrapper"))
 		return TC_KIND_CYTHON_WRAPPER;
-	if (strncmp(name, "_cython_", 8) == 0 && (ends_with(name, "coroutine") || ends_with(name, "generator")))
+	if (strncmp(name, "_cython_", 8) == 0 &&
+	    (ends_with(name, "coroutine") || ends_with(name, "generator")))
 		return TC_KIND_CYTHON_CORO;
 	return TC_KIND_OTHER;
 }
@@ -129,7 +137,8 @@ static enum tc_kind kind_by_flags(uint64_t flags)
 	       flags & TC_TPFLAG_LIST	 ? TC_KIND_LIST :
 	       flags & TC_TPFLAG_TUPLE	 ? TC_KIND_TUPLE :
 	       flags & TC_TPFLAG_BYTES	 ? TC_KIND_BYTES :
-	       flags & TC_TPFLAG_TYPE	 ? TC_KIND_TYPE : TC_KIND_OTHER;
+	       flags & TC_TPFLAG_TYPE	 ? TC_KIND_TYPE :
+					   TC_KIND_OTHER;
 }
 
 static int read_c_string(struct tc_mem *mem, tc_addr from, char *text, size_t size)
@@ -155,9 +164,10 @@ static bool is_class(struct tc_walker *w, tc_addr type, const char *name, const 
 {
 	tc_addr qualname, dict, value;
 
-	return tc_get(w->mem, type + w->py.at.ht_qualname, &qualname) == 0 && tc_str_is(&w->py, qualname, name) &&
-	       tc_get(w->mem, type + TC_TP_DICT, &dict) == 0 &&
-	       tc_dict_get(&w->py, dict, "__module__", &value) == 0 && tc_str_is(&w->py, value, module);
+	return tc_get(w->mem, type + w->py.at.ht_qualname, &qualname) == 0 &&
+	       tc_str_is(&w->py, qualname, name) && tc_get(w->mem, type + TC_TP_DICT, &dict) == 0 &&
+	       tc_dict_get(&w->py, dict, "__module__", &value) == 0 &&
+	       tc_str_is(&w->py, value, module);
 }
 
 /* A subclass of a task or future, of C or of Python? */
@@ -202,13 +212,14 @@ static uint32_t type_flags(const struct tc_type *type)
 {
 	return (tc_kind_is_task(type->kind) ? TC_TYPE_TASK : 0u) |
 	       (tc_kind_is_future(type->kind) ? TC_TYPE_FUTURE : 0u) |
-	       (type->kind == TC_KIND_PY_TASK || type->kind == TC_KIND_PY_FUTURE ? TC_TYPE_PYTHON : 0u) |
+	       (type->kind == TC_KIND_PY_TASK || type->kind == TC_KIND_PY_FUTURE ? TC_TYPE_PYTHON :
+										   0u) |
 	       (type->facts.flags & TC_TPFLAG_HEAPTYPE ? TC_TYPE_HEAP : 0u);
 }
 
 /* The names of a class: its own where it keeps them, else tp_name cut at its last dot. */
-static void type_names(struct tc_walker *w, const struct tc_type *type, const char *tp_name, uint32_t *name,
-		       uint32_t *module)
+static void type_names(struct tc_walker *w, const struct tc_type *type, const char *tp_name,
+		       uint32_t *name, uint32_t *module)
 {
 	tc_addr qualname, dict, value;
 	size_t len = strlen(tp_name), dot = len;
@@ -243,15 +254,18 @@ static void define_type(struct tc_walker *w, struct tc_type *type, const char *t
 	tc_record_define(w->out, TC_TAB_TYPE, &type->id);
 }
 
-/* Is there a type object at addr? Its own type must be a type, which is its own type's type at the latest. */
-static bool plausible(struct tc_walker *w, tc_addr addr, const struct tc_type_facts *facts, char *name)
+/* Is there a type object at addr? Its own type must be a type, which is its own type's type at the
+ * latest. */
+static bool plausible(struct tc_walker *w, tc_addr addr, const struct tc_type_facts *facts,
+		      char *name)
 {
 	tc_addr meta, tp_name;
 	struct tc_type_facts meta_facts;
 
 	return !(addr & 7) && facts->basicsize >= 16 && facts->basicsize < 1ul << 24 &&
 	       tc_get(w->mem, addr + TC_OB_TYPE, &meta) == 0 && !(meta & 7) &&
-	       tc_type_facts_read(&w->py, meta, &meta_facts) == 0 && meta_facts.flags & TC_TPFLAG_TYPE &&
+	       tc_type_facts_read(&w->py, meta, &meta_facts) == 0 &&
+	       meta_facts.flags & TC_TPFLAG_TYPE &&
 	       tc_get(w->mem, addr + TC_TP_NAME, &tp_name) == 0 &&
 	       read_c_string(w->mem, tp_name, name, NAME_MAX_BYTES) == 0 && name[0];
 }
@@ -262,14 +276,17 @@ static struct tc_type *new_type(struct tc_walker *w, tc_addr addr)
 	struct tc_type *type;
 	char name[NAME_MAX_BYTES];
 
-	if (addr & 7 || tc_type_facts_read(&w->py, addr, &facts) < 0 || !plausible(w, addr, &facts, name))
+	if (addr & 7 || tc_type_facts_read(&w->py, addr, &facts) < 0 ||
+	    !plausible(w, addr, &facts, name))
 		return NULL;
 	type = tc_arena_take(w->arena, sizeof(*type));
 	if (!type) {
 		w->full = true;
 		return NULL;
 	}
-	*type = (struct tc_type){ .addr = addr, .facts = facts, .kind = kind_by_name(name, facts.flags) };
+	*type = (struct tc_type){ .addr = addr,
+				  .facts = facts,
+				  .kind = kind_by_name(name, facts.flags) };
 	if (type->kind == TC_KIND_OTHER)
 		type->kind = kind_by_flags(facts.flags);
 	if (type->kind == TC_KIND_OTHER && facts.flags & TC_TPFLAG_HEAPTYPE)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Event loops: which there are, what stands in their queues (Lib/asyncio/base_events.py, selector_events.py). */
+ * Event loops: which there are, what stands in their queues (Lib/asyncio/base_events.py,
+ * selector_events.py). */
 #include "walker.h"
 
 #include "safe.h"
@@ -19,7 +20,9 @@ struct loop {
 };
 
 /* Offsets of the slots of Handle and TimerHandle, found once for each loop. */
-struct handle_slots { uint64_t callback, args, cancelled, when; };
+struct handle_slots {
+	uint64_t callback, args, cancelled, when;
+};
 
 uint32_t tc_walker_loop(struct tc_walker *w, tc_addr addr)
 {
@@ -66,8 +69,8 @@ static void callback_facts(struct tc_walker *w, tc_addr callback, uint32_t *code
 	*task = 0;
 	if (type && type->kind == TC_KIND_METHOD) {
 		const struct tc_type *self;
-		if (tc_get(w->mem, callback + TC_METHOD_SELF, &next) == 0 && (self = tc_walker_type_of(w, next)) &&
-		    tc_kind_is_task(self->kind))
+		if (tc_get(w->mem, callback + TC_METHOD_SELF, &next) == 0 &&
+		    (self = tc_walker_type_of(w, next)) && tc_kind_is_task(self->kind))
 			*task = next;
 		if (tc_get(w->mem, callback + TC_METHOD_FUNC, &callback) < 0)
 			return;
@@ -78,7 +81,8 @@ static void callback_facts(struct tc_walker *w, tc_addr callback, uint32_t *code
 		const struct tc_pycode *pycode = tc_walker_code(w, next, 0);
 		*code = pycode ? pycode->id : 0;
 	} else if (type && (type->kind == TC_KIND_TASK_WAKEUP || type->kind == TC_KIND_BUILTIN) &&
-		   tc_get(w->mem, callback + (type->kind == TC_KIND_BUILTIN ? 24 : 16), &next) == 0) {
+		   tc_get(w->mem, callback + (type->kind == TC_KIND_BUILTIN ? 24 : 16), &next) ==
+			   0) {
 		type = tc_walker_type_of(w, next);
 		*task = type && tc_kind_is_task(type->kind) ? next : 0;
 	}
@@ -94,8 +98,9 @@ static bool is_cancelled(struct tc_walker *w, tc_addr handle, const struct handl
 	return value.tag == TC_VAL_TRUE;
 }
 
-static void put_handle(struct tc_walker *w, const struct loop *loop, tc_addr handle, const struct handle_slots *slots,
-		       enum tc_handle_where where, uint64_t fd_plus_1, uint64_t due_ns)
+static void put_handle(struct tc_walker *w, const struct loop *loop, tc_addr handle,
+		       const struct handle_slots *slots, enum tc_handle_where where,
+		       uint64_t fd_plus_1, uint64_t due_ns)
 {
 	tc_addr callback = 0, args = 0, first = 0, task;
 	struct tc_value value, argument;
@@ -183,7 +188,8 @@ static void read_timers(struct tc_walker *w, struct loop *loop)
 	}
 }
 
-/* SelectorKey is a tuple (fileobj, fd, events, data); data: (reader, writer), each a Handle or None. */
+/* SelectorKey is a tuple (fileobj, fd, events, data); data: (reader, writer), each a Handle or
+ * None. */
 static void read_key(struct tc_walker *w, struct loop *loop, tc_addr fd_object, tc_addr key)
 {
 	uint16_t item = w->py.at.tuple_item;
@@ -201,8 +207,9 @@ static void read_key(struct tc_walker *w, struct loop *loop, tc_addr fd_object, 
 		struct handle_slots slots;
 		if (tc_get(w->mem, data + item + 8ul * (unsigned)writer, &handle) == 0 &&
 		    find_slots(w, handle, &slots))
-			put_handle(w, loop, handle, &slots, writer ? TC_HANDLE_WRITER : TC_HANDLE_READER,
-				   (uint64_t)fd + 1, 0);
+			put_handle(w, loop, handle, &slots,
+				   writer ? TC_HANDLE_WRITER : TC_HANDLE_READER, (uint64_t)fd + 1,
+				   0);
 	}
 }
 

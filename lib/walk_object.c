@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Object records: what chains end in and what leads on from there. The walker knows shapes (instance, container,
- * function), not libraries: what an attribute means is the analyzer's business. */
+ * Object records: what chains end in and what leads on from there. The walker knows shapes
+ * (instance, container, function), not libraries: what an attribute means is the analyzer's
+ * business. */
 #include "walker.h"
 
 #include "safe.h"
 
-enum { FUT_CALLBACK0 = 24, FUT_CALLBACKS = 40, FUT_EXCEPTION = 48, BUILTIN_SELF = 24, WAKEUP_TASK = 16,
-       PARTIAL_FUNC = 16, PARTIAL_ARGS = 24 };
+enum {
+	FUT_CALLBACK0 = 24,
+	FUT_CALLBACKS = 40,
+	FUT_EXCEPTION = 48,
+	BUILTIN_SELF = 24,
+	WAKEUP_TASK = 16,
+	PARTIAL_FUNC = 16,
+	PARTIAL_ARGS = 24
+};
 #define DEFAULT_MAX_OBJECTS 2000000ul
 #define SAMPLE_ITEMS 1000u /* of a container that is no future's list of callbacks or children */
 
@@ -29,13 +37,20 @@ void tc_walker_want(struct tc_walker *w, tc_addr addr, unsigned depth)
 		return;
 	switch (type->kind) {
 	case TC_KIND_OTHER:
-		/* Nothing could be said of an instance without a dictionary but its type, unless it ends a chain. */
+		/* Nothing could be said of an instance without a dictionary but its type, unless it
+		 * ends a chain. */
 		if (depth < TC_LEAF_DEPTH && type->facts.dictoffset == 0 &&
 		    !(type->facts.flags & TC_TPFLAG_MANAGED_DICT))
 			return;
 		break;
-	case TC_KIND_LIST: case TC_KIND_TUPLE: case TC_KIND_SET: case TC_KIND_DEQUE:
-	case TC_KIND_FUTURE: case TC_KIND_PY_FUTURE: case TC_KIND_FUNCTION: case TC_KIND_METHOD:
+	case TC_KIND_LIST:
+	case TC_KIND_TUPLE:
+	case TC_KIND_SET:
+	case TC_KIND_DEQUE:
+	case TC_KIND_FUTURE:
+	case TC_KIND_PY_FUTURE:
+	case TC_KIND_FUNCTION:
+	case TC_KIND_METHOD:
 	case TC_KIND_PARTIAL:
 		break;
 	default:
@@ -67,9 +82,11 @@ static uint32_t name_of(struct tc_walker *w, const char *name)
 	return tc_walker_text(w, name, strlen(name), TC_STR_CODE);
 }
 
-/* An attribute that holds an object, named by text or, when name is NULL, by number; the object gets a record too while steps are left. Instances of unknown
- * classes lead on only where that costs little: from the last but one step they are named, not opened. */
-static void add_ref(struct tc_walker *w, struct object *object, const char *name, uint32_t name_id, tc_addr value)
+/* An attribute that holds an object, named by text or, when name is NULL, by number; the object
+ * gets a record too while steps are left. Instances of unknown classes lead on only where that
+ * costs little: from the last but one step they are named, not opened. */
+static void add_ref(struct tc_walker *w, struct object *object, const char *name, uint32_t name_id,
+		    tc_addr value)
 {
 	struct tc_value *to = attr(w, object, name ? name_of(w, name) : name_id);
 
@@ -97,11 +114,13 @@ static tc_addr callback_target(struct tc_walker *w, tc_addr callback)
 	tc_addr self;
 
 	if (type && (type->kind == TC_KIND_TASK_WAKEUP || type->kind == TC_KIND_BUILTIN) &&
-	    tc_get(w->mem, callback + (type->kind == TC_KIND_BUILTIN ? BUILTIN_SELF : WAKEUP_TASK), &self) == 0 &&
+	    tc_get(w->mem, callback + (type->kind == TC_KIND_BUILTIN ? BUILTIN_SELF : WAKEUP_TASK),
+		   &self) == 0 &&
 	    (self_type = tc_walker_type_of(w, self)))
 		return self;
 	/* The pure-Python task's wake-up is a bound method of it. */
-	if (type && type->kind == TC_KIND_METHOD && tc_get(w->mem, callback + TC_METHOD_SELF, &self) == 0 &&
+	if (type && type->kind == TC_KIND_METHOD &&
+	    tc_get(w->mem, callback + TC_METHOD_SELF, &self) == 0 &&
 	    (self_type = tc_walker_type_of(w, self)) && tc_kind_is_task(self_type->kind))
 		return self;
 	return callback;
@@ -125,7 +144,8 @@ static void add_callback(struct tc_walker *w, struct object *object, tc_addr cal
 	add_item(w, object, callback_target(w, callback));
 }
 
-/* callback0 first, then the list of (callback, context) tuples (Modules/_asynciomodule.c, FutureObj). */
+/* callback0 first, then the list of (callback, context) tuples (Modules/_asynciomodule.c,
+ * FutureObj). */
 static void future_fields(struct tc_walker *w, struct object *object)
 {
 	static const char *const states[] = { "PENDING", "CANCELLED", "FINISHED" };
@@ -140,7 +160,8 @@ static void future_fields(struct tc_walker *w, struct object *object)
 	if (tc_get(w->mem, object->addr + FUT_EXCEPTION, &exception) == 0 && exception)
 		add_ref(w, object, "_exception", 0, exception);
 	if (tc_get(w->mem, object->addr + FUT_CALLBACKS, &list) < 0 || !list ||
-	    tc_get(w->mem, list + TC_OB_TYPE, &type) < 0 || tc_seq_open(&w->py, list, TC_SEQ_LIST, &seq) < 0)
+	    tc_get(w->mem, list + TC_OB_TYPE, &type) < 0 ||
+	    tc_seq_open(&w->py, list, TC_SEQ_LIST, &seq) < 0)
 		return;
 	const struct tc_type *list_type = tc_walker_type(w, type);
 	if (!list_type || list_type->kind != TC_KIND_LIST)
@@ -150,7 +171,8 @@ static void future_fields(struct tc_walker *w, struct object *object)
 			add_callback(w, object, callback);
 }
 
-/* Each variable of the closure under its own name: the last names of the code are those of its free variables. */
+/* Each variable of the closure under its own name: the last names of the code are those of its free
+ * variables. */
 static void function_fields(struct tc_walker *w, struct object *object)
 {
 	tc_addr qualname, closure, code, names, name, cell, content;
@@ -159,10 +181,12 @@ static void function_fields(struct tc_walker *w, struct object *object)
 
 	if (tc_get(w->mem, object->addr + w->py.at.func_qualname, &qualname) == 0)
 		add_text(w, object, "__qualname__", tc_walker_str(w, qualname, TC_STR_CODE));
-	uint16_t free_names = w->py.at.co_freevars != TC_NONE ? w->py.at.co_freevars : w->py.at.co_names;
+	uint16_t free_names =
+		w->py.at.co_freevars != TC_NONE ? w->py.at.co_freevars : w->py.at.co_names;
 	if (tc_get(w->mem, object->addr + w->py.at.func_closure, &closure) < 0 || !closure ||
 	    tc_get(w->mem, object->addr + w->py.at.func_code, &code) < 0 ||
-	    tc_get(w->mem, code + free_names, &names) < 0 || tc_get(w->mem, names + TC_OB_SIZE, &n_names) < 0 ||
+	    tc_get(w->mem, code + free_names, &names) < 0 ||
+	    tc_get(w->mem, names + TC_OB_SIZE, &n_names) < 0 ||
 	    tc_seq_open(&w->py, closure, TC_SEQ_TUPLE, &cells) < 0 || cells.total > n_names)
 		return;
 	for (uint64_t i = n_names - cells.total; tc_seq_next(&cells, &cell) > 0; i++)
@@ -192,7 +216,8 @@ static void items(struct tc_walker *w, struct object *object, tc_addr addr, enum
 	while (tc_seq_next(&seq, &item) > 0) {
 		if (object->n_items == SAMPLE_ITEMS) {
 			const struct tc_type *type = tc_walker_type_of(w, item);
-			/* Futures and tasks are links: all of them. Of other things a sample will do. */
+			/* Futures and tasks are links: all of them. Of other things a sample will
+			 * do. */
 			if (!type || !tc_kind_is_future(type->kind)) {
 				object->flags |= TC_OBJ_CUT;
 				break;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Where asyncio keeps its tasks: weak sets and sets, from 3.14 on also lists of the threads and the interpreter
- * (Lib/asyncio/tasks.py, Modules/_asynciomodule.c). First all addresses are collected, quickly, so that a target
- * that runs changes little meanwhile; then the tasks are read. */
+ * Where asyncio keeps its tasks: weak sets and sets, from 3.14 on also lists of the threads and the
+ * interpreter (Lib/asyncio/tasks.py, Modules/_asynciomodule.c). First all addresses are collected,
+ * quickly, so that a target that runs changes little meanwhile; then the tasks are read. */
 #include "walker.h"
 
 #include "safe.h"
@@ -21,7 +21,8 @@ struct collected {
 
 static void collect(struct tc_walker *w, struct collected *to, tc_addr addr)
 {
-	/* Two to a piece: the arena hands out sixteen bytes after sixteen while nothing else takes from it. */
+	/* Two to a piece: the arena hands out sixteen bytes after sixteen while nothing else takes
+	 * from it. */
 	if (to->n % 2 == 0) {
 		tc_addr *pair = tc_arena_take(w->arena, 2 * sizeof(*pair));
 		if (!pair) {
@@ -41,7 +42,10 @@ static void cut_rest(struct tc_walker *w, uint64_t n)
 	tc_walker_notice(w, "the walker's memory is full: raise --max-memory");
 }
 
-struct set_head { uint64_t used, mask; tc_addr table; };
+struct set_head {
+	uint64_t used, mask;
+	tc_addr table;
+};
 
 static int read_head(struct tc_walker *w, tc_addr set, struct set_head *ret)
 {
@@ -59,7 +63,8 @@ static int collect_set(struct tc_walker *w, tc_addr set, struct collected *ret)
 	for (int tries = 0; tries < SET_TRIES; tries++) {
 		struct tc_seq seq;
 		tc_addr key;
-		/* What the last try collected is thrown away; the arena's promise is zeroed memory. */
+		/* What the last try collected is thrown away; the arena's promise is zeroed memory.
+		 */
 		memset(arena.at, 0, arena.left - w->arena->left);
 		*w->arena = arena;
 		*ret = (struct collected){ 0 };
@@ -75,7 +80,8 @@ static int collect_set(struct tc_walker *w, tc_addr set, struct collected *ret)
 			cut_rest(w, before.used > ret->n ? before.used - ret->n : 0);
 			return 0;
 		}
-		if (read_head(w, set, &after) == 0 && after.table == before.table && after.mask == before.mask && r == 0) {
+		if (read_head(w, set, &after) == 0 && after.table == before.table &&
+		    after.mask == before.mask && r == 0) {
 			w->counts->disagreed |= !w->mem->live && ret->n != before.used;
 			return 0;
 		}
@@ -85,20 +91,23 @@ static int collect_set(struct tc_walker *w, tc_addr set, struct collected *ret)
 	return r < 0 ? r : -TC_ETORN;
 }
 
-/* What a weak reference refers to: a task, or None when that is dead; 0: it is no weak reference any more. */
+/* What a weak reference refers to: a task, or None when that is dead; 0: it is no weak reference
+ * any more. */
 static tc_addr referent(struct tc_walker *w, tc_addr ref)
 {
 	const struct tc_type *type = tc_walker_type_of(w, ref);
 	tc_addr object;
 
-	if (!type || type->kind != TC_KIND_WEAKREF || tc_get(w->mem, ref + TC_WEAKREF_OBJECT, &object) < 0)
+	if (!type || type->kind != TC_KIND_WEAKREF ||
+	    tc_get(w->mem, ref + TC_WEAKREF_OBJECT, &object) < 0)
 		return 0;
 	return object;
 }
 
-/* Walk up to BATCH tasks: what they need next is asked for together, because memory answers late, the memory of
- * another process above all. */
-static void walk_batch(struct tc_walker *w, const tc_addr *keys, size_t n, bool weak, uint32_t known)
+/* Walk up to BATCH tasks: what they need next is asked for together, because memory answers late,
+ * the memory of another process above all. */
+static void walk_batch(struct tc_walker *w, const tc_addr *keys, size_t n, bool weak,
+		       uint32_t known)
 {
 	tc_addr tasks[BATCH], coros[BATCH];
 	size_t n_tasks = 0, n_coros = 0;
@@ -117,7 +126,8 @@ static void walk_batch(struct tc_walker *w, const tc_addr *keys, size_t n, bool 
 		if (type && type->kind == TC_KIND_NONE)
 			tasks[i] = 0;
 		else if (type && type->kind == TC_KIND_TASK &&
-			 tc_get(w->mem, tasks[i] + w->py.at.task_coro, &coros[n_coros]) == 0 && coros[n_coros])
+			 tc_get(w->mem, tasks[i] + w->py.at.task_coro, &coros[n_coros]) == 0 &&
+			 coros[n_coros])
 			n_coros++;
 	}
 	tc_hint(w->mem, coros, n_coros);
@@ -133,7 +143,8 @@ static void walk_set(struct tc_walker *w, tc_addr set, bool weak, uint32_t known
 
 	if (r < 0) {
 		tc_walker_fault(w, set, r, "set of tasks");
-		tc_walker_notice(w, "a set of tasks changed at each try to read it: tasks may be missing");
+		tc_walker_notice(
+			w, "a set of tasks changed at each try to read it: tasks may be missing");
 	}
 	for (size_t i = 0; i < keys.n; i += BATCH)
 		walk_batch(w, keys.addrs + i, keys.n - i < BATCH ? keys.n - i : BATCH, weak, known);
@@ -150,7 +161,9 @@ static void walk_weakset(struct tc_walker *w, tc_addr weakset, uint32_t known)
 		tc_walker_fault(w, weakset, TC_ETYPE, "WeakSet of tasks");
 }
 
-struct node { tc_addr next, prev; };
+struct node {
+	tc_addr next, prev;
+};
 
 static int read_node(struct tc_walker *w, tc_addr at, bool fresh, struct node *ret)
 {
@@ -159,9 +172,10 @@ static int read_node(struct tc_walker *w, tc_addr at, bool fresh, struct node *r
 	return tc_get(w->mem, at, ret);
 }
 
-/* The list moved under us: go back to the last visited node that is still linked, and on from there.
- * *ret_at gets the node to go on with and *ret_prev the one before it. */
-static int repair(struct tc_walker *w, tc_addr head, struct collected *nodes, tc_addr *ret_prev, tc_addr *ret_at)
+/* The list moved under us: go back to the last visited node that is still linked, and on from
+ * there. *ret_at gets the node to go on with and *ret_prev the one before it. */
+static int repair(struct tc_walker *w, tc_addr head, struct collected *nodes, tc_addr *ret_prev,
+		  tc_addr *ret_at)
 {
 	for (size_t i = nodes->n + 1; i-- > 0;) {
 		tc_addr at = i == 0 ? head : nodes->addrs[i - 1];
@@ -183,8 +197,8 @@ struct cursor {
 	unsigned repairs, stuck;
 };
 
-/* Mend the cursor after a node that does not fit. A place that was repaired in vain three times is broken, not
- * moving. */
+/* Mend the cursor after a node that does not fit. A place that was repaired in vain three times is
+ * broken, not moving. */
 static int mend(struct tc_walker *w, tc_addr head, struct collected *nodes, struct cursor *cursor)
 {
 	if (!w->mem->live || cursor->repairs++ == LIST_REPAIRS ||
@@ -213,7 +227,8 @@ static void collect_backward(struct tc_walker *w, tc_addr head, struct collected
 	}
 }
 
-/* A circular list with a head (Include/internal/pycore_llist.h). Each node must know the one it was reached from. */
+/* A circular list with a head (Include/internal/pycore_llist.h). Each node must know the one it was
+ * reached from. */
 static int collect_list(struct tc_walker *w, tc_addr head, struct collected *ret)
 {
 	struct cursor cursor = { .prev = head };
@@ -224,7 +239,8 @@ static int collect_list(struct tc_walker *w, tc_addr head, struct collected *ret
 		return -TC_EFAULT;
 	cursor.at = node.next; /* 0: never used */
 	while (cursor.at && cursor.at != head && ret->n < LIST_MAX && !ret->cut) {
-		if (read_node(w, cursor.at, false, &node) == 0 && node.prev == cursor.prev && node.next) {
+		if (read_node(w, cursor.at, false, &node) == 0 && node.prev == cursor.prev &&
+		    node.next) {
 			collect(w, ret, cursor.at);
 			cursor.prev = cursor.at;
 			cursor.at = node.next;
@@ -244,14 +260,18 @@ static void walk_list(struct tc_walker *w, tc_addr head, uint32_t known)
 	if (r < 0) {
 		w->counts->disagreed = true;
 		tc_walker_fault(w, head, r, "list of tasks");
-		tc_walker_notice(w, "a list of tasks could not be followed to its end: tasks may be missing");
+		tc_walker_notice(
+			w,
+			"a list of tasks could not be followed to its end: tasks may be missing");
 	}
 	if (nodes.cut)
-		tc_walker_notice(w, "the walker's memory is full, tasks are missing: raise --max-memory");
+		tc_walker_notice(
+			w, "the walker's memory is full, tasks are missing: raise --max-memory");
 	for (size_t i = 0; i < nodes.n; i++)
 		nodes.addrs[i] -= w->py.at.task_node;
 	for (size_t i = 0; i < nodes.n; i += BATCH)
-		walk_batch(w, nodes.addrs + i, nodes.n - i < BATCH ? nodes.n - i : BATCH, false, known);
+		walk_batch(w, nodes.addrs + i, nodes.n - i < BATCH ? nodes.n - i : BATCH, false,
+			   known);
 }
 
 static int module_attr(struct tc_walker *w, tc_addr module, const char *name, tc_addr *ret)

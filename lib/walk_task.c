@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * One task: its fields, in C (Modules/_asynciomodule.c, TaskObj) or in Python (asyncio/tasks.py), its chain, its
- * record. */
+ * One task: its fields, in C (Modules/_asynciomodule.c, TaskObj) or in Python (asyncio/tasks.py),
+ * its chain, its record. */
 #include "walker.h"
 
 #include "safe.h"
@@ -46,7 +46,8 @@ static int read_c_task(struct tc_walker *w, struct task *task)
 	memcpy(&state, body + at->fut_state, 4);
 	if (state > TC_STATE_FINISHED)
 		return -TC_ETYPE;
-	task->flags |= state | (flag_at(at, body, at->task_must_cancel, 2) ? TC_TASK_MUST_CANCEL : 0u) |
+	task->flags |= state |
+		       (flag_at(at, body, at->task_must_cancel, 2) ? TC_TASK_MUST_CANCEL : 0u) |
 		       (flag_at(at, body, at->fut_log_tb, 0) ? TC_TASK_LOG_TB : 0u) |
 		       (flag_at(at, body, at->fut_blocking, 1) ? TC_TASK_BLOCKING : 0u);
 	task->loop = word_at(body, FUT_LOOP);
@@ -65,7 +66,8 @@ static uint32_t state_by_name(struct tc_walker *w, tc_addr str)
 {
 	return tc_str_is(&w->py, str, "PENDING")   ? TC_STATE_PENDING :
 	       tc_str_is(&w->py, str, "CANCELLED") ? TC_STATE_CANCELLED :
-	       tc_str_is(&w->py, str, "FINISHED")  ? TC_STATE_FINISHED : TC_TASK_STATE_UNKNOWN;
+	       tc_str_is(&w->py, str, "FINISHED")  ? TC_STATE_FINISHED :
+						     TC_TASK_STATE_UNKNOWN;
 }
 
 static void python_field(struct tc_walker *w, struct task *task, const char *name, tc_addr object)
@@ -87,16 +89,19 @@ static void python_field(struct tc_walker *w, struct task *task, const char *nam
 	else if (strcmp(name, "_exception") == 0)
 		task->exception = is_none ? 0 : object;
 	else if (strcmp(name, "_state") == 0)
-		task->flags = (task->flags & ~(uint32_t)TC_TASK_STATE_UNKNOWN) | state_by_name(w, object);
+		task->flags =
+			(task->flags & ~(uint32_t)TC_TASK_STATE_UNKNOWN) | state_by_name(w, object);
 	else if (strcmp(name, "_must_cancel") == 0)
 		task->flags |= value.tag == TC_VAL_TRUE ? TC_TASK_MUST_CANCEL : 0u;
-	else if (strcmp(name, "_Future__log_traceback") == 0 || strcmp(name, "__log_traceback") == 0)
+	else if (strcmp(name, "_Future__log_traceback") == 0 ||
+		 strcmp(name, "__log_traceback") == 0)
 		task->flags |= value.tag == TC_VAL_TRUE ? TC_TASK_LOG_TB : 0u;
 	else if (strcmp(name, "_num_cancels_requested") == 0 && value.tag == TC_VAL_INT)
 		task->cancels = value.bits;
 }
 
-/* A pure-Python task, or a class that only calls itself one: the attributes asyncio/tasks.py uses. */
+/* A pure-Python task, or a class that only calls itself one: the attributes asyncio/tasks.py uses.
+ */
 static int read_python_task(struct tc_walker *w, struct task *task)
 {
 	struct tc_dict dict;
@@ -104,8 +109,10 @@ static int read_python_task(struct tc_walker *w, struct task *task)
 	char name[32];
 	int r = tc_attrs_open(&w->py, task->addr, &task->type->facts, &dict);
 
-	/* Future._state is an attribute of the class until it changes: a task without one of its own is pending. */
-	task->flags |= TC_TASK_PYTHON | (task->type->kind == TC_KIND_PY_TASK ? 0u : TC_TASK_STATE_UNKNOWN);
+	/* Future._state is an attribute of the class until it changes: a task without one of its
+	 * own is pending. */
+	task->flags |=
+		TC_TASK_PYTHON | (task->type->kind == TC_KIND_PY_TASK ? 0u : TC_TASK_STATE_UNKNOWN);
 	if (r == -TC_ETYPE)
 		return 0; /* no dictionary: nothing is known but that it is registered */
 	while (r >= 0 && (r = tc_dict_next(&dict, &key, &value)) > 0)
@@ -137,14 +144,17 @@ static bool is_current(const struct tc_walker *w, tc_addr task)
 	return false;
 }
 
-/* Does what was read agree with itself? A task that waits for a future has that future at the end of its chain. */
-static bool consistent(const struct tc_walker *w, const struct task *task, const struct tc_chain *chain)
+/* Does what was read agree with itself? A task that waits for a future has that future at the end
+ * of its chain. */
+static bool consistent(const struct tc_walker *w, const struct task *task,
+		       const struct tc_chain *chain)
 {
 	if (chain->torn)
 		return false;
 	if (chain->running)
 		return task->flags & TC_TASK_THIRD_PARTY || is_current(w, task->addr);
-	if (!chain->leaf || !chain->leaf_type || !tc_kind_is_future(chain->leaf_type->kind) || !task->waiter)
+	if (!chain->leaf || !chain->leaf_type || !tc_kind_is_future(chain->leaf_type->kind) ||
+	    !task->waiter)
 		return true;
 	return chain->leaf == task->waiter;
 }
@@ -159,7 +169,8 @@ static void forget_task(struct tc_walker *w, const struct task *task)
 }
 
 /* Read task and chain until they agree; a target that moves gets three tries. */
-static int read_whole(struct tc_walker *w, tc_addr addr, uint32_t known, struct task *task, struct tc_chain *chain)
+static int read_whole(struct tc_walker *w, tc_addr addr, uint32_t known, struct task *task,
+		      struct tc_chain *chain)
 {
 	int r = -TC_ETORN;
 
@@ -199,8 +210,8 @@ static uint64_t number_of(const char *text)
 	return n;
 }
 
-/* The name as it is written: the number of a default name ("Task-7", from 3.12 on an int until it is asked for), or
- * a string. */
+/* The name as it is written: the number of a default name ("Task-7", from 3.12 on an int until it
+ * is asked for), or a string. */
 static uint64_t task_name(struct tc_walker *w, struct task *task)
 {
 	int64_t number;
@@ -210,11 +221,13 @@ static uint64_t task_name(struct tc_walker *w, struct task *task)
 
 	if (!type)
 		return 0;
-	if (type->kind == TC_KIND_INT && tc_int_read(&w->py, task->name, &number, &digits) == 0 && number > 0) {
+	if (type->kind == TC_KIND_INT && tc_int_read(&w->py, task->name, &number, &digits) == 0 &&
+	    number > 0) {
 		task->flags |= TC_TASK_LAZY_NAME;
 		return (uint64_t)number;
 	}
-	if (type->kind != TC_KIND_STR || tc_str_read(&w->py, task->name, w->text, TC_STRING_MAX, &len) < 0)
+	if (type->kind != TC_KIND_STR ||
+	    tc_str_read(&w->py, task->name, w->text, TC_STRING_MAX, &len) < 0)
 		return 0;
 	uint64_t n = number_of(w->text);
 	if (n) {
@@ -241,7 +254,8 @@ static void put_locals(struct tc_walker *w, tc_addr task)
 
 static void put_task(struct tc_walker *w, struct task *task, const struct tc_chain *chain)
 {
-	const struct tc_type *exception = task->exception ? tc_walker_type_of(w, task->exception) : NULL;
+	const struct tc_type *exception =
+		task->exception ? tc_walker_type_of(w, task->exception) : NULL;
 	uint64_t name = task_name(w, task);
 	uint32_t loop = task->loop ? tc_walker_loop(w, task->loop) : 0;
 	uint32_t context = task->context ? tc_walker_context(w, task->context) : 0;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The interpreter's threads: who they are to the kernel, their frames, their running loop and task, the GIL. */
+ * The interpreter's threads: who they are to the kernel, their frames, their running loop and task,
+ * the GIL. */
 #include "walker.h"
 
 #include "safe.h"
 
 enum { HOLDER_LOOP = 16, GIL_LAST_HOLDER = 8, GIL_LOCKED = 16 };
 
-/* The thread id inside glibc's struct pthread (nptl/descr.h, x86-64), which pthread_self's value points to: up to
- * 3.10 the interpreter itself keeps no native id. */
+/* The thread id inside glibc's struct pthread (nptl/descr.h, x86-64), which pthread_self's value
+ * points to: up to 3.10 the interpreter itself keeps no native id. */
 enum { PTHREAD_TID = 720 };
 
 /* The kernel's thread with this id in the target's own namespace; NULL: none. */
@@ -43,7 +44,8 @@ static tc_addr running_loop(struct tc_walker *w, tc_addr tstate)
 		if (tc_get(w->mem, tstate + w->py.at.ts_dict, &dict) < 0 || !dict ||
 		    tc_dict_get(&w->py, dict, "__asyncio_running_event_loop__", &loop) < 0)
 			return 0;
-		if (w->py.at.running == TC_RUNNING_HOLDER && tc_get(w->mem, loop + HOLDER_LOOP, &loop) < 0)
+		if (w->py.at.running == TC_RUNNING_HOLDER &&
+		    tc_get(w->mem, loop + HOLDER_LOOP, &loop) < 0)
 			return 0;
 	}
 	const struct tc_type *type = loop ? tc_walker_type_of(w, loop) : NULL;
@@ -75,7 +77,8 @@ static void read_frames(struct tc_walker *w, struct tc_thread_view *thread)
 		}
 		if (!thread->frames)
 			thread->frames = frame;
-		/* One array: the arena hands out 32 bytes after 32 bytes while nothing else takes from it. */
+		/* One array: the arena hands out 32 bytes after 32 bytes while nothing else takes
+		 * from it. */
 		frame = &thread->frames[thread->n_frames];
 		if (tc_frame_read(&w->py, at, frame, &foreign, &previous) < 0 || previous == at) {
 			thread->torn = true;
@@ -106,14 +109,16 @@ static void note_current(struct tc_walker *w, tc_addr task)
 		w->current[w->n_current++] = task;
 }
 
-/* asyncio.tasks._current_tasks, {loop: task}: the running tasks up to 3.13, and those of _PyTask in all versions. */
+/* asyncio.tasks._current_tasks, {loop: task}: the running tasks up to 3.13, and those of _PyTask in
+ * all versions. */
 static void read_current(struct tc_walker *w)
 {
 	tc_addr dict, loop, task;
 	struct tc_dict entries;
 
 	if (tc_get(w->mem, w->asyncio_tasks + TC_MODULE_DICT, &dict) < 0 ||
-	    tc_dict_get(&w->py, dict, "_current_tasks", &dict) < 0 || tc_dict_open(&w->py, dict, &entries) < 0)
+	    tc_dict_get(&w->py, dict, "_current_tasks", &dict) < 0 ||
+	    tc_dict_open(&w->py, dict, &entries) < 0)
 		return;
 	while (tc_dict_next(&entries, &loop, &task) > 0) {
 		note_current(w, task);
@@ -150,9 +155,10 @@ void tc_walker_threads(struct tc_walker *w)
 
 enum tc_frame tc_frame_kind(uint32_t flags)
 {
-	return flags & TC_CO_COROUTINE	     ? TC_FRAME_CORO :
-	       flags & TC_CO_ASYNC_GENERATOR ? TC_FRAME_ASYNCGEN :
-	       flags & (TC_CO_GENERATOR | TC_CO_ITERABLE_COROUTINE) ? TC_FRAME_GENERATOR : TC_FRAME_CALL;
+	return flags & TC_CO_COROUTINE				    ? TC_FRAME_CORO :
+	       flags & TC_CO_ASYNC_GENERATOR			    ? TC_FRAME_ASYNCGEN :
+	       flags & (TC_CO_GENERATOR | TC_CO_ITERABLE_COROUTINE) ? TC_FRAME_GENERATOR :
+								      TC_FRAME_CALL;
 }
 
 /* The whole stack as a chain, outermost first. */
@@ -162,7 +168,8 @@ static uint32_t stack_chain(struct tc_walker *w, struct tc_thread_view *thread)
 	bool awaits;
 
 	if (thread->cut)
-		chain = tc_walker_link(w, 0, TC_FRAME_TEXT, tc_walker_text(w, "outer frames cut", 16, TC_STR_CODE));
+		chain = tc_walker_link(w, 0, TC_FRAME_TEXT,
+				       tc_walker_text(w, "outer frames cut", 16, TC_STR_CODE));
 	for (uint32_t i = thread->n_frames; i-- > 0;) {
 		const struct tc_frame_view *frame = &thread->frames[i];
 		const struct tc_pycode *code =
@@ -207,15 +214,17 @@ void tc_walker_thread_records(struct tc_walker *w)
 		struct tc_thread_view *thread = &w->threads[i];
 		uint32_t loop = thread->running_loop ? tc_walker_loop(w, thread->running_loop) : 0;
 		uint32_t chain = stack_chain(w, thread);
-		/* The list of threads is built from its front: the first thread made is the last entry. */
+		/* The list of threads is built from its front: the first thread made is the last
+		 * entry. */
 		tc_record_begin(w->out, TC_REC_PYTHREAD);
 		tc_put_u(w->out, w->interp_id);
 		tc_put_u(w->out, thread->tstate);
 		tc_put_u(w->out, thread->tid);
 		tc_put_u(w->out, thread->ident);
 		tc_put_u(w->out, (thread->tstate == holder ? TC_PYTHREAD_HOLDS_GIL : 0u) |
-				 (i + 1 == w->n_threads ? TC_PYTHREAD_MAIN : 0u) |
-				 (thread->torn ? TC_PYTHREAD_TORN : 0u) | (known ? TC_PYTHREAD_GIL_KNOWN : 0u));
+					 (i + 1 == w->n_threads ? TC_PYTHREAD_MAIN : 0u) |
+					 (thread->torn ? TC_PYTHREAD_TORN : 0u) |
+					 (known ? TC_PYTHREAD_GIL_KNOWN : 0u));
 		tc_put_u(w->out, loop);
 		tc_put_u(w->out, thread->running_task);
 		tc_put_u(w->out, chain);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Values: of locals, attributes and context variables. Numbers, bools and None by value, str only when asked for,
- * everything else by type and identity; no code of the target is ever run. */
+ * Values: of locals, attributes and context variables. Numbers, bools and None by value, str only
+ * when asked for, everything else by type and identity; no code of the target is ever run. */
 #include "walker.h"
 
 #include "safe.h"
@@ -78,7 +78,11 @@ static void by_kind(struct tc_walker *w, tc_addr object, const uint8_t *body, st
 		else
 			ret->type = ret->of->id;
 		break;
-	case TC_KIND_BYTES: case TC_KIND_LIST: case TC_KIND_TUPLE: case TC_KIND_SET: case TC_KIND_DEQUE:
+	case TC_KIND_BYTES:
+	case TC_KIND_LIST:
+	case TC_KIND_TUPLE:
+	case TC_KIND_SET:
+	case TC_KIND_DEQUE:
 	case TC_KIND_DICT:
 		sized(w, object, body, ret);
 		break;
@@ -100,7 +104,9 @@ void tc_walker_value(struct tc_walker *w, tc_addr object, struct tc_value *ret)
 	const struct tc_type *type = tc_walker_type(w, word_at(body, TC_OB_TYPE));
 	if (!type)
 		return;
-	*ret = (struct tc_value){ .tag = TC_VAL_REF, .type = type->id, .bits = object, .kind = type->kind, .of = type };
+	*ret = (struct tc_value){
+		.tag = TC_VAL_REF, .type = type->id, .bits = object, .kind = type->kind, .of = type
+	};
 	by_kind(w, object, body, ret);
 	if (ret->tag == TC_VAL_SIZED)
 		ret->bits = object;
@@ -119,7 +125,8 @@ void tc_walker_put_value(struct tc_walker *w, const struct tc_value *value)
 	case TC_VAL_STRING:
 		tc_put_u(w->out, value->type);
 		break;
-	case TC_VAL_REF: case TC_VAL_SIZED:
+	case TC_VAL_REF:
+	case TC_VAL_SIZED:
 		tc_put_u(w->out, value->type);
 		tc_put_d(w->out, TC_STREAM_REF, value->bits);
 		if (value->tag == TC_VAL_SIZED)
@@ -133,7 +140,8 @@ void tc_walker_put_value(struct tc_walker *w, const struct tc_value *value)
 	}
 }
 
-/* The variable behind a slot: a cell stands for its content, a tagged integer for nothing that was named. */
+/* The variable behind a slot: a cell stands for its content, a tagged integer for nothing that was
+ * named. */
 static void slot_value(struct tc_walker *w, uint64_t slot, struct tc_value *ret)
 {
 	tc_addr content;
@@ -171,11 +179,22 @@ void tc_walker_frame_locals(struct tc_walker *w, const struct tc_pycode *code, t
 }
 
 /* Context variables: an immutable hash tree (HAMT), Python/hamt.c, at most eight levels deep. */
-enum { CTX_VARS = 24, HAMT_ROOT = 16, PAIRS = 32, ARRAY_CHILDREN = 16, VAR_NAME = 16,
-       HAMT_DEPTH = 10, FANOUT = 32 };
+enum {
+	CTX_VARS = 24,
+	HAMT_ROOT = 16,
+	PAIRS = 32,
+	ARRAY_CHILDREN = 16,
+	VAR_NAME = 16,
+	HAMT_DEPTH = 10,
+	FANOUT = 32
+};
 
 struct hamt_walk {
-	struct { tc_addr node; enum tc_kind kind; uint32_t i, n; } level[HAMT_DEPTH];
+	struct {
+		tc_addr node;
+		enum tc_kind kind;
+		uint32_t i, n;
+	} level[HAMT_DEPTH];
 	int depth;
 };
 
@@ -196,7 +215,8 @@ static void descend(struct tc_walker *w, struct hamt_walk *walk, tc_addr node)
 	walk->level[walk->depth++].n = (uint32_t)n;
 }
 
-static void add_variable(struct tc_walker *w, struct tc_context_scratch *scratch, tc_addr var, tc_addr value)
+static void add_variable(struct tc_walker *w, struct tc_context_scratch *scratch, tc_addr var,
+			 tc_addr value)
 {
 	const struct tc_type *type = tc_walker_type_of(w, var);
 	tc_addr name;
@@ -230,7 +250,8 @@ static void step(struct tc_walker *w, struct hamt_walk *walk, struct tc_context_
 		add_variable(w, scratch, pair[0], pair[1]);
 }
 
-static uint32_t define_context(struct tc_walker *w, tc_addr root, const struct tc_context_scratch *scratch)
+static uint32_t define_context(struct tc_walker *w, tc_addr root,
+			       const struct tc_context_scratch *scratch)
 {
 	uint32_t id = 0;
 
@@ -251,7 +272,8 @@ uint32_t tc_walker_context(struct tc_walker *w, tc_addr context)
 	struct hamt_walk walk = { .depth = 0 };
 	tc_addr vars, root;
 
-	if (tc_get(w->mem, context + CTX_VARS, &vars) < 0 || tc_get(w->mem, vars + HAMT_ROOT, &root) < 0)
+	if (tc_get(w->mem, context + CTX_VARS, &vars) < 0 ||
+	    tc_get(w->mem, vars + HAMT_ROOT, &root) < 0)
 		return 0;
 	struct tc_context_cache *known = &w->contexts[tc_mix(root, 0) % TC_CONTEXT_CACHE];
 	if (known->root == root)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The walker from inside: its state, and what its files call of each other. Nothing outside lib/walk*.c includes it.
- * All of it may run in a signal handler. */
+ * The walker from inside: its state, and what its files call of each other. Nothing outside
+ * lib/walk*.c includes it. All of it may run in a signal handler. */
 #ifndef TC_WALKER_H
 #define TC_WALKER_H
 
@@ -9,20 +9,47 @@
 #include "seen.h"
 #include "walk.h"
 
-/* What the walker knows of a type: by its name where only that tells, by its flags or bases elsewhere. */
+/* What the walker knows of a type: by its name where only that tells, by its flags or bases
+ * elsewhere. */
 enum tc_kind {
 	TC_KIND_OTHER,
-	TC_KIND_NONE, TC_KIND_BOOL, TC_KIND_INT, TC_KIND_FLOAT, TC_KIND_STR, TC_KIND_BYTES,
-	TC_KIND_LIST, TC_KIND_TUPLE, TC_KIND_SET, TC_KIND_DEQUE, TC_KIND_DICT,
-	TC_KIND_CORO, TC_KIND_GENERATOR, TC_KIND_ASYNCGEN,
-	TC_KIND_GEN_PROXY,    /* asend, athrow: the generator is at +16 */
-	TC_KIND_WRAPPER,      /* coroutine_wrapper, anext_awaitable: what it wraps is at +16 */
-	TC_KIND_FUTURE_ITER,  /* the future is at +16 */
-	TC_KIND_FUTURE, TC_KIND_TASK, TC_KIND_PY_FUTURE, TC_KIND_PY_TASK,
-	TC_KIND_FUNCTION, TC_KIND_METHOD, TC_KIND_BUILTIN, TC_KIND_PARTIAL, TC_KIND_CELL, TC_KIND_TASK_WAKEUP,
-	TC_KIND_CODE, TC_KIND_WEAKREF, TC_KIND_TYPE, TC_KIND_MODULE, TC_KIND_CONTEXTVAR,
-	TC_KIND_HAMT_BITMAP, TC_KIND_HAMT_ARRAY, TC_KIND_HAMT_COLLISION,
-	TC_KIND_CYTHON_WRAPPER, TC_KIND_CYTHON_CORO,
+	TC_KIND_NONE,
+	TC_KIND_BOOL,
+	TC_KIND_INT,
+	TC_KIND_FLOAT,
+	TC_KIND_STR,
+	TC_KIND_BYTES,
+	TC_KIND_LIST,
+	TC_KIND_TUPLE,
+	TC_KIND_SET,
+	TC_KIND_DEQUE,
+	TC_KIND_DICT,
+	TC_KIND_CORO,
+	TC_KIND_GENERATOR,
+	TC_KIND_ASYNCGEN,
+	TC_KIND_GEN_PROXY,   /* asend, athrow: the generator is at +16 */
+	TC_KIND_WRAPPER,     /* coroutine_wrapper, anext_awaitable: what it wraps is at +16 */
+	TC_KIND_FUTURE_ITER, /* the future is at +16 */
+	TC_KIND_FUTURE,
+	TC_KIND_TASK,
+	TC_KIND_PY_FUTURE,
+	TC_KIND_PY_TASK,
+	TC_KIND_FUNCTION,
+	TC_KIND_METHOD,
+	TC_KIND_BUILTIN,
+	TC_KIND_PARTIAL,
+	TC_KIND_CELL,
+	TC_KIND_TASK_WAKEUP,
+	TC_KIND_CODE,
+	TC_KIND_WEAKREF,
+	TC_KIND_TYPE,
+	TC_KIND_MODULE,
+	TC_KIND_CONTEXTVAR,
+	TC_KIND_HAMT_BITMAP,
+	TC_KIND_HAMT_ARRAY,
+	TC_KIND_HAMT_COLLISION,
+	TC_KIND_CYTHON_WRAPPER,
+	TC_KIND_CYTHON_CORO,
 };
 
 struct tc_type {
@@ -42,9 +69,9 @@ struct tc_pycode {
 /* A value as it will be written. */
 struct tc_value {
 	enum tc_val tag;
-	uint32_t type;	  /* REF, SIZED; STRING: its identifier */
-	uint64_t bits;	  /* INT, FLOAT (its bits), REF and SIZED (address) */
-	uint64_t size;	  /* SIZED */
+	uint32_t type; /* REF, SIZED; STRING: its identifier */
+	uint64_t bits; /* INT, FLOAT (its bits), REF and SIZED (address) */
+	uint64_t size; /* SIZED */
 	enum tc_kind kind;
 	const struct tc_type *of; /* type of a REF or SIZED */
 };
@@ -56,7 +83,10 @@ struct tc_value {
 struct tc_locals {
 	struct tc_value *values; /* TC_VALUES_MAX */
 	uint32_t n_values;
-	struct { const struct tc_pycode *code; uint32_t first, n; } *frames; /* TC_FRAMES_KEPT */
+	struct {
+		const struct tc_pycode *code;
+		uint32_t first, n;
+	} * frames; /* TC_FRAMES_KEPT */
 	uint32_t n_frames;
 };
 
@@ -99,7 +129,7 @@ struct tc_object_todo {
 	uint8_t depth;
 };
 #define TC_TODO_MAX 16384u
-#define TC_LEAF_DEPTH 3 /* steps that are followed from what a chain ends in */
+#define TC_LEAF_DEPTH 3	 /* steps that are followed from what a chain ends in */
 #define TC_ATTRS_MAX 64u /* of one object */
 
 #define TC_TYPE_CACHE 256u
@@ -116,11 +146,16 @@ struct tc_walker {
 	unsigned n_notices;
 	uint64_t n_fault_records;
 
-	/* In front of the tables: the types met last, and attribute names by the address of their str. */
+	/* In front of the tables: the types met last, and attribute names by the address of their
+	 * str. */
 	const struct tc_type *type_cache[TC_TYPE_CACHE];
-	struct tc_name_cache { tc_addr str; uint64_t length, hash; uint32_t id; } name_cache[TC_NAME_CACHE];
+	struct tc_name_cache {
+		tc_addr str;
+		uint64_t length, hash;
+		uint32_t id;
+	} name_cache[TC_NAME_CACHE];
 	struct tc_hash strings, types, codes, sites, chains, loops;
-	struct tc_seen seen; /* tasks and objects */
+	struct tc_seen seen;		   /* tasks and objects */
 	struct tc_context_cache *contexts; /* TC_CONTEXT_CACHE: those met last, by root */
 	struct tc_locals locals;
 	struct tc_context_scratch *context;
@@ -132,9 +167,9 @@ struct tc_walker {
 	uint32_t todo_first, todo_n;
 	struct tc_value *attr_values; /* scratch, TC_ATTRS_MAX */
 	struct tc_value *item_values; /* scratch, TC_ITEMS_MAX */
-	char *text;	     /* scratch, TC_STRING_MAX bytes */
-	uint32_t *name_ids; /* scratch, TC_NAMES_MAX */
-	bool full;  /* the arena is exhausted */
+	char *text;		      /* scratch, TC_STRING_MAX bytes */
+	uint32_t *name_ids;	      /* scratch, TC_NAMES_MAX */
+	bool full;		      /* the arena is exhausted */
 
 	/* of the interpreter under way */
 	tc_addr runtime;
@@ -150,10 +185,12 @@ struct tc_walker {
 void tc_walker_notice(struct tc_walker *w, const char *text);
 void tc_walker_fault(struct tc_walker *w, tc_addr addr, int code, const char *what);
 
-/* walk_intern.c: tables of the dump. 0 stands for "unknown" everywhere: a full arena, an unreadable object. */
+/* walk_intern.c: tables of the dump. 0 stands for "unknown" everywhere: a full arena, an unreadable
+ * object. */
 uint32_t tc_walker_text(struct tc_walker *w, const char *text, size_t len, enum tc_str class);
 uint32_t tc_walker_str(struct tc_walker *w, tc_addr str, enum tc_str class);
-uint32_t tc_walker_name(struct tc_walker *w, tc_addr str); /* an attribute's: the same str comes again and again */
+uint32_t tc_walker_name(struct tc_walker *w,
+			tc_addr str); /* an attribute's: the same str comes again and again */
 const struct tc_type *tc_walker_look_up_type(struct tc_walker *w, tc_addr type);
 const struct tc_type *tc_walker_type_of(struct tc_walker *w, tc_addr object);
 
@@ -168,10 +205,13 @@ static inline const struct tc_type *tc_walker_type(struct tc_walker *w, tc_addr 
 bool tc_kind_is_task(enum tc_kind kind);
 bool tc_kind_is_future(enum tc_kind kind); /* tasks are futures too */
 
-/* walk_code.c: codes, sites, links. qualname: of the coroutine, used where codes have none; may be 0. */
+/* walk_code.c: codes, sites, links. qualname: of the coroutine, used where codes have none; may be
+ * 0. */
 const struct tc_pycode *tc_walker_code(struct tc_walker *w, tc_addr code, tc_addr qualname);
-uint32_t tc_walker_site(struct tc_walker *w, const struct tc_pycode *code, int64_t lasti, bool *ret_awaits);
-uint32_t tc_walker_link(struct tc_walker *w, uint32_t parent, enum tc_frame kind, uint32_t reference);
+uint32_t tc_walker_site(struct tc_walker *w, const struct tc_pycode *code, int64_t lasti,
+			bool *ret_awaits);
+uint32_t tc_walker_link(struct tc_walker *w, uint32_t parent, enum tc_frame kind,
+			uint32_t reference);
 
 /* walk_value.c */
 void tc_walker_value(struct tc_walker *w, tc_addr object, struct tc_value *ret);
@@ -184,13 +224,14 @@ struct tc_chain {
 	uint32_t id;
 	tc_addr leaf;
 	const struct tc_type *leaf_type;
-	uint32_t tid;	  /* of the thread that runs it */
+	uint32_t tid; /* of the thread that runs it */
 	bool running, not_started, torn, cut;
 };
 void tc_walker_chain(struct tc_walker *w, tc_addr coro, struct tc_chain *ret);
 enum tc_frame tc_frame_kind(uint32_t co_flags);
 
-/* walk_task.c: read, write and count the task at addr; known: bits of enum tc_task_flag that its registry tells. */
+/* walk_task.c: read, write and count the task at addr; known: bits of enum tc_task_flag that its
+ * registry tells. */
 void tc_walker_task(struct tc_walker *w, tc_addr addr, uint32_t known);
 
 /* walk_registry.c: all tasks of the interpreter under way. */
@@ -204,7 +245,8 @@ void tc_walker_thread_records(struct tc_walker *w);
 uint32_t tc_walker_loop(struct tc_walker *w, tc_addr loop); /* its identifier */
 void tc_walker_loop_records(struct tc_walker *w, uint32_t first);
 
-/* walk_object.c: note an object for a record of its own, following references depth steps; write all noted. */
+/* walk_object.c: note an object for a record of its own, following references depth steps; write
+ * all noted. */
 void tc_walker_want(struct tc_walker *w, tc_addr object, unsigned depth);
 void tc_walker_objects(struct tc_walker *w);
 
