@@ -161,26 +161,35 @@ static int read_files(const struct job *job)
 	return status;
 }
 
-/* What the child may use: generous for what a well-formed file needs, and an end for any other. */
+/* Sanitizers reserve terabytes of addresses: no limit on these then. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define NO_ADDRESS_LIMIT
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define NO_ADDRESS_LIMIT
+#endif
+
+/* What the child may use: generous for what a well-formed file needs, and an end for any other. No core
+ * of it: dumps may hold secrets. */
 static void limit_child(const struct job *job)
 {
+	rlim_t memory = 1u << 30, seconds = 300;
 	struct stat st;
-	rlim_t most = 1u << 30, seconds = 300;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-	(void)job, (void)st, (void)most; /* they reserve terabytes of addresses */
-#else
 	for (int i = 0; i < job->n_args; i++)
-		if (stat(job->args[i], &st) == 0 && S_ISREG(st.st_mode))
-			most += 16 * (rlim_t)st.st_size;
-	setrlimit(RLIMIT_AS, &(struct rlimit){ most, most });
-#endif
-	for (int i = 0; i < job->n_args; i++)
-		if (stat(job->args[i], &st) == 0)
+		if (stat(job->args[i], &st) == 0 && S_ISREG(st.st_mode)) {
+			memory += 16 * (rlim_t)st.st_size;
 			seconds += (rlim_t)st.st_size / 1000000;
-	setrlimit(RLIMIT_CPU, &(struct rlimit){ seconds, seconds });
-	setrlimit(RLIMIT_CORE,
-		  &(struct rlimit){ 0, 0 }); /* dumps may hold secrets: none of ours on the disk */
+		}
+#ifndef NO_ADDRESS_LIMIT
+	setrlimit(RLIMIT_AS, &(struct rlimit){ memory, memory });
+#else
+	(void)memory;
+#endif
+	setrlimit(RLIMIT_CPU, &(struct rlimit){ seconds, seconds + 5 });
+	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
 }
 
 static int run_child(const struct job *job)

@@ -288,7 +288,8 @@ static void put_thread(struct tc_json_report *r, const struct tc_thread_view *vi
 	if (view->task)
 		tc_json_id(json, "task", 'T', tc_report_task_number(r->report, view->task));
 	tc_json_array(json, "python");
-	for (uint32_t id = view->py ? view->py->chain : 0; id; id = model->chains[id].parent) {
+	uint32_t id = view->py ? view->py->chain : 0;
+	for (size_t n = 0; id && n < r->report->max_links; id = model->chains[id].parent, n++) {
 		tc_json_frame_begin(r, id);
 		tc_json_end(json, '}');
 	}

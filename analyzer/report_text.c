@@ -238,14 +238,14 @@ static void put_quoted(struct tc_page *page, const char *word)
 		return;
 	}
 	tc_out_str(page->out, "'");
-	for (; *word; word++) {
-		struct tc_text one = { (const uint8_t *)word, 1 };
-		if (*word == '\'')
+	while (*word) {
+		size_t size = strcspn(word, "'");
+		tc_out_text(page->out, (struct tc_text){ (const uint8_t *)word, size }, 0);
+		word += size;
+		if (*word) {
 			tc_out_str(page->out, "'\\''");
-		else if ((uint8_t)*word >= 0x80)
-			tc_out_raw(page->out, word, 1);
-		else
-			tc_out_text(page->out, one, 0);
+			word++;
+		}
 	}
 	tc_out_str(page->out, "'");
 }
