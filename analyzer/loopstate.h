@@ -28,6 +28,7 @@ struct tc_loop_facts {
 	int64_t syscall;  /* -1: none or unknown */
 	uint64_t args[6];
 	uint64_t ready;	     /* + 1; 0: unknown */
+	uint64_t due_tasks;  /* tasks that wait for nothing but their turn */
 	uint64_t overdue_ns; /* since when the earliest timer is due; 0: none is, or unknown */
 };
 

@@ -30,7 +30,7 @@ static uint32_t native_id(struct tc_walker *w, tc_addr tstate, uint64_t ident)
 	else if (ident && tc_get(w->mem, ident + PTHREAD_TID, &tid) == 0 && tid > 0)
 		id = (uint64_t)tid;
 	const struct tc_os_thread *thread = id ? os_thread(w, id) : NULL;
-	return thread ? thread->tid : 0;
+	return thread ? thread->tid_ns : 0;
 }
 
 static tc_addr running_loop(struct tc_walker *w, tc_addr tstate)

@@ -109,7 +109,7 @@ struct tc_context_scratch {
 struct tc_thread_view {
 	tc_addr tstate, running_task, running_loop;
 	uint64_t ident;
-	uint32_t tid;
+	uint32_t tid; /* in the target's own namespace, 0: unknown */
 	struct tc_frame_view *frames;
 	uint32_t n_frames;
 	bool cut, torn;
