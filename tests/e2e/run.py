@@ -43,6 +43,14 @@ def test_mode(one, mode):
     return "%d tasks, %d links" % (tasks, links)
 
 
+def test_decoded(one):
+    """The file read by docs/format.md alone says the same."""
+    lines, tasks, links = compare.examine(one, [], decoded=True)
+    if lines:
+        raise lab.Failed("\n".join(lines))
+    return "%d tasks, %d links" % (tasks, links)
+
+
 def test_canonical(one):
     """Ten dumps in a row and one with --stop give the same canonical report."""
     with lab.Target(
@@ -103,6 +111,9 @@ def tests(quick):
                     one,
                     mode,
                 )
+        if not one.debug:
+            what = "%s: the file, read by docs/format.md alone, says the same"
+            yield what % one.name, test_decoded, (one,)
         yield "%s: ten canonical reports and one with --stop are the same bytes" % one.name, test_canonical, (
             one,
         )
