@@ -16,6 +16,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import zipfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -87,7 +88,7 @@ class Interpreter:
             return path
         target = os.path.join(INSIDE, "tests", os.path.basename(path))
         os.makedirs(os.path.dirname(self.root + target), exist_ok=True)
-        whole = "%s.%d" % (self.root + target, os.getpid())
+        whole = "%s.%d" % (self.root + target, threading.get_native_id())
         shutil.copyfile(path, whole)
         os.rename(whole, self.root + target)
         return target
