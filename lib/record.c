@@ -36,6 +36,7 @@ void tc_record_begin(struct tc_records *rec, enum tc_rec kind)
 	rec->start = rec->used;
 	rec->overflow = false;
 	rec->previous[TC_STREAM_REF] = 0;
+	memcpy(rec->kept, rec->previous, sizeof(rec->kept));
 	rec->buf[rec->used++] = (uint8_t)kind; /* all kinds are below 128 */
 	rec->used += LENGTH_ROOM;
 }
@@ -47,6 +48,7 @@ int tc_record_end(struct tc_records *rec)
 
 	if (rec->overflow || rec->error) {
 		rec->used = rec->start;
+		memcpy(rec->previous, rec->kept, sizeof(rec->kept));
 		rec->dropped++;
 		return rec->error ? rec->error : -TC_EBOUND;
 	}

@@ -27,6 +27,7 @@ struct tc_records {
 	bool overflow;		       /* the record under way does not fit: it will be dropped */
 	uint32_t next_id[TC_N_TABLES]; /* next identifier of each table */
 	uint64_t previous[TC_N_STREAMS];
+	uint64_t kept[TC_N_STREAMS]; /* the same when the record under way began: put back if it is dropped */
 	struct tc_chunk head;
 	struct tc_sink *sink;
 	uint64_t dropped; /* records that did not fit */

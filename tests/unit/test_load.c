@@ -202,6 +202,30 @@ START_TEST(test_locals_are_read_across_chunks)
 }
 END_TEST
 
+/* A record that is too long is dropped by the writer: the addresses behind it must not be counted from its own. */
+START_TEST(test_dropped_record_does_not_move_the_next)
+{
+	const size_t n = 400000;
+	uint64_t *items = calloc(n, sizeof(*items));
+	struct opened o = { 0 };
+
+	for (size_t i = 0; i < n; i++)
+		items[i] = i * 0x123456789;
+	builder_init(&o.b);
+	builder_head(&o.b, 1);
+	builder_object(&o.b, 0x1000, 0, NULL, 0, 0, NULL, 0, 0);
+	builder_object(&o.b, 0x5000, 0, NULL, 0, 0, items, n, 0);
+	builder_object(&o.b, 0x6000, 0, NULL, 0, 0, NULL, 0, 0);
+	builder_seal(&o.b, 0, 0, 0);
+	ck_assert_uint_eq(o.b.rec.dropped, 1);
+	ck_assert_int_eq(open_sample(&o, 0), 0);
+	ck_assert_uint_eq(o.model.n_objects, 2);
+	ck_assert_uint_eq(o.model.objects[1].addr, 0x6000);
+	close_sample(&o);
+	free(items);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("load");
@@ -218,6 +242,7 @@ int main(void)
 	tcase_add_test(c, test_sums_that_lie_are_told);
 	tcase_add_test(c, test_lying_bases_are_refused);
 	tcase_add_test(c, test_locals_are_read_across_chunks);
+	tcase_add_test(c, test_dropped_record_does_not_move_the_next);
 	suite_add_tcase(suite, c);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
