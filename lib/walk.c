@@ -138,6 +138,12 @@ static void find_modules(struct tc_walker *w)
 			w->asyncio_tasks = value;
 		else if (!w->asyncio_c && tc_str_is(&w->py, key, "_asyncio"))
 			w->asyncio_c = value;
+		else if (tc_str_is(&w->py, key, "trio"))
+			tc_walker_notice(w,
+					 "trio is loaded: its tasks are not read by this version");
+		else if (tc_str_is(&w->py, key, "gevent"))
+			tc_walker_notice(
+				w, "gevent is loaded: its greenlets are not read by this version");
 	}
 }
 

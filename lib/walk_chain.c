@@ -8,15 +8,10 @@
 
 enum { PROXY_GEN = 16, WRAPPED = 16, ITER_FUTURE = 16 };
 
-/* Cython's coroutine object ends in name, qualified name, module name, code, frame and flags: the
- * qualified name stands 40 bytes before its end (measured with Cython 0.29 to 3.1 on 3.8 to 3.15).
- * What it awaits was found at 64 and at 72: the first word of 64…88 that points to an awaitable. */
-enum {
-	CYTHON_WRAPPED = 16,
-	CYTHON_QUALNAME_FROM_END = 40,
-	CYTHON_YIELD_FROM_FIRST = 64,
-	CYTHON_YIELD_FROM_LAST = 88
-};
+/* Cython's coroutine object ends in what it awaits, return value, weak references, name, qualified
+ * name, module name, code, frame and flags: the first of these stands 64 bytes before its end, the
+ * qualified name 40 (measured with Cython 0.29 to 3.2 on 3.8 to 3.15). */
+enum { CYTHON_WRAPPED = 16, CYTHON_QUALNAME_FROM_END = 40, CYTHON_AWAITED_FROM_END = 64 };
 
 #define LIVE_RING \
 	4 /* how many of the innermost asyncio frames give up their locals to object records */
@@ -130,32 +125,31 @@ static int follow_word(struct chain_walk *walk, unsigned offset)
 	return next != 0;
 }
 
-static bool is_awaitable(enum tc_kind kind)
+/* May an object of this type be what a coroutine awaits? Unknown ones may: their type is told. */
+static bool is_awaitable(const struct tc_type *type)
 {
-	return kind == TC_KIND_CORO || kind == TC_KIND_GENERATOR || kind == TC_KIND_GEN_PROXY ||
-	       kind == TC_KIND_WRAPPER || kind == TC_KIND_FUTURE_ITER ||
-	       kind == TC_KIND_CYTHON_CORO || kind == TC_KIND_CYTHON_WRAPPER;
+	enum tc_kind kind = type ? type->kind : TC_KIND_NONE;
+
+	return kind == TC_KIND_OTHER || tc_kind_is_future(kind) || kind == TC_KIND_CORO ||
+	       kind == TC_KIND_GENERATOR || kind == TC_KIND_GEN_PROXY || kind == TC_KIND_WRAPPER ||
+	       kind == TC_KIND_FUTURE_ITER || kind == TC_KIND_CYTHON_CORO ||
+	       kind == TC_KIND_CYTHON_WRAPPER;
 }
 
 static void follow_cython(struct chain_walk *walk, const struct tc_type *type)
 {
 	struct tc_walker *w = walk->w;
-	tc_addr qualname, next;
+	tc_addr end = walk->at + type->facts.basicsize, qualname, next;
 	uint32_t name = 0;
 
-	if (tc_get(w->mem, walk->at + type->facts.basicsize - CYTHON_QUALNAME_FROM_END,
-		   &qualname) == 0)
+	if (tc_get(w->mem, end - CYTHON_QUALNAME_FROM_END, &qualname) == 0)
 		name = tc_walker_str(w, qualname, TC_STR_CODE);
 	add_link(walk, TC_FRAME_NATIVE_CORO, name);
-	for (unsigned at = CYTHON_YIELD_FROM_FIRST; at <= CYTHON_YIELD_FROM_LAST; at += 8) {
-		const struct tc_type *next_type;
-		if (tc_get(w->mem, walk->at + at, &next) == 0 && next &&
-		    (next_type = tc_walker_type_of(w, next)) && is_awaitable(next_type->kind)) {
-			walk->at = next;
-			return;
-		}
-	}
 	walk->at = 0;
+	if (tc_get(w->mem, end - CYTHON_AWAITED_FROM_END, &next) < 0)
+		walk->out->torn = true;
+	else if (next && is_awaitable(tc_walker_type_of(w, next)))
+		walk->at = next;
 }
 
 /* One step of the chain, by the kind of the object it stands at. */

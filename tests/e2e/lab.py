@@ -84,16 +84,20 @@ class Target:
         last = self.lines.pop()
         self.pid = int(last.partition("pid=")[2] or self.process.pid)
 
+    def thread_state(self, tid):
+        with open("/proc/%d/task/%s/stat" % (self.pid, tid)) as stat, open(
+            "/proc/%d/task/%s/schedstat" % (self.pid, tid)
+        ) as sched:
+            return tid, stat.read().rpartition(")")[2].split()[0], sched.read()
+
     def settle(self):
         """Wait until the process sleeps: it said READY a moment before it did."""
         end, before = time.monotonic() + WAIT_S, None
         while time.monotonic() < end:
-            now = []
-            for tid in os.listdir("/proc/%d/task" % self.pid):
-                with open("/proc/%d/task/%s/stat" % (self.pid, tid)) as stat, open(
-                    "/proc/%d/task/%s/schedstat" % (self.pid, tid)
-                ) as sched:
-                    now.append((tid, stat.read().rpartition(")")[2].split()[0], sched.read()))
+            try:
+                now = [self.thread_state(tid) for tid in os.listdir("/proc/%d/task" % self.pid)]
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # a thread ended between two looks
             if now == before and all(state in "SDTtZ" for _, state, _ in now):
                 return
             before = now
