@@ -7,9 +7,10 @@
 
 enum { HOLDER_LOOP = 16, GIL_LAST_HOLDER = 8, GIL_LOCKED = 16 };
 
-/* The thread id inside glibc's struct pthread (nptl/descr.h, x86-64), which pthread_self's value
- * points to: up to 3.10 the interpreter itself keeps no native id. */
-enum { PTHREAD_TID = 720 };
+/* The thread id inside struct pthread, which pthread_self's value points to: up to 3.10 the
+ * interpreter itself keeps no native id. x86-64: nptl/descr.h of glibc, and
+ * src/internal/pthread_impl.h of musl 1.2. */
+static const uint16_t pthread_tid[] = { 720, 48 };
 
 /* The kernel's thread with this id in the target's own namespace; NULL: none. */
 static const struct tc_os_thread *os_thread(const struct tc_walker *w, uint64_t tid_ns)
@@ -22,14 +23,19 @@ static const struct tc_os_thread *os_thread(const struct tc_walker *w, uint64_t 
 
 static uint32_t native_id(struct tc_walker *w, tc_addr tstate, uint64_t ident)
 {
+	const struct tc_os_thread *thread = NULL;
 	uint64_t id = 0;
 	int32_t tid;
 
-	if (w->py.at.ts_native_id != TC_NONE)
+	if (w->py.at.ts_native_id != TC_NONE) {
 		tc_get(w->mem, tstate + w->py.at.ts_native_id, &id);
-	else if (ident && tc_get(w->mem, ident + PTHREAD_TID, &tid) == 0 && tid > 0)
-		id = (uint64_t)tid;
-	const struct tc_os_thread *thread = id ? os_thread(w, id) : NULL;
+		thread = id ? os_thread(w, id) : NULL;
+	} else if (ident) {
+		/* Which library it is, its threads tell: only one place holds the id of one. */
+		for (size_t i = 0; i < sizeof(pthread_tid) / sizeof(pthread_tid[0]) && !thread; i++)
+			if (tc_get(w->mem, ident + pthread_tid[i], &tid) == 0 && tid > 0)
+				thread = os_thread(w, (uint64_t)tid);
+	}
 	return thread ? thread->tid_ns : 0;
 }
 
