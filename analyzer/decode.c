@@ -265,17 +265,21 @@ static void read_task(struct tc_model *model, struct tc_cursor *cur)
 	task->runtime = (uint8_t)tc_cur_u(cur);
 	if (task->chain >= model->n_chains)
 		task->chain = 0; /* lost with its piece */
-	model->open_task = true;
+	model->open = TC_OPEN_TASK;
 }
 
 /* The values are decoded when they are shown. */
 static void read_locals(struct tc_model *model, struct tc_cursor *cur)
 {
-	if (!model->open_task)
-		return;
-	struct tc_task *task = &model->tasks[model->n_tasks - 1];
-	task->locals = cur->at;
-	task->locals_size = (uint32_t)(cur->end - cur->at);
+	uint32_t size = (uint32_t)(cur->end - cur->at);
+
+	if (model->open == TC_OPEN_TASK) {
+		model->tasks[model->n_tasks - 1].locals = cur->at;
+		model->tasks[model->n_tasks - 1].locals_size = size;
+	} else if (model->open == TC_OPEN_THREAD) {
+		model->pythreads[model->n_pythreads - 1].locals = cur->at;
+		model->pythreads[model->n_pythreads - 1].locals_size = size;
+	}
 }
 
 static void read_object(struct tc_model *model, struct tc_cursor *cur)
@@ -300,6 +304,8 @@ static void read_pythread(struct tc_model *model, struct tc_cursor *cur)
 	thread->pthread = tc_cur_u(cur);
 	thread->flags = tc_cur_u32(cur);
 	thread->loop = tc_cur_u32(cur);
+	thread->locals = NULL;
+	thread->locals_size = 0;
 	thread->task = tc_cur_u(cur);
 	thread->chain = tc_cur_u32(cur);
 	if (thread->chain >= model->n_chains)
@@ -393,9 +399,11 @@ static void read_record(struct tc_model *model, uint64_t kind, struct tc_cursor 
 	if (kind >= sizeof(readers) / sizeof(*readers) || !readers[kind])
 		return;
 	readers[kind](model, cur);
-	/* Definitions may stand between a task and its locals. */
-	if (kind >= TC_REC_LOCALS)
-		model->open_task = false;
+	/* Definitions may stand between a task or thread and its locals. */
+	if (kind == TC_REC_PYTHREAD)
+		model->open = TC_OPEN_THREAD;
+	else if (kind >= TC_REC_LOCALS)
+		model->open = TC_OPEN_NONE;
 }
 
 /* The identifiers of this piece begin at its bases. A gap is what a lost piece defined; it cannot
@@ -426,7 +434,7 @@ void tc_decode_piece(struct tc_model *model, const struct tc_piece *piece)
 	/* A task may be the last record of the piece before this one, its locals the first of
 	 * this. */
 	if (piece->head.seq != model->next_seq)
-		model->open_task = false;
+		model->open = TC_OPEN_NONE;
 	model->next_seq = piece->head.seq + 1;
 	if (!take_bases(model, piece)) {
 		tc_dump_problem(model->dump, (uint64_t)(piece->records - base),
@@ -444,7 +452,7 @@ void tc_decode_piece(struct tc_model *model, const struct tc_piece *piece)
 		if (!all.bad && size <= TC_RECORD_MAX)
 			read_record(model, kind, &cur);
 		if (all.bad || size > TC_RECORD_MAX || cur.bad) {
-			model->open_task = false;
+			model->open = TC_OPEN_NONE;
 			if (piece->cut) /* was to be expected, and is said already */
 				return;
 			tc_dump_problem(model->dump, (uint64_t)(start - base),

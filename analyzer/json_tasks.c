@@ -123,6 +123,14 @@ static void put_member(void *context, const struct tc_task *task)
 	tc_json_id(&r->json, NULL, 'T', tc_report_task_number(r->report, task));
 }
 
+static void put_worker(struct tc_json_report *r, const struct tc_pythread *worker)
+{
+	const struct tc_thread_view *thread = tc_report_thread_of(r->report, worker);
+
+	if (thread)
+		tc_json_id(&r->json, "thread", 'H', tc_report_thread_number(r->report, thread));
+}
+
 static void put_wait(struct tc_json_report *r, const struct tc_task *task)
 {
 	struct tc_json *json = &r->json;
@@ -146,6 +154,10 @@ static void put_wait(struct tc_json_report *r, const struct tc_task *task)
 		tc_link_members(r->report->links, &link, TC_ITEMS_MAX, put_member, r);
 		tc_json_end(json, ']');
 	}
+	if (link.worker)
+		put_worker(r, link.worker);
+	if (link.wait == TC_WAIT_EXECUTOR)
+		tc_json_bool(json, "queued", link.queued);
 	struct tc_page page = { .report = r->report, .out = &r->scratch, .width = 100 };
 	r->scratch.used = 0;
 	r->scratch.column = 0;

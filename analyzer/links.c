@@ -212,6 +212,26 @@ static void set_object(const struct tc_model *model, const struct tc_task *task,
 		link->type = link->task->type;
 }
 
+/* asyncio/futures.py wraps a future of concurrent.futures so. */
+#define EXECUTOR_CALLBACK "_chain_future.<locals>._call_check_cancel"
+
+/* The wrapped future, and who works for it. */
+static void find_worker(const struct tc_links *links, struct tc_link *link)
+{
+	const struct tc_model *model = links->model;
+	const struct tc_object *callback = find_callback(model, link->object, EXECUTOR_CALLBACK);
+	struct tc_value source, state;
+
+	if (!callback || !tc_object_attr(model, callback, "source", &source) ||
+	    !tc_value_is_ref(&source))
+		return;
+	link->worker = tc_worker_of(&links->workers, source.word);
+	const struct tc_object *future = tc_model_object_at(model, source.word);
+	link->queued = !link->worker && future && tc_object_attr(model, future, "_state", &state) &&
+		       state.tag == TC_VAL_STRING &&
+		       tc_text_is(tc_model_string(model, (uint32_t)state.word), "PENDING");
+}
+
 static void judge_future(const struct tc_model *model, struct tc_link *link)
 {
 	const struct tc_object *callback;
@@ -229,8 +249,7 @@ static void judge_future(const struct tc_model *model, struct tc_link *link)
 		link->wait = TC_WAIT_SHIELD;
 		if (tc_object_attr(model, callback, "inner", &inner) && tc_value_is_ref(&inner))
 			link->task = tc_model_task_at(model, inner.word);
-	} else if (find_callback(model, link->object,
-				 "_chain_future.<locals>._call_check_cancel")) {
+	} else if (find_callback(model, link->object, EXECUTOR_CALLBACK)) {
 		link->wait = TC_WAIT_EXECUTOR;
 	}
 }
@@ -353,14 +372,16 @@ void tc_link_find(const struct tc_links *links, const struct tc_task *task, stru
 	if (!waits(task))
 		return;
 	verdict = verdict_of(links, task->chain);
-	if (!verdict->link) {
+	if (verdict->link) {
+		ret->known = verdict->native ? &tc_known_native[verdict->row - 1] :
+					       &tc_known[verdict->row - 1];
+		ret->wait = ret->known->wait;
+		judge_local(model, task, verdict->link, ret);
+	} else {
 		judge_leaf(model, task, ret);
-		return;
 	}
-	ret->known =
-		verdict->native ? &tc_known_native[verdict->row - 1] : &tc_known[verdict->row - 1];
-	ret->wait = ret->known->wait;
-	judge_local(model, task, verdict->link, ret);
+	if (ret->wait == TC_WAIT_EXECUTOR && ret->object)
+		find_worker(links, ret);
 }
 
 /* Only the kind, without decoding locals where the function alone tells. */
@@ -407,6 +428,7 @@ void tc_links_init(struct tc_links *links, struct tc_model *model)
 	links->verdicts = tc_array_new(model->n_chains, sizeof(*links->verdicts));
 	links->codes = tc_array_new(model->n_codes, sizeof(*links->codes));
 	mark_ready(model);
+	tc_workers_init(&links->workers, model);
 	for (size_t i = 0; i < model->n_tasks; i++)
 		model->tasks[i].wait = (uint8_t)wait_of(links, &model->tasks[i]);
 }
@@ -415,6 +437,7 @@ void tc_links_deinit(struct tc_links *links)
 {
 	free(links->verdicts);
 	free(links->codes);
+	tc_workers_deinit(&links->workers);
 }
 
 uint64_t tc_link_members(const struct tc_links *links, const struct tc_link *link, size_t max,

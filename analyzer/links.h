@@ -5,6 +5,7 @@
 #define TC_LINKS_H
 
 #include "model.h"
+#include "workers.h"
 
 /* clang-format off */
 #define TC_WAITS(W) \
@@ -71,13 +72,15 @@ extern const struct tc_known tc_known_native[];
 /* What a task waits for, in full. */
 struct tc_link {
 	enum tc_wait wait;
-	const struct tc_known *known;	 /* the row that told, or NULL */
-	uint64_t addr;			 /* of the object, 0: none */
-	uint32_t type;			 /* of the object, 0: unknown */
-	const struct tc_object *object;	 /* its record, or NULL */
-	const struct tc_task *task;	 /* the one task waited for, or NULL */
-	const struct tc_object *members; /* a collection of the tasks waited for, or NULL */
-	double delay_s;			 /* of a sleep; negative: unknown */
+	const struct tc_known *known;	  /* the row that told, or NULL */
+	uint64_t addr;			  /* of the object, 0: none */
+	uint32_t type;			  /* of the object, 0: unknown */
+	const struct tc_object *object;	  /* its record, or NULL */
+	const struct tc_task *task;	  /* the one task waited for, or NULL */
+	const struct tc_object *members;  /* a collection of the tasks waited for, or NULL */
+	double delay_s;			  /* of a sleep; negative: unknown */
+	const struct tc_pythread *worker; /* an executor's thread that works for it, or NULL */
+	bool queued;			  /* handed to an executor, and no thread has taken it */
 	/* of a sleep: when it ends, by the loop's clock (CLOCK_MONOTONIC); 0: unknown */
 	double due_s;
 };
@@ -89,6 +92,7 @@ struct tc_links {
 	struct tc_verdict *verdicts; /* of each chain: what the functions alone say */
 	/* of each code: its row in tc_known + 2, 1 none, 255 not in asyncio, 0 not judged */
 	uint8_t *codes;
+	struct tc_workers workers;
 };
 
 /* Find out what every task of model waits for: fills tc_task.wait and its flag TC_TASK_READY. */

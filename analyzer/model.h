@@ -105,6 +105,8 @@ struct tc_thread {
 struct tc_pythread {
 	uint64_t addr, pthread, task;
 	uint32_t interp, tid, flags, loop, chain;
+	const uint8_t *locals; /* payload of the record, NULL: none */
+	uint32_t locals_size;
 };
 
 struct tc_module_map {
@@ -187,7 +189,8 @@ struct tc_model {
 	TC_ARRAY(tc_handle, handles);
 	TC_ARRAY(tc_fault, faults);
 	struct tc_streams streams; /* while reading */
-	bool open_task;	   /* while reading: locals that come next belong to the last task */
+	/* while reading: what locals that come next belong to: the last task or thread */
+	enum { TC_OPEN_NONE, TC_OPEN_TASK, TC_OPEN_THREAD } open;
 	uint32_t next_seq; /* while reading: of the next piece */
 	struct tc_index task_index, object_index;
 	uint64_t n_pending; /* task records that are neither finished nor cancelled */

@@ -136,6 +136,42 @@ static void phrase_sleep(const struct tc_page *page, const struct tc_link *link)
 	tc_phrase_ns(page->out, (uint64_t)((left < 0 ? -left : left) * 1e9));
 }
 
+static void count_member(void *context, const struct tc_task *task)
+{
+	(void)task;
+	++*(unsigned *)context;
+}
+
+/* The first few tasks of a collection; of one that holds none, the number of its futures. */
+static void phrase_members(const struct tc_page *page, const struct tc_link *link)
+{
+	const struct tc_links *links = page->report->links;
+	unsigned tasks = 0;
+	uint64_t n = tc_link_members(links, link, 1, count_member, &tasks);
+
+	if (tasks == 0) {
+		tc_out_printf(page->out, ": %" PRIu64 " futures that are no tasks", n);
+		return;
+	}
+	tc_out_str(page->out, ":");
+	tc_link_members(links, link, 5, one_member, (void *)page);
+	if (n > 5)
+		tc_out_printf(page->out, " ... (%" PRIu64 " in all)", n);
+}
+
+/* Who works for a future of an executor. */
+static void phrase_worker(const struct tc_page *page, const struct tc_link *link)
+{
+	const struct tc_thread_view *thread =
+		link->worker ? tc_report_thread_of(page->report, link->worker) : NULL;
+
+	if (thread)
+		tc_out_printf(page->out, ": H%zu works for it",
+			      tc_report_thread_number(page->report, thread));
+	else if (link->queued)
+		tc_out_str(page->out, ": none has taken it yet");
+}
+
 void tc_phrase_link(const struct tc_page *page, const struct tc_link *link)
 {
 	struct tc_out *out = page->out;
@@ -159,13 +195,9 @@ void tc_phrase_link(const struct tc_page *page, const struct tc_link *link)
 	}
 	if (link->object)
 		tc_out_printf(out, " O%zu", tc_report_object_number(page->report, link->object));
-	if (link->members) {
-		tc_out_str(out, ":");
-		uint64_t n =
-			tc_link_members(page->report->links, link, 5, one_member, (void *)page);
-		if (n > 5)
-			tc_out_printf(out, " ... (%" PRIu64 " in all)", n);
-	}
+	phrase_worker(page, link);
+	if (link->members)
+		phrase_members(page, link);
 }
 
 static struct tc_text short_path(const struct tc_page *page, struct tc_text file)

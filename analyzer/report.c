@@ -138,6 +138,15 @@ static void judge_loop(struct tc_report *report, struct tc_loop_view *view)
 		view->blocked_ns = facts.overdue_ns;
 }
 
+const struct tc_thread_view *tc_report_thread_of(const struct tc_report *report,
+						 const struct tc_pythread *py)
+{
+	for (size_t i = 0; i < report->n_threads; i++)
+		if (report->threads[i].py == py)
+			return &report->threads[i];
+	return NULL;
+}
+
 const struct tc_loop_view *tc_report_loop(const struct tc_report *report, uint32_t id)
 {
 	/* Their order is that of the table, with gaps only where a piece of the file is lost. */

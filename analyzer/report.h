@@ -78,6 +78,10 @@ static inline size_t tc_report_thread_number(const struct tc_report *report,
 {
 	return (size_t)(thread - report->threads) + 1;
 }
+
+/* The view of a thread of the interpreter; NULL: it has none. */
+const struct tc_thread_view *tc_report_thread_of(const struct tc_report *report,
+						 const struct tc_pythread *py);
 const struct tc_loop_view *tc_report_loop(const struct tc_report *report, uint32_t id);
 
 /* The name of a task into name, which holds TC_TASK_NAME bytes when it is a numbered one. */

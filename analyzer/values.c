@@ -12,6 +12,13 @@ void tc_locals_begin(struct tc_locals *locals, const struct tc_task *task)
 	locals->n_frames = tc_cur_u(&locals->cur);
 }
 
+struct tc_task tc_thread_locals(const struct tc_pythread *thread)
+{
+	return (struct tc_task){ .addr = thread->addr,
+				 .locals = thread->locals,
+				 .locals_size = thread->locals_size };
+}
+
 bool tc_locals_frame(struct tc_locals *locals, const struct tc_pycode *code)
 {
 	struct tc_value value;

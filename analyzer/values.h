@@ -13,6 +13,8 @@ struct tc_locals {
 };
 
 void tc_locals_begin(struct tc_locals *locals, const struct tc_task *task);
+/* The locals of a thread's frames, as if they were a task's. */
+struct tc_task tc_thread_locals(const struct tc_pythread *thread);
 /* Go to the next frame, whose code is given for the names. False: there is none. */
 bool tc_locals_frame(struct tc_locals *locals, const struct tc_pycode *code);
 /* The next slot of this frame. False: there is none. */

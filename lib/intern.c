@@ -53,6 +53,13 @@ uint64_t *tc_hash_at(struct tc_hash *hash, uint64_t key)
 	return slot + 1;
 }
 
+uint64_t *tc_hash_find(const struct tc_hash *hash, uint64_t key)
+{
+	key += key == 0;
+	uint64_t *slot = hash->slots ? find(hash, key) : NULL;
+	return slot && slot[0] ? slot + 1 : NULL;
+}
+
 uint64_t tc_hash_bytes(uint64_t seed, const void *bytes, size_t size)
 {
 	const uint8_t *p = bytes;

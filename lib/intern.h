@@ -24,6 +24,9 @@ static inline void tc_hash_init(struct tc_hash *hash, struct tc_arena *arena)
  * pointer is good until the next call with the same table. Key 0 is taken as 1. */
 uint64_t *tc_hash_at(struct tc_hash *hash, uint64_t key);
 
+/* The same for a key that may be missing: NULL then, and it is not entered. */
+uint64_t *tc_hash_find(const struct tc_hash *hash, uint64_t key);
+
 /* Mix two words into one: 64-bit multiplication folded, as wyhash does (Wang Yi 2019). With a
  * random seed, forged contents cannot be made to collide. */
 static inline uint64_t tc_mix(uint64_t a, uint64_t b)

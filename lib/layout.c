@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Choosing a layout: a row of the table, the target's own debug offsets over it, and a probe before it is believed. */
+ * Choosing a layout: a row of the table, the target's own debug offsets over it, and a probe before
+ * it is believed. */
 #include "layout.h"
 
 #include "pyobj.h"
 #include "safe.h"
 
-#define MAX_OFFSET 65000u /* of the largest struct, PyInterpreterState, in any version: below 64 KiB */
+#define MAX_OFFSET \
+	65000u /* of the largest struct, PyInterpreterState, in any version: below 64 KiB */
 
-/* Where _Py_DebugOffsets keeps the offset of a field (Include/internal/pycore_debug_offsets.h of 3.13.0, 3.14.8,
- * 3.15.0): one column for each version, 0 where it has none. */
+/* Where _Py_DebugOffsets keeps the offset of a field (3.13.0, 3.14.8, 3.15.0:
+ * Include/internal/pycore_debug_offsets.h): one column for each version, 0 where it has none. */
 static const struct {
-	uint16_t field;		/* in struct tc_layout */
-	uint16_t position[3];	/* 3.13, 3.14, 3.15 */
+	uint16_t field;	      /* in struct tc_layout */
+	uint16_t position[3]; /* 3.13, 3.14, 3.15 */
 } debug_offsets[] = {
 #define AT(name) offsetof(struct tc_layout, name)
 	{ AT(rt_interp_head), { 40, 40, 40 } },	   { AT(is_id), { 56, 56, 56 } },
@@ -20,7 +22,7 @@ static const struct {
 	{ AT(is_gil), { 112, 120, 120 } },	   { AT(ts_next), { 168, 192, 192 } },
 	{ AT(ts_interp), { 176, 200, 200 } },	   { AT(ts_frame), { 184, 208, 208 } },
 	{ AT(ts_thread_id), { 192, 216, 240 } },   { AT(ts_native_id), { 200, 224, 248 } },
-	{ AT(ts_running_loop), { 152, 0, 0 } }, /* 3.13: the first field after PyThreadState, so its size */
+	{ AT(ts_running_loop), { 152, 0, 0 } }, /* 3.13: the field after PyThreadState */
 	{ AT(if_previous), { 232, 256, 320 } },	   { AT(if_code), { 240, 264, 328 } },
 	{ AT(if_instr), { 248, 272, 336 } },	   { AT(if_locals), { 256, 280, 344 } },
 	{ AT(if_owner), { 264, 288, 352 } },	   { AT(if_stack), { 0, 296, 360 } },
@@ -43,12 +45,13 @@ enum { FRAME_MAX = 128, GEN_HEAD_MAX = 152, CODE_HEAD_MAX = 144 };
 /* Offsets from the target are believed only as far as the buffers reach: they may be forged. */
 static bool sane(const struct tc_layout *at)
 {
-	const uint16_t frame[] = { at->if_previous, at->if_code, at->if_instr, at->if_stack, at->if_owner };
-	const uint16_t code[] = { at->co_filename, at->co_name, at->co_qualname, at->co_linetable,
-				  at->co_firstlineno, at->co_names };
+	const uint16_t frame[] = { at->if_previous, at->if_code, at->if_instr, at->if_stack,
+				   at->if_owner };
+	const uint16_t code[] = { at->co_filename,  at->co_name,	at->co_qualname,
+				  at->co_linetable, at->co_firstlineno, at->co_names };
 
-	if (at->if_locals > FRAME_MAX || at->gi_frame + at->if_locals > GEN_HEAD_MAX || at->gi_frame < 16 ||
-	    at->gi_state >= at->gi_frame || at->co_adaptive > 4096)
+	if (at->if_locals > FRAME_MAX || at->gi_frame + at->if_locals > GEN_HEAD_MAX ||
+	    at->gi_frame < 16 || at->gi_state >= at->gi_frame || at->co_adaptive > 4096)
 		return false;
 	for (size_t i = 0; i < sizeof(frame) / sizeof(frame[0]); i++)
 		if (frame[i] + 8u > at->if_locals + 7u) /* the owner is the last byte */
@@ -85,18 +88,23 @@ static int apply_debug_offsets(struct tc_mem *mem, tc_addr runtime, struct tc_la
 int tc_layout_asyncio(struct tc_mem *mem, tc_addr addr, struct tc_layout *layout)
 {
 	uint64_t words[13];
-	static const struct { uint16_t field; uint8_t word; } fields[] = {
-		{ AT(task_size), 0 },	     { AT(task_name), 1 },	  { AT(task_coro), 5 },
-		{ AT(task_node), 6 },	     { AT(is_tasks_head), 8 },	  { AT(ts_running_loop), 10 },
+	static const struct {
+		uint16_t field;
+		uint8_t word;
+	} fields[] = {
+		{ AT(task_size), 0 },	     { AT(task_name), 1 },	{ AT(task_coro), 5 },
+		{ AT(task_node), 6 },	     { AT(is_tasks_head), 8 },	{ AT(ts_running_loop), 10 },
 		{ AT(ts_running_task), 11 }, { AT(ts_tasks_head), 12 },
 	};
 
 	if (tc_get(mem, addr, &words) < 0)
 		return -TC_EPROBE;
-	/* A task has room for the fields it names here and for those of the row; the heads lie in larger structs. */
+	/* A task has room for the fields it names here and for those of the row; the heads lie in
+	 * larger structs. */
 	uint64_t size = words[0];
 	if (size > 4096 || words[1] + 8 > size || words[5] + 8 > size || words[6] + 16 > size ||
-	    layout->task_waiter + 8u > size || layout->task_context + 8u > size || layout->task_cancels + 4u > size)
+	    layout->task_waiter + 8u > size || layout->task_context + 8u > size ||
+	    layout->task_cancels + 4u > size)
 		return -TC_EPROBE;
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
 		if (words[fields[i].word] > MAX_OFFSET)
@@ -106,21 +114,23 @@ int tc_layout_asyncio(struct tc_mem *mem, tc_addr addr, struct tc_layout *layout
 	return 0;
 }
 
-/* Is the class of this name in _asyncio's dict as large as the row says? One that is not there is none of ours. */
+/* Is the class of this name in _asyncio's dict as large as the row says? If it is not there, or is
+ * something else, it says nothing. */
 static bool class_fits(const struct tc_py *py, tc_addr dict, const char *name, uint64_t size)
 {
 	struct tc_type_facts facts;
 	tc_addr type, tp_name;
 	char text[8];
 
-	if (tc_dict_get(py, dict, name, &type) < 0 || tc_get(py->mem, type + TC_TP_NAME, &tp_name) < 0 ||
+	if (tc_dict_get(py, dict, name, &type) < 0 ||
+	    tc_get(py->mem, type + TC_TP_NAME, &tp_name) < 0 ||
 	    tc_get(py->mem, tp_name, &text) < 0 || memcmp(text, "_asyncio", 8) != 0)
 		return true;
 	return tc_type_facts_read(py, type, &facts) == 0 && facts.basicsize == size;
 }
 
-/* Patch releases have moved fields of FutureObj and so of TaskObj (3.10.6): what tells is the size of the classes.
- * Without _asyncio there are no such objects. */
+/* Patch releases have moved fields of FutureObj and so of TaskObj (3.10.6): what tells is the size of
+ * the classes. Without _asyncio there are no such objects. */
 static bool asyncio_fits(const struct tc_py *py, tc_addr interp)
 {
 	tc_addr modules, module, dict;
@@ -129,7 +139,8 @@ static bool asyncio_fits(const struct tc_py *py, tc_addr interp)
 	    tc_dict_get(py, modules, "_asyncio", &module) < 0 ||
 	    tc_get(py->mem, module + TC_MODULE_DICT, &dict) < 0)
 		return true;
-	return class_fits(py, dict, "Future", py->at.fut_size) && class_fits(py, dict, "Task", py->at.task_size);
+	return class_fits(py, dict, "Future", py->at.fut_size) &&
+	       class_fits(py, dict, "Task", py->at.task_size);
 }
 
 static bool row_covers(const struct tc_layout *row, uint32_t version)
@@ -140,9 +151,11 @@ static bool row_covers(const struct tc_layout *row, uint32_t version)
 	       (row->micro_last == 0 || micro <= row->micro_last);
 }
 
-/* Does sys.hexversion read back as a version of this row? Everything on the way is proven by it: the runtime, the
- * interpreter, dict, str and int. Then the first thread must know its interpreter, and _asyncio must fit. */
-static int probe(struct tc_mem *mem, const struct tc_layout *layout, tc_addr runtime, uint32_t *ret_version)
+/* Does sys.hexversion read back as a version of this row? Everything on the way is proven by it: the
+ * runtime, the interpreter, dict, str and int. Then the first thread must know its interpreter, and
+ * _asyncio must fit. */
+static int probe(struct tc_mem *mem, const struct tc_layout *layout, tc_addr runtime,
+		 uint32_t *ret_version)
 {
 	struct tc_py py = { .mem = mem, .at = *layout };
 	tc_addr interp, sysdict, value, thread, back;
@@ -151,12 +164,14 @@ static int probe(struct tc_mem *mem, const struct tc_layout *layout, tc_addr run
 
 	if (tc_get(mem, runtime + layout->rt_interp_head, &interp) < 0 ||
 	    tc_get(mem, interp + layout->is_sysdict, &sysdict) < 0 ||
-	    tc_dict_get(&py, sysdict, "hexversion", &value) < 0 || tc_int_read(&py, value, &version, &digits) < 0)
+	    tc_dict_get(&py, sysdict, "hexversion", &value) < 0 ||
+	    tc_int_read(&py, value, &version, &digits) < 0)
 		return -TC_EPROBE;
 	if (version >> 32 != 0 || !row_covers(layout, (uint32_t)version))
 		return -TC_EPROBE;
 	if (tc_get(mem, interp + layout->is_threads_head, &thread) < 0 ||
-	    tc_get(mem, thread + layout->ts_interp, &back) < 0 || back != interp || !asyncio_fits(&py, interp))
+	    tc_get(mem, thread + layout->ts_interp, &back) < 0 || back != interp ||
+	    !asyncio_fits(&py, interp))
 		return -TC_EPROBE;
 	*ret_version = (uint32_t)version;
 	return 0;
@@ -186,7 +201,8 @@ static char *append_release(char *to, const struct tc_layout *layout, unsigned m
 	return append_number(append(append_number(append(to, "3."), layout->minor), "."), micro);
 }
 
-/* "row 3.9", or with the releases of a row that is not for all: "row 3.10.0 to 3.10.5", "row 3.10.6 and later". */
+/* "row 3.9", or with the releases of a row that is not for all: "row 3.10.0 to 3.10.5",
+ * "row 3.10.6 and later". */
 static void describe(char *source, const struct tc_layout *layout, bool own)
 {
 	char *end = append(source, own ? "the target's debug offsets and row " : "row ");
@@ -202,8 +218,9 @@ static void describe(char *source, const struct tc_layout *layout, bool own)
 		append(end, " and later");
 }
 
-static int try_row(struct tc_mem *mem, const struct tc_runtime_site *site, const struct tc_layout *row,
-		   struct tc_layout *ret, uint32_t *ret_version, char *source)
+static int try_row(struct tc_mem *mem, const struct tc_runtime_site *site,
+		   const struct tc_layout *row, struct tc_layout *ret, uint32_t *ret_version,
+		   char *source)
 {
 	*ret = *row;
 	if (row->debug_offsets && apply_debug_offsets(mem, site->runtime, ret) < 0)
@@ -223,7 +240,8 @@ int tc_layout_choose(struct tc_mem *mem, const struct tc_runtime_site *site, str
 		return -TC_EUNKNOWN;
 	for (unsigned i = 0; i < tc_layout_n_rows; i++) {
 		const struct tc_layout *row = &tc_layout_rows[i];
-		/* Before 3.11 no version is exported: the row that reads its own version back is the right one. */
+		/* Before 3.11 no version is exported: the row that reads its own version back is
+		 * the right one. */
 		if (site->version ? !row_covers(row, site->version) : row->minor > 10)
 			continue;
 		int r = try_row(mem, site, row, ret, ret_version, source);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Where CPython keeps what: one list of fields, one struct made from it, rows of data per version. The walker
- * compares no versions; what differs in kind, not only in place, is an enum of the layout.
+ * Where CPython keeps what: one list of fields, one struct made from it, rows of data per version.
+ * The walker compares no versions; what differs in kind, not only in place, is an enum of the
+ * layout.
  * Sources: DWARF of the exact builds and the walks of docs/layouts.md. */
 #ifndef TC_LAYOUT_H
 #define TC_LAYOUT_H
@@ -14,27 +15,29 @@
 #define TC_NONE 0xffffu /* this version has no such field */
 
 /* Offsets in bytes from the start of the struct the prefix names:
- * rt _PyRuntimeState, is PyInterpreterState, gil _gil_runtime_state, ts PyThreadState, cf _PyCFrame,
- * fo PyFrameObject, if _PyInterpreterFrame, co PyCodeObject, gi PyGenObject, fut FutureObj, task TaskObj,
- * ht PyHeapTypeObject, func PyFunctionObject, as the state of module _asyncio. */
-#define TC_LAYOUT_FIELDS(F)                                                                        \
-	F(rt_interp_head) F(rt_gil_last_holder) F(rt_gil_locked)                                    \
-	F(is_next) F(is_id) F(is_threads_head) F(is_modules) F(is_sysdict) F(is_gil)                \
-	F(is_gc_collecting) F(is_tasks_head)                                                        \
-	F(ts_next) F(ts_interp) F(ts_frame) F(ts_dict) F(ts_thread_id) F(ts_native_id)              \
-	F(ts_running_loop) F(ts_running_task) F(ts_tasks_head) F(cf_current)                        \
-	F(fo_back) F(fo_code) F(fo_valuestack) F(fo_stack) F(fo_lasti) F(fo_state) F(fo_locals)     \
-	F(if_previous) F(if_code) F(if_instr) F(if_stack) F(if_owner) F(if_locals)                  \
-	F(co_flags) F(co_firstlineno) F(co_nlocalsplus) F(co_code) F(co_names) F(co_cellvars)       \
-	F(co_freevars) F(co_filename) F(co_name) F(co_qualname) F(co_linetable) F(co_adaptive)      \
-	F(gi_frame) F(gi_running) F(gi_state) F(gi_qualname)                                        \
-	F(fut_size) F(fut_state) F(fut_log_tb) F(fut_blocking) F(fut_dict) F(fut_result)            \
-	F(task_size) F(task_waiter) F(task_coro) F(task_name) F(task_context) F(task_must_cancel)   \
-	F(task_cancels) F(task_node)                                                                \
-	F(ht_qualname) F(ht_cached_keys) F(ht_module)                                               \
-	F(func_code) F(func_closure) F(func_qualname)                                               \
-	F(str_ascii) F(str_compact) F(tuple_item) F(module_state) F(as_scheduled) F(as_eager)       \
+ * rt _PyRuntimeState, is PyInterpreterState, gil _gil_runtime_state, ts PyThreadState,
+ * cf _PyCFrame, fo PyFrameObject, if _PyInterpreterFrame, co PyCodeObject, gi PyGenObject,
+ * fut FutureObj, task TaskObj, ht PyHeapTypeObject, func PyFunctionObject, as the state of module _asyncio. */
+/* clang-format off */
+#define TC_LAYOUT_FIELDS(F)                                                                     \
+	F(rt_interp_head) F(rt_gil_last_holder) F(rt_gil_locked)                                \
+	F(is_next) F(is_id) F(is_threads_head) F(is_modules) F(is_sysdict) F(is_gil)            \
+	F(is_gc_collecting) F(is_tasks_head)                                                    \
+	F(ts_next) F(ts_interp) F(ts_frame) F(ts_dict) F(ts_thread_id) F(ts_native_id)          \
+	F(ts_running_loop) F(ts_running_task) F(ts_tasks_head) F(cf_current)                    \
+	F(fo_back) F(fo_code) F(fo_valuestack) F(fo_stack) F(fo_lasti) F(fo_state) F(fo_locals) \
+	F(if_previous) F(if_code) F(if_instr) F(if_stack) F(if_owner) F(if_locals)              \
+	F(co_flags) F(co_firstlineno) F(co_nlocalsplus) F(co_code) F(co_names) F(co_cellvars)   \
+	F(co_freevars) F(co_filename) F(co_name) F(co_qualname) F(co_linetable) F(co_adaptive)  \
+	F(gi_frame) F(gi_running) F(gi_state) F(gi_qualname)                                    \
+	F(fut_size) F(fut_state) F(fut_log_tb) F(fut_blocking) F(fut_dict) F(fut_result)        \
+	F(task_size) F(task_waiter) F(task_coro) F(task_name) F(task_context) F(task_must_cancel) \
+	F(task_cancels) F(task_node)                                                            \
+	F(ht_qualname) F(ht_cached_keys) F(ht_module)                                           \
+	F(func_code) F(func_closure) F(func_qualname)                                           \
+	F(str_ascii) F(str_compact) F(tuple_item) F(module_state) F(as_scheduled) F(as_eager)   \
 	F(as_debug)
+/* clang-format on */
 
 /* How frames are kept. */
 enum tc_frames {
@@ -45,7 +48,7 @@ enum tc_frames {
 
 /* How the object a suspended frame awaits is found. */
 enum tc_await {
-	TC_AWAIT_YIELD_FROM, /* the next instruction is YIELD_FROM: top of the value stack (≤ 3.10) */
+	TC_AWAIT_YIELD_FROM, /* the next instruction is YIELD_FROM: top of the stack (≤ 3.10) */
 	TC_AWAIT_RESUME,     /* RESUME with an argument ≥ 2 follows: top of the stack (3.11, 3.12) */
 	TC_AWAIT_STATE,	     /* the generator's own state says so (3.13+) */
 };
@@ -54,7 +57,7 @@ enum tc_lines { TC_LINES_LNOTAB, TC_LINES_TABLE, TC_LINES_LOCATIONS };
 
 /* Where an instance keeps its attributes. */
 enum tc_attrs {
-	TC_ATTRS_SLOT,	 /* tp_dictoffset (≤ 3.10; in later versions where the type is not managed) */
+	TC_ATTRS_SLOT,	 /* tp_dictoffset (≤ 3.10; later where the type is not managed) */
 	TC_ATTRS_311,	 /* dict at -24, values at -32 */
 	TC_ATTRS_TAGGED, /* one word at -24, bit 0: values + 1 (3.12) */
 	TC_ATTRS_INLINE, /* dict at -24, or values after the object (3.13+) */
@@ -77,7 +80,8 @@ struct tc_gen_states {
 
 struct tc_layout {
 	uint16_t minor; /* Python 3.minor */
-	uint8_t micro_first, micro_last; /* patch releases this row is for; micro_last 0: all from micro_first on */
+	/* The patch releases this row is for; micro_last 0: all from micro_first on. */
+	uint8_t micro_first, micro_last;
 #define F(name) uint16_t name;
 	TC_LAYOUT_FIELDS(F)
 #undef F
@@ -91,7 +95,7 @@ struct tc_layout {
 	uint8_t lasti_unit;    /* bytes in one unit of fo_lasti */
 	uint8_t target_slot;   /* the awaited object is so many words below the stack's top */
 	uint8_t owner_foreign; /* frames with an owner of this or more are no Python frames */
-	uint8_t resume[2];     /* TC_AWAIT_RESUME: opcodes of RESUME, plain and specialised or instrumented */
+	uint8_t resume[2];     /* TC_AWAIT_RESUME: its opcodes, plain and specialised */
 	bool stack_is_pointer; /* if_stack is a pointer; otherwise an i32 index into the locals */
 	bool flag_bits;	       /* the future's flags are bits 0–3 of one byte; otherwise four i32 */
 	bool new_keys;	       /* dict keys with log2 sizes (3.11+) */
@@ -106,20 +110,21 @@ extern const unsigned tc_layout_n_rows;
 /* What is known of an interpreter before its layout is chosen. */
 struct tc_runtime_site {
 	tc_addr runtime;	/* _PyRuntime */
-	uint32_t version;	/* PY_VERSION_HEX from Py_Version or the debug offsets; 0: not exported (≤ 3.10) */
+	uint32_t version;	/* PY_VERSION_HEX: Py_Version or debug offsets; 0: not exported */
 	bool free_threaded;
 	const char *module;	/* path, borrowed from the reader */
 };
 
-/* Choose the row for *site, put the target's own debug offsets over it, and probe it: sys.hexversion must read back as
- * a release of this row, and the classes of _asyncio, if it is loaded, must be as large as the row says.
- * ret_version gets that hexversion. source (at least 64 bytes) says where the offsets came from.
+/* Choose the row for *site, put the target's own debug offsets over it, and probe it: sys.hexversion
+ * must read back as a release of this row, and the classes of _asyncio, if it is loaded, must be as
+ * large as the row says. ret_version gets that hexversion. source (at least 64 bytes) says where the
+ * offsets came from.
  * 0; -TC_EUNKNOWN: no row for this version; -TC_EPROBE: no row fits. Safe in a handler. */
 int tc_layout_choose(struct tc_mem *mem, const struct tc_runtime_site *site, struct tc_layout *ret,
 		     uint32_t *ret_version, char *source);
 
-/* Put the offsets of _asyncio's own debug table (AsyncioDebug, 3.14+) at addr over *layout. It is refused, and
- * *layout left alone, when a value is absurd. 0 or -TC_EPROBE. */
+/* Put the offsets of _asyncio's own debug table (AsyncioDebug, 3.14+) at addr over *layout. It is
+ * refused, and *layout left alone, when a value is absurd. 0 or -TC_EPROBE. */
 int tc_layout_asyncio(struct tc_mem *mem, tc_addr addr, struct tc_layout *layout);
 
 #endif

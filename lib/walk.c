@@ -263,6 +263,7 @@ int tc_walk(struct tc_mem *mem, struct tc_records *out, struct tc_arena *arena,
 	init_tables(w);
 	if (take_scratch(w) < 0)
 		return -TC_ENOSPACE;
+	w->state_name = tc_walker_text(w, "_state", 6, TC_STR_CODE);
 	r = tc_layout_choose(mem, &site, &w->py.at, &version, ret_python->layout);
 	describe(&site, version, ret_python);
 	if (r < 0)

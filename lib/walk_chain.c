@@ -13,7 +13,7 @@ enum { PROXY_GEN = 16, WRAPPED = 16, ITER_FUTURE = 16 };
  * qualified name 40 (measured with Cython 0.29 to 3.2 on 3.8 to 3.15). */
 enum { CYTHON_WRAPPED = 16, CYTHON_QUALNAME_FROM_END = 40, CYTHON_AWAITED_FROM_END = 64 };
 
-#define LIVE_RING \
+#define LIBRARY_FRAMES \
 	4 /* how many of the innermost asyncio frames give up their locals to object records */
 
 struct chain_walk {
@@ -199,13 +199,12 @@ static void follow(struct chain_walk *walk)
 	}
 }
 
-/* What the innermost frames of asyncio hold in their locals tells what is waited for. */
-static void want_asyncio_locals(struct tc_walker *w)
+void tc_walker_want_locals(struct tc_walker *w, uint32_t n_frames)
 {
-	unsigned n = 0;
+	uint32_t n = 0;
 
-	for (uint32_t f = w->locals.n_frames; f-- > 0 && n < LIVE_RING; n++) {
-		if (!w->locals.frames[f].code->asyncio)
+	for (uint32_t f = w->locals.n_frames; f-- > 0 && n < n_frames; n++) {
+		if (!w->locals.frames[f].code->library)
 			continue;
 		for (uint32_t i = 0; i < w->locals.frames[f].n; i++) {
 			const struct tc_value *value =
@@ -249,7 +248,7 @@ void tc_walker_chain(struct tc_walker *w, tc_addr coro, struct tc_chain *ret)
 	}
 	if (w->full)
 		ret->cut = true;
-	want_asyncio_locals(w);
+	tc_walker_want_locals(w, LIBRARY_FRAMES);
 	if (ret->leaf)
 		tc_walker_want(w, ret->leaf, TC_LEAF_DEPTH);
 }

@@ -43,8 +43,9 @@ static void define_code(struct tc_walker *w, struct tc_pycode *code, tc_addr qua
 	uint32_t *ids = w->name_ids;
 	uint32_t file = tc_walker_str(w, facts->filename, TC_STR_CODE);
 
-	code->asyncio =
-		file && contains(w->text, "/asyncio/"); /* the text read last is the file's name */
+	/* the text read last is the file's name */
+	code->library = file && (contains(w->text, "/asyncio/") ||
+				 contains(w->text, "/concurrent/futures/"));
 	uint32_t name = tc_walker_str(w, facts->name, TC_STR_CODE);
 	uint32_t qual = tc_walker_str(w, facts->qualname ? facts->qualname : qualname, TC_STR_CODE);
 	uint32_t n = read_names(w, facts, ids);

@@ -56,6 +56,8 @@ void tc_walker_want(struct tc_walker *w, tc_addr addr, unsigned depth)
 	default:
 		return; /* said in full by a value */
 	}
+	if (type->kind == TC_KIND_OTHER && tc_hash_find(&w->loops, addr))
+		return; /* loops have records of their own */
 	uint64_t max = w->options->max_objects ? w->options->max_objects : DEFAULT_MAX_OBJECTS;
 	if (w->todo_n == TC_TODO_MAX || w->counts->objects + w->todo_n >= max) {
 		w->counts->objects_cut++;
@@ -246,7 +248,10 @@ static void instance_fields(struct tc_walker *w, struct object *object)
 		return;
 	while (tc_dict_next(&dict, &key, &value) > 0) {
 		uint32_t name = tc_walker_name(w, key);
-		if (name)
+		/* The state of a future, of concurrent.futures too, is a word of the library's. */
+		if (name && name == w->state_name)
+			add_text(w, object, "_state", tc_walker_str(w, value, TC_STR_CODE));
+		else if (name)
 			add_ref(w, object, NULL, name, value);
 	}
 }

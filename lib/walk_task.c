@@ -237,21 +237,6 @@ static uint64_t task_name(struct tc_walker *w, struct task *task)
 	return tc_walker_text(w, w->text, len, TC_STR_TASK);
 }
 
-static void put_locals(struct tc_walker *w, tc_addr task)
-{
-	const struct tc_locals *locals = &w->locals;
-
-	tc_record_begin(w->out, TC_REC_LOCALS);
-	tc_record_about(w->out, task);
-	tc_put_u(w->out, locals->n_frames);
-	for (uint32_t f = 0; f < locals->n_frames; f++) {
-		tc_put_u(w->out, locals->frames[f].n);
-		for (uint32_t i = 0; i < locals->frames[f].n; i++)
-			tc_walker_put_value(w, &locals->values[locals->frames[f].first + i]);
-	}
-	tc_record_end(w->out);
-}
-
 static void put_task(struct tc_walker *w, struct task *task, const struct tc_chain *chain)
 {
 	const struct tc_type *exception =
@@ -284,8 +269,8 @@ static void put_task(struct tc_walker *w, struct task *task, const struct tc_cha
 		tc_put_u(w->out, chain->tid);
 	}
 	tc_record_end(w->out);
-	if (w->locals.n_frames && !w->options->no_locals && chain->id)
-		put_locals(w, task->addr);
+	if (chain->id)
+		tc_walker_put_locals(w, task->addr);
 }
 
 /* Into which part of the sum it falls; the record says so too. */

@@ -173,6 +173,7 @@ static uint32_t stack_chain(struct tc_walker *w, struct tc_thread_view *thread)
 	uint32_t chain = 0;
 	bool awaits;
 
+	w->locals.n_values = w->locals.n_frames = 0;
 	if (thread->cut)
 		chain = tc_walker_link(w, 0, TC_FRAME_TEXT,
 				       tc_walker_text(w, "outer frames cut", 16, TC_STR_CODE));
@@ -180,11 +181,13 @@ static uint32_t stack_chain(struct tc_walker *w, struct tc_thread_view *thread)
 		const struct tc_frame_view *frame = &thread->frames[i];
 		const struct tc_pycode *code =
 			is_code(w, frame->code) ? tc_walker_code(w, frame->code, 0) : NULL;
-		if (code)
+		if (code) {
 			chain = tc_walker_link(w, chain, tc_frame_kind(code->facts.flags),
 					       tc_walker_site(w, code, frame->lasti, &awaits));
-		else
+			tc_walker_frame_locals(w, code, frame->locals);
+		} else {
 			chain = tc_walker_link(w, chain, TC_FRAME_UNKNOWN, 0);
+		}
 	}
 	return chain;
 }
@@ -235,6 +238,9 @@ void tc_walker_thread_records(struct tc_walker *w)
 		tc_put_u(w->out, thread->running_task);
 		tc_put_u(w->out, chain);
 		tc_record_end(w->out);
+		tc_walker_put_locals(w, thread->tstate);
+		tc_walker_want_locals(w, TC_FRAMES_KEPT);
+		tc_walker_objects(w);
 		w->counts->threads++;
 	}
 }

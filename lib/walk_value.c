@@ -178,6 +178,23 @@ void tc_walker_frame_locals(struct tc_walker *w, const struct tc_pycode *code, t
 	locals->frames[frame].n = locals->n_values - locals->frames[frame].first;
 }
 
+void tc_walker_put_locals(struct tc_walker *w, tc_addr about)
+{
+	const struct tc_locals *locals = &w->locals;
+
+	if (locals->n_frames == 0 || w->options->no_locals)
+		return;
+	tc_record_begin(w->out, TC_REC_LOCALS);
+	tc_record_about(w->out, about);
+	tc_put_u(w->out, locals->n_frames);
+	for (uint32_t f = 0; f < locals->n_frames; f++) {
+		tc_put_u(w->out, locals->frames[f].n);
+		for (uint32_t i = 0; i < locals->frames[f].n; i++)
+			tc_walker_put_value(w, &locals->values[locals->frames[f].first + i]);
+	}
+	tc_record_end(w->out);
+}
+
 /* Context variables: an immutable hash tree (HAMT), Python/hamt.c, at most eight levels deep. */
 enum {
 	CTX_VARS = 24,

@@ -63,7 +63,8 @@ struct tc_pycode {
 	tc_addr addr;
 	struct tc_code_facts facts;
 	uint32_t id;
-	bool asyncio; /* belongs to the package asyncio */
+	bool library; /* of package asyncio or concurrent.futures: what its locals hold says who
+			 waits */
 };
 
 /* A value as it will be written. */
@@ -169,6 +170,7 @@ struct tc_walker {
 	struct tc_value *item_values; /* scratch, TC_ITEMS_MAX */
 	char *text;		      /* scratch, TC_STRING_MAX bytes */
 	uint32_t *name_ids;	      /* scratch, TC_NAMES_MAX */
+	uint32_t state_name; /* the string "_state" */
 	bool full;		      /* the arena is exhausted */
 
 	/* of the interpreter under way */
@@ -217,6 +219,8 @@ uint32_t tc_walker_link(struct tc_walker *w, uint32_t parent, enum tc_frame kind
 void tc_walker_value(struct tc_walker *w, tc_addr object, struct tc_value *ret);
 void tc_walker_put_value(struct tc_walker *w, const struct tc_value *value);
 void tc_walker_frame_locals(struct tc_walker *w, const struct tc_pycode *code, tc_addr slots);
+void tc_walker_put_locals(struct tc_walker *w,
+			  tc_addr about); /* as a record; nothing when none were read */
 uint32_t tc_walker_context(struct tc_walker *w, tc_addr context);
 
 /* walk_chain.c */
@@ -227,6 +231,9 @@ struct tc_chain {
 	uint32_t tid; /* of the thread that runs it */
 	bool running, not_started, torn, cut;
 };
+/* What the innermost frames hold in their locals gets records, where they are frames of asyncio or
+ * concurrent.futures; n_frames are looked at. */
+void tc_walker_want_locals(struct tc_walker *w, uint32_t n_frames);
 void tc_walker_chain(struct tc_walker *w, tc_addr coro, struct tc_chain *ret);
 enum tc_frame tc_frame_kind(uint32_t co_flags);
 
