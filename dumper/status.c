@@ -130,12 +130,11 @@ int tc_status_print(pid_t pid, uint64_t max_memory, bool children)
 	print_python(&probe);
 	print_counts(&probe);
 	printf("read     %s\n", code == TC_EXIT_OK ? "yes" : probe.line);
-	if (!probe.counts.loops) {
-		fflush(stdout);
-		if (print_children(pid, max_memory, true))
-			code = TC_EXIT_OK;
-		else if (probe.has_python)
-			printf("no event loop here, nor in a process below\n");
-	}
+	fflush(stdout);
+	/* A process with a loop is asked too: the master of gunicorn 25 has one for its control socket. */
+	if (print_children(pid, max_memory, true))
+		code = TC_EXIT_OK;
+	else if (!probe.counts.loops && probe.has_python)
+		printf("no event loop here, nor in a process below\n");
 	return code;
 }
