@@ -129,8 +129,8 @@ static bool class_fits(const struct tc_py *py, tc_addr dict, const char *name, u
 	return tc_type_facts_read(py, type, &facts) == 0 && facts.basicsize == size;
 }
 
-/* Patch releases have moved fields of FutureObj and so of TaskObj (3.10.6): what tells is the size of
- * the classes. Without _asyncio there are no such objects. */
+/* Patch releases have moved fields of FutureObj and so of TaskObj (3.10.6): what tells is the size
+ * of the classes. Without _asyncio there are no such objects. */
 static bool asyncio_fits(const struct tc_py *py, tc_addr interp)
 {
 	tc_addr modules, module, dict;
@@ -151,9 +151,9 @@ static bool row_covers(const struct tc_layout *row, uint32_t version)
 	       (row->micro_last == 0 || micro <= row->micro_last);
 }
 
-/* Does sys.hexversion read back as a version of this row? Everything on the way is proven by it: the
- * runtime, the interpreter, dict, str and int. Then the first thread must know its interpreter, and
- * _asyncio must fit. */
+/* Does sys.hexversion read back as a version of this row? Everything on the way is proven by it:
+ * the runtime, the interpreter, dict, str and int. Then the first thread must know its interpreter,
+ * and _asyncio must fit. */
 static int probe(struct tc_mem *mem, const struct tc_layout *layout, tc_addr runtime,
 		 uint32_t *ret_version)
 {

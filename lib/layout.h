@@ -17,7 +17,8 @@
 /* Offsets in bytes from the start of the struct the prefix names:
  * rt _PyRuntimeState, is PyInterpreterState, gil _gil_runtime_state, ts PyThreadState,
  * cf _PyCFrame, fo PyFrameObject, if _PyInterpreterFrame, co PyCodeObject, gi PyGenObject,
- * fut FutureObj, task TaskObj, ht PyHeapTypeObject, func PyFunctionObject, as the state of module _asyncio. */
+ * fut FutureObj, task TaskObj, ht PyHeapTypeObject, func PyFunctionObject,
+ * as the state of module _asyncio. */
 /* clang-format off */
 #define TC_LAYOUT_FIELDS(F)                                                                     \
 	F(rt_interp_head) F(rt_gil_last_holder) F(rt_gil_locked)                                \
@@ -49,7 +50,7 @@ enum tc_frames {
 /* How the object a suspended frame awaits is found. */
 enum tc_await {
 	TC_AWAIT_YIELD_FROM, /* the next instruction is YIELD_FROM: top of the stack (≤ 3.10) */
-	TC_AWAIT_RESUME,     /* RESUME with an argument ≥ 2 follows: top of the stack (3.11, 3.12) */
+	TC_AWAIT_RESUME,     /* RESUME with an argument ≥ 2 follows: top of stack (3.11, 3.12) */
 	TC_AWAIT_STATE,	     /* the generator's own state says so (3.13+) */
 };
 
@@ -97,11 +98,11 @@ struct tc_layout {
 	uint8_t owner_foreign; /* frames with an owner of this or more are no Python frames */
 	uint8_t resume[2];     /* TC_AWAIT_RESUME: its opcodes, plain and specialised */
 	bool stack_is_pointer; /* if_stack is a pointer; otherwise an i32 index into the locals */
-	bool flag_bits;	       /* the future's flags are bits 0–3 of one byte; otherwise four i32 */
-	bool new_keys;	       /* dict keys with log2 sizes (3.11+) */
-	bool prefixed_values;  /* split values begin 8 bytes into their block (3.13+) */
-	bool tagged_long;      /* int: size and sign in lv_tag (3.12+) */
-	bool debug_offsets;    /* _Py_DebugOffsets stands at _PyRuntime (3.13+) */
+	bool flag_bits; /* the future's flags are bits 0–3 of one byte; otherwise four i32 */
+	bool new_keys;	/* dict keys with log2 sizes (3.11+) */
+	bool prefixed_values; /* split values begin 8 bytes into their block (3.13+) */
+	bool tagged_long;     /* int: size and sign in lv_tag (3.12+) */
+	bool debug_offsets;   /* _Py_DebugOffsets stands at _PyRuntime (3.13+) */
 };
 
 extern const struct tc_layout tc_layout_rows[];
@@ -109,16 +110,16 @@ extern const unsigned tc_layout_n_rows;
 
 /* What is known of an interpreter before its layout is chosen. */
 struct tc_runtime_site {
-	tc_addr runtime;	/* _PyRuntime */
-	uint32_t version;	/* PY_VERSION_HEX: Py_Version or debug offsets; 0: not exported */
+	tc_addr runtime;  /* _PyRuntime */
+	uint32_t version; /* PY_VERSION_HEX: Py_Version or debug offsets; 0: not exported */
 	bool free_threaded;
-	const char *module;	/* path, borrowed from the reader */
+	const char *module; /* path, borrowed from the reader */
 };
 
-/* Choose the row for *site, put the target's own debug offsets over it, and probe it: sys.hexversion
- * must read back as a release of this row, and the classes of _asyncio, if it is loaded, must be as
- * large as the row says. ret_version gets that hexversion. source (at least 64 bytes) says where the
- * offsets came from.
+/* Choose the row for *site, put the target's own debug offsets over it, and probe it:
+ * sys.hexversion must read back as a release of this row, and the classes of _asyncio, if it is
+ * loaded, must be as large as the row says. ret_version gets that hexversion. source (at least 64
+ * bytes) says where the offsets came from.
  * 0; -TC_EUNKNOWN: no row for this version; -TC_EPROBE: no row fits. Safe in a handler. */
 int tc_layout_choose(struct tc_mem *mem, const struct tc_runtime_site *site, struct tc_layout *ret,
 		     uint32_t *ret_version, char *source);

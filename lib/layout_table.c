@@ -63,7 +63,8 @@
 	.ht_qualname = 864, .ht_cached_keys = 872, .ht_module = 880, .func_code = 48,          \
 	.func_closure = 72, .func_qualname = 40, .states = { -2, -1, 127, 127, 0 }
 
-/* clang-format off: a row is a block, not a list. */
+/* A row is a block, not a list. */
+/* clang-format off */
 const struct tc_layout tc_layout_rows[] = {
 	{ .minor = 8, OLD_CODE, OLD_FRAMES, OLD_REST, .lines = TC_LINES_LNOTAB, .lasti_unit = 1,
 	  .rt_interp_head = 32, .rt_gil_last_holder = 1160, .rt_gil_locked = 1168,
