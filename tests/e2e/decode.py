@@ -90,7 +90,7 @@ class Dump:
             [],
             [],
         )
-        self.status = self.head = None
+        self.status = self.head = self.owner = None
         for note_type, body in self.notes(data):
             self.chunk(note_type, body)
 
@@ -265,6 +265,7 @@ class Dump:
                 "context": self.contexts[context] or {},
             }
         )
+        self.owner = self.tasks[-1]
 
     def chain(self, ident):
         links = []
@@ -294,8 +295,10 @@ class Dump:
         return link
 
     def record_21(self, r):
-        r.streams["references"] = int(self.tasks[-1]["address"], 16)
-        links = [link for link in self.tasks[-1]["chain"] if "names" in link]
+        """Locals of the record before: a task's, or a thread's of an interpreter."""
+        owner = self.owner
+        r.streams["references"] = int(owner["address"], 16)
+        links = [link for link in owner.get("chain", owner.get("python")) if "names" in link]
         for link in links[: r.u()]:
             values = [self.value(r) for _ in range(r.u())]
             link["locals"] = {n: v for n, v in zip(link["names"], values) if v is not None}
@@ -314,17 +317,19 @@ class Dump:
         self.objects.append(entry)
 
     def record_23(self, r):
-        r.u(), r.u()
+        _, address = r.u(), r.u()
         tid, _, flags, loop, task, chain = r.u(), r.u(), r.u(), r.u(), r.u(), r.u()
         self.threads.append(
             {
                 "tid": tid,
+                "address": "0x%x" % address,
                 "flags": flags,
                 "loop": loop,
                 "task": "0x%x" % task,
                 "python": self.chain(chain),
             }
         )
+        self.owner = self.threads[-1]
 
     def record_24(self, r):
         ref, _, flags, _, tid, ready, timers, overdue, fds, due, now, cancelled = [
