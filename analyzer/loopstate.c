@@ -35,12 +35,10 @@ static enum tc_loop_state judge_between(const struct tc_loop_facts *facts, enum 
 
 	if (polls_only(facts))
 		return TC_LOOP_BUSY;
-	/* Running, but with nothing to do: on its way into the selector's sleep, or just out of
-	 * it. */
+	/* On its way through the selector: whoever has nothing to do is not met running. The queue
+	 * was read at another moment, and being empty then proves nothing. */
 	if (!asleep(facts))
-		return facts->ready == 1 && facts->overdue_ns == 0 && facts->due_tasks == 0 ?
-			       TC_LOOP_IDLE :
-			       TC_LOOP_BUSY;
+		return TC_LOOP_BUSY;
 	if (facts->in_selector && facts->syscall == TC_SYS_FUTEX) {
 		*hint = TC_LOOP_HINT_WAITS_GIL;
 		return TC_LOOP_BLOCKED;

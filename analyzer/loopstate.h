@@ -28,7 +28,6 @@ struct tc_loop_facts {
 	int64_t syscall;  /* -1: none or unknown */
 	uint64_t args[6];
 	uint64_t ready;	     /* + 1; 0: unknown */
-	uint64_t due_tasks;  /* tasks that wait for nothing but their turn */
 	uint64_t overdue_ns; /* since when the earliest timer is due; 0: none is, or unknown */
 };
 
@@ -41,7 +40,7 @@ enum tc_loop_hint {
 };
 
 /* A running thread whose timer is overdue for so long does not turn its loop. */
-#define TC_LOOP_OVERDUE_NS 1000000000ull
+#define TC_LOOP_OVERDUE_NS 250000000ull
 
 enum tc_loop_state tc_loop_judge(const struct tc_loop_facts *facts, enum tc_loop_hint *ret_hint);
 

@@ -114,7 +114,6 @@ static struct tc_loop_facts facts_of(const struct tc_model *model, const struct 
 		facts.syscall = (int64_t)thread->os->syscall - 1;
 		memcpy(facts.args, thread->os->args, sizeof(facts.args));
 	}
-	facts.due_tasks = view->n_due;
 	facts.in_callback = view->task != NULL;
 	if (thread && thread->py && thread->py->chain) {
 		facts.has_frames = true;
@@ -179,7 +178,6 @@ static void add_loops(struct tc_report *report)
 		if (!view || !tc_task_alive(task))
 			continue;
 		view->n_tasks++;
-		view->n_due += (task->flags & TC_TASK_READY) != 0;
 		if (task->flags & TC_TASK_RUNNING)
 			view->task = task;
 	}

@@ -35,7 +35,6 @@ struct tc_loop_view {
 	enum tc_loop_hint hint;
 	uint64_t blocked_ns; /* at least; 0: unknown */
 	uint64_t n_tasks;    /* pending and running */
-	uint64_t n_due;	     /* of these, those that wait for nothing but their turn */
 };
 
 /* What the renderers get. */
