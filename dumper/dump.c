@@ -15,6 +15,7 @@
 #include "../lib/sys.h"
 #include "exit.h"
 #include "output.h"
+#include "plain.h"
 #include "stop.h"
 #include "target.h"
 
@@ -340,9 +341,11 @@ int tc_dump(const struct tc_dump_options *options, const char **ret_path)
 	int code = tc_watch_run(job, (void *)options, SILENCE_MS, &watch);
 
 	*ret_path = watch && watch->result[0] ? watch->result : NULL;
-	if (watch && watch->line[0])
+	if (watch && watch->line[0]) {
+		tc_plain(watch->line);
 		fprintf(stderr, "taskcore: %s\n", watch->line);
-	if (*ret_path && puts(*ret_path) < 0)
-		return TC_EXIT_INPUT;
+	}
+	if (*ret_path)
+		puts(*ret_path);
 	return code;
 }

@@ -19,6 +19,7 @@
 #include "../lib/format.h"
 #include "../lib/sys.h"
 #include "exit.h"
+#include "plain.h"
 
 #define SUFFIX ".tcore"
 #define NOTES_MAX 100000 /* notes stepped over in one file */
@@ -59,14 +60,14 @@ static struct fields get_b(struct fields *f)
 	return bytes;
 }
 
-/* Bytes as text of one line; what could steer a terminal becomes '?'. */
 static void copy_text(char *to, size_t size, struct fields from)
 {
 	size_t n = 0;
 
 	for (; from.at < from.end && n + 1 < size; from.at++)
-		to[n++] = *from.at < 32 || *from.at == 127 ? '?' : (char)*from.at;
+		to[n++] = *from.at ? (char)*from.at : '?';
 	to[n] = 0;
+	tc_plain(to);
 }
 
 /* The first record of a chunk when it is of this kind: its payload. */
@@ -215,6 +216,7 @@ int tc_list_print(const char *path)
 		       length < sizeof(row.name) ? length : sizeof(row.name) - 1);
 		if (!read_dump(dirfd(dir), &row))
 			continue;
+		tc_plain(row.name);
 		if (n == max) {
 			max = max ? 2 * max : 64;
 			struct row *more = realloc(rows, max * sizeof(*rows));

@@ -2,6 +2,7 @@
  * taskcore: the verbs that run on the target's machine; those of the analyzer are passed on. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -268,7 +269,16 @@ static int run_verb(const struct verb *verb, char **argv)
 	return verb->run(&o);
 }
 
-int main(int argc, char **argv)
+/* No file of ours, least of all the dump, may become the standard output of a caller that has
+ * closed it: writing to this fails. */
+static void fill_standard(void)
+{
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) < 0)
+			_exit(TC_EXIT_INTERNAL);
+}
+
+static int run(int argc, char **argv)
 {
 	if (argc < 2)
 		return usage(stderr, TC_EXIT_USAGE);
@@ -276,7 +286,7 @@ int main(int argc, char **argv)
 	    strcmp(argv[1], "help") == 0)
 		return usage(stdout, TC_EXIT_OK);
 	if (strcmp(argv[1], "--version") == 0)
-		return puts("taskcore " PACKAGE_VERSION) < 0 ? TC_EXIT_INTERNAL : TC_EXIT_OK;
+		return puts("taskcore " PACKAGE_VERSION), TC_EXIT_OK;
 	for (size_t i = 0; i < N(verbs); i++)
 		if (strcmp(argv[1], verbs[i].name) == 0)
 			return run_verb(&verbs[i], argv + 2);
@@ -287,4 +297,15 @@ int main(int argc, char **argv)
 		}
 	wrong("unknown verb '%s'", argv[1]);
 	return TC_EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	fill_standard();
+	int code = run(argc, argv);
+
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	fprintf(stderr, "taskcore: cannot write to the standard output: %s\n", strerror(errno));
+	return code ? code : TC_EXIT_INPUT;
 }

@@ -10,6 +10,7 @@
 
 #include "../lib/sys.h"
 #include "exit.h"
+#include "plain.h"
 #include "target.h"
 #include "watch.h"
 
@@ -123,5 +124,9 @@ int tc_probe_run(struct tc_probe *probe)
 		snprintf(probe->line, sizeof(probe->line), "%s", watch->line);
 	if (watch)
 		munmap(watch, sizeof(*watch));
+	tc_plain(probe->line);
+	tc_plain(probe->exe);
+	tc_plain(probe->comm);
+	tc_plain(probe->module);
 	return code;
 }

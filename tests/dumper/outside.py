@@ -12,6 +12,9 @@ import sys
 from common import (Skip, Target, TASKCORE, await_true, compile_c, dump, field, must, parked, run, state, taskcore, threads)
 
 
+PARKED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "parked.py")
+
+
 def tool(*command):
     if not shutil.which(command[0]):
         raise Skip("no " + command[0])
@@ -428,8 +431,8 @@ def test_thread_number(directory):
 
 def check_children(code, counts):
     """status of a program that calls start_child() lists the child; its own counts are as told"""
-    start = "import asyncio, subprocess, sys; start_child = lambda: subprocess.Popen([sys.executable, %r, '5', '0'])\n" % os.path.join(
-        os.path.dirname(os.path.abspath(__file__)), "parked.py")
+    start = ("import asyncio, subprocess, sys\n"
+             "start_child = lambda: subprocess.Popen([sys.executable, %r, '5', '0'])\n" % PARKED)
     with Target(sys.executable, "-c", start + code, start_new_session=True) as target:
         try:
             done = taskcore("status", target.pid)
@@ -460,6 +463,38 @@ def test_usage(directory):
                  ["dump", "1", "--stop=x"], ["dump", "1", "--max-memory", "x"], ["dump", "1", "-o"], ["run"], ["signal", "1"]):
         done = taskcore(*args)
         must(done.returncode == 2 and len(done.stderr.splitlines()) == 1, "%s: %d %s" % (args, done.returncode, done.stderr))
+
+
+def test_standard_output(directory):
+    """an output that is closed or full is exit code 3, and no byte of it gets into the dump"""
+    with parked(3) as target:
+        for number, redirection in enumerate((">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full")):
+            path = os.path.join(directory, "%d.tcore" % number)
+            command = "exec %s dump %d -o %s %s" % (TASKCORE, target.pid, path, redirection)
+            done = subprocess.run(["sh", "-c", command], capture_output=True)
+            code = 0 if redirection == "2>&-" else 3
+            must(done.returncode == code, "%s: %d" % (redirection, done.returncode))
+            with open(path, "rb") as f:
+                must(b"%d.tcore\n" % number not in f.read(), "%s: its path is in the file" % redirection)
+        for verb in ("status %d" % target.pid, "list " + directory, "--help", "--version"):
+            command = "exec %s %s >/dev/full" % (TASKCORE, verb)
+            done = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
+            must(done.returncode == 3 and len(done.stderr.splitlines()) == 1,
+                 "%s: %d %s" % (verb, done.returncode, done.stderr))
+
+
+def test_hostile_names(directory):
+    """names of files and threads reach the terminal without what steers it"""
+    evil = b"e\x1b[31m\nv\xc2\x9bi\xe2\x80\xael\xff"
+    place = os.path.join(directory.encode(), evil)
+    shutil.copy(os.path.realpath(sys.executable), place)
+    with Target(place, PARKED, "3", "0") as target:
+        os.rename(dump(target.pid, directory), place + b".\xc3\xa9.tcore")
+        for verb in ("status %d" % target.pid, "list " + directory):
+            out = subprocess.run([TASKCORE, *verb.split()], capture_output=True).stdout
+            steers = rb"[\x00-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80\xae|\xff"
+            must(not re.search(steers, out), "%s: %r" % (verb, out))
+        must(b"e?[31m?v??i???l?.\xc3\xa9.tcore\n" in out, repr(out))
 
 
 def test_doctor(directory):
