@@ -2,6 +2,9 @@
  * From chains to waits. The functions of a chain are judged once per chain, because a million tasks
  * share a few chains; only what the functions leave open is looked up in the objects of each
  * task. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* memmem */
+#endif
 #include "links.h"
 
 #include <stdlib.h>
@@ -60,9 +63,21 @@ static uint8_t find_row(struct tc_text file, struct tc_text function, bool quali
 
 static bool in_asyncio(struct tc_text file)
 {
+	static const char *const homes[] = { "", "/lib/", "/Lib/", ".zip/" };
 	const struct tc_text name = tc_place_short(file);
 
-	return name.size > 8 && memcmp(name.at, "asyncio/", 8) == 0;
+	if (name.size > 8 && memcmp(name.at, "asyncio/", 8) == 0)
+		return true;
+	/* Frozen applications keep the library elsewhere; another package's asyncio is none. */
+	const uint8_t *at = file.size ? memmem(file.at, file.size, "asyncio/", 8) : NULL;
+	size_t before = at ? (size_t)(at - file.at) : 0;
+	for (size_t i = 0; at && i < sizeof(homes) / sizeof(homes[0]); i++) {
+		size_t size = strlen(homes[i]);
+		if (size == 0 ? before == 0 :
+				before >= size && memcmp(at - size, homes[i], size) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* The row of one link: 0 none, NOT_ASYNCIO where the search ends. A code is judged once, unless its

@@ -28,13 +28,13 @@
 	F(ts_running_loop) F(ts_running_task) F(ts_tasks_head) F(cf_current)                    \
 	F(fo_back) F(fo_code) F(fo_valuestack) F(fo_stack) F(fo_lasti) F(fo_state) F(fo_locals) \
 	F(if_previous) F(if_code) F(if_instr) F(if_stack) F(if_owner) F(if_locals)              \
-	F(co_flags) F(co_firstlineno) F(co_nlocalsplus) F(co_code) F(co_names) F(co_cellvars)   \
+	F(co_flags) F(co_firstlineno) F(co_code) F(co_names) F(co_cellvars)   \
 	F(co_freevars) F(co_filename) F(co_name) F(co_qualname) F(co_linetable) F(co_adaptive)  \
 	F(gi_frame) F(gi_running) F(gi_state) F(gi_qualname)                                    \
-	F(fut_size) F(fut_state) F(fut_log_tb) F(fut_blocking) F(fut_dict) F(fut_result)        \
+	F(fut_size) F(fut_state) F(fut_log_tb) F(fut_blocking)        \
 	F(task_size) F(task_waiter) F(task_coro) F(task_name) F(task_context) F(task_must_cancel) \
 	F(task_cancels) F(task_node)                                                            \
-	F(ht_qualname) F(ht_cached_keys) F(ht_module)                                           \
+	F(ht_qualname) F(ht_cached_keys)                                           \
 	F(func_code) F(func_closure) F(func_qualname)                                           \
 	F(str_ascii) F(str_compact) F(tuple_item) F(module_state) F(as_scheduled) F(as_eager)   \
 	F(as_debug)

@@ -10,57 +10,57 @@
 
 /* ≤ 3.10: PyFrameObject everywhere, code objects without qualified names, four int flags in a
  * future. */
-#define OLD_CODE                                                                                   \
-	.co_flags = 36, .co_firstlineno = 40, .co_nlocalsplus = 28, .co_code = 48, .co_names = 72, \
-	.co_freevars = 80, .co_cellvars = 88, .co_filename = 104, .co_name = 112,                  \
+#define OLD_CODE \
+	.co_flags = 36, .co_firstlineno = 40, .co_code = 48, .co_names = 72, \
+	.co_freevars = 80, .co_cellvars = 88, .co_filename = 104, .co_name = 112, \
 	.co_qualname = NONE, .co_linetable = 120, .co_adaptive = NONE
-#define OLD_FRAMES                                                                                \
-	.frames = TC_FRAMES_OBJECT, .await = TC_AWAIT_YIELD_FROM, .if_previous = NONE,            \
+#define OLD_FRAMES \
+	.frames = TC_FRAMES_OBJECT, .await = TC_AWAIT_YIELD_FROM, .if_previous = NONE, \
 	.if_code = NONE, .if_instr = NONE, .if_stack = NONE, .if_owner = NONE, .if_locals = NONE, \
-	.cf_current = NONE, .fo_back = 24, .fo_code = 32, .fo_valuestack = 64, .target_slot = 1,  \
+	.cf_current = NONE, .fo_back = 24, .fo_code = 32, .fo_valuestack = 64, .target_slot = 1, \
 	.gi_frame = 16
-#define OLD_REST                                                                            \
-	.attrs = TC_ATTRS_SLOT, .registry = TC_REGISTRY_ALL, .running = TC_RUNNING_HOLDER,  \
+#define OLD_REST \
+	.attrs = TC_ATTRS_SLOT, .registry = TC_REGISTRY_ALL, .running = TC_RUNNING_HOLDER, \
 	.ts_next = 8, .ts_interp = 16, .ts_frame = 24, .ts_dict = 152, .ts_thread_id = 176, \
-	.ts_native_id = NONE, .ts_running_loop = NONE, .ts_running_task = NONE,             \
+	.ts_native_id = NONE, .ts_running_loop = NONE, .ts_running_task = NONE, \
 	.ts_tasks_head = NONE, .is_gil = NONE, .is_tasks_head = NONE, .task_cancels = NONE, \
-	.task_node = NONE, .str_ascii = 48, .str_compact = 72, .tuple_item = 24,            \
+	.task_node = NONE, .str_ascii = 48, .str_compact = 72, .tuple_item = 24, \
 	.module_state = 32, .as_scheduled = NONE, .as_eager = NONE, .as_debug = NONE
 
 /* 3.11+ */
-#define NEW_CODE                                                                      \
-	.co_flags = 48, .co_nlocalsplus = 72, .co_code = NONE, .co_names = 96,        \
+#define NEW_CODE \
+	.co_flags = 48, .co_code = NONE, .co_names = 96, \
 	.co_cellvars = NONE, .co_freevars = NONE, .co_filename = 112, .co_name = 120, \
 	.co_qualname = 128, .co_linetable = 136
-#define NEW_FRAMES                                                                                 \
+#define NEW_FRAMES \
 	.fo_back = 16, .fo_code = NONE, .fo_valuestack = NONE, .fo_stack = NONE, .fo_lasti = NONE, \
-	.fo_state = NONE, .fo_locals = NONE, .gi_running = NONE, .lines = TC_LINES_LOCATIONS,      \
+	.fo_state = NONE, .fo_locals = NONE, .gi_running = NONE, .lines = TC_LINES_LOCATIONS, \
 	.new_keys = true
-#define NEW_REST                                                                                 \
+#define NEW_REST \
 	.ts_next = 8, .ts_interp = 16, .func_code = 48, .func_closure = 72, .func_qualname = 40, \
 	.owner_foreign = 3
 
 /* 3.12+ */
-#define NEWER                                                                                    \
+#define NEWER \
 	.rt_gil_last_holder = NONE, .rt_gil_locked = NONE, .tagged_long = true, .str_ascii = 40, \
-	.str_compact = 56, .if_previous = 8, .if_code = 0, .if_instr = 56, .if_stack = 64,       \
+	.str_compact = 56, .if_previous = 8, .if_code = 0, .if_instr = 56, .if_stack = 64, \
 	.gi_frame = 72, .gi_state = 67, .gi_qualname = 32, .co_firstlineno = 68
 
 /* 3.13+ */
-#define NEWEST                                                                         \
+#define NEWEST \
 	.frames = TC_FRAMES_DIRECT, .await = TC_AWAIT_STATE, .attrs = TC_ATTRS_INLINE, \
-	.running = TC_RUNNING_FIELD, .prefixed_values = true, .flag_bits = true,       \
-	.debug_offsets = true, .cf_current = NONE, .ts_frame = 72, .fut_dict = NONE,   \
-	.fut_result = 64, .is_gil = 16
+	.running = TC_RUNNING_FIELD, .prefixed_values = true, .flag_bits = true, \
+	.debug_offsets = true, .cf_current = NONE, .ts_frame = 72, \
+	.is_gil = 16
 
 /* 3.10: all that no patch release moved. */
-#define ROW_3_10                                                                               \
+#define ROW_3_10 \
 	.minor = 10, OLD_CODE, OLD_FRAMES, OLD_REST, .lines = TC_LINES_TABLE, .lasti_unit = 2, \
-	.rt_interp_head = 32, .rt_gil_last_holder = 360, .rt_gil_locked = 368, .is_next = 0,   \
-	.is_id = 24, .is_threads_head = 8, .is_modules = 856, .is_sysdict = 872,               \
-	.is_gc_collecting = 816, .fo_stack = 80, .fo_lasti = 96, .fo_state = 108,              \
-	.fo_locals = 352, .gi_running = NONE, .gi_state = NONE, .gi_qualname = 48,             \
-	.ht_qualname = 864, .ht_cached_keys = 872, .ht_module = 880, .func_code = 48,          \
+	.rt_interp_head = 32, .rt_gil_last_holder = 360, .rt_gil_locked = 368, .is_next = 0, \
+	.is_id = 24, .is_threads_head = 8, .is_modules = 856, .is_sysdict = 872, \
+	.is_gc_collecting = 816, .fo_stack = 80, .fo_lasti = 96, .fo_state = 108, \
+	.fo_locals = 352, .gi_running = NONE, .gi_state = NONE, .gi_qualname = 48, \
+	.ht_qualname = 864, .ht_cached_keys = 872, .func_code = 48, \
 	.func_closure = 72, .func_qualname = 40, .states = { -2, -1, 127, 127, 0 }
 
 /* A row is a block, not a list. */
@@ -72,11 +72,11 @@ const struct tc_layout tc_layout_rows[] = {
 	  .is_gc_collecting = NONE, .fo_stack = 72, .fo_lasti = 104, .fo_state = NONE,
 	  .fo_locals = 360,
 	  .gi_running = 24, .gi_state = NONE, .gi_qualname = 56,
-	  .fut_size = 104, .fut_state = 72, .fut_log_tb = 76, .fut_blocking = 80, .fut_dict = 88,
-	  .fut_result = 56, .task_size = 144, .task_waiter = 104, .task_coro = 112,
+	  .fut_size = 104, .fut_state = 72, .fut_log_tb = 76, .fut_blocking = 80,
+	  .task_size = 144, .task_waiter = 104, .task_coro = 112,
 	  .task_name = 120,
 	  .task_context = 128, .task_must_cancel = 136,
-	  .ht_qualname = 864, .ht_cached_keys = 872, .ht_module = NONE,
+	  .ht_qualname = 864, .ht_cached_keys = 872,
 	  .func_code = 16, .func_closure = 48, .func_qualname = 104,
 	  .states = { 127, 127, 127, 127, 127 } },
 	{ .minor = 9, OLD_CODE, OLD_FRAMES, OLD_REST, .lines = TC_LINES_LNOTAB, .lasti_unit = 1,
@@ -85,22 +85,22 @@ const struct tc_layout tc_layout_rows[] = {
 	  .is_gc_collecting = 816, .fo_stack = 72, .fo_lasti = 104, .fo_state = NONE,
 	  .fo_locals = 360,
 	  .gi_running = 24, .gi_state = NONE, .gi_qualname = 56,
-	  .fut_size = 144, .fut_state = 80, .fut_log_tb = 84, .fut_blocking = 88, .fut_dict = 96,
-	  .fut_result = 56, .task_size = 184, .task_waiter = 144, .task_coro = 152,
+	  .fut_size = 144, .fut_state = 80, .fut_log_tb = 84, .fut_blocking = 88,
+	  .task_size = 184, .task_waiter = 144, .task_coro = 152,
 	  .task_name = 160,
 	  .task_context = 168, .task_must_cancel = 176,
-	  .ht_qualname = 856, .ht_cached_keys = 864, .ht_module = 872,
+	  .ht_qualname = 856, .ht_cached_keys = 864,
 	  .func_code = 16, .func_closure = 48, .func_qualname = 104,
 	  .states = { 127, 127, 127, 127, 127 } },
 	/* 3.10.6 put fut_exception_tb before fut_result (bpo-45924). */
 	{ ROW_3_10, .micro_last = 5,
-	  .fut_size = 144, .fut_state = 80, .fut_log_tb = 84, .fut_blocking = 88, .fut_dict = 96,
-	  .fut_result = 56, .task_size = 184, .task_waiter = 144, .task_coro = 152,
+	  .fut_size = 144, .fut_state = 80, .fut_log_tb = 84, .fut_blocking = 88,
+	  .task_size = 184, .task_waiter = 144, .task_coro = 152,
 	  .task_name = 160,
 	  .task_context = 168, .task_must_cancel = 176 },
 	{ ROW_3_10, .micro_first = 6,
-	  .fut_size = 152, .fut_state = 88, .fut_log_tb = 92, .fut_blocking = 96, .fut_dict = 104,
-	  .fut_result = 64, .task_size = 192, .task_waiter = 152, .task_coro = 160,
+	  .fut_size = 152, .fut_state = 88, .fut_log_tb = 92, .fut_blocking = 96,
+	  .task_size = 192, .task_waiter = 152, .task_coro = 160,
 	  .task_name = 168,
 	  .task_context = 176, .task_must_cancel = 184 },
 	{ .minor = 11, NEW_CODE, NEW_FRAMES, NEW_REST, .frames = TC_FRAMES_CFRAME,
@@ -115,11 +115,11 @@ const struct tc_layout tc_layout_rows[] = {
 	  .if_locals = 72,
 	  .co_firstlineno = 72, .co_adaptive = 184,
 	  .gi_frame = 80, .gi_state = 75, .gi_qualname = 40,
-	  .fut_size = 128, .fut_state = 88, .fut_log_tb = 92, .fut_blocking = 96, .fut_dict = 104,
-	  .fut_result = 64, .task_size = 176, .task_waiter = 128, .task_coro = 136,
+	  .fut_size = 128, .fut_state = 88, .fut_log_tb = 92, .fut_blocking = 96,
+	  .task_size = 176, .task_waiter = 128, .task_coro = 136,
 	  .task_name = 144,
 	  .task_context = 152, .task_must_cancel = 160, .task_cancels = 168, .task_node = NONE,
-	  .ht_qualname = 864, .ht_cached_keys = 872, .ht_module = 880,
+	  .ht_qualname = 864, .ht_cached_keys = 872,
 	  .str_ascii = 48, .str_compact = 72, .tuple_item = 24, .module_state = 32,
 	  .as_scheduled = NONE, .as_eager = NONE, .as_debug = NONE,
 	  .states = { -2, -1, 127, 127, 0 }, .target_slot = 1, .resume = { 151, 150 } },
@@ -131,11 +131,11 @@ const struct tc_layout tc_layout_rows[] = {
 	  .ts_frame = 56, .cf_current = 0, .ts_dict = 112, .ts_thread_id = 136, .ts_native_id = 144,
 	  .ts_running_loop = NONE, .ts_running_task = NONE, .ts_tasks_head = NONE,
 	  .if_owner = 70, .if_locals = 72, .co_adaptive = 192,
-	  .fut_size = 128, .fut_state = 88, .fut_log_tb = 92, .fut_blocking = 96, .fut_dict = 104,
-	  .fut_result = 64, .task_size = 176, .task_waiter = 128, .task_coro = 136,
+	  .fut_size = 128, .fut_state = 88, .fut_log_tb = 92, .fut_blocking = 96,
+	  .task_size = 176, .task_waiter = 128, .task_coro = 136,
 	  .task_name = 144,
 	  .task_context = 152, .task_must_cancel = 160, .task_cancels = 168, .task_node = NONE,
-	  .ht_qualname = 872, .ht_cached_keys = 880, .ht_module = 888,
+	  .ht_qualname = 872, .ht_cached_keys = 880,
 	  .tuple_item = 24, .module_state = 32, .as_scheduled = 56, .as_eager = 64,
 	  .as_debug = NONE,
 	  .states = { -2, -1, 127, 127, 0 }, .target_slot = 1, .resume = { 151, 240 } },
@@ -150,7 +150,7 @@ const struct tc_layout tc_layout_rows[] = {
 	  .task_size = 144, .task_waiter = 112, .task_coro = 120, .task_name = 128,
 	  .task_context = 136,
 	  .task_must_cancel = 100, .task_cancels = 104, .task_node = NONE,
-	  .ht_qualname = 872, .ht_cached_keys = 880, .ht_module = 888,
+	  .ht_qualname = 872, .ht_cached_keys = 880,
 	  .tuple_item = 24, .module_state = 32, .as_scheduled = 56, .as_eager = 64,
 	  .as_debug = NONE,
 	  .states = { -3, -2, -1, 127, 0 }, .target_slot = 1 },
@@ -164,7 +164,7 @@ const struct tc_layout tc_layout_rows[] = {
 	  .task_size = 168, .task_waiter = 120, .task_coro = 128, .task_name = 136,
 	  .task_context = 144,
 	  .task_must_cancel = 110, .task_cancels = 112, .task_node = 152,
-	  .ht_qualname = 872, .ht_cached_keys = 880, .ht_module = 888,
+	  .ht_qualname = 872, .ht_cached_keys = 880,
 	  .tuple_item = 32, .module_state = 32, .as_scheduled = 48, .as_eager = 56, .as_debug = 152,
 	  .states = { -3, -2, -1, 127, 0 }, .target_slot = 1 },
 	{ .minor = 15, NEW_CODE, NEW_FRAMES, NEW_REST, NEWER, NEWEST, .registry = TC_REGISTRY_LISTS,
@@ -177,7 +177,7 @@ const struct tc_layout tc_layout_rows[] = {
 	  .task_size = 168, .task_waiter = 120, .task_coro = 128, .task_name = 136,
 	  .task_context = 144,
 	  .task_must_cancel = 110, .task_cancels = 112, .task_node = 152,
-	  .ht_qualname = 880, .ht_cached_keys = 888, .ht_module = 896,
+	  .ht_qualname = 880, .ht_cached_keys = 888,
 	  .tuple_item = 32, .module_state = 24, .as_scheduled = 48, .as_eager = 56, .as_debug = 152,
 	  .states = { 0, 1, 2, 3, 4 }, .target_slot = 2 },
 };

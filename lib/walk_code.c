@@ -45,7 +45,8 @@ static void define_code(struct tc_walker *w, struct tc_pycode *code, tc_addr qua
 
 	/* the text read last is the file's name */
 	code->library = file && (contains(w->text, "/asyncio/") ||
-				 contains(w->text, "/concurrent/futures/"));
+				 contains(w->text, "/concurrent/futures/") ||
+				 strncmp(w->text, "asyncio/", 8) == 0);
 	uint32_t name = tc_walker_str(w, facts->name, TC_STR_CODE);
 	uint32_t qual = tc_walker_str(w, facts->qualname ? facts->qualname : qualname, TC_STR_CODE);
 	uint32_t n = read_names(w, facts, ids);
