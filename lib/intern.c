@@ -36,28 +36,27 @@ static int grow(struct tc_hash *hash)
 	return 0;
 }
 
+uint64_t *tc_hash_find(const struct tc_hash *hash, uint64_t key)
+{
+	key += key == 0;
+	uint64_t *slot = hash->slots ? find(hash, key) : NULL;
+	return slot && slot[0] ? slot + 1 : NULL;
+}
+
 uint64_t *tc_hash_at(struct tc_hash *hash, uint64_t key)
 {
 	key += key == 0;
-	if (!hash->slots || 2 * hash->n > hash->mask) {
-		/* Full and no room to grow: go on as long as a free slot is left, a quarter of
-		 * them. */
-		if (grow(hash) < 0 && (!hash->slots || 4 * hash->n > 3 * hash->mask))
-			return NULL;
-	}
+	/* Full and no room to grow: go on as long as a free slot is left, a quarter of them; what is
+	 * known stays known. */
+	if ((!hash->slots || 2 * hash->n > hash->mask) && grow(hash) < 0 &&
+	    (!hash->slots || 4 * hash->n > 3 * hash->mask))
+		return tc_hash_find(hash, key);
 	uint64_t *slot = find(hash, key);
 	if (!slot[0]) {
 		slot[0] = key;
 		hash->n++;
 	}
 	return slot + 1;
-}
-
-uint64_t *tc_hash_find(const struct tc_hash *hash, uint64_t key)
-{
-	key += key == 0;
-	uint64_t *slot = hash->slots ? find(hash, key) : NULL;
-	return slot && slot[0] ? slot + 1 : NULL;
 }
 
 uint64_t tc_hash_bytes(uint64_t seed, const void *bytes, size_t size)
