@@ -60,6 +60,7 @@ static int exit_code(int code)
 	case TC_ENOPYTHON:
 	case TC_EUNKNOWN:
 	case TC_EPROBE:
+	case TC_ESTARTING:
 		return TC_EXIT_INPUT;
 	default:
 		return TC_EXIT_INTERNAL;
@@ -85,6 +86,12 @@ static int end_output(struct dump *d, int err)
 			    err == EFBIG     ? " (ulimit -f)" :
 			    d->options->file ? "" :
 					       "; choose a place with -o FILE");
+}
+
+/* A Python that was found and not walked: the dump holds what is known without that. */
+static bool is_unknown(int walked)
+{
+	return walked == -TC_EUNKNOWN || walked == -TC_EPROBE || walked == -TC_ESTARTING;
 }
 
 /* The walker asks this before each task: most of its reads need no call of ours, yet it moves on. */
@@ -204,7 +211,7 @@ static uint32_t status_flags(const struct dump *d, int walked)
 		flags |= TC_STATUS_CUT;
 	if (d->target.reader.mem.lost)
 		flags |= TC_STATUS_REPLACED;
-	if (walked == -TC_EUNKNOWN || walked == -TC_EPROBE)
+	if (is_unknown(walked))
 		flags |= TC_STATUS_UNKNOWN_PYTHON;
 	if (d->counts.disagreed)
 		flags |= TC_STATUS_DISAGREED;
@@ -243,7 +250,7 @@ static int commit(struct dump *d, int walked)
 			"process %d ended, or started another program, while it was read: "
 			"the dump holds what was read before",
 			d->options->pid);
-	if (walked == -TC_EUNKNOWN || walked == -TC_EPROBE)
+	if (is_unknown(walked))
 		return tc_watch_end(d->watch, TC_EXIT_INPUT,
 				    "process %d: %s (%s): the dump holds its threads and modules",
 				    d->options->pid, tc_strcode(walked),
@@ -268,7 +275,7 @@ static int finish(struct dump *d, int walked)
 				    "no Python interpreter in process %d (%s)", d->options->pid,
 				    d->target.exe[0] ? d->target.exe : d->target.stat.comm);
 	}
-	if (walked < 0 && walked != -TC_EUNKNOWN && walked != -TC_EPROBE && walked != -TC_EWRITE) {
+	if (walked < 0 && !is_unknown(walked) && walked != -TC_EWRITE) {
 		tc_output_abort(&d->out);
 		return end_target(d, walked);
 	}

@@ -21,7 +21,8 @@
 	C(EPERM, "permission denied")                           \
 	C(EGONE, "the process is gone")                         \
 	C(ETIME, "no answer in time")                           \
-	C(EINTERNAL, "internal error")
+	C(EINTERNAL, "internal error")                          \
+	C(ESTARTING, "this Python starts up or shuts down")
 
 enum tc_code {
 #define C(name, text) TC_##name,

@@ -162,9 +162,15 @@ static int probe(struct tc_mem *mem, const struct tc_layout *layout, tc_addr run
 	int64_t version;
 	uint64_t digits;
 
-	if (tc_get(mem, runtime + layout->rt_interp_head, &interp) < 0 ||
-	    tc_get(mem, interp + layout->is_sysdict, &sysdict) < 0 ||
-	    tc_dict_get(&py, sysdict, "hexversion", &value) < 0 ||
+	if (tc_get(mem, runtime + layout->rt_interp_head, &interp) < 0)
+		return -TC_EPROBE;
+	if (!interp)
+		return -TC_ESTARTING; /* made early, and taken off the list at the end */
+	if (tc_get(mem, interp + layout->is_sysdict, &sysdict) < 0)
+		return -TC_EPROBE;
+	if (!sysdict)
+		return -TC_ESTARTING;
+	if (tc_dict_get(&py, sysdict, "hexversion", &value) < 0 ||
 	    tc_int_read(&py, value, &version, &digits) < 0)
 		return -TC_EPROBE;
 	if (version >> 32 != 0 || !row_covers(layout, (uint32_t)version))
@@ -247,7 +253,7 @@ int tc_layout_choose(struct tc_mem *mem, const struct tc_runtime_site *site, str
 		int r = try_row(mem, site, row, ret, ret_version, source);
 		if (r == 0)
 			return 0;
-		if (site->version)
+		if (site->version || r == -TC_ESTARTING)
 			result = r;
 	}
 	if (result == -TC_EUNKNOWN)

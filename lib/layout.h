@@ -120,7 +120,8 @@ struct tc_runtime_site {
  * sys.hexversion must read back as a release of this row, and the classes of _asyncio, if it is
  * loaded, must be as large as the row says. ret_version gets that hexversion. source (at least 64
  * bytes) says where the offsets came from.
- * 0; -TC_EUNKNOWN: no row for this version; -TC_EPROBE: no row fits. Safe in a handler. */
+ * 0; -TC_EUNKNOWN: no row for this version; -TC_EPROBE: no row fits; -TC_ESTARTING: the
+ * interpreter is not there yet, or no more. Safe in a handler. */
 int tc_layout_choose(struct tc_mem *mem, const struct tc_runtime_site *site, struct tc_layout *ret,
 		     uint32_t *ret_version, char *source);
 

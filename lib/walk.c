@@ -222,7 +222,7 @@ static void walk_interps(struct tc_walker *w, struct tc_python *python)
 }
 
 /* A Python that is seen but not known: said in one record, nothing guessed. */
-static void put_unknown(struct tc_walker *w, const struct tc_python *python)
+static void put_unknown(struct tc_walker *w, const struct tc_python *python, int why)
 {
 	w->interp = 0;
 	w->interp_flags =
@@ -230,8 +230,10 @@ static void put_unknown(struct tc_walker *w, const struct tc_python *python)
 	put_interp(w, python->version, "none");
 	tc_walker_notice(
 		w, python->free_threaded ?
-			   "this Python is free-threaded, which this version cannot walk: threads "
-			   "and modules only" :
+			   "this Python is free-threaded, which this version cannot walk: threads and "
+			   "modules only" :
+		   why == -TC_ESTARTING ?
+			   "its interpreter is not there yet, or no more: threads and modules only" :
 			   "this Python's memory layout is not known: threads and modules only");
 }
 
@@ -267,7 +269,7 @@ int tc_walk(struct tc_mem *mem, struct tc_records *out, struct tc_arena *arena,
 	r = tc_layout_choose(mem, &site, &w->py.at, &version, ret_python->layout);
 	describe(&site, version, ret_python);
 	if (r < 0)
-		put_unknown(w, ret_python);
+		put_unknown(w, ret_python, r);
 	else
 		walk_interps(w, ret_python);
 	*ret_n = w->n_notices;
