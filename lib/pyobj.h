@@ -59,6 +59,11 @@ int tc_str_length(const struct tc_py *py, tc_addr addr, uint64_t *ret);
  * their number. */
 int tc_int_read(const struct tc_py *py, tc_addr addr, int64_t *ret, uint64_t *ret_digits);
 
+/* The same from its words: size is ob_size or lv_tag, digits the word behind it. False: more than
+ * two digits. */
+bool tc_int_parse(const struct tc_layout *at, int64_t size, uint64_t digits, int64_t *ret,
+		  uint64_t *ret_digits);
+
 /* The part of a type object that reading its instances needs. */
 struct tc_type_facts {
 	uint64_t flags, basicsize;

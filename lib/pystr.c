@@ -150,34 +150,36 @@ int tc_str_length(const struct tc_py *py, tc_addr addr, uint64_t *ret)
 
 /* ≤ 3.11: ob_size holds sign and number of digits; 3.12+: lv_tag = digits << 3 | sign (0 plus, 1
  * zero, 2 minus). */
+bool tc_int_parse(const struct tc_layout *at, int64_t size, uint64_t digits, int64_t *ret,
+		  uint64_t *ret_digits)
+{
+	bool minus = at->tagged_long ? (size & 3) == 2 : size < 0;
+	uint64_t n = !at->tagged_long ? (minus ? 0 - (uint64_t)size : (uint64_t)size) :
+		     (size & 3) == 1  ? 0 :
+					(uint64_t)size >> 3;
+
+	*ret_digits = n;
+	if (n > 2)
+		return false;
+	int64_t value = n == 0 ? 0 : (int64_t)(digits & 0x3fffffff);
+	if (n == 2)
+		value |= (int64_t)(digits >> 32 & 0x3fffffff) << 30;
+	*ret = minus ? -value : value;
+	return true;
+}
+
 int tc_int_read(const struct tc_py *py, tc_addr addr, int64_t *ret, uint64_t *ret_digits)
 {
 	struct {
 		int64_t size;
 		uint32_t digit[2];
-	} body;
-	bool minus;
+	} body = { .size = 0 };
 	uint64_t digits;
 
-	if (tc_read(py->mem, addr + TC_OB_SIZE, &body, sizeof(body) - 4) < 0)
+	/* The second digit may lie past the end of the mapping when there is only one. */
+	if (tc_try_read(py->mem, addr + TC_OB_SIZE, &body, 16) < 0 &&
+	    tc_read(py->mem, addr + TC_OB_SIZE, &body, 12) < 0)
 		return -TC_EFAULT;
-	if (py->at.tagged_long) {
-		digits = (uint64_t)body.size >> 3;
-		minus = (body.size & 3) == 2;
-		if ((body.size & 3) == 1)
-			digits = 0;
-	} else {
-		minus = body.size < 0;
-		digits = minus ? 0 - (uint64_t)body.size : (uint64_t)body.size;
-	}
-	*ret_digits = digits;
-	if (digits > 2)
-		return -TC_EBOUND;
-	if (digits == 2 && tc_get(py->mem, addr + TC_OB_SIZE + 12, &body.digit[1]) < 0)
-		return -TC_EFAULT;
-	int64_t value = digits == 0 ? 0 : body.digit[0] & 0x3fffffff;
-	if (digits == 2)
-		value |= (int64_t)(body.digit[1] & 0x3fffffff) << 30;
-	*ret = minus ? -value : value;
-	return 0;
+	memcpy(&digits, body.digit, 8);
+	return tc_int_parse(&py->at, body.size, digits, ret, ret_digits) ? 0 : -TC_EBOUND;
 }

@@ -16,27 +16,15 @@ static uint64_t word_at(const uint8_t *bytes, size_t offset)
 	return word;
 }
 
-/* An int whose two digits (at most) are in body; see tc_int_read. */
+/* An int of at most two digits, which are in body. */
 static bool small_int(const struct tc_walker *w, const uint8_t *body, struct tc_value *ret)
 {
-	int64_t size = (int64_t)word_at(body, TC_OB_SIZE);
-	uint64_t raw = word_at(body, TC_OB_SIZE + 8), digits;
-	bool minus;
+	int64_t value = 0;
 
-	if (w->py.at.tagged_long) {
-		digits = (size & 3) == 1 ? 0 : (uint64_t)size >> 3;
-		minus = (size & 3) == 2;
-	} else {
-		minus = size < 0;
-		digits = minus ? 0 - (uint64_t)size : (uint64_t)size;
-	}
-	ret->size = digits;
-	if (digits > 2)
+	if (!tc_int_parse(&w->py.at, (int64_t)word_at(body, TC_OB_SIZE),
+			  word_at(body, TC_OB_SIZE + 8), &value, &ret->size))
 		return false;
-	int64_t value = digits == 0 ? 0 : (int64_t)(raw & 0x3fffffff);
-	if (digits == 2)
-		value |= (int64_t)(raw >> 32 & 0x3fffffff) << 30;
-	ret->bits = (uint64_t)(minus ? -value : value);
+	ret->bits = (uint64_t)value;
 	return true;
 }
 
@@ -60,11 +48,7 @@ static void by_kind(struct tc_walker *w, tc_addr object, const uint8_t *body, st
 		ret->tag = small_int(w, body, ret) && ret->bits ? TC_VAL_TRUE : TC_VAL_FALSE;
 		break;
 	case TC_KIND_INT:
-		if (small_int(w, body, ret)) {
-			ret->tag = TC_VAL_INT;
-		} else {
-			ret->tag = TC_VAL_SIZED;
-		}
+		ret->tag = small_int(w, body, ret) ? TC_VAL_INT : TC_VAL_SIZED;
 		break;
 	case TC_KIND_FLOAT:
 		ret->tag = TC_VAL_FLOAT;
