@@ -156,7 +156,7 @@ static int read_files(const struct job *job)
 	tc_out_deinit(&out);
 	if (error && error != EPIPE) { /* who reads has seen enough */
 		fprintf(stderr, "taskcore-analyze: cannot write: %s\n", strerror(error));
-		return EXIT_INTERNAL;
+		return EXIT_BAD_INPUT; /* as taskcore answers where its output cannot go */
 	}
 	return status;
 }
