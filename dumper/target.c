@@ -118,18 +118,6 @@ int tc_target_open(struct tc_target *target, pid_t pid)
 	return 0;
 }
 
-void tc_target_close(struct tc_target *target)
-{
-	if (target->reading)
-		tc_mem_pid_deinit(&target->reader);
-	target->reading = false;
-	int fds[] = { target->proc, target->dir, target->mem_fd, target->pagemap };
-	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
-	target->proc = target->dir = target->mem_fd = target->pagemap = -1;
-}
-
 static uint32_t count_words(const char *text)
 {
 	uint32_t n = 0;
@@ -308,7 +296,6 @@ int tc_target_attach(struct tc_target *target, uint64_t budget, struct tc_arena 
 	if (r < 0)
 		return fail(target, TC_ENOSPACE, "no memory for a cache of %llu bytes",
 			    (unsigned long long)budget);
-	target->reading = true;
 	struct tc_mem *mem = &target->reader.mem;
 	target->reader.maps = &target->maps;
 	mem->threads = target->threads;

@@ -34,7 +34,6 @@ struct tc_target {
 	struct tc_os_thread *threads;
 	size_t n_threads;
 	struct tc_mem_pid reader;
-	bool reading; /* reader is initialised */
 	char exe[4096], host[65], release[65], cgroup[512], args[TC_CORE_ARGS_MAX];
 	char line[512]; /* why a step failed: one line */
 };
@@ -43,7 +42,6 @@ struct tc_target {
  * 0; -TC_EGONE (gone, zombie, or not there); -TC_EPERM; -TC_ENOPYTHON (a kernel thread); line says
  * why. */
 int tc_target_open(struct tc_target *target, pid_t pid);
-void tc_target_close(struct tc_target *target);
 
 /* Read what /proc says: maps, threads, names, clocks. Memory comes from arena. 0, -TC_EGONE,
  * -TC_EPERM or -TC_ENOSPACE. */

@@ -52,9 +52,6 @@ int tc_str_read(const struct tc_py *py, tc_addr addr, char *text, size_t size, s
  */
 bool tc_str_is(const struct tc_py *py, tc_addr addr, const char *text);
 
-/* The number of code points of the str at addr. */
-int tc_str_length(const struct tc_py *py, tc_addr addr, uint64_t *ret);
-
 /* The int at addr. -TC_EBOUND when it has more than two digits (60 bits): ret_digits then gets
  * their number. */
 int tc_int_read(const struct tc_py *py, tc_addr addr, int64_t *ret, uint64_t *ret_digits);

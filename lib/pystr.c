@@ -143,11 +143,6 @@ bool tc_str_is(const struct tc_py *py, tc_addr addr, const char *text)
 	       memcmp(bytes, text, len) == 0;
 }
 
-int tc_str_length(const struct tc_py *py, tc_addr addr, uint64_t *ret)
-{
-	return tc_get(py->mem, addr + STR_LENGTH, ret);
-}
-
 /* ≤ 3.11: ob_size holds sign and number of digits; 3.12+: lv_tag = digits << 3 | sign (0 plus, 1
  * zero, 2 minus). */
 bool tc_int_parse(const struct tc_layout *at, int64_t size, uint64_t digits, int64_t *ret,

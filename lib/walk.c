@@ -46,21 +46,6 @@ static void describe(const struct tc_runtime_site *site, uint32_t version, struc
 	ret->module = site->module;
 }
 
-int tc_find_python(struct tc_mem *mem, struct tc_python *ret)
-{
-	struct tc_runtime_site site;
-	struct tc_layout layout;
-	uint32_t version;
-
-	*ret = (struct tc_python){ 0 };
-	int r = tc_find_runtime(mem, &site);
-	if (r < 0)
-		return r;
-	r = tc_layout_choose(mem, &site, &layout, &version, ret->layout);
-	describe(&site, version, ret);
-	return r;
-}
-
 static int take(struct tc_walker *w, void **ret, size_t size)
 {
 	*ret = tc_arena_take(w->arena, size);

@@ -52,7 +52,4 @@ int tc_walk(struct tc_mem *mem, struct tc_records *out, struct tc_arena *arena,
 	    struct tc_python *ret_python, char ret_notices[TC_NOTICES_MAX][TC_NOTICE_SIZE],
 	    unsigned *ret_n);
 
-/* Only find the interpreter: fills *ret. 0, -TC_ENOPYTHON, -TC_EUNKNOWN or -TC_EPROBE. */
-int tc_find_python(struct tc_mem *mem, struct tc_python *ret);
-
 #endif

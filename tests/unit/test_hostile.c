@@ -61,7 +61,6 @@ static void read_scalars(const struct tc_py *py)
 		ck_assert_int_eq(text[len], 0);
 	}
 	tc_str_is(py, somewhere(), "hexversion");
-	tc_str_length(py, somewhere(), &n);
 	tc_int_read(py, somewhere(), &number, &n);
 }
 
