@@ -162,26 +162,11 @@ static int read_status(struct tc_target *target)
 	return 0;
 }
 
-/* The path of the unified hierarchy, or of the memory controller of version 1. */
-static void read_cgroup(struct tc_target *target)
-{
-	char text[4096];
-
-	if (tc_proc_read(target->dir, "cgroup", text, sizeof(text)) <= 0)
-		return;
-	for (char *save, *line = strtok_r(text, "\n", &save); line;
-	     line = strtok_r(NULL, "\n", &save)) {
-		char *path = strrchr(line, ':');
-		if (path && (strncmp(line, "0::", 3) == 0 || strstr(line, ":memory:")))
-			snprintf(target->cgroup, sizeof(target->cgroup), "%.*s",
-				 (int)sizeof(target->cgroup) - 1, path + 1);
-	}
-}
-
 static void read_names(struct tc_target *target)
 {
 	struct tc_process *p = &target->process;
 	struct utsname uts;
+	char cgroup[4096];
 	ssize_t n = readlinkat(target->dir, "exe", target->exe, sizeof(target->exe) - 1);
 
 	target->exe[n > 0 ? n : 0] = 0;
@@ -189,7 +174,8 @@ static void read_names(struct tc_target *target)
 		snprintf(target->host, sizeof(target->host), "%.64s", uts.nodename);
 		snprintf(target->release, sizeof(target->release), "%.64s", uts.release);
 	}
-	read_cgroup(target);
+	if (tc_proc_read(target->dir, "cgroup", cgroup, sizeof(cgroup)) > 0)
+		tc_proc_cgroup(cgroup, target->cgroup, sizeof(target->cgroup));
 	p->exe = target->exe;
 	p->args = target->args;
 	p->host = target->host;
@@ -203,24 +189,18 @@ static void read_names(struct tc_target *target)
 int tc_target_read_maps(struct tc_target *target, struct tc_arena *arena, struct tc_watch *watch)
 {
 	int fd = tc_sys_open(target->dir, "maps", O_RDONLY, 0);
-	size_t used = 0;
-	long n;
+	size_t size;
 
 	if (fd == -EACCES || fd == -EPERM)
 		return fail(target, TC_EPERM, "process %d: /proc/%d/maps: %s", target->pid,
 			    target->pid, strerror(-fd));
 	if (fd < 0)
 		return fail(target, TC_EGONE, "process %d has ended", target->pid);
-	tc_arena_take(arena, 0); /* aligns, so that the text stays where it is read to */
-	char *text = (char *)arena->at;
-	while (used + 65536 < arena->left && (n = tc_sys_read(fd, text + used, 65536)) > 0) {
-		used += (size_t)n;
-		watch->beats++;
-	}
+	char *text = tc_proc_read_all(fd, arena, &size, &watch->beats);
 	tc_sys_close(fd);
-	if (!tc_arena_take(arena, used + 1))
+	if (!text)
 		return -TC_ENOSPACE;
-	return tc_maps_parse(text, used, arena, &target->maps);
+	return tc_maps_parse(text, size, arena, &target->maps);
 }
 
 int tc_target_read(struct tc_target *target, struct tc_arena *arena, struct tc_watch *watch)

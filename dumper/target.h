@@ -7,17 +7,8 @@
 #include <sys/types.h>
 
 #include "../lib/core.h"
+#include "../lib/proc.h"
 #include "mem_pid.h"
-
-/* Fields of /proc/PID/stat. */
-struct tc_stat {
-	char comm[TC_COMM_MAX];
-	char state;
-	uint32_t ppid;
-	uint64_t flags; /* PF_… of the kernel */
-	uint64_t utime_ns, stime_ns, start_ns;
-	uint64_t args, args_end;
-};
 
 struct tc_target {
 	pid_t pid;
@@ -53,15 +44,5 @@ int tc_target_read_maps(struct tc_target *target, struct tc_arena *arena, struct
 /* Begin to read memory (reader.mem), and list the modules. budget as in tc_mem_pid_init. */
 int tc_target_attach(struct tc_target *target, uint64_t budget, struct tc_arena *arena,
 		     struct tc_watch *watch);
-
-/* One file of /proc below dir into buf, terminated by a zero: its size, or -errno. */
-long tc_proc_read(int dir, const char *path, char *buf, size_t size);
-
-/* Parse a stat file's text. False: not understood. */
-bool tc_proc_parse_stat(const char *text, struct tc_stat *ret);
-
-/* The text after "name:" and blanks in a status file, up to the end of the line; NULL when there is
- * none. */
-const char *tc_proc_field(const char *status, const char *name);
 
 #endif

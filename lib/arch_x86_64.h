@@ -18,6 +18,7 @@
 
 #define TC_ARCH_MACHINE EM_X86_64
 #define TC_ARCH_PAGE 4096u
+#define TC_ARCH_USER_HZ 100 /* what /proc counts times in: include/asm-generic/param.h */
 
 /* struct elf_prstatus of core files: its size, and where the fields stand that are filled. */
 #define TC_ARCH_PRSTATUS_SIZE 336

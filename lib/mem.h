@@ -29,7 +29,7 @@ struct tc_module {
 
 /* A thread as the kernel sees it. */
 struct tc_os_thread {
-	uint32_t tid;	 /* in our namespace */
+	_Alignas(16) uint32_t tid; /* in our namespace; aligned so that pieces of an arena form an array */
 	uint32_t tid_ns; /* in the target's own pid namespace; equal to tid where they are the same
 			  */
 	char comm[TC_COMM_MAX];
