@@ -9,44 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-/* The base name of the executable, with bytes outside [A-Za-z0-9._-] as '_'. */
-static void safe_name(const char *exe, char *to, size_t size)
-{
-	static const char allowed[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-	static const char deleted[] = " (deleted)";
-	const char *base = strrchr(exe, '/');
-	size_t n;
-
-	base = base ? base + 1 : exe;
-	n = strlen(base);
-	if (n > sizeof(deleted) - 1 && strcmp(base + n - (sizeof(deleted) - 1), deleted) == 0)
-		n -= sizeof(deleted) - 1;
-	n = n < size - 1 ? n : size - 1;
-	for (size_t i = 0; i < n; i++)
-		to[i] = strchr(allowed, base[i]) ? base[i] : '_';
-	to[n] = 0;
-	if (n == 0)
-		snprintf(to, size, "unknown");
-}
-
-static void make_name(struct tc_output *out, const struct tc_process *process)
-{
-	time_t seconds = (time_t)(process->wall_ns / 1000000000u);
-	unsigned ms = (unsigned)(process->wall_ns / 1000000u % 1000u);
-	char exe[128], stamp[32];
-	struct tm tm;
-
-	safe_name(process->exe, exe, sizeof(exe));
-	gmtime_r(&seconds, &tm);
-	strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%S", &tm);
-	snprintf(out->name, sizeof(out->name), "taskcore.%s.%u.%s.%03u.%s.tcore", exe, process->pid,
-		 stamp, ms, process->reason);
-}
-
+#include "../lib/dump_name.h"
 int tc_output_create(struct tc_output *out, const char *file, const struct tc_process *process,
 		     struct tc_watch *watch)
 {
@@ -56,7 +21,7 @@ int tc_output_create(struct tc_output *out, const char *file, const struct tc_pr
 
 	memset(out, 0, sizeof(*out));
 	out->watch = watch;
-	make_name(out, process);
+	tc_dump_name(process->exe, process->pid, process->wall_ns, process->reason, out->name);
 	if (file) {
 		if (strlen(file) >= sizeof(dir) ||
 		    strlen(slash ? slash + 1 : file) >= sizeof(out->name))

@@ -112,4 +112,33 @@ tc_arch_crc32c(uint32_t crc, const uint8_t *p, size_t size)
 	return crc;
 }
 
+/* Copy size bytes from memory that may not be there. 0, or -1: a fault that tc_arch_fix mended. For
+ * the time of the copy SIGSEGV and SIGBUS must be deliverable and lead to tc_arch_fix. */
+int tc_arch_copy(void *to, const void *from, size_t size);
+
+/* The registers in the third argument of a signal handler with SA_SIGINFO: struct ucontext of
+ * arch/x86/include/uapi/asm/{ucontext,sigcontext}.h. */
+struct tc_arch_context {
+	uint64_t flags, link, stack[3];
+	uint64_t r8, r9, r10, r11, r12, r13, r14, r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip;
+};
+
+/* In a handler of SIGSEGV or SIGBUS: let the tc_arch_copy that faulted fail. False: it was not one,
+ * and nothing is changed. */
+bool tc_arch_fix(struct tc_arch_context *context);
+
+/* Call function(argument) on the stack that ends at top (16-byte aligned). */
+void tc_arch_call_on(void *top, void (*function)(void *argument), void *argument);
+
+/* clone(2) with these flags; the child runs function(argument) on the stack that ends at top and
+ * ends with status 0. The child's pid, or -errno. */
+long tc_arch_spawn(unsigned long flags, void *top, void (*function)(void *argument),
+		   void *argument);
+
+/* What the thread was doing when the signal came, from its registers: PC and SP, and the system
+ * call that was interrupted; -1 when there was none, or it cannot be told. args gets its six
+ * arguments. fetch copies code of the interrupted program (16 bytes before PC and 2 from it). */
+int64_t tc_arch_syscall(const struct tc_arch_context *context, const uint8_t before[16],
+			const uint8_t after[2], uint64_t args[6]);
+
 #endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What needs assembly on x86-64: copies that may fault, changes of the stack. System V ABI, AMD64
+ * supplement, sections 3.2.2 and A.2.1. */
+#include "arch_x86_64.h"
+
+#include <errno.h>
+#include <sys/syscall.h>
+
+#include "safe.h"
+
+/* Copies long pieces by the processor's own copy, short ones by words. Nothing is on the stack, so
+ * that at any instruction between begin and end the way out is the same. */
+__asm__(".text\n"
+	".hidden tc_arch_copy\n"
+	".globl tc_arch_copy\n"
+	".type tc_arch_copy, @function\n"
+	"tc_arch_copy:\n"
+	"	.cfi_startproc\n"
+	"tc_arch_copy_begin:\n"
+	"	cmp $256, %rdx\n"
+	"	jae 5f\n"
+	"	sub $8, %rdx\n"
+	"	jb 2f\n"
+	"1:	mov (%rsi), %rax\n"
+	"	mov %rax, (%rdi)\n"
+	"	add $8, %rsi\n"
+	"	add $8, %rdi\n"
+	"	sub $8, %rdx\n"
+	"	jae 1b\n"
+	"2:	add $8, %rdx\n"
+	"	jz 4f\n"
+	"3:	movzbl (%rsi), %eax\n"
+	"	mov %al, (%rdi)\n"
+	"	inc %rsi\n"
+	"	inc %rdi\n"
+	"	dec %rdx\n"
+	"	jnz 3b\n"
+	"4:	xor %eax, %eax\n"
+	"	ret\n"
+	"5:	mov %rdx, %rcx\n"
+	"	rep movsb\n"
+	"	xor %eax, %eax\n"
+	"	ret\n"
+	"tc_arch_copy_end:\n"
+	"	mov $-1, %eax\n"
+	"	ret\n"
+	"	.cfi_endproc\n"
+	".size tc_arch_copy, . - tc_arch_copy\n");
+
+extern const char tc_arch_copy_begin[] __attribute__((visibility("hidden")));
+extern const char tc_arch_copy_end[] __attribute__((visibility("hidden")));
+
+bool tc_arch_fix(struct tc_arch_context *context)
+{
+	if (context->rip < (uint64_t)(uintptr_t)tc_arch_copy_begin ||
+	    context->rip >= (uint64_t)(uintptr_t)tc_arch_copy_end)
+		return false;
+	context->rip = (uint64_t)(uintptr_t)tc_arch_copy_end;
+	return true;
+}
+
+__asm__(".text\n"
+	".hidden tc_arch_call_on\n"
+	".globl tc_arch_call_on\n"
+	".type tc_arch_call_on, @function\n"
+	"tc_arch_call_on:\n"
+	"	.cfi_startproc\n"
+	"	push %rbp\n"
+	"	.cfi_def_cfa_offset 16\n"
+	"	.cfi_offset %rbp, -16\n"
+	"	mov %rsp, %rbp\n"
+	"	.cfi_def_cfa_register %rbp\n"
+	"	mov %rdi, %rsp\n"
+	"	mov %rdx, %rdi\n"
+	"	call *%rsi\n"
+	"	leave\n"
+	"	.cfi_def_cfa %rsp, 8\n"
+	"	ret\n"
+	"	.cfi_endproc\n"
+	".size tc_arch_call_on, . - tc_arch_call_on\n");
+
+/* 56 is clone, 231 exit_group: of the child alone, whose thread group is its own. */
+__asm__(".text\n"
+	".hidden tc_arch_spawn\n"
+	".globl tc_arch_spawn\n"
+	".type tc_arch_spawn, @function\n"
+	"tc_arch_spawn:\n"
+	"	.cfi_startproc\n"
+	"	sub $16, %rsi\n"
+	"	mov %rcx, (%rsi)\n"
+	"	mov %rdx, 8(%rsi)\n"
+	"	xor %edx, %edx\n"
+	"	xor %r10d, %r10d\n"
+	"	xor %r8d, %r8d\n"
+	"	mov $56, %eax\n"
+	"	syscall\n"
+	"	test %rax, %rax\n"
+	"	jz 1f\n"
+	"	ret\n"
+	"1:	.cfi_undefined %rip\n"
+	"	xor %ebp, %ebp\n"
+	"	pop %rdi\n"
+	"	pop %rax\n"
+	"	call *%rax\n"
+	"	xor %edi, %edi\n"
+	"	mov $231, %eax\n"
+	"	syscall\n"
+	"	hlt\n"
+	"	.cfi_endproc\n"
+	".size tc_arch_spawn, . - tc_arch_spawn\n");
+
+static bool is_syscall(const uint8_t *code)
+{
+	return code[0] == 0x0f && code[1] == 0x05;
+}
+
+/* A call that will be made again stands before its instruction, with its number in rax; one that
+ * fails with EINTR behind it, and only the "mov $number, %eax" before the instruction still tells
+ * which it was (arch/x86/kernel/signal.c, handle_signal). */
+int64_t tc_arch_syscall(const struct tc_arch_context *context, const uint8_t before[16],
+			const uint8_t after[2], uint64_t args[6])
+{
+	int64_t number = -1;
+
+	if (is_syscall(after) && context->rax < 1024)
+		number = (int64_t)context->rax;
+	else if (is_syscall(before + 14) && context->rax == (uint64_t)-EINTR && before[9] == 0xb8)
+		number = before[10] | before[11] << 8 | before[12] << 16;
+	if (number < 0)
+		return -1;
+	const uint64_t registers[6] = { context->rdi, context->rsi, context->rdx,
+					context->r10, context->r8,  context->r9 };
+	for (int i = 0; i < 6; i++)
+		args[i] = registers[i];
+	return number;
+}
