@@ -79,6 +79,18 @@ __asm__(".text\n"
 	"	.cfi_endproc\n"
 	".size tc_arch_call_on, . - tc_arch_call_on\n");
 
+/* Debuggers and unwinders know a signal frame by these very instructions (gcc's
+ * config/i386/linux-unwind.h). 15 is rt_sigreturn. */
+__asm__(".text\n"
+	".hidden tc_arch_restore\n"
+	".globl tc_arch_restore\n"
+	".type tc_arch_restore, @function\n"
+	"	nop\n"
+	"tc_arch_restore:\n"
+	"	mov $15, %rax\n"
+	"	syscall\n"
+	".size tc_arch_restore, . - tc_arch_restore\n");
+
 /* 56 is clone, 231 exit_group: of the child alone, whose thread group is its own. */
 __asm__(".text\n"
 	".hidden tc_arch_spawn\n"

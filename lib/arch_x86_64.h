@@ -141,4 +141,17 @@ long tc_arch_spawn(unsigned long flags, void *top, void (*function)(void *argume
 int64_t tc_arch_syscall(const struct tc_arch_context *context, const uint8_t before[16],
 			const uint8_t after[2], uint64_t args[6]);
 
+/* struct kernel_sigaction of arch/x86/include/asm/signal.h, what rt_sigaction(2) takes and gives; the
+ * mask has 8 bytes. */
+struct tc_arch_action {
+	void *handler;
+	unsigned long flags;
+	void (*restorer)(void);
+	uint64_t mask;
+};
+#define TC_ARCH_SA_RESTORER 0x04000000ul
+
+/* What a handler returns to: rt_sigreturn(2). */
+void tc_arch_restore(void);
+
 #endif

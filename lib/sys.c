@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -85,4 +86,32 @@ uint64_t tc_sys_clock_ns(int clock)
 	if (tc_syscall2(SYS_clock_gettime, clock, (long)&at) < 0)
 		return 0;
 	return (uint64_t)at.tv_sec * 1000000000u + (uint64_t)at.tv_nsec;
+}
+
+void *tc_sys_map(size_t size, bool shared)
+{
+	long r = tc_syscall6(SYS_mmap, 0, (long)size, PROT_READ | PROT_WRITE,
+			     MAP_ANONYMOUS | MAP_NORESERVE | (shared ? MAP_SHARED : MAP_PRIVATE),
+			     -1, 0);
+
+	return r < 0 && r > -4096 ? NULL : (void *)r;
+}
+
+void tc_sys_unmap(void *memory, size_t size)
+{
+	tc_syscall2(SYS_munmap, (long)memory, (long)size);
+}
+
+void tc_sys_mask(uint64_t mask, uint64_t *ret_old)
+{
+	tc_syscall4(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, (long)&mask, (long)ret_old,
+		    sizeof(mask));
+}
+
+int tc_sys_action(int sig, void *handler, unsigned long flags, uint64_t mask)
+{
+	struct tc_arch_action action = { handler, flags | TC_ARCH_SA_RESTORER, tc_arch_restore,
+					 mask };
+
+	return (int)tc_syscall4(SYS_rt_sigaction, sig, (long)&action, 0, sizeof(mask));
 }

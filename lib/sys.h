@@ -4,6 +4,7 @@
 #ifndef TC_SYS_H
 #define TC_SYS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,5 +25,18 @@ int tc_sys_pwrite(int fd, const void *from, size_t size, uint64_t offset);
 
 /* Nanoseconds of a clock of clock_gettime(2); 0 when it does not exist. */
 uint64_t tc_sys_clock_ns(int clock);
+
+/* size bytes of zeroed memory of our own, backed only when it is touched; NULL: there is none.
+ * shared: a cloned child writes to the same pages. */
+void *tc_sys_map(size_t size, bool shared);
+void tc_sys_unmap(void *memory, size_t size);
+
+/* rt_sigprocmask: set the mask of this thread; *ret_old (may be NULL) gets the one before. Bit n - 1
+ * stands for signal n. */
+void tc_sys_mask(uint64_t mask, uint64_t *ret_old);
+
+/* Set what the kernel does for sig, past every interposed function. flags without SA_RESTORER, which
+ * is added. 0 or -errno. */
+int tc_sys_action(int sig, void *handler, unsigned long flags, uint64_t mask);
 
 #endif
