@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the hook keeps for one process: a page that is zero again in a forked child
+ * (MADV_WIPEONFORK, Linux 4.14) and shared with a vfork child. Everything here may run in a signal
+ * handler. */
+#ifndef TC_HOOK_PROCESS_H
+#define TC_HOOK_PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Zero means: nothing has happened yet in this process. */
+struct tc_hook_process {
+	_Atomic uint32_t pid;	      /* of the process whose page this is; 0: forked, not adopted */
+	_Atomic uint32_t busy;	      /* tid of the thread whose handler makes a dump; 0: none */
+	_Atomic uint32_t child;	      /* pid of the dumping child that was not reaped yet; 0: none */
+	_Atomic uint32_t n_refused;   /* requests refused since the last line about it */
+	_Atomic uint32_t n_dumps;     /* begun in this process */
+	_Atomic uint64_t last_ns;     /* CLOCK_MONOTONIC of the last dump by a plain signal; 0: none */
+	_Atomic uint64_t refused_ns;  /* CLOCK_MONOTONIC of the last line about refusals */
+};
+
+enum tc_process_kind {
+	TC_PROCESS_OWN,	   /* the process whose page this is, also right after a fork */
+	TC_PROCESS_VFORKED /* a vfork child: it runs in its parent's memory and must change nothing */
+};
+
+/* Make the page. Normal context, once, before any signal is taken. 0 or -errno. A kernel without
+ * MADV_WIPEONFORK: 0 as well, and each process whose pid differs counts as forked. */
+int tc_process_init(void);
+
+/* Where are we? A forked child adopts its zeroed page here: only pid is set. One system call
+ * (getpid). */
+enum tc_process_kind tc_process_kind(void);
+
+/* The page; never NULL after tc_process_init. */
+struct tc_hook_process *tc_process(void);
+
+#endif
