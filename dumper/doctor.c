@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "exit.h"
+#include "hooked.h"
 #include "permit.h"
 #include "probe.h"
 #include "status.h"
@@ -109,7 +110,7 @@ int tc_doctor_print(pid_t pid, uint64_t max_memory)
 {
 	struct tc_probe probe = { .pid = pid, .max_memory = max_memory };
 	int code = tc_probe_run(&probe);
-	char detail[100];
+	char detail[100], hook[600];
 
 	if (code == TC_EXIT_GONE) {
 		say(false, "process", probe.line);
@@ -129,6 +130,6 @@ int tc_doctor_print(pid_t pid, uint64_t max_memory)
 	snprintf(detail, sizeof(detail), "%" PRIu64 " MiB for reading", max_memory >> 20);
 	say(true, "memory", detail);
 	check_output();
-	say(true, "hook", "no: read from outside");
+	say(tc_hooked_describe(pid, hook, sizeof(hook)), "hook", hook);
 	return code;
 }

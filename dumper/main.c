@@ -14,6 +14,8 @@
 #include "exit.h"
 #include "budget.h"
 #include "list.h"
+#include "run.h"
+#include "signal.h"
 #include "status.h"
 
 #ifdef HAVE_CONFIG_H
@@ -24,11 +26,13 @@
 #endif
 
 #define STOP_MS 500
+#define TIMEOUT_MS 30000
 #define ANALYZER "taskcore-analyze"
 
 /* What the command line says; each verb looks at its own part. */
 struct options {
 	struct tc_dump_options dump;
+	struct tc_signal_options signal;
 	bool report, children;
 	const char *operand;
 	pid_t pid;
@@ -59,15 +63,21 @@ static int run_list(const struct options *options)
 	return tc_list_print(options->operand ? options->operand : ".");
 }
 
+static int run_signal(const struct options *options)
+{
+	return tc_signal(&options->signal);
+}
+
 static const struct verb verbs[] = {
+	{ "run", NULL, "", false, "run [OPTIONS] [--] CMD ARG…" },
+	{ "signal", run_signal, "tfd", true,
+	  "signal PID [--timeout S] [--force-signal N [--dir DIR]]" },
 	{ "dump", run_dump, "osmrvl", true,
 	  "dump PID [-o FILE] [--stop[=MS]] [--max-memory N] [--report] [--values=strings] "
 	  "[--no-locals]" },
 	{ "status", run_status, "mc", true, "status PID [--children]" },
 	{ "doctor", run_doctor, "m", true, "doctor PID" },
 	{ "list", run_list, "", false, "list [DIR]" },
-	{ "run", NULL, "", false, NULL },
-	{ "signal", NULL, "", false, NULL },
 };
 
 static const char *const analysis_verbs[] = {
@@ -80,18 +90,22 @@ static int usage(FILE *out, int code)
 {
 	fprintf(out, "taskcore: a core dump for async tasks\n\n");
 	for (size_t i = 0; i < N(verbs); i++)
-		if (verbs[i].usage)
-			fprintf(out, "  taskcore %s\n", verbs[i].usage);
+		fprintf(out, "  taskcore %s\n", verbs[i].usage);
 	fprintf(out, "  taskcore report|show|check FILE …   (by %s)\n\n", ANALYZER);
-	fprintf(out, "  -o FILE           where the dump goes; else "
-		     "taskcore.EXE.PID.TIME.attach.tcore, here\n"
-		     "  --stop[=MS]       stop the process while it is read, for at most MS "
-		     "milliseconds (500)\n"
-		     "  --max-memory N    memory for reading, in bytes, or with K, M, G\n"
-		     "  --report          print the report too\n"
-		     "  --values=strings  record the text of str values of locals and attributes\n"
-		     "  --no-locals       leave out local variables\n"
-		     "  --children        the processes below PID that have an event loop\n");
+	fprintf(out,
+		"  -o FILE           where the dump goes; else "
+		"taskcore.EXE.PID.TIME.attach.tcore, here\n"
+		"  --stop[=MS]       stop the process while it is read, for at most MS "
+		"milliseconds (500)\n"
+		"  --max-memory N    memory for reading, in bytes, or with K, M, G\n"
+		"  --report          print the report too\n"
+		"  --values=strings  record the text of str values of locals and attributes\n"
+		"  --no-locals       leave out local variables\n"
+		"  --children        the processes below PID that have an event loop\n"
+		"  --timeout S       signal: wait so many seconds for the dump (30)\n"
+		"  --force-signal N  signal: the hook's private signal, where it cannot be "
+		"looked up\n%s",
+		tc_run_usage);
 	return code;
 }
 
@@ -206,6 +220,29 @@ static int parse_stop(struct tc_dump_options *dump, const char *arg)
 	return 0;
 }
 
+static int parse_timeout(struct tc_signal_options *signal, const char *value)
+{
+	char *end;
+	double s = strtod(value, &end);
+
+	if (*end || value[0] < '0' || value[0] > '9' || !(s >= 0.001 && s <= 86400))
+		return wrong("--timeout takes seconds from 0.001 to 86400, not '%s'", value);
+	signal->timeout_ms = (unsigned)(s * 1000);
+	return 0;
+}
+
+/* The private signal is always a real-time one; libc keeps those below 34 (musl: 35) to itself. */
+static int parse_force_signal(struct tc_signal_options *signal, const char *value)
+{
+	char *end;
+	long n = strtol(value, &end, 10);
+
+	if (*end || !*value || n < 34 || n > 64)
+		return wrong("--force-signal takes a number from 34 to 64, not '%s'", value);
+	signal->force_signal = (int)n;
+	return 0;
+}
+
 /* One option at argv[*at]. 0, or -1 with a line printed. */
 static int parse_option(const struct verb *verb, struct options *o, char **argv, int *at)
 {
@@ -232,21 +269,30 @@ static int parse_option(const struct verb *verb, struct options *o, char **argv,
 		o->dump.no_locals = true;
 	else if (strchr(ok, 'c') && strcmp(arg, "--children") == 0)
 		o->children = true;
-	else
+	else if (strchr(ok, 't') && (value = value_of(argv, at, "--timeout")))
+		return parse_timeout(&o->signal, value);
+	else if (strchr(ok, 'f') && (value = value_of(argv, at, "--force-signal")))
+		return parse_force_signal(&o->signal, value);
+	else if (strchr(ok, 'd') && (value = value_of(argv, at, "--dir"))) {
+		if (!(o->signal.dir = realpath(value, NULL)))
+			return wrong("--dir takes a directory that exists, not '%s'", value);
+	} else
 		return wrong("unknown option, or one without its value: '%s'", arg);
 	return 0;
 }
 
+static bool is_help(const char *arg)
+{
+	return arg && (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0);
+}
+
 static int run_verb(const struct verb *verb, char **argv)
 {
-	struct options o = { .dump = { .stop_ms = STOP_MS } };
+	struct options o = { .dump = { .stop_ms = STOP_MS },
+			     .signal = { .timeout_ms = TIMEOUT_MS } };
 
-	if (!verb->run) {
-		fprintf(stderr, "taskcore: %s: not in this version\n", verb->name);
-		return TC_EXIT_USAGE;
-	}
 	for (int i = 0; argv[i]; i++) {
-		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+		if (is_help(argv[i]))
 			return usage(stdout, TC_EXIT_OK);
 		if (argv[i][0] == '-' && argv[i][1]) {
 			if (parse_option(verb, &o, argv, &i) < 0)
@@ -263,7 +309,7 @@ static int run_verb(const struct verb *verb, char **argv)
 		      o.operand ? o.operand : "");
 		return TC_EXIT_USAGE;
 	}
-	o.dump.pid = o.pid;
+	o.dump.pid = o.signal.pid = o.pid;
 	if (verb->pid && !o.dump.max_memory)
 		o.dump.max_memory = tc_budget_default();
 	return verb->run(&o);
@@ -282,8 +328,7 @@ static int run(int argc, char **argv)
 {
 	if (argc < 2)
 		return usage(stderr, TC_EXIT_USAGE);
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-	    strcmp(argv[1], "help") == 0)
+	if (is_help(argv[1]) || strcmp(argv[1], "help") == 0)
 		return usage(stdout, TC_EXIT_OK);
 	if (strcmp(argv[1], "--version") == 0)
 		return puts("taskcore " PACKAGE_VERSION), TC_EXIT_OK;
@@ -301,6 +346,9 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	/* It opens nothing, and a descriptor that is closed stays closed for the command. */
+	if (argc > 1 && strcmp(argv[1], "run") == 0 && !is_help(argv[2]))
+		return tc_run(argv + 2);
 	fill_standard();
 	int code = run(argc, argv);
 

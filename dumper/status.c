@@ -8,6 +8,7 @@
 
 #include "children.h"
 #include "exit.h"
+#include "hooked.h"
 #include "probe.h"
 
 #define CHILDREN_MAX 256
@@ -70,13 +71,16 @@ static void print_counts(const struct tc_probe *p)
 
 static void print_process(const struct tc_probe *p)
 {
+	char hook[600];
+
 	printf("process  %d (%s), uid %u, %u thread%s%s\n", p->pid, p->exe[0] ? p->exe : p->comm,
 	       p->uid, p->n_threads, p->n_threads == 1 ? "" : "s", state_text(p->state));
 	if (p->tracer)
 		printf("         traced by process %d\n", p->tracer);
 	if (p->via && p->via != p->pid)
 		printf("         its first thread has ended: read through thread %d\n", p->via);
-	printf("hook     no (taskcore run comes with the next version)\n");
+	tc_hooked_describe(p->pid, hook, sizeof(hook));
+	printf("hook     %s\n", hook);
 }
 
 static void print_child(const struct tc_probe *p)

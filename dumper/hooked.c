@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Finds the hook's published mapping in /proc/PID/maps, and reads from /proc/PID/task which signals
+ * a process catches and blocks. */
+#define _GNU_SOURCE
+#include "hooked.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "plain.h"
+#include "signame.h"
+#include "target.h"
+#include "threads.h"
+
+#define MAPPING "/memfd:taskcore:1:%n" /* as scanf takes it */
+#define DELETED " (deleted)"	       /* the kernel's word behind every memfd's name */
+#define THREADS_MAX 32768
+#define SIGNALS_MAX 64
+
+/* A field of /proc that is a mask of signals. */
+static uint64_t mask(const char *status, const char *name)
+{
+	const char *text = tc_proc_field(status, name);
+
+	return text ? strtoull(text, NULL, 16) : 0;
+}
+
+/* The kernel writes a newline in a mapping's name as \012 (fs/seq_file.c mangle_path). */
+static void unmangle(char *text)
+{
+	char *to = text;
+
+	for (const char *from = text; *from; to++) {
+		bool newline = strncmp(from, "\\012", 4) == 0;
+		*to = newline ? '\n' : *from;
+		from += newline ? 4 : 1;
+	}
+	*to = 0;
+}
+
+pid_t tc_hooked_via(pid_t pid)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d", pid);
+	int proc = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	pid_t via = proc < 0 ? 0 : tc_threads_living(proc);
+	if (proc >= 0)
+		close(proc);
+	return via ? via : pid;
+}
+
+/* "10:61:p:/var/dumps (deleted)": what follows the fixed part of the mapping's name. */
+static bool parse_name(const char *text, struct tc_hooked *ret)
+{
+	struct tc_hooked hooked = { .here = true };
+	char how, dir[4096];
+	int at = 0;
+
+	if (sscanf(text, "%d:%d:%c:%n", &hooked.signal, &hooked.private_signal, &how, &at) != 3 ||
+	    at == 0 || hooked.signal < 0 || hooked.signal > SIGNALS_MAX ||
+	    hooked.private_signal < 0 || hooked.private_signal > SIGNALS_MAX ||
+	    (how != 'p' && how != 'i'))
+		return false;
+	hooked.late = how == 'i';
+	snprintf(dir, sizeof(dir), "%s", text + at);
+	char *end = strstr(dir, DELETED);
+	for (char *next = end; next; next = strstr(next + 1, DELETED))
+		end = next;
+	if (end)
+		*end = 0;
+	unmangle(dir);
+	hooked.dir_unknown = strcmp(dir, "?") == 0 || strlen(dir) >= sizeof(hooked.dir);
+	if (dir[0] == '/' && !hooked.dir_unknown)
+		strcpy(hooked.dir, dir);
+	*ret = hooked;
+	return true;
+}
+
+/* The name of a mapping in a line of maps: what follows five columns. NULL: not the hook's. */
+static const char *hook_name(const char *line)
+{
+	int column = 0, end = 0;
+
+	sscanf(line, "%*s %*s %*s %*s %*s %n" MAPPING, &column, &end);
+	return end > column ? line + end : NULL;
+}
+
+int tc_hooked_find(pid_t pid, struct tc_hooked *ret)
+{
+	struct tc_hooked hooked = { .here = false };
+	char path[64], *line = NULL;
+	size_t size = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/maps", pid, tc_hooked_via(pid));
+	FILE *maps = fopen(path, "re");
+	if (!maps)
+		return errno == EACCES || errno == EPERM ? -TC_EPERM : -TC_EGONE;
+	errno = 0;
+	while (getline(&line, &size, maps) > 0) {
+		struct tc_hooked found;
+		line[strcspn(line, "\n")] = 0;
+		const char *name = hook_name(line);
+		/* Two libraries in one process: the one in front counts. */
+		if (name && parse_name(name, &found) && (!hooked.here || hooked.late))
+			hooked = found;
+	}
+	int why = ferror(maps) ? errno : 0;
+	free(line);
+	fclose(maps);
+	if (why)
+		return why == EACCES || why == EPERM ? -TC_EPERM : -TC_EGONE;
+	*ret = hooked;
+	return 0;
+}
+
+/* Add what one thread does to *ret. */
+static void add_thread(int proc, pid_t tid, struct tc_signals *ret)
+{
+	char path[64], text[8192];
+
+	snprintf(path, sizeof(path), "task/%d/status", tid);
+	if (tc_proc_read(proc, path, text, sizeof(text)) <= 0)
+		return;
+	const char *state = tc_proc_field(text, "State");
+	if (!state || *state == 'Z' || *state == 'X')
+		return;
+	ret->n_threads++;
+	ret->own_pid = tc_proc_innermost(tc_proc_field(text, "NStgid"));
+	ret->blocked &= mask(text, "SigBlk");
+	ret->caught = mask(text, "SigCgt");
+	ret->pending = mask(text, "ShdPnd");
+	ret->stopped &= *state == 'T' || *state == 't';
+	ret->uninterruptible &= *state == 'D';
+}
+
+int tc_hooked_signals(pid_t pid, struct tc_signals *ret)
+{
+	static pid_t tids[THREADS_MAX];
+	struct tc_signals all = { .blocked = UINT64_MAX, .stopped = true, .uninterruptible = true };
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d", pid);
+	int proc = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (proc < 0)
+		return errno == EACCES || errno == EPERM ? -TC_EPERM : -TC_EGONE;
+	long n = tc_threads_list(proc, tids, THREADS_MAX);
+	for (long i = 0; i < n && i < THREADS_MAX; i++)
+		add_thread(proc, tids[i], &all);
+	close(proc);
+	if (all.n_threads == 0)
+		return -TC_EGONE;
+	*ret = all;
+	return 0;
+}
+
+/* TASKCORE_DIR is no directory inside the process's root. */
+static bool dir_missing(pid_t pid, const char *dir)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/root%s", pid, tc_hooked_via(pid), dir);
+	return access(path, F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
+/* What keeps the hook from working, or NULL. */
+static const char *trouble(pid_t pid, const struct tc_hooked *hooked,
+			   const struct tc_signals *signals)
+{
+	uint64_t private_bit = TC_SIGNAL_BIT(hooked->private_signal);
+	uint64_t bit = hooked->signal ? TC_SIGNAL_BIT(hooked->signal) : private_bit;
+
+	if (!hooked->private_signal)
+		return "it found no free real-time signal for taskcore signal";
+	if (!(signals->caught & private_bit))
+		return "the program has taken the private signal away";
+	if (!(signals->caught & bit))
+		return "the program has taken its signal away behind its back";
+	if (signals->blocked & private_bit)
+		return "every thread blocks the private signal";
+	if (signals->blocked & bit)
+		return "every thread blocks its signal";
+	if (hooked->dir[0] && dir_missing(pid, hooked->dir))
+		return "that directory does not exist";
+	return NULL;
+}
+
+bool tc_hooked_describe(pid_t pid, char *line, size_t size)
+{
+	struct tc_hooked hooked;
+	struct tc_signals signals;
+	char on[TC_SIGNAME_SIZE] = "no signal", private_on[TC_SIGNAME_SIZE];
+
+	int r = tc_hooked_find(pid, &hooked);
+	if (r < 0 || tc_hooked_signals(pid, &signals) < 0) {
+		snprintf(line, size, "unknown: /proc/%d/maps cannot be read", pid);
+		return true;
+	}
+	if (!hooked.here) {
+		snprintf(line, size, "no: not started with taskcore run");
+		return true;
+	}
+	if (hooked.signal)
+		tc_signame(hooked.signal, on, sizeof(on));
+	tc_signame(hooked.private_signal, private_on, sizeof(private_on));
+	const char *bad = trouble(pid, &hooked, &signals);
+	snprintf(line, size, "%s, dumps on %s and taskcore signal (%s, number %d), %s%s%s%s",
+		 hooked.late ? "installed late, behind handlers the program had" : "preloaded", on,
+		 private_on, hooked.private_signal,
+		 hooked.dir_unknown ? "to TASKCORE_DIR" :
+		 hooked.dir[0]	    ? "to " :
+				      "to where the kernel would write its core",
+		 hooked.dir, bad ? "; but " : "", bad ? bad : "");
+	tc_plain(line);
+	return !bad;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The directories where the hook of a process may put a dump, seen through the process's own root,
+ * and watched. */
+#ifndef TC_PLACES_H
+#define TC_PLACES_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define TC_PLACES_MAX 8
+
+/* One directory. */
+struct tc_place {
+	int fd;		     /* O_PATH */
+	int watch;	     /* of inotify; -1: none */
+	char path[PATH_MAX]; /* as the process names it; empty: its working directory */
+};
+
+struct tc_places {
+	char proc[64]; /* /proc/PID/task/TID */
+	int root;      /* of the process, O_PATH; -1: may not be seen */
+	int notify;    /* inotify; -1: cannot be had, the directories are looked through instead */
+	size_t n;
+	struct tc_place places[TC_PLACES_MAX];
+};
+
+/* Find the directories of process pid, read through its thread via, in the order the hook tries
+ * them: dir (its TASKCORE_DIR, may be empty), the directory of core_pattern, the working directory,
+ * TASKCORE_DIR and TMPDIR of its environment, /dev/shm, /tmp; watch each. blind: its root may not be seen, ours is taken instead. At
+ * least one, or 0 when none can be read. */
+size_t tc_places_open(struct tc_places *places, pid_t pid, pid_t via, const char *dir, bool blind);
+
+/* What is called for a file that appeared; true ends the search. */
+typedef bool tc_places_each(void *context, const struct tc_place *place, const char *name);
+
+/* Wait until one of them changes, a byte comes from the descriptor other, or ms milliseconds have
+ * passed. Then each(context, place, name) is called for every dump that was completed since the
+ * last call, until it returns true (then true), some perhaps twice. */
+bool tc_places_wait(struct tc_places *places, int other, int ms, tc_places_each *each,
+		    void *context);
+
+/* Call it for every file that is there now and begins with prefix, or is a dump (prefix NULL). */
+bool tc_places_look(struct tc_places *places, const char *prefix, tc_places_each *each,
+		    void *context);
+
+/* How the caller can open the file name in place: its plain path where that is the same file, else
+ * through /proc. False: too long, or gone. */
+bool tc_places_path(const struct tc_places *places, const struct tc_place *place, const char *name,
+		    char *to, size_t size);
+
+void tc_places_close(struct tc_places *places);
+
+#endif
