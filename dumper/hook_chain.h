@@ -24,17 +24,21 @@ int tc_chain_take(int sig, tc_chain_entry *entry);
 void tc_chain_pass(int sig, siginfo_t *info, void *context, bool live_on);
 
 /* Does this thread stand in a handler of the program's that tc_chain_pass called for sig (it raised
- * the signal anew, as faulthandler with chain=True does)? False again after a longjmp out of it. */
-bool tc_chain_nested(int sig);
+ * the signal anew, as faulthandler with chain=True does)? False again after a longjmp out of it.
+ * context: that of the entry. */
+bool tc_chain_nested(int sig, const void *context);
 
 /* From begin to end SIGSEGV and SIGBUS come to fault, with nothing else changed; what the program
- * sets for them meanwhile is kept and takes effect at the end. In a handler. */
+ * sets for them meanwhile is kept and takes effect at the end. In a handler, by one thread at a time;
+ * the caller sees to it that they are not blocked. In between the thread has no alternate stack (one
+ * that it stands on excepted), so a fault takes the stack it comes on and spares what lies on the
+ * other. */
 void tc_chain_guard_begin(tc_chain_entry *fault);
 void tc_chain_guard_end(void);
 
-/* Inside fault, when it was not ours: the program's own action for sig (SIGSEGV, SIGBUS) is put
- * back in the kernel, so that returning from fault runs it. */
-void tc_chain_guard_yield(int sig);
+/* Inside fault, when it was not ours: what the program set for sig (SIGSEGV, SIGBUS). Its handler is
+ * called and may not come back; a default action happens when fault returns. */
+void tc_chain_guard_yield(int sig, siginfo_t *info, void *context);
 
 /* Is the hook still what the kernel calls for sig? (A raw rt_sigaction can take it away.) Safe in a
  * handler. */

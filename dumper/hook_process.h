@@ -8,14 +8,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct tc_outcome_page;
+
 /* Zero means: nothing has happened yet in this process. */
 struct tc_hook_process {
 	_Atomic uint32_t pid;	      /* of the process whose page this is; 0: forked, not adopted */
 	_Atomic uint32_t busy;	      /* tid of the thread whose handler makes a dump; 0: none */
 	_Atomic uint32_t child;	      /* pid of the dumping child that was not reaped yet; 0: none */
+	_Atomic uint32_t parked;      /* tid of the thread that was parked for a dump; 0: none */
+	_Atomic uint32_t writing;     /* 1: a thread writes a setting (hook_action.c) */
 	_Atomic uint32_t n_refused;   /* requests refused since the last line about it */
 	_Atomic uint32_t n_dumps;     /* begun in this process */
 	_Atomic uint64_t last_ns;     /* CLOCK_MONOTONIC of the last dump by a plain signal; 0: none */
+	struct tc_outcome_page *outcome; /* of the dump begun last; NULL: none was */
 	_Atomic uint64_t refused_ns;  /* CLOCK_MONOTONIC of the last line about refusals */
 };
 
@@ -32,7 +37,10 @@ int tc_process_init(void);
  * (getpid). */
 enum tc_process_kind tc_process_kind(void);
 
-/* The page; never NULL after tc_process_init. */
+/* Call child in every child that fork(2) of libc makes, before it returns there. Normal context. */
+void tc_process_at_fork(void (*child)(void));
+
+/* The page; never NULL (a page of no process before tc_process_init). */
 struct tc_hook_process *tc_process(void);
 
 #endif

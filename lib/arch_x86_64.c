@@ -59,6 +59,7 @@ bool tc_arch_fix(struct tc_arch_context *context)
 	return true;
 }
 
+/* way_out keeps the stack pointer below the saved registers: from there both ways lead back. */
 __asm__(".text\n"
 	".hidden tc_arch_call_on\n"
 	".globl tc_arch_call_on\n"
@@ -70,25 +71,65 @@ __asm__(".text\n"
 	"	.cfi_offset %rbp, -16\n"
 	"	mov %rsp, %rbp\n"
 	"	.cfi_def_cfa_register %rbp\n"
+	"	push %rbx\n"
+	"	push %r12\n"
+	"	push %r13\n"
+	"	push %r14\n"
+	"	push %r15\n"
+	"	.cfi_offset %rbx, -24\n"
+	"	.cfi_offset %r12, -32\n"
+	"	.cfi_offset %r13, -40\n"
+	"	.cfi_offset %r14, -48\n"
+	"	.cfi_offset %r15, -56\n"
+	"	mov %rsp, (%rcx)\n"
 	"	mov %rdi, %rsp\n"
 	"	mov %rdx, %rdi\n"
 	"	call *%rsi\n"
-	"	leave\n"
+	"	mov $1, %eax\n"
+	"	lea -40(%rbp), %rsp\n"
+	"tc_arch_call_out:\n"
+	"	pop %r15\n"
+	"	pop %r14\n"
+	"	pop %r13\n"
+	"	pop %r12\n"
+	"	pop %rbx\n"
+	"	pop %rbp\n"
 	"	.cfi_def_cfa %rsp, 8\n"
 	"	ret\n"
 	"	.cfi_endproc\n"
 	".size tc_arch_call_on, . - tc_arch_call_on\n");
 
-/* Debuggers and unwinders know a signal frame by these very instructions (gcc's
- * config/i386/linux-unwind.h). 15 is rt_sigreturn. */
+extern const char tc_arch_call_out[] __attribute__((visibility("hidden")));
+
+void tc_arch_abandon(struct tc_arch_context *context, void *way_out)
+{
+	context->rsp = (uint64_t)(uintptr_t)way_out;
+	context->rip = (uint64_t)(uintptr_t)tc_arch_call_out;
+	context->rax = 0;
+}
+
+/* 15 is rt_sigreturn. Unwinders know a signal frame by its unwind information or by these very
+ * instructions (gcc's config/i386/linux-unwind.h, gdb's amd64-linux-tdep.c): both are those of
+ * glibc's __restore_rt (sysdeps/unix/sysv/linux/x86_64/libc_sigaction.c). The stack pointer is at
+ * the struct tc_arch_context. The nop is there because unwinders look up the address before the one
+ * returned to. */
+#define SAVED(reg, at) \
+	"	.cfi_escape 0x10, " #reg ", 3, 0x77, (" #at " & 0x7f) | 0x80, " #at " >> 7\n"
 __asm__(".text\n"
 	".hidden tc_arch_restore\n"
 	".globl tc_arch_restore\n"
 	".type tc_arch_restore, @function\n"
+	"	.cfi_startproc simple\n"
+	"	.cfi_signal_frame\n"
+	"	.cfi_escape 0x0f, 4, 0x77, (160 & 0x7f) | 0x80, 160 >> 7, 0x06\n"
+	SAVED(8, 40) SAVED(9, 48) SAVED(10, 56) SAVED(11, 64) SAVED(12, 72) SAVED(13, 80)
+	SAVED(14, 88) SAVED(15, 96) SAVED(5, 104) SAVED(4, 112) SAVED(6, 120) SAVED(3, 128)
+	SAVED(1, 136) SAVED(0, 144) SAVED(2, 152) SAVED(16, 168)
 	"	nop\n"
 	"tc_arch_restore:\n"
 	"	mov $15, %rax\n"
 	"	syscall\n"
+	"	.cfi_endproc\n"
 	".size tc_arch_restore, . - tc_arch_restore\n");
 
 /* 56 is clone, 231 exit_group: of the child alone, whose thread group is its own. */

@@ -88,6 +88,12 @@ static inline long tc_syscall0(long nr)
 	return tc_syscall3(nr, 0, 0, 0);
 }
 
+/* In a loop that waits for another processor. */
+static inline void tc_arch_pause(void)
+{
+	__builtin_ia32_pause();
+}
+
 /* Does this processor have the CRC-32C instruction? CPUID leaf 1, Intel SDM volume 2A. */
 static inline bool tc_arch_has_crc32c(void)
 {
@@ -121,14 +127,21 @@ int tc_arch_copy(void *to, const void *from, size_t size);
 struct tc_arch_context {
 	uint64_t flags, link, stack[3];
 	uint64_t r8, r9, r10, r11, r12, r13, r14, r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip;
+	uint64_t other[15]; /* flags, segments, the fault, the floating-point state */
+	uint64_t mask;	    /* of signals blocked at the interruption */
 };
 
 /* In a handler of SIGSEGV or SIGBUS: let the tc_arch_copy that faulted fail. False: it was not one,
  * and nothing is changed. */
 bool tc_arch_fix(struct tc_arch_context *context);
 
-/* Call function(argument) on the stack that ends at top (16-byte aligned). */
-void tc_arch_call_on(void *top, void (*function)(void *argument), void *argument);
+/* Call function(argument) on the stack that ends at top (16-byte aligned). True when it returned;
+ * false when tc_arch_abandon ended it, with the same *way_out, from a signal handler. */
+bool tc_arch_call_on(void *top, void (*function)(void *argument), void *argument, void **way_out);
+
+/* In a handler of a signal that came while such a call was under way, in the same thread: make it
+ * return false when the handler returns. What the call held is lost. */
+void tc_arch_abandon(struct tc_arch_context *context, void *way_out);
 
 /* clone(2) with these flags; the child runs function(argument) on the stack that ends at top and
  * ends with status 0. The child's pid, or -errno. */

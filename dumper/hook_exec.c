@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Starting programs, interposed: the kernel resets a signal that has a handler to SIG_DFL at exec, and
+ * ours always has one. A signal that the program ignores, or was started with ignored, must be
+ * ignored in the new program too. All of them may be called in a vfork child. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "../lib/sys.h"
+#include "hook_action.h"
+#include "hook_next.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+/* Arguments of execl and its relatives that fit on the stack; more are put in a mapping. */
+#define N_ON_STACK 128
+
+EXPORT int execve(const char *path, char *const argv[], char *const env[])
+{
+	__typeof__(execve) *next = tc_next(TC_NEXT_EXECVE);
+	uint32_t ignored = tc_action_ignore_begin();
+	int r = next ? next(path, argv, env) : -1;
+
+	tc_action_ignore_end(ignored);
+	return r;
+}
+
+EXPORT int execvpe(const char *file, char *const argv[], char *const env[])
+{
+	__typeof__(execvpe) *next = tc_next(TC_NEXT_EXECVPE);
+	uint32_t ignored = tc_action_ignore_begin();
+	int r = next ? next(file, argv, env) : -1;
+
+	tc_action_ignore_end(ignored);
+	return r;
+}
+
+EXPORT int execveat(int dir, const char *path, char *const argv[], char *const env[], int flags)
+{
+	__typeof__(execveat) *next = tc_next(TC_NEXT_EXECVEAT);
+	uint32_t ignored = tc_action_ignore_begin();
+	int r = next ? next(dir, path, argv, env, flags) : -1;
+
+	tc_action_ignore_end(ignored);
+	return r;
+}
+
+EXPORT int fexecve(int fd, char *const argv[], char *const env[])
+{
+	__typeof__(fexecve) *next = tc_next(TC_NEXT_FEXECVE);
+	uint32_t ignored = tc_action_ignore_begin();
+	int r = next ? next(fd, argv, env) : -1;
+
+	tc_action_ignore_end(ignored);
+	return r;
+}
+
+EXPORT int execv(const char *path, char *const argv[])
+{
+	return execve(path, argv, environ);
+}
+
+EXPORT int execvp(const char *file, char *const argv[])
+{
+	return execvpe(file, argv, environ);
+}
+
+/* The argument list of execl and its relatives, with first before it. Ends with NULL in *ret. */
+static int execute_list(int (*execute)(const char *, char *const[], char *const[]),
+			const char *path, const char *first, va_list list, bool with_env)
+{
+	char *on_stack[N_ON_STACK], **argv = on_stack;
+	size_t n = 1, i = 1;
+	va_list counting;
+
+	va_copy(counting, list);
+	if (first)
+		while (va_arg(counting, char *))
+			n++;
+	va_end(counting);
+	size_t size = (n + 1) * sizeof(*argv);
+	if (size > sizeof(on_stack))
+		argv = tc_sys_map(size, false);
+	if (!argv) {
+		errno = ENOMEM;
+		return -1;
+	}
+	argv[0] = (char *)first;
+	for (; first && i <= n; i++)
+		argv[i] = va_arg(list, char *);
+	char **env = with_env ? va_arg(list, char **) : environ;
+	int r = execute(path, argv, env);
+	if (argv != on_stack)
+		tc_sys_unmap(argv, size);
+	return r;
+}
+
+EXPORT int execl(const char *path, const char *first, ...)
+{
+	va_list list;
+
+	va_start(list, first);
+	int r = execute_list(execve, path, first, list, false);
+	va_end(list);
+	return r;
+}
+
+EXPORT int execlp(const char *file, const char *first, ...)
+{
+	va_list list;
+
+	va_start(list, first);
+	int r = execute_list(execvpe, file, first, list, false);
+	va_end(list);
+	return r;
+}
+
+EXPORT int execle(const char *path, const char *first, ...)
+{
+	va_list list;
+
+	va_start(list, first);
+	int r = execute_list(execve, path, first, list, true);
+	va_end(list);
+	return r;
+}
+
+EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+		       const posix_spawnattr_t *attributes, char *const argv[], char *const env[])
+{
+	__typeof__(posix_spawn) *next = tc_next(TC_NEXT_POSIX_SPAWN);
+	uint32_t ignored = tc_action_ignore_begin();
+	int r = next ? next(pid, path, actions, attributes, argv, env) : ENOSYS;
+
+	tc_action_ignore_end(ignored);
+	return r;
+}
+
+EXPORT int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
+			const posix_spawnattr_t *attributes, char *const argv[], char *const env[])
+{
+	__typeof__(posix_spawnp) *next = tc_next(TC_NEXT_POSIX_SPAWNP);
+	uint32_t ignored = tc_action_ignore_begin();
+	int r = next ? next(pid, file, actions, attributes, argv, env) : ENOSYS;
+
+	tc_action_ignore_end(ignored);
+	return r;
+}
+
+EXPORT FILE *popen(const char *command, const char *mode)
+{
+	__typeof__(popen) *next = tc_next(TC_NEXT_POPEN);
+	uint32_t ignored = tc_action_ignore_begin();
+	FILE *r = next ? next(command, mode) : NULL;
+
+	tc_action_ignore_end(ignored);
+	return r;
+}

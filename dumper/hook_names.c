@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * sigaction and its relatives, interposed: for a signal of the hook's they write and tell the table;
+ * all others go to the next library. The semantics are those of glibc 2.36 (its
+ * folders signal and sysdeps/posix), whose functions call its own sigaction past every interposer. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "../lib/sys.h"
+#include "hook_action.h"
+#include "hook_next.h"
+#include "hook_process.h"
+
+#define EXPORT __attribute__((visibility("default")))
+#define BIT(sig) (UINT64_C(1) << ((sig) - 1))
+
+typedef void handler_fn(int sig);
+
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations" /* sigset and its like are our subject */
+
+/* libc's old names, without declarations in today's headers. */
+handler_fn *bsd_signal(int sig, handler_fn *handler);
+handler_fn *__sysv_signal(int sig, handler_fn *handler);
+int __sigaction(int sig, const struct sigaction *set, struct sigaction *old);
+
+EXPORT int sigaction(int sig, const struct sigaction *set, struct sigaction *old)
+{
+	struct tc_action *action = tc_action_find(sig);
+	struct tc_arch_action wanted, was;
+
+	if (!action) {
+		__typeof__(sigaction) *next = tc_next(TC_NEXT_SIGACTION);
+		return next ? next(sig, set, old) : -1;
+	}
+	if (set) {
+		wanted = tc_action_of((void *)set->sa_handler, (unsigned)set->sa_flags, 0);
+		memcpy(&wanted.mask, &set->sa_mask, sizeof(wanted.mask));
+	}
+	tc_action_set(action, set ? &wanted : NULL, &was);
+	if (old) { /* libc too leaves the rest of its longer mask as it is */
+		old->sa_handler = (handler_fn *)was.handler;
+		old->sa_flags = (int)was.flags;
+		old->sa_restorer = was.restorer;
+		memcpy(&old->sa_mask, &was.mask, sizeof(was.mask));
+	}
+	return 0;
+}
+
+EXPORT int __sigaction(int sig, const struct sigaction *set, struct sigaction *old)
+{
+	return sigaction(sig, set, old);
+}
+
+/* Set a handler; the one before. */
+static handler_fn *exchange(struct tc_action *action, handler_fn *handler, unsigned flags,
+			    uint64_t mask)
+{
+	struct tc_arch_action set = tc_action_of((void *)handler, flags, mask), was;
+
+	if (handler == SIG_ERR) {
+		errno = EINVAL;
+		return SIG_ERR;
+	}
+	tc_action_set(action, &set, &was);
+	return (handler_fn *)was.handler;
+}
+
+EXPORT handler_fn *signal(int sig, handler_fn *handler)
+{
+	struct tc_action *action = tc_action_find(sig);
+
+	if (!action) {
+		__typeof__(signal) *next = tc_next(TC_NEXT_SIGNAL);
+		return next ? next(sig, handler) : SIG_ERR;
+	}
+	return exchange(action, handler, action->interrupts ? 0 : SA_RESTART, BIT(sig));
+}
+
+EXPORT handler_fn *bsd_signal(int sig, handler_fn *handler)
+{
+	return signal(sig, handler);
+}
+
+EXPORT handler_fn *ssignal(int sig, handler_fn *handler)
+{
+	return signal(sig, handler);
+}
+
+EXPORT handler_fn *__sysv_signal(int sig, handler_fn *handler)
+{
+	struct tc_action *action = tc_action_find(sig);
+
+	if (!action) {
+		__typeof__(signal) *next = tc_next(TC_NEXT_SYSV_SIGNAL);
+		return next ? next(sig, handler) : SIG_ERR;
+	}
+	return exchange(action, handler, SA_RESETHAND | SA_NODEFER, 0);
+}
+
+EXPORT handler_fn *sysv_signal(int sig, handler_fn *handler)
+{
+	return __sysv_signal(sig, handler);
+}
+
+/* Block or unblock sig; whether it was blocked. */
+static bool block(int how, int sig)
+{
+	uint64_t mask = BIT(sig), before = 0;
+
+	tc_syscall4(SYS_rt_sigprocmask, how, (long)&mask, (long)&before, sizeof(mask));
+	return before & mask;
+}
+
+EXPORT handler_fn *sigset(int sig, handler_fn *handler)
+{
+	struct tc_action *action = tc_action_find(sig);
+	struct tc_arch_action was;
+
+	if (!action) {
+		__typeof__(signal) *next = tc_next(TC_NEXT_SIGSET);
+		return next ? next(sig, handler) : SIG_ERR;
+	}
+	if (handler == SIG_HOLD) {
+		bool blocked = block(SIG_BLOCK, sig);
+		tc_action_set(action, NULL, &was);
+		return blocked ? SIG_HOLD : (handler_fn *)was.handler;
+	}
+	handler_fn *before = exchange(action, handler, 0, 0);
+	return before == SIG_ERR || !block(SIG_UNBLOCK, sig) ? before : SIG_HOLD;
+}
+
+EXPORT int sigignore(int sig)
+{
+	struct tc_action *action = tc_action_find(sig);
+
+	if (!action) {
+		__typeof__(sigignore) *next = tc_next(TC_NEXT_SIGIGNORE);
+		return next ? next(sig) : -1;
+	}
+	exchange(action, SIG_IGN, 0, 0);
+	return 0;
+}
+
+EXPORT int siginterrupt(int sig, int interrupts)
+{
+	struct tc_action *action = tc_action_find(sig);
+	struct tc_arch_action set, was;
+
+	if (!action) {
+		__typeof__(siginterrupt) *next = tc_next(TC_NEXT_SIGINTERRUPT);
+		return next ? next(sig, interrupts) : -1;
+	}
+	tc_action_set(action, NULL, &set);
+	if (interrupts)
+		set.flags &= ~(unsigned long)SA_RESTART;
+	else
+		set.flags |= SA_RESTART;
+	if (tc_process_kind() == TC_PROCESS_OWN)
+		action->interrupts = interrupts;
+	tc_action_set(action, &set, &was);
+	return 0;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Looks up what stands behind the interposed functions, once: dlsym takes locks and may not be
+ * called in a handler or in a vfork child, where sigaction and execve may. */
+#define _GNU_SOURCE
+#include "hook_next.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdatomic.h>
+
+static const char *const names[TC_NEXT_N] = {
+	[TC_NEXT_SIGACTION] = "sigaction",
+	[TC_NEXT_SIGNAL] = "signal",
+	[TC_NEXT_SYSV_SIGNAL] = "__sysv_signal",
+	[TC_NEXT_SIGSET] = "sigset",
+	[TC_NEXT_SIGIGNORE] = "sigignore",
+	[TC_NEXT_SIGINTERRUPT] = "siginterrupt",
+	[TC_NEXT_EXECVE] = "execve",
+	[TC_NEXT_EXECVPE] = "execvpe",
+	[TC_NEXT_EXECVEAT] = "execveat",
+	[TC_NEXT_FEXECVE] = "fexecve",
+	[TC_NEXT_POSIX_SPAWN] = "posix_spawn",
+	[TC_NEXT_POSIX_SPAWNP] = "posix_spawnp",
+	[TC_NEXT_POPEN] = "popen",
+	[TC_NEXT_SYSTEM] = "system",
+};
+static _Atomic(void *) found[TC_NEXT_N];
+
+static void *look_up(enum tc_next which)
+{
+	void *function = dlsym(RTLD_NEXT, names[which]);
+
+	atomic_store(&found[which], function);
+	return function;
+}
+
+__attribute__((constructor)) static void look_up_all(void)
+{
+	for (unsigned i = 0; i < TC_NEXT_N; i++)
+		look_up(i);
+}
+
+void *tc_next(enum tc_next which)
+{
+	void *function = atomic_load(&found[which]);
+
+	if (!function)
+		function = look_up(which);
+	if (!function)
+		errno = ENOSYS;
+	return function;
+}

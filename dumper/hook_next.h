@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The functions behind those that the hook interposes: libc's, or another preloaded library's. */
+#ifndef TC_HOOK_NEXT_H
+#define TC_HOOK_NEXT_H
+
+/* Found by dlsym(RTLD_NEXT). */
+enum tc_next {
+	TC_NEXT_SIGACTION,
+	TC_NEXT_SIGNAL,
+	TC_NEXT_SYSV_SIGNAL,
+	TC_NEXT_SIGSET,
+	TC_NEXT_SIGIGNORE,
+	TC_NEXT_SIGINTERRUPT,
+	TC_NEXT_EXECVE,
+	TC_NEXT_EXECVPE,
+	TC_NEXT_EXECVEAT,
+	TC_NEXT_FEXECVE,
+	TC_NEXT_POSIX_SPAWN,
+	TC_NEXT_POSIX_SPAWNP,
+	TC_NEXT_POPEN,
+	TC_NEXT_SYSTEM,
+	TC_NEXT_N
+};
+
+/* The function; NULL with errno ENOSYS where libc has none. All are looked up when the hook is
+ * loaded; an earlier library's constructor that calls looks up its own. */
+void *tc_next(enum tc_next which);
+
+#endif
