@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../lib/dump_name.h"
 #include "../lib/format.h"
 #include "../lib/sys.h"
 #include "plain.h"

@@ -6,9 +6,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The end of every dump's name. */
-#define TC_DUMP_SUFFIX ".tcore"
-
 struct tc_head {
 	uint64_t wall_ns;	      /* when it was begun */
 	uint64_t cookie;	      /* of the request that it answers; 0: none */

@@ -189,6 +189,7 @@ static void put_head(struct tc_records *rec, const struct tc_process *p)
 	tc_put_u(rec, (uint8_t)p->state);
 	tc_put_u(rec, TC_ARCH_PAGE);
 	put_string(rec, p->cgroup);
+	tc_put_u(rec, p->cookie);
 	tc_record_end(rec);
 }
 

@@ -157,3 +157,22 @@ int tc_records_flush(struct tc_records *rec, enum tc_note note)
 	begin_chunk(rec);
 	return r;
 }
+
+int tc_records_pass(struct tc_records *rec, void *chunk, size_t size,
+		    const uint32_t next_id[TC_N_TABLES])
+{
+	int r = tc_records_flush(rec, TC_NOTE_RECORDS);
+	struct tc_chunk head;
+
+	if (r < 0)
+		return r;
+	memcpy(&head, chunk, sizeof(head));
+	head.seq = rec->head.seq++;
+	memcpy(chunk, &head, sizeof(head));
+	head.crc = tc_crc32c((uint8_t *)chunk + offsetof(struct tc_chunk, seq),
+			     size - offsetof(struct tc_chunk, seq));
+	memcpy(chunk, &head, sizeof(head));
+	memcpy(rec->next_id, next_id, sizeof(rec->next_id));
+	memcpy(rec->head.base, next_id, sizeof(rec->head.base));
+	return rec->sink->chunk(rec->sink, TC_NOTE_RECORDS, chunk, size);
+}

@@ -73,4 +73,10 @@ void tc_put_raw(struct tc_records *rec, const void *bytes, size_t size); /* byte
  * no record. */
 int tc_records_flush(struct tc_records *rec, enum tc_note note);
 
+/* Hand a chunk of another series, which nobody else uses, to rec's sink as the next one of rec;
+ * next_id is where that series stood in the end: rec goes on from there. What rec holds itself is
+ * flushed before. */
+int tc_records_pass(struct tc_records *rec, void *chunk, size_t size,
+		    const uint32_t next_id[TC_N_TABLES]);
+
 #endif

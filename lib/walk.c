@@ -181,6 +181,11 @@ static void walk_interp(struct tc_walker *w, struct tc_python *python)
 			  (is_collecting(w) ? TC_INTERP_COLLECTING : 0u);
 	put_interp(w, python->version, python->layout);
 	tc_walker_threads(w);
+	if (w->options->on_interp &&
+	    !w->options->on_interp(w->options->context, tc_walker_gil_holder(w), w->n_threads)) {
+		w->stopped = true;
+		return;
+	}
 	tc_walker_thread_records(w);
 	tc_walker_registries(w);
 	tc_walker_loop_records(w, first_loop);
@@ -199,7 +204,7 @@ static void walk_interps(struct tc_walker *w, struct tc_python *python)
 			return;
 		}
 		walk_interp(w, python);
-		if (tc_get(w->mem, w->interp + w->py.at.is_next, &next) < 0 || next == w->interp ||
+		if (w->stopped || tc_get(w->mem, w->interp + w->py.at.is_next, &next) < 0 || next == w->interp ||
 		    next == first)
 			return;
 		w->interp = next;
@@ -258,5 +263,5 @@ int tc_walk(struct tc_mem *mem, struct tc_records *out, struct tc_arena *arena,
 	else
 		walk_interps(w, ret_python);
 	*ret_n = w->n_notices;
-	return out->error ? out->error : r;
+	return out->error ? out->error : w->stopped ? -TC_EBOUND : r;
 }

@@ -12,13 +12,19 @@
 
 struct tc_walk_options {
 	bool no_locals;	      /* leave out the locals of frames */
+	bool no_values;	      /* of values record only the type: no number, no text */
 	bool value_strings;   /* record the text of str values too (--values=strings) */
 	uint64_t now_ns;      /* CLOCK_MONOTONIC of the target's machine; 0: unknown (a core) */
 	uint64_t max_objects; /* object records at most; 0: 2,000,000 */
 	uint64_t seed;	      /* random: keeps forged names from colliding in hash tables */
+	uint64_t max_tasks;   /* a registry with more ends the walk with -TC_EBOUND; 0: no limit */
+	/* Called once for each interpreter, before its tasks: holder is the thread (in the target's own
+	 * namespace) that holds its GIL, 0 when nobody does or it cannot be told; n_threads is the
+	 * number of its threads. False: the walk ends with -TC_EBOUND. NULL: never. */
+	bool (*on_interp)(void *context, uint32_t holder, uint32_t n_threads);
 	/* Called before each task; true: stop here, count the rest as cut. NULL: never. */
 	bool (*give_up)(void *context);
-	void *context; /* the argument of give_up */
+	void *context; /* the argument of on_interp and give_up */
 };
 
 struct tc_counts {
@@ -46,7 +52,7 @@ struct tc_python {
  * what does not fit is cut and counted. ret_counts and ret_python are always filled. ret_notices
  * gets up to TC_NOTICES_MAX lines of what is missing and why, *ret_n their number. Returns 0;
  * -TC_ENOPYTHON (no record written); -TC_EUNKNOWN or -TC_EPROBE (what is known is written);
- * -TC_EWRITE. A fault in the target is none of these: it is a record and a count. */
+ * -TC_EWRITE; -TC_EBOUND where the options ask for it (what was written is of no use). A fault in the target is none of these: it is a record and a count. */
 int tc_walk(struct tc_mem *mem, struct tc_records *out, struct tc_arena *arena,
 	    const struct tc_walk_options *options, struct tc_counts *ret_counts,
 	    struct tc_python *ret_python, char ret_notices[TC_NOTICES_MAX][TC_NOTICE_SIZE],

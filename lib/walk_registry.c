@@ -53,6 +53,14 @@ static int read_head(struct tc_walker *w, tc_addr set, struct set_head *ret)
 	return tc_get(w->mem, set + 24, ret); /* used, mask, table: Include/cpython/setobject.h */
 }
 
+/* Whether a registry of n tasks is more than the walk shall take on. */
+static bool too_many(struct tc_walker *w, uint64_t n)
+{
+	if (w->options->max_tasks && n > w->options->max_tasks)
+		w->stopped = true;
+	return w->stopped;
+}
+
 /* All keys of the set, from a table that was the same before and after. */
 static int collect_set(struct tc_walker *w, tc_addr set, struct collected *ret)
 {
@@ -70,6 +78,8 @@ static int collect_set(struct tc_walker *w, tc_addr set, struct collected *ret)
 		*ret = (struct collected){ 0 };
 		if (read_head(w, set, &before) < 0)
 			return -TC_EFAULT;
+		if (too_many(w, before.used))
+			return 0;
 		if (tries > 0)
 			tc_forget(w->mem, before.table, 16 * (before.mask + 1));
 		if (tc_seq_open(&w->py, set, TC_SEQ_SET, &seq) < 0)
@@ -146,7 +156,7 @@ static void walk_set(struct tc_walker *w, tc_addr set, bool weak, uint32_t known
 		tc_walker_notice(
 			w, "a set of tasks changed at each try to read it: tasks may be missing");
 	}
-	for (size_t i = 0; i < keys.n; i += BATCH)
+	for (size_t i = 0; i < keys.n && !w->stopped; i += BATCH)
 		walk_batch(w, keys.addrs + i, keys.n - i < BATCH ? keys.n - i : BATCH, weak, known);
 }
 
@@ -239,6 +249,8 @@ static int collect_list(struct tc_walker *w, tc_addr head, struct collected *ret
 		return -TC_EFAULT;
 	cursor.at = node.next; /* 0: never used */
 	while (cursor.at && cursor.at != head && ret->n < LIST_MAX && !ret->cut) {
+		if (too_many(w, ret->n))
+			return 0;
 		if (read_node(w, cursor.at, false, &node) == 0 && node.prev == cursor.prev &&
 		    node.next) {
 			collect(w, ret, cursor.at);
@@ -269,7 +281,7 @@ static void walk_list(struct tc_walker *w, tc_addr head, uint32_t known)
 			w, "the walker's memory is full, tasks are missing: raise --max-memory");
 	for (size_t i = 0; i < nodes.n; i++)
 		nodes.addrs[i] -= w->py.at.task_node;
-	for (size_t i = 0; i < nodes.n; i += BATCH)
+	for (size_t i = 0; i < nodes.n && !w->stopped; i += BATCH)
 		walk_batch(w, nodes.addrs + i, nodes.n - i < BATCH ? nodes.n - i : BATCH, false,
 			   known);
 }

@@ -214,6 +214,17 @@ static tc_addr gil_holder(struct tc_walker *w, bool *ret_known)
 	return locked == 1 ? holder : 0;
 }
 
+uint32_t tc_walker_gil_holder(struct tc_walker *w)
+{
+	bool known;
+	tc_addr holder = gil_holder(w, &known);
+
+	for (uint32_t i = 0; i < w->n_threads; i++)
+		if (w->threads[i].tstate == holder)
+			return w->threads[i].tid;
+	return 0;
+}
+
 void tc_walker_thread_records(struct tc_walker *w)
 {
 	bool known;

@@ -48,15 +48,19 @@ static void by_kind(struct tc_walker *w, tc_addr object, const uint8_t *body, st
 		ret->tag = small_int(w, body, ret) && ret->bits ? TC_VAL_TRUE : TC_VAL_FALSE;
 		break;
 	case TC_KIND_INT:
+		if (w->options->no_values)
+			break;
 		ret->tag = small_int(w, body, ret) ? TC_VAL_INT : TC_VAL_SIZED;
 		break;
 	case TC_KIND_FLOAT:
+		if (w->options->no_values)
+			break;
 		ret->tag = TC_VAL_FLOAT;
 		ret->bits = word_at(body, FLOAT_VALUE);
 		break;
 	case TC_KIND_STR:
 		sized(w, object, body, ret);
-		if (w->options->value_strings &&
+		if (w->options->value_strings && !w->options->no_values &&
 		    (ret->type = tc_walker_str(w, object, TC_STR_VALUE)) != 0)
 			ret->tag = TC_VAL_STRING;
 		else

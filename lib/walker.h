@@ -172,6 +172,7 @@ struct tc_walker {
 	uint32_t *name_ids;	      /* scratch, TC_NAMES_MAX */
 	uint32_t state_name; /* the string "_state" */
 	bool full;		      /* the arena is exhausted */
+	bool stopped;		      /* by max_tasks or on_interp: the walk ends */
 
 	/* of the interpreter under way */
 	tc_addr runtime;
@@ -247,6 +248,8 @@ void tc_walker_registries(struct tc_walker *w);
 /* walk_thread.c: the interpreter's threads, into w->threads and as records. */
 void tc_walker_threads(struct tc_walker *w);
 void tc_walker_thread_records(struct tc_walker *w);
+/* The thread that holds the interpreter's GIL, in the target's own namespace; 0: nobody, or unknown. */
+uint32_t tc_walker_gil_holder(struct tc_walker *w);
 
 /* walk_loop.c */
 uint32_t tc_walker_loop(struct tc_walker *w, tc_addr loop); /* its identifier */

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The hook from inside: its settings, and what its files call of each other. All but
+ * tc_hook_settings_read and the constructor may run in a signal handler. */
+#ifndef TC_HOOK_H
+#define TC_HOOK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../lib/arch_x86_64.h"
+#include "../lib/arena.h"
+#include "../lib/core.h"
+#include "../lib/dump_name.h"
+#include "../lib/text.h"
+
+enum tc_hook_values { TC_HOOK_VALUES_NONE, TC_HOOK_VALUES_SCALARS, TC_HOOK_VALUES_STRINGS };
+enum tc_hook_freeze { TC_HOOK_FREEZE_AUTO, TC_HOOK_FREEZE_PLACE, TC_HOOK_FREEZE_SNAPSHOT };
+
+#define TC_HOOK_PATH 4096
+
+/* What the environment says (docs/taskcore.1), read once; constant afterwards. */
+struct tc_hook_settings {
+	bool disabled;
+	int signal;	    /* 0: none */
+	int private_signal; /* of taskcore signal, the retry and the parking; 0: none free */
+	enum tc_hook_values values;
+	enum tc_hook_freeze freeze;
+	bool keep_newest;
+	bool nondumpable_full; /* values of a process that is not dumpable as of any other */
+	uint64_t max_files, max_bytes, pause_ms, budget_ms, min_interval_s;
+	char dir[TC_HOOK_PATH]; /* absolute; empty: not set */
+	char tmpdir[TC_HOOK_PATH];
+	bool have_stderr; /* descriptor 2 was open at start: this file */
+	uint64_t stderr_dev, stderr_ino;
+};
+extern struct tc_hook_settings tc_hook_settings;
+
+/* Fill tc_hook_settings; a value that is not understood is named on stderr. Normal context. */
+void tc_hook_settings_read(char **environment);
+
+/* A process that wants a dump, and why. */
+struct tc_request {
+	const char *reason; /* of the file's name: "usr1", "request", "api" … */
+	int signal;
+	uint32_t sender_pid, sender_uid;
+	uint64_t cookie;
+	const struct tc_arch_context *context; /* of the interrupted thread; NULL: no signal */
+	bool again; /* asked for by the child of a dump that disagreed with itself */
+};
+
+/* The cookie of the private signal: 16 bits of magic, 8 of verb, 40 of chance. */
+#define TC_COOKIE_MAGIC 0x7443u
+enum tc_cookie_verb { TC_COOKIE_NONE, TC_COOKIE_DUMP, TC_COOKIE_AGAIN, TC_COOKIE_PARK };
+#define TC_COOKIE_CHANCE ((1ull << 40) - 1)
+static inline uint64_t tc_cookie(enum tc_cookie_verb verb, uint64_t chance)
+{
+	return (uint64_t)TC_COOKIE_MAGIC << 48 | (uint64_t)verb << 40 | (chance & TC_COOKIE_CHANCE);
+}
+
+/* What a dump tells those who wait for it: pages that the dumping child shares with us. */
+enum tc_outcome { TC_OUTCOME_RUNNING, TC_OUTCOME_AGAIN, TC_OUTCOME_SEALED, TC_OUTCOME_REFUSED };
+struct tc_outcome_page {
+	_Atomic uint32_t outcome;
+	_Atomic uint32_t n_refused; /* requests that came while the child was at work */
+	_Atomic uint64_t pause_ns; /* 0: the target stands still yet */
+	/* For a second try: what the first was asked for. */
+	char reason[32];
+	int signal;
+	uint32_t sender_pid, sender_uid;
+	uint64_t cookie;
+	char path[TC_HOOK_PATH + TC_DUMP_NAME_MAX]; /* of the dump, when it is sealed */
+};
+
+/* One dump under way: gathered by the handler, finished by the child. One at a time: whoever has set
+ * busy owns it. */
+struct tc_hook_dump {
+	struct tc_request request;
+	struct tc_outcome_page *outcome; /* NULL: no memory for it */
+	uint32_t pid, tid;		 /* of the target and of the thread that makes the dump */
+	uint32_t tid_proc;		 /* the same as /proc counts them */
+	uint64_t began_ns;		 /* CLOCK_MONOTONIC */
+	uint64_t deadline_ns;		 /* the walk ends then */
+	uint64_t wall_ns, boot_ns;
+	int proc; /* /proc/self of the target; -1: not open */
+	struct tc_os_thread *threads;
+	size_t n_threads;
+	struct tc_arena arena;	      /* of the handler: the threads */
+	void *thread_memory;	      /* of that arena */
+	void *memory;		      /* of a walk in place; NULL: none */
+	size_t memory_size;
+	bool dumpable;		      /* PR_GET_DUMPABLE is 1, or values are wanted all the same */
+	bool frozen;
+	bool snapshot; /* the walk runs in a clone */
+	bool guest;    /* this is a child, which may wait */
+	const char *why_place; /* static text: why no clone was made; NULL: one was, or was not needed */
+	struct tc_mem mem;
+	struct tc_maps maps;
+	struct tc_process process;
+	struct tc_core core;
+	struct tc_counts counts;
+	struct tc_python python;
+	char notices[TC_NOTICES_MAX][TC_NOTICE_SIZE];
+	unsigned n_notices;
+	int walked;			     /* result of the walk in place */
+	struct tc_hook_kept *first, *last;   /* chunks of a walk in place, until the file is there */
+	uint32_t next_id[TC_N_TABLES];	     /* where its tables stood in the end */
+	char exe[TC_HOOK_PATH], args[TC_CORE_ARGS_MAX], cgroup[512], host[65], release[65];
+};
+extern struct tc_hook_dump tc_hook_dump;
+
+/* hook_request.c: begin a dump of this process: 0 when its memory is captured (the file is made by
+ * a child), or -errno: -EBUSY one is under way, -ENOEXEC no Python in this process. */
+int tc_hook_request(const struct tc_request *request);
+/* Whether an interpreter was found in this process; looks for it unless that is known already. */
+bool tc_hook_has_python(void);
+/* Reap the child of the last dump if it has ended; true: none is left. */
+bool tc_hook_reap(void);
+/* Say in one line why a request was refused, from a process of its own. */
+void tc_hook_refuse(const struct tc_request *request, uint64_t ago_s);
+/* Wait, parked, until the dump that asked for it is over; 20 ms and a pause at most. */
+void tc_hook_park(void);
+
+/* hook_freeze.c: freeze and walk, or clone a child that does. 0, or -errno. */
+int tc_hook_capture(struct tc_hook_dump *dump);
+
+/* hook_memory.c */
+struct tc_hook_memory {
+	uint64_t private_bytes; /* resident and not shared */
+	const char *no_clone;	/* static text: why none may be made; NULL: it may */
+};
+/* own_oom_score: a clone can make itself the first to be killed. */
+void tc_hook_memory(int proc, bool own_oom_score, struct tc_hook_memory *ret);
+
+/* hook_guard.c: faults while memory is read. */
+/* Run function(argument) on a stack of the hook's with SIGSEGV and SIGBUS guarded and all other
+ * signals blocked. False: a fault that no guarded read accounts for ended it half way.
+ * private_actions: in a clone, which has its signal actions to itself and a stack of its own. */
+bool tc_hook_guarded(void (*function)(void *argument), void *argument, bool private_actions);
+int tc_hook_stacks_init(void);
+void *tc_hook_start_stack(void); /* its top, for the start of a child that shares our memory */
+
+/* hook_child.c: what the children run. */
+/* Everything from there to the line on stderr; after a walk in place the file only. */
+void tc_hook_child(void *dump);
+
+/* hook_place.c: the walk in place. */
+struct tc_hook_kept;
+void tc_hook_walk_in_place(struct tc_hook_dump *dump, uint64_t max_tasks, bool must);
+int tc_hook_replay(struct tc_hook_dump *dump, struct tc_core *core);
+
+/* hook_gather.c: maps, modules, names, clocks. */
+int tc_hook_gather_maps(struct tc_hook_dump *dump, struct tc_arena *arena);
+void tc_hook_gather_names(struct tc_hook_dump *dump);
+void tc_hook_gather_threads(struct tc_hook_dump *dump);	     /* registers and system calls */
+void tc_hook_gather_thread_names(struct tc_hook_dump *dump); /* the rest */
+void tc_hook_walk_options(const struct tc_hook_dump *dump, struct tc_walk_options *ret);
+
+/* hook_file.c: where a dump goes. */
+struct tc_hook_file {
+	int fd, dir;
+	char dir_path[TC_HOOK_PATH], temporary[64], name[TC_DUMP_NAME_MAX];
+};
+/* The next place, from *at = 0 on, in which the temporary file could be created. 0, or -ENOENT when
+ * no place is left. *why, empty at first, gets "PLACE: reason" of the first that was refused. */
+int tc_hook_file_create(struct tc_hook_file *file, unsigned *at, const struct tc_hook_dump *dump,
+			struct tc_text *why);
+/* Give it its name, and close it. 0 or -errno; then it is gone. */
+int tc_hook_file_commit(struct tc_hook_file *file, const struct tc_hook_dump *dump);
+void tc_hook_file_abort(struct tc_hook_file *file);
+/* The file could be created and not be written: into *why, if that is empty. */
+void tc_hook_file_explain(const struct tc_hook_file *file, struct tc_text *why, int error);
+
+/* hook_say.c: one line on descriptor 2, if that is the file it was at start and takes it at once. */
+void tc_hook_say(const char *line, size_t size);
+
+#endif

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The child that makes the file. It is a guest: the first to be killed when memory is short, holding
+ * nothing of the process it was cloned from, gone when its time is over, always with status 0. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <linux/time_types.h>
+#include <time.h>
+#include <stdatomic.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include "../lib/mem_self.h"
+#include "../lib/proc.h"
+#include "../lib/sys.h"
+#include "hook.h"
+#include "../lib/safe.h"
+
+#define CORE_MEMORY (4u << 20) /* of tc_core_begin */
+#define TASKS_PER_LOOK 64
+#define AGAIN_NS 5000000
+
+static void end_now(int sig)
+{
+	(void)sig;
+	for (;;)
+		tc_syscall1(SYS_exit_group, 0);
+}
+
+static void die_first(void)
+{
+	int fd = tc_sys_open(AT_FDCWD, "/proc/self/oom_score_adj", O_WRONLY, 0);
+
+	if (fd < 0)
+		return;
+	tc_sys_write(fd, "1000", 4);
+	tc_sys_close(fd);
+}
+
+/* Everything but stderr and /proc of the target: a socket that is held keeps its port. */
+static void close_all(const struct tc_hook_dump *dump)
+{
+	unsigned keep = dump->proc > 2 ? (unsigned)dump->proc : 2;
+
+	tc_sys_close(0);
+	tc_sys_close(1);
+	if (keep > 3)
+		tc_syscall3(SYS_close_range, 3, keep - 1, 0);
+	if (tc_syscall3(SYS_close_range, keep + 1, ~0u, 0) == 0)
+		return;
+	for (int fd = 3; fd < 65536; fd++) /* Linux before 5.9 */
+		if (fd != dump->proc)
+			tc_sys_close(fd);
+}
+
+/* When all else fails, the clock ends us. */
+static void set_alarm(void)
+{
+	uint64_t ms = tc_hook_settings.budget_ms + 2000;
+	struct __kernel_old_itimerval timer = {
+		.it_value = { (long)(ms / 1000), (long)(ms % 1000 * 1000) }
+	};
+
+	tc_sys_action(SIGALRM, (void *)end_now, 0, ~0ull);
+	tc_syscall3(SYS_setitimer, 0 /* ITIMER_REAL */, (long)&timer, 0);
+}
+
+static void become_guest(struct tc_hook_dump *dump)
+{
+	const uint64_t open = 1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1) | 1ull << (SIGALRM - 1);
+
+	if (dump->snapshot) /* what shares our memory shares the score too */
+		die_first();
+	tc_sys_action(SIGXFSZ, (void *)SIG_IGN, 0, 0);
+	set_alarm();
+	tc_sys_mask(~open, NULL);
+	tc_syscall2(SYS_prctl, PR_SET_NAME, (long)"taskcore-dump");
+	close_all(dump);
+}
+
+/* What the walk asks now and then: is there still somebody to work for, and time? */
+struct look {
+	uint32_t parent;
+	uint64_t end_ns, work_ns; /* work_ns: begin of this piece of work, under a limit on CPU time */
+	unsigned n;
+	bool limited, stop;
+};
+
+static bool give_up(void *context)
+{
+	struct look *look = context;
+	struct timespec rest = { 0, 8000000 };
+
+	if (look->stop || look->n++ % TASKS_PER_LOOK)
+		return look->stop;
+	uint64_t now = tc_sys_clock_ns(CLOCK_MONOTONIC);
+	look->stop = now > look->end_ns || (uint32_t)tc_syscall0(SYS_getppid) != look->parent;
+	if (look->limited && now - look->work_ns > 2000000) {
+		tc_syscall2(SYS_nanosleep, (long)&rest, 0);
+		look->work_ns = tc_sys_clock_ns(CLOCK_MONOTONIC);
+	}
+	return look->stop;
+}
+
+/* Whether our cgroup bounds its CPU time: then we take what we use from the target. */
+static bool cpu_limited(const char *cgroup)
+{
+	static const char *const files[][2] = {
+		{ "/sys/fs/cgroup", "/cpu.max" },
+		{ "/sys/fs/cgroup/cpu", "/cpu.cfs_quota_us" },
+	};
+	char path[768], text[64];
+	struct tc_text to;
+
+	for (int i = 0; i < 4; i++) { /* the path as the host knows it, and the root of a container */
+		tc_text_init(&to, path, sizeof(path));
+		tc_text_s(&to, files[i % 2][0]);
+		tc_text_s(&to, i < 2 ? cgroup : "");
+		tc_text_s(&to, files[i % 2][1]);
+		if (!to.full && tc_proc_read(AT_FDCWD, path, text, sizeof(text)) > 0)
+			return text[0] >= '0' && text[0] <= '9';
+	}
+	return false;
+}
+
+/* A snapshot's walk; the arena is as big as it can be had. */
+static int walk(struct tc_hook_dump *dump)
+{
+	struct tc_walk_options options;
+	struct look look = { .parent = (uint32_t)tc_syscall0(SYS_getppid),
+			     .end_ns = dump->deadline_ns,
+			     .limited = cpu_limited(dump->cgroup) };
+	struct tc_arena arena;
+	void *memory = NULL;
+	size_t size;
+
+	for (size = 4ul << 30; size >= 16ul << 20 && !memory; size /= 4)
+		if ((memory = tc_sys_map(size, false)))
+			break;
+	if (!memory)
+		return -TC_ENOSPACE;
+	tc_arena_init(&arena, memory, size);
+	tc_hook_walk_options(dump, &options);
+	look.work_ns = tc_sys_clock_ns(CLOCK_MONOTONIC);
+	options.give_up = give_up;
+	options.context = &look;
+	dump->n_notices = 0;
+	int r = tc_walk(&dump->mem, &dump->core.rec, &arena, &options, &dump->counts, &dump->python,
+			dump->notices, &dump->n_notices);
+	tc_sys_unmap(memory, size);
+	return r;
+}
+
+static uint32_t status_flags(const struct tc_hook_dump *dump, int walked)
+{
+	uint32_t flags = dump->frozen ? TC_STATUS_FROZEN : TC_STATUS_UNFROZEN;
+
+	if (dump->counts.cut || dump->counts.objects_cut)
+		flags |= TC_STATUS_CUT;
+	if (walked < 0)
+		flags |= TC_STATUS_UNKNOWN_PYTHON;
+	if (dump->counts.disagreed)
+		flags |= TC_STATUS_DISAGREED;
+	return flags;
+}
+
+static uint64_t pause_ns(const struct tc_hook_dump *dump)
+{
+	uint64_t pause = dump->outcome ? dump->outcome->pause_ns : 0;
+
+	return pause ? pause : tc_sys_clock_ns(CLOCK_MONOTONIC) - dump->began_ns;
+}
+
+static void note_place(struct tc_hook_dump *dump)
+{
+	struct tc_text text;
+
+	if (!dump->why_place || dump->n_notices == TC_NOTICES_MAX)
+		return;
+	tc_text_init(&text, dump->notices[dump->n_notices++], TC_NOTICE_SIZE);
+	tc_text_s(&text, "read in place, not from a copy: ");
+	tc_text_s(&text, dump->why_place);
+}
+
+/* Everything into the open file. 0; -errno of the write that failed; -ENOMEM. */
+static int write_dump(struct tc_hook_dump *dump, int fd)
+{
+	struct tc_arena scratch;
+	void *memory = tc_sys_map(CORE_MEMORY, false);
+	int walked = dump->walked;
+
+	if (!memory)
+		return -ENOMEM;
+	tc_arena_init(&scratch, memory, CORE_MEMORY);
+	int r = tc_core_begin(&dump->core, fd, &dump->mem, &dump->maps, &dump->process, &scratch);
+	if (r == 0 && dump->snapshot)
+		walked = r = walk(dump);
+	else if (r == 0)
+		r = tc_hook_replay(dump, &dump->core);
+	note_place(dump);
+	struct tc_status status = {
+		.counts = &dump->counts,
+		.flags = status_flags(dump, walked),
+		.pause_ns = pause_ns(dump),
+		.duration_ns = tc_sys_clock_ns(CLOCK_MONOTONIC) - dump->began_ns,
+		.notices = (const char(*)[TC_NOTICE_SIZE])dump->notices,
+		.n_notices = dump->n_notices,
+	};
+	if (r != -TC_EWRITE && r != -TC_ENOSPACE)
+		r = tc_core_seal(&dump->core, &status);
+	tc_sys_unmap(memory, CORE_MEMORY);
+	if (r == -TC_EWRITE)
+		return dump->core.sys ? -dump->core.sys : -EIO;
+	return r < 0 ? -ENOMEM : 0;
+}
+
+/* The snapshot contradicts itself: have another one taken, once. True: the target was asked. */
+static bool ask_again(struct tc_hook_dump *dump)
+{
+	struct timespec wait = { 0, AGAIN_NS };
+	siginfo_t info = { .si_signo = tc_hook_settings.private_signal, .si_code = SI_QUEUE };
+
+	if (!dump->counts.disagreed || dump->request.again || !dump->snapshot || !dump->outcome ||
+	    !info.si_signo)
+		return false;
+	tc_syscall2(SYS_nanosleep, (long)&wait, 0);
+	info.si_value.sival_ptr = (void *)(uintptr_t)tc_cookie(TC_COOKIE_AGAIN, dump->began_ns);
+	dump->outcome->outcome = TC_OUTCOME_AGAIN;
+	long parent = tc_syscall0(SYS_getppid);
+	if ((uint32_t)parent == dump->pid &&
+	    tc_syscall3(SYS_rt_sigqueueinfo, parent, info.si_signo, (long)&info) == 0)
+		return true;
+	dump->outcome->outcome = TC_OUTCOME_RUNNING;
+	return false;
+}
+
+static void put_ms(struct tc_text *text, uint64_t ns)
+{
+	tc_text_u(text, ns / 1000000);
+	tc_text_s(text, ".");
+	tc_text_padded(text, ns / 10000 % 100, 2);
+	tc_text_s(text, " ms");
+}
+
+/* The line after a dump, and what taskcore_wait gets. */
+static void report(struct tc_hook_dump *dump, const struct tc_hook_file *file)
+{
+	static char line[TC_HOOK_PATH + TC_DUMP_NAME_MAX + 256];
+	struct tc_text text;
+
+	tc_text_init(&text, line, sizeof(line));
+	tc_text_s(&text, "taskcore: ");
+	char *path = text.at;
+	tc_text_s(&text, file->dir_path);
+	if (file->dir_path[1])
+		tc_text_s(&text, "/");
+	tc_text_s(&text, file->name);
+	if (dump->outcome && (size_t)(text.at - path) < sizeof(dump->outcome->path)) {
+		memcpy(dump->outcome->path, path, (size_t)(text.at - path) + 1);
+		dump->outcome->outcome = TC_OUTCOME_SEALED;
+	}
+	tc_text_s(&text, ": ");
+	tc_text_u(&text, dump->counts.found);
+	tc_text_s(&text, dump->counts.found == 1 ? " task, " : " tasks, ");
+	tc_text_u(&text, dump->core.at);
+	tc_text_s(&text, " bytes, paused ");
+	put_ms(&text, pause_ns(dump));
+	if (dump->outcome && dump->outcome->n_refused) {
+		tc_text_s(&text, "; requests refused meanwhile: ");
+		tc_text_u(&text, dump->outcome->n_refused);
+	}
+	tc_text_s(&text, "\n");
+	tc_hook_say(line, (size_t)(text.at - line));
+}
+
+static void report_refusal(struct tc_hook_dump *dump, const char *why)
+{
+	static char line[TC_HOOK_PATH + 256];
+	struct tc_text text;
+
+	if (dump->outcome)
+		dump->outcome->outcome = TC_OUTCOME_REFUSED;
+	tc_text_init(&text, line, sizeof(line) - 1);
+	tc_text_s(&text, "taskcore: no dump (");
+	tc_text_s(&text, dump->request.reason);
+	tc_text_s(&text, "): ");
+	tc_text_s(&text, why[0] ? why : "no directory to write to");
+	*text.at++ = '\n';
+	tc_hook_say(line, (size_t)(text.at - line));
+}
+
+/* Place after place, until the dump is in one. */
+static void make_file(struct tc_hook_dump *dump)
+{
+	static struct tc_hook_file file; /* too big for the stack; of a process of its own */
+	static char why[TC_HOOK_PATH + 128];
+	struct tc_text reason;
+	unsigned place = 0;
+
+	tc_text_init(&reason, why, sizeof(why));
+	while (tc_hook_file_create(&file, &place, dump, &reason) == 0) {
+		int r = write_dump(dump, file.fd);
+		if (r == 0 && ask_again(dump)) {
+			tc_hook_file_abort(&file);
+			return;
+		}
+		if (r < 0)
+			tc_hook_file_abort(&file);
+		else
+			r = tc_hook_file_commit(&file, dump);
+		if (r == 0) {
+			report(dump, &file);
+			return;
+		}
+		tc_hook_file_explain(&file, &reason, r);
+	}
+	report_refusal(dump, why);
+}
+
+void tc_hook_child(void *argument)
+{
+	struct tc_hook_dump *dump = argument;
+	struct tc_arena arena = dump->arena;
+
+	if (dump->guest)
+		become_guest(dump);
+	if (dump->snapshot) {
+		tc_mem_self_init(&dump->mem, true);
+		if (tc_hook_gather_maps(dump, &arena) < 0) {
+			report_refusal(dump, "no memory to read /proc/self/maps");
+			return;
+		}
+	}
+	tc_hook_gather_thread_names(dump);
+	tc_hook_gather_names(dump);
+	make_file(dump);
+}

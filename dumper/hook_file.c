@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Where a dump goes: the first place of the list that can be written, under a temporary name until
+ * it is whole, never in place of another file, never through a symbolic link. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/stat.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "../lib/proc.h"
+#include "../lib/sys.h"
+#include "hook.h"
+#include "../lib/safe.h"
+
+enum { PLACE_SET, PLACE_CORE, PLACE_CWD, PLACE_TMP, PLACE_SHM, N_PLACES };
+#define NAME_TRIES 16
+#define DELETE_MAX 1000
+#define RENAME_NOREPLACE_FLAG 1 /* linux/fs.h, which does not go with sys/stat.h */
+
+/* The directory of core_pattern, when that is a plain path. */
+static bool core_dir(char *to, size_t size)
+{
+	char *slash = NULL;
+
+	if (tc_proc_read(AT_FDCWD, "/proc/sys/kernel/core_pattern", to, size) <= 0 || to[0] != '/')
+		return false;
+	for (char *p = to; *p; p++) {
+		if (*p == '/')
+			slash = p;
+		if (*p == '%' && memchr(p, '/', strlen(p)))
+			return false; /* a directory that depends on the crash */
+	}
+	slash[slash == to] = 0;
+	return true;
+}
+
+/* The path of place number i; false: there is no such place. */
+static bool place_path(unsigned i, const struct tc_hook_dump *dump, char *to)
+{
+	struct tc_text text;
+	long n;
+
+	tc_text_init(&text, to, TC_HOOK_PATH);
+	if (!dump->guest) { /* in the handler itself: only where no file system can hang */
+		tc_text_s(&text, "/dev/shm");
+		return i == PLACE_SHM;
+	}
+	switch (i) {
+	case PLACE_SET:
+		tc_text_s(&text, tc_hook_settings.dir);
+		break;
+	case PLACE_CORE:
+		return core_dir(to, TC_HOOK_PATH);
+	case PLACE_CWD:
+		n = tc_syscall4(SYS_readlinkat, AT_FDCWD, (long)"/proc/self/cwd", (long)to,
+				TC_HOOK_PATH - 1);
+		to[n > 0 ? n : 0] = 0;
+		break;
+	case PLACE_TMP:
+		tc_text_s(&text, tc_hook_settings.tmpdir);
+		break;
+	case PLACE_SHM:
+		tc_text_s(&text, "/dev/shm");
+		break;
+	default:
+		break;
+	}
+	return to[0] == '/';
+}
+
+static bool is_dump_name(const char *name)
+{
+	size_t n = strlen(name), tail = sizeof(TC_DUMP_SUFFIX) - 1;
+
+	return n > tail && strncmp(name, "taskcore.", 9) == 0 &&
+	       strcmp(name + n - tail, TC_DUMP_SUFFIX) == 0;
+}
+
+struct census {
+	uint64_t files, bytes, oldest_s;
+	char oldest[TC_DUMP_NAME_MAX];
+};
+
+static void count_file(int dir, const char *name, struct census *census)
+{
+	struct statx st;
+
+	if (!is_dump_name(name) || tc_syscall5(SYS_statx, dir, (long)name, AT_SYMLINK_NOFOLLOW,
+					       STATX_BASIC_STATS, (long)&st) < 0)
+		return;
+	census->files++;
+	census->bytes += st.stx_size;
+	uint64_t at = (uint64_t)st.stx_mtime.tv_sec;
+	if ((!census->oldest[0] || at < census->oldest_s) && strlen(name) < TC_DUMP_NAME_MAX &&
+	    S_ISREG(st.stx_mode)) {
+		census->oldest_s = at;
+		memcpy(census->oldest, name, strlen(name) + 1);
+	}
+}
+
+static void take_census(int dir, struct census *census)
+{
+	_Alignas(8) char entries[2048];
+	long n;
+
+	memset(census, 0, sizeof(*census));
+	tc_syscall3(SYS_lseek, dir, 0, SEEK_SET);
+	while ((n = tc_syscall3(SYS_getdents64, dir, (long)entries, sizeof(entries))) > 0)
+		for (long at = 0; at < n;) {
+			uint16_t size;
+			memcpy(&size, entries + at + 16, sizeof(size)); /* struct linux_dirent64 */
+			count_file(dir, entries + at + 19, census);
+			at += size;
+		}
+}
+
+/* Whether the directory may take one more dump. */
+static bool has_room(int dir)
+{
+	const struct tc_hook_settings *s = &tc_hook_settings;
+	struct census census;
+
+	for (int deleted = 0; deleted < DELETE_MAX; deleted++) {
+		take_census(dir, &census);
+		if (census.files < s->max_files && census.bytes < s->max_bytes)
+			return true;
+		if (!s->keep_newest || !census.oldest[0] ||
+		    tc_syscall3(SYS_unlinkat, dir, (long)census.oldest, 0) < 0)
+			return false;
+	}
+	return false;
+}
+
+static bool is_safe(int dir)
+{
+	struct statx st;
+
+	return tc_syscall5(SYS_statx, dir, (long)"", AT_EMPTY_PATH, STATX_MODE, (long)&st) == 0 &&
+	       (!(st.stx_mode & S_IWOTH) || st.stx_mode & S_ISVTX);
+}
+
+static int create_in(struct tc_hook_file *file, const struct tc_hook_dump *dump, const char **why)
+{
+	int fd = -EEXIST;
+
+	*why = NULL;
+	file->dir = tc_sys_open(AT_FDCWD, file->dir_path,
+				O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK, 0);
+	if (file->dir < 0)
+		return file->dir;
+	if (!is_safe(file->dir)) {
+		*why = "everybody may write there";
+		fd = -EPERM;
+	} else if (!has_room(file->dir)) {
+		*why = "full: TASKCORE_MAX_FILES or TASKCORE_MAX_BYTES is reached";
+		fd = -EDQUOT;
+	}
+	for (unsigned i = 0; i < NAME_TRIES && fd == -EEXIST; i++) {
+		struct tc_text text;
+		tc_text_init(&text, file->temporary, sizeof(file->temporary));
+		tc_text_s(&text, ".taskcore.");
+		tc_text_u(&text, dump->pid);
+		tc_text_s(&text, ".");
+		tc_text_u(&text, dump->began_ns / 1000 + i);
+		tc_text_s(&text, ".tmp");
+		fd = tc_sys_open(file->dir, file->temporary,
+				 O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+	}
+	if (fd < 0) {
+		tc_sys_close(file->dir);
+		return fd;
+	}
+	tc_syscall2(SYS_fchmod, fd, 0600); /* whatever the program's umask is */
+	file->fd = fd;
+	return 0;
+}
+
+/* "DIR: reason"; the first place that was refused is the one that somebody wanted. */
+static void explain(struct tc_text *to, const char *dir, const char *why, int error)
+{
+	if (to->at != to->start)
+		return;
+	tc_text_s(to, dir);
+	tc_text_s(to, ": ");
+	tc_text_s(to, why		    ? why :
+		      error == -EACCES	    ? "permission denied" :
+		      error == -ENOENT	    ? "no such directory" :
+		      error == -EROFS	    ? "read-only file system" :
+		      error == -ELOOP	    ? "a symbolic link" :
+		      error == -ENOTDIR	    ? "no directory, or a symbolic link" :
+		      error == -EMFILE	    ? "no descriptor left" :
+		      error == -ENOSPC	    ? "no space left" :
+		      error == -EFBIG	    ? "limit on the size of files (ulimit -f)" :
+		      error == -EDQUOT	    ? "quota exceeded" :
+					      "cannot be written");
+}
+
+void tc_hook_file_explain(const struct tc_hook_file *file, struct tc_text *why, int error)
+{
+	explain(why, file->dir_path, NULL, error);
+}
+
+int tc_hook_file_create(struct tc_hook_file *file, unsigned *at, const struct tc_hook_dump *dump,
+			struct tc_text *why)
+{
+	const char *text;
+
+	while (*at < N_PLACES) {
+		unsigned i = (*at)++;
+		if (!place_path(i, dump, file->dir_path))
+			continue;
+		int r = create_in(file, dump, &text);
+		if (r == 0)
+			return 0;
+		explain(why, file->dir_path, text, r);
+		if (r == -EDQUOT && text) /* a limit somebody set: other places are no way round it */
+			break;
+	}
+	return -ENOENT;
+}
+
+int tc_hook_file_commit(struct tc_hook_file *file, const struct tc_hook_dump *dump)
+{
+	long r = -EEXIST;
+
+	for (unsigned i = 0; i < NAME_TRIES && r == -EEXIST; i++) {
+		tc_dump_name(dump->exe, dump->pid, dump->wall_ns + i * 1000000u,
+			     dump->request.reason, file->name);
+		r = tc_syscall5(SYS_renameat2, file->dir, (long)file->temporary, file->dir,
+				(long)file->name, RENAME_NOREPLACE_FLAG);
+		if (r == -EINVAL || r == -ENOSYS) { /* NFS, some FUSE */
+			r = tc_syscall5(SYS_linkat, file->dir, (long)file->temporary, file->dir,
+					(long)file->name, 0);
+			if (r == 0)
+				tc_syscall3(SYS_unlinkat, file->dir, (long)file->temporary, 0);
+		}
+	}
+	if (r < 0)
+		tc_syscall3(SYS_unlinkat, file->dir, (long)file->temporary, 0);
+	tc_sys_close(file->fd);
+	tc_sys_close(file->dir);
+	return (int)r;
+}
+
+void tc_hook_file_abort(struct tc_hook_file *file)
+{
+	tc_syscall3(SYS_unlinkat, file->dir, (long)file->temporary, 0);
+	tc_sys_close(file->fd);
+	tc_sys_close(file->dir);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The hook's own stacks, and the guard around everything that reads memory: a fault that no guarded
+ * read accounts for ends the dump, never the process. */
+#include <errno.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "../lib/sys.h"
+#include "hook.h"
+#include "hook_chain.h"
+#include "../lib/safe.h"
+
+#define STACK_SIZE (64u << 10) /* tests/build/stack_depth.sh: the deepest path needs less than half */
+#define GUARD_SIZE TC_ARCH_PAGE
+#define SIGNAL_BITS(sig) (1ull << ((sig)-1))
+
+/* The handler's; that of guarded work in a child; that on which a child starts that shares our
+ * memory. */
+enum { STACK_HANDLER, STACK_CHILD, STACK_START, N_STACKS };
+#define STRIDE (GUARD_SIZE + STACK_SIZE)
+
+static uint8_t *stacks; /* each above a page that cannot be touched */
+static _Atomic uint32_t guarded_tid;
+static void *way_out;
+
+int tc_hook_stacks_init(void)
+{
+	uint8_t *memory = tc_sys_map(N_STACKS * STRIDE, false);
+
+	if (!memory)
+		return -ENOMEM;
+	for (int i = 0; i < N_STACKS; i++)
+		tc_syscall3(SYS_mprotect, (long)(memory + i * STRIDE), GUARD_SIZE, PROT_NONE);
+	stacks = memory;
+	return 0;
+}
+
+static void *top_of(int stack)
+{
+	return stacks + (stack + 1) * STRIDE;
+}
+
+void *tc_hook_start_stack(void)
+{
+	return top_of(STACK_START);
+}
+
+static uint32_t own_tid(void)
+{
+	return (uint32_t)tc_syscall0(SYS_gettid);
+}
+
+static void on_fault(int sig, siginfo_t *info, void *context)
+{
+	if (tc_arch_fix(context))
+		return;
+	if (guarded_tid == own_tid())
+		tc_arch_abandon(context, way_out);
+	else /* a fault of another thread: it must happen as without us */
+		tc_chain_guard_yield(sig, info, context);
+}
+
+bool tc_hook_guarded(void (*function)(void *argument), void *argument, bool private_actions)
+{
+	uint64_t mask;
+	void *top = top_of(private_actions ? STACK_CHILD : STACK_HANDLER);
+	const uint64_t faults = SIGNAL_BITS(SIGSEGV) | SIGNAL_BITS(SIGBUS);
+
+	tc_sys_mask(~faults, &mask);
+	guarded_tid = own_tid();
+	if (private_actions) {
+		tc_sys_action(SIGSEGV, (void *)on_fault, SA_SIGINFO, ~0ull);
+		tc_sys_action(SIGBUS, (void *)on_fault, SA_SIGINFO, ~0ull);
+	} else {
+		tc_chain_guard_begin(on_fault);
+	}
+	bool whole = tc_arch_call_on(top, function, argument, &way_out);
+	if (!private_actions)
+		tc_chain_guard_end();
+	guarded_tid = 0;
+	tc_sys_mask(mask, NULL);
+	return whole;
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The one way to a dump: who may begin, who is refused, who is reaped. */
+#include <errno.h>
+#include <linux/futex.h>
+#include <linux/sched.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "../lib/find_python.h"
+#include "../lib/mem_self.h"
+#include "../lib/sys.h"
+#include "hook.h"
+#include "hook_process.h"
+#include "../lib/safe.h"
+
+#define LOCATE_MEMORY (16u << 20)
+#define PARK_NS 20000000u
+
+struct tc_hook_dump tc_hook_dump;
+
+static _Atomic bool has_python; /* once found, an interpreter stays where it is, in forks too */
+static struct tc_outcome_page *outcome;
+
+static uint32_t own_tid(void)
+{
+	return (uint32_t)tc_syscall0(SYS_gettid);
+}
+
+/* Take the one right to make a dump; false: somebody has it. A thread that died with it (it cannot,
+ * but a clone of a busy process is not wiped everywhere) gives it up. */
+static bool take_turn(struct tc_hook_process *process)
+{
+	uint32_t nobody = 0;
+
+	return atomic_compare_exchange_strong(&process->busy, &nobody, own_tid());
+}
+
+bool tc_hook_reap(void)
+{
+	struct tc_hook_process *process = tc_process();
+	uint32_t child = process->child;
+
+	if (!child)
+		return true;
+	long r = tc_syscall4(SYS_wait4, child, 0, WNOHANG | __WALL, 0);
+	if (r == 0)
+		return false;
+	atomic_compare_exchange_strong(&process->child, &child, 0);
+	return true;
+}
+
+static void locate(void *found)
+{
+	struct tc_hook_dump *dump = &tc_hook_dump;
+	struct tc_runtime_site site;
+	void *memory = tc_sys_map(LOCATE_MEMORY, false);
+	struct tc_arena arena;
+
+	if (!memory)
+		return;
+	tc_arena_init(&arena, memory, LOCATE_MEMORY);
+	tc_mem_self_init(&dump->mem, false);
+	*(bool *)found = tc_hook_gather_maps(dump, &arena) == 0 &&
+			 tc_find_runtime(&dump->mem, &site) == 0;
+	tc_sys_unmap(memory, LOCATE_MEMORY);
+}
+
+bool tc_hook_has_python(void)
+{
+	struct tc_hook_process *process = tc_process();
+	bool found = false;
+
+	if (has_python)
+		return true;
+	if (!take_turn(process))
+		return true; /* a dump is under way: there is one */
+	if (tc_hook_reap() && tc_hook_guarded(locate, &found, false) && found)
+		has_python = true;
+	process->busy = 0;
+	return found;
+}
+
+/* The page of this process; a forked one leaves its parent's. */
+static struct tc_outcome_page *outcome_page(const struct tc_request *request)
+{
+	struct tc_hook_process *process = tc_process();
+	struct tc_text text;
+
+	if (!process->outcome) {
+		if (outcome)
+			tc_sys_unmap(outcome, sizeof(*outcome));
+		process->outcome = outcome = tc_sys_map(sizeof(*outcome), true);
+	}
+	if (!outcome || request->again)
+		return outcome;
+	tc_text_init(&text, outcome->reason, sizeof(outcome->reason));
+	tc_text_s(&text, request->reason);
+	outcome->signal = request->signal;
+	outcome->sender_pid = request->sender_pid;
+	outcome->sender_uid = request->sender_uid;
+	outcome->cookie = request->cookie;
+	return outcome;
+}
+
+static void begin(struct tc_hook_dump *dump, const struct tc_request *request)
+{
+	memset(dump, 0, offsetof(struct tc_hook_dump, exe));
+	dump->began_ns = tc_sys_clock_ns(CLOCK_MONOTONIC);
+	dump->wall_ns = tc_sys_clock_ns(CLOCK_REALTIME);
+	dump->boot_ns = tc_sys_clock_ns(CLOCK_BOOTTIME);
+	dump->deadline_ns = dump->began_ns + tc_hook_settings.budget_ms * 1000000u;
+	dump->request = *request;
+	dump->pid = tc_process()->pid;
+	dump->tid = own_tid();
+	dump->proc = -1;
+	dump->outcome = outcome_page(request);
+	if (!dump->outcome)
+		return;
+	dump->outcome->outcome = TC_OUTCOME_RUNNING;
+	dump->outcome->pause_ns = dump->outcome->n_refused = 0;
+	dump->request.reason = dump->outcome->reason;
+}
+
+static void capture(void *result)
+{
+	*(int *)result = tc_hook_capture(&tc_hook_dump);
+}
+
+int tc_hook_request(const struct tc_request *request)
+{
+	struct tc_hook_process *process = tc_process();
+	int r = -EFAULT;
+
+	if (!tc_hook_has_python())
+		return -ENOEXEC;
+	if (!take_turn(process))
+		return -EBUSY;
+	if (!tc_hook_reap()) {
+		if (process->outcome)
+			process->outcome->n_refused++;
+		process->busy = 0;
+		return -EBUSY;
+	}
+	begin(&tc_hook_dump, request);
+	if (!tc_hook_guarded(capture, &r, false))
+		r = -EFAULT;
+	if (tc_hook_dump.outcome) {
+		if (r < 0)
+			tc_hook_dump.outcome->outcome = TC_OUTCOME_REFUSED;
+		tc_hook_dump.outcome->pause_ns =
+			tc_sys_clock_ns(CLOCK_MONOTONIC) - tc_hook_dump.began_ns;
+	}
+	process->n_dumps++;
+	process->busy = 0;
+	tc_syscall3(SYS_futex, (long)&process->busy, FUTEX_WAKE, INT32_MAX);
+	return r;
+}
+
+/* Parked threads wait for the end of busy. The park is asked for by whoever has it. */
+void tc_hook_park(void)
+{
+	struct tc_hook_process *process = tc_process();
+	uint32_t busy = process->busy;
+	uint64_t limit = PARK_NS + tc_hook_settings.pause_ms * 1000000u;
+	struct timespec wait = { (time_t)(limit / 1000000000u), (long)(limit % 1000000000u) };
+
+	if (!busy)
+		return;
+	process->parked = own_tid();
+	tc_syscall3(SYS_futex, (long)&process->parked, FUTEX_WAKE, INT32_MAX);
+	tc_syscall4(SYS_futex, (long)&process->busy, FUTEX_WAIT, busy, (long)&wait);
+	process->parked = 0;
+}
+
+struct refusal {
+	char reason[32];
+	uint64_t ago_s; /* of the last dump; UINT64_MAX: one is under way */
+	uint32_t n;
+};
+static struct refusal refusal;
+
+static void say_refused(void *unused)
+{
+	char line[256];
+	struct tc_text text;
+
+	(void)unused;
+	tc_text_init(&text, line, sizeof(line));
+	tc_text_s(&text, "taskcore: refused (");
+	tc_text_s(&text, refusal.reason);
+	if (refusal.ago_s == UINT64_MAX) {
+		tc_text_s(&text, "): a dump is under way");
+	} else {
+		tc_text_s(&text, "): last dump ");
+		tc_text_u(&text, refusal.ago_s);
+		tc_text_s(&text, " s ago, TASKCORE_MIN_INTERVAL_S is ");
+		tc_text_u(&text, tc_hook_settings.min_interval_s);
+	}
+	if (refusal.n > 1) {
+		tc_text_s(&text, "; ");
+		tc_text_u(&text, refusal.n);
+		tc_text_s(&text, " requests since the last such line");
+	}
+	tc_text_s(&text, "\n");
+	tc_hook_say(line, (size_t)(text.at - line));
+}
+
+void tc_hook_refuse(const struct tc_request *request, uint64_t ago_s)
+{
+	struct tc_hook_process *process = tc_process();
+	uint64_t now = tc_sys_clock_ns(CLOCK_MONOTONIC), last = process->refused_ns;
+	uint32_t n = ++process->n_refused;
+	uint64_t mask;
+	struct tc_text text;
+
+	/* One line a second is enough for a storm of signals; each has a process of its own. */
+	if ((last && now - last < 1000000000u) || !take_turn(process))
+		return;
+	tc_sys_mask(~0ull, &mask);
+	if (tc_hook_reap()) {
+		process->refused_ns = now;
+		process->n_refused = 0;
+		tc_text_init(&text, refusal.reason, sizeof(refusal.reason));
+		tc_text_s(&text, request->reason);
+		refusal.ago_s = ago_s;
+		refusal.n = n;
+		long child = tc_arch_spawn(CLONE_VM, tc_hook_start_stack(), say_refused, NULL);
+		process->child = child > 0 ? (uint32_t)child : 0;
+	}
+	process->busy = 0;
+	tc_sys_mask(mask, NULL);
+}

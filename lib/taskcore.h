@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * taskcore, from inside a program: the C interface of libtaskcore.so. Under `taskcore run` (or
+ * LD_PRELOAD) nothing of it is needed: the hook is there before the program's first line. */
+#ifndef TASKCORE_H
+#define TASKCORE_H
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define TASKCORE_API __attribute__((visibility("default")))
+
+/* Put the hook into this process, with the settings of its environment (taskcore(1)); where it is
+ * there already, nothing happens. Called late, it is not in front of the program's own handlers:
+ * a handler that is set for the same signal afterwards takes its place. 0, or -1 with errno: EPERM
+ * where TASKCORE_DISABLE=1 is set or the program runs with raised rights. Any thread; not in a
+ * signal handler. */
+TASKCORE_API int taskcore_install(void);
+
+/* Begin a dump of this process; its memory is captured when the call returns, and a child writes
+ * the file. reason (at most 31 bytes of a-z, 0-9, '_', '-'; NULL: "api") becomes part of its name.
+ * 0, or -1 with errno: EBUSY a dump is under way, ENOEXEC no Python here, EPERM not installed,
+ * EINVAL such a reason. Any thread; may be called in a signal handler. */
+TASKCORE_API int taskcore_dump(const char *reason);
+
+/* Wait for the dump that was begun last. path (may be NULL) gets at most size bytes of its path,
+ * with a terminating zero. 0, or -1 with errno: ETIMEDOUT after timeout_ms, ENOENT none was begun,
+ * EIO it was refused or failed (the line on stderr says why). Not in a signal handler. */
+TASKCORE_API int taskcore_wait(int timeout_ms, char *path, size_t size);
+
+/* "0.1.0"; static. */
+TASKCORE_API const char *taskcore_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
