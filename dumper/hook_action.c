@@ -24,6 +24,7 @@ static _Atomic unsigned n_taken;
 struct tc_action tc_action_guarded[2] = { { .sig = SIGSEGV, .guarded = true },
 					  { .sig = SIGBUS, .index = 1, .guarded = true } };
 _Atomic bool tc_action_guarding;
+static _Atomic bool small_altstacks;
 
 int tc_action_kernel(int sig, const struct tc_arch_action *set, struct tc_arch_action *ret_old)
 {
@@ -132,10 +133,10 @@ static struct tc_arch_action in_front(const struct tc_action *action,
 
 	if (action->guarded)
 		return *set;
-	return tc_action_of(entry_of(action),
-			    SA_SIGINFO | (calls ? set->flags & (SA_RESTART | SA_NODEFER | SA_ONSTACK) :
-						  SA_RESTART | SA_ONSTACK),
-			    calls ? set->mask : 0);
+	unsigned long flags = calls	      ? set->flags & (SA_RESTART | SA_NODEFER | SA_ONSTACK) :
+			      small_altstacks ? SA_RESTART :
+						SA_RESTART | SA_ONSTACK;
+	return tc_action_of(entry_of(action), SA_SIGINFO | flags, calls ? set->mask : 0);
 }
 
 /* Whoever changes the setting comes here after it and whoever finds it changed meanwhile goes round
@@ -161,9 +162,15 @@ static void forked(void)
 	if (atomic_exchange(&tc_action_guarding, false))
 		for (unsigned i = 0; i < 2; i++)
 			tc_action_settle(&tc_action_guarded[i]);
-	for (unsigned i = 0; i < n; i++)
-		if (atomic_exchange(&taken[i].n_ignoring, 0))
+	for (unsigned i = 0; i < n; i++) {
+		struct tc_arch_action set, kernel;
+		tc_action_read(&taken[i], &set);
+		atomic_store(&taken[i].n_ignoring, 0);
+		if (set.handler == (void *)SIG_IGN &&
+		    tc_action_kernel(taken[i].sig, NULL, &kernel) == 0 &&
+		    kernel.handler == (void *)SIG_IGN)
 			tc_action_settle(&taken[i]);
+	}
 }
 
 int tc_action_take(int sig, tc_chain_entry *entry)
@@ -242,6 +249,25 @@ bool tc_action_is_front(const struct tc_action *action)
 
 	return tc_action_kernel(action->sig, NULL, &kernel) == 0 &&
 	       kernel.handler == entry_of(action);
+}
+
+bool tc_action_is_ignored(int sig)
+{
+	struct tc_action *action = tc_action_find(sig);
+	struct tc_arch_action set = { 0 };
+
+	if (action && !action->guarded)
+		tc_action_read(action, &set);
+	return set.handler == (void *)SIG_IGN;
+}
+
+void tc_action_avoid_altstacks(void)
+{
+	unsigned n = atomic_load(&n_taken);
+
+	if (tc_process_kind() == TC_PROCESS_OWN && !atomic_exchange(&small_altstacks, true))
+		for (unsigned i = 0; i < n; i++)
+			tc_action_settle(&taken[i]);
 }
 
 /* The kernel may differ from the table: a raw rt_sigaction, or a vfork child that set its own. */

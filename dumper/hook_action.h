@@ -75,6 +75,13 @@ bool tc_action_is_front(const struct tc_action *action);
 /* Make the kernel call the entry, with what the program asks for. */
 void tc_action_settle(struct tc_action *action);
 
+/* Has the program set SIG_IGN for a signal that we have taken? */
+bool tc_action_is_ignored(int sig);
+
+/* The program has an alternate stack on which not even the kernel's part of a handler may fit, and no
+ * handler asked for it: do not use alternate stacks unasked. */
+void tc_action_avoid_altstacks(void);
+
 /* From begin to end the kernel ignores the taken signals that the program ignores, so that a
  * program started meanwhile does too. Returns what end needs. */
 uint32_t tc_action_ignore_begin(void);

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 
 #include "../lib/sys.h"
@@ -15,6 +16,9 @@
 #include "hook_process.h"
 
 #define EXPORT __attribute__((visibility("default")))
+/* On an alternate stack, beside the kernel's frame (AT_MINSIGSTKSZ, sigaltstack(2)): what the entry
+ * needs before it stands on the hook's own stack. */
+#define ENTRY_BYTES 2048u
 #define BIT(sig) (UINT64_C(1) << ((sig) - 1))
 
 typedef void handler_fn(int sig);
@@ -162,4 +166,15 @@ EXPORT int siginterrupt(int sig, int interrupts)
 		action->interrupts = interrupts;
 	tc_action_set(action, &set, &was);
 	return 0;
+}
+
+EXPORT int sigaltstack(const stack_t *set, stack_t *old)
+{
+	__typeof__(sigaltstack) *next = tc_next(TC_NEXT_SIGALTSTACK);
+	int r = next ? next(set, old) : -1;
+
+	if (r == 0 && set && !(set->ss_flags & SS_DISABLE) &&
+	    set->ss_size < getauxval(AT_MINSIGSTKSZ) + ENTRY_BYTES)
+		tc_action_avoid_altstacks();
+	return r;
 }

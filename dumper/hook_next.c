@@ -15,6 +15,7 @@ static const char *const names[TC_NEXT_N] = {
 	[TC_NEXT_SIGSET] = "sigset",
 	[TC_NEXT_SIGIGNORE] = "sigignore",
 	[TC_NEXT_SIGINTERRUPT] = "siginterrupt",
+	[TC_NEXT_SIGALTSTACK] = "sigaltstack",
 	[TC_NEXT_EXECVE] = "execve",
 	[TC_NEXT_EXECVPE] = "execvpe",
 	[TC_NEXT_EXECVEAT] = "execveat",
