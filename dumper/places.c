@@ -104,7 +104,10 @@ size_t tc_places_open(struct tc_places *places, pid_t pid, pid_t via, const char
 	char path[96];
 
 	*places = (struct tc_places){ .notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK) };
-	snprintf(places->proc, sizeof(places->proc), "/proc/%d/task/%d", pid, via);
+	if (via == pid)
+		snprintf(places->proc, sizeof(places->proc), "/proc/%d", pid);
+	else
+		snprintf(places->proc, sizeof(places->proc), "/proc/%d/task/%d", pid, via);
 	snprintf(path, sizeof(path), "%s/root", places->proc);
 	places->root = open(blind ? "/" : path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (places->root < 0)
@@ -183,29 +186,42 @@ static bool is_file(const char *path, const struct stat *st)
 	return lstat(path, &other) == 0 && other.st_dev == st->st_dev && other.st_ino == st->st_ino;
 }
 
+/* The path of an open directory, as far as the kernel can say it from where we are. */
+static void read_path(int fd, char *to, size_t size)
+{
+	char link[64];
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	ssize_t n = readlink(link, to, size - 1);
+	to[n > 0 ? n : 0] = 0;
+}
+
 bool tc_places_path(const struct tc_places *places, const struct tc_place *place, const char *name,
 		    char *to, size_t size)
 {
-	char link[64], real[PATH_MAX];
+	char root[PATH_MAX], real[PATH_MAX], *inside = real;
 	struct stat st;
 
 	if (fstatat(place->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return false;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", place->fd);
-	ssize_t n = readlink(link, real, sizeof(real) - 1);
-	real[n > 0 ? n : 0] = 0;
-	const char *const heads[] = { "", "", places->proc, places->proc, places->proc };
-	const char *const roots[] = { "", "", "/root", "/root", "/cwd" };
-	const char *const dirs[] = { place->path, real, place->path, real, "" };
-	for (size_t i = 0; i < sizeof(dirs) / sizeof(*dirs); i++) {
-		const char *dir = dirs[i];
-		if (!*dir && i + 1 < sizeof(dirs) / sizeof(*dirs))
-			continue;
-		if (snprintf(to, size, "%s%s%s/%s", heads[i], roots[i], strcmp(dir, "/") ? dir : "",
-			     name) < (int)size &&
+	read_path(places->root, root, sizeof(root));
+	read_path(place->fd, real, sizeof(real));
+	if (root[1] && strncmp(real, root, strlen(root)) == 0) /* both of another mount namespace */
+		inside += strlen(root);
+	const struct {
+		const char *head, *root, *dir;
+	} ways[] = {
+		{ "", "", place->path },
+		{ "", "", real },
+		{ places->proc, "/root", place->path },
+		{ places->proc, "/root", inside },
+		{ places->proc, "/cwd", "" },
+	};
+	for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++)
+		if (snprintf(to, size, "%s%s%s/%s", ways[i].head, ways[i].root,
+			     strcmp(ways[i].dir, "/") ? ways[i].dir : "", name) < (int)size &&
 		    is_file(to, &st))
 			return true;
-	}
 	return false;
 }
 

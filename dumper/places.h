@@ -20,7 +20,7 @@ struct tc_place {
 };
 
 struct tc_places {
-	char proc[64]; /* /proc/PID/task/TID */
+	char proc[64]; /* /proc/PID, or /proc/PID/task/TID */
 	int root;      /* of the process, O_PATH; -1: may not be seen */
 	int notify;    /* inotify; -1: cannot be had, the directories are looked through instead */
 	size_t n;
