@@ -108,7 +108,6 @@ static void on_cookie(siginfo_t *info, void *context, uint64_t cookie)
 		.cookie = cookie,
 		.context = context,
 	};
-	const struct tc_outcome_page *outcome = tc_process()->outcome;
 
 	switch (cookie >> 40 & 255) {
 	case TC_COOKIE_DUMP:
@@ -116,18 +115,7 @@ static void on_cookie(siginfo_t *info, void *context, uint64_t cookie)
 			tc_hook_refuse(&request, UINT64_MAX);
 		break;
 	case TC_COOKIE_AGAIN:
-		if (!outcome)
-			break;
-		request = (struct tc_request){
-			.reason = outcome->reason,
-			.signal = outcome->signal,
-			.sender_pid = outcome->sender_pid,
-			.sender_uid = outcome->sender_uid,
-			.cookie = outcome->cookie,
-			.context = context,
-			.again = true,
-		};
-		tc_hook_request(&request);
+		tc_hook_request_again(context);
 		break;
 	case TC_COOKIE_PARK:
 		tc_hook_park();

@@ -58,7 +58,14 @@ static inline uint64_t tc_cookie(enum tc_cookie_verb verb, uint64_t chance)
 }
 
 /* What a dump tells those who wait for it: pages that the dumping child shares with us. */
-enum tc_outcome { TC_OUTCOME_RUNNING, TC_OUTCOME_AGAIN, TC_OUTCOME_SEALED, TC_OUTCOME_REFUSED };
+enum tc_outcome {
+	TC_OUTCOME_RUNNING,
+	TC_OUTCOME_AGAIN,    /* the child asks for another snapshot: its own contradicts itself */
+	TC_OUTCOME_ACCEPTED, /* the target will take one: the child may leave */
+	TC_OUTCOME_LEAVING,  /* it leaves, without a file */
+	TC_OUTCOME_SEALED,
+	TC_OUTCOME_REFUSED
+};
 struct tc_outcome_page {
 	_Atomic uint32_t outcome;
 	_Atomic uint32_t n_refused; /* requests that came while the child was at work */
@@ -113,6 +120,8 @@ extern struct tc_hook_dump tc_hook_dump;
 int tc_hook_request(const struct tc_request *request);
 /* Whether an interpreter was found in this process; looks for it unless that is known already. */
 bool tc_hook_has_python(void);
+/* The child of the last dump asks for another one: 0, or -errno. */
+int tc_hook_request_again(const struct tc_arch_context *context);
 /* Reap the child of the last dump if it has ended; true: none is left. */
 bool tc_hook_reap(void);
 /* Say in one line why a request was refused, from a process of its own. */
@@ -142,6 +151,8 @@ void *tc_hook_start_stack(void); /* its top, for the start of a child that share
 /* hook_child.c: what the children run. */
 /* Everything from there to the line on stderr; after a walk in place the file only. */
 void tc_hook_child(void *dump);
+/* It was ended by a fault: take its file away, and say so. */
+void tc_hook_child_failed(struct tc_hook_dump *dump);
 
 /* hook_place.c: the walk in place. */
 struct tc_hook_kept;

@@ -54,8 +54,8 @@ int taskcore_wait(int timeout_ms, char *path, size_t size)
 
 	if (!page)
 		return fail(ENOENT);
-	while (page->outcome == TC_OUTCOME_AGAIN ||
-	       (page->outcome == TC_OUTCOME_RUNNING && !tc_hook_reap())) {
+	while (page->outcome < TC_OUTCOME_SEALED &&
+	       (page->outcome != TC_OUTCOME_RUNNING || !tc_hook_reap())) {
 		if (tc_sys_clock_ns(CLOCK_MONOTONIC) > end)
 			return fail(ETIMEDOUT);
 		poll(NULL, 0, POLL_MS); /* the child could wake us by a signal only */

@@ -18,11 +18,16 @@
 
 #define CORE_MEMORY (4u << 20) /* of tc_core_begin */
 #define TASKS_PER_LOOK 64
-#define AGAIN_NS 5000000
+#define AGAIN_NS 5000000 /* after which another snapshot is asked for */
+#define LOOK_NS 200000
+#define LOOKS 2500 /* half a second for the target to answer */
+
+static struct tc_hook_file file; /* the one under way; too big for the stack */
 
 static void end_now(int sig)
 {
 	(void)sig;
+	tc_hook_file_abort(&file);
 	for (;;)
 		tc_syscall1(SYS_exit_group, 0);
 }
@@ -214,24 +219,35 @@ static int write_dump(struct tc_hook_dump *dump, int fd)
 	return r < 0 ? -ENOMEM : 0;
 }
 
-/* The snapshot contradicts itself: have another one taken, once. True: the target was asked. */
+static bool send_again(const struct tc_hook_dump *dump)
+{
+	siginfo_t info = { .si_signo = tc_hook_settings.private_signal, .si_code = SI_QUEUE };
+	long parent = tc_syscall0(SYS_getppid);
+
+	info.si_value.sival_ptr = (void *)(uintptr_t)tc_cookie(TC_COOKIE_AGAIN, dump->began_ns);
+	return (uint32_t)parent == dump->pid &&
+	       tc_syscall3(SYS_rt_sigqueueinfo, parent, info.si_signo, (long)&info) == 0;
+}
+
+/* The snapshot contradicts itself: have another one taken, once. True: the target takes it, and
+ * this one is to be dropped. */
 static bool ask_again(struct tc_hook_dump *dump)
 {
-	struct timespec wait = { 0, AGAIN_NS };
-	siginfo_t info = { .si_signo = tc_hook_settings.private_signal, .si_code = SI_QUEUE };
+	struct timespec wait = { 0, AGAIN_NS }, look = { 0, LOOK_NS };
+	uint32_t state = TC_OUTCOME_AGAIN;
 
 	if (!dump->counts.disagreed || dump->request.again || !dump->snapshot || !dump->outcome ||
-	    !info.si_signo)
+	    !tc_hook_settings.private_signal)
 		return false;
 	tc_syscall2(SYS_nanosleep, (long)&wait, 0);
-	info.si_value.sival_ptr = (void *)(uintptr_t)tc_cookie(TC_COOKIE_AGAIN, dump->began_ns);
 	dump->outcome->outcome = TC_OUTCOME_AGAIN;
-	long parent = tc_syscall0(SYS_getppid);
-	if ((uint32_t)parent == dump->pid &&
-	    tc_syscall3(SYS_rt_sigqueueinfo, parent, info.si_signo, (long)&info) == 0)
-		return true;
-	dump->outcome->outcome = TC_OUTCOME_RUNNING;
-	return false;
+	if (send_again(dump))
+		for (int i = 0; i < LOOKS && dump->outcome->outcome == TC_OUTCOME_AGAIN; i++)
+			tc_syscall2(SYS_nanosleep, (long)&look, 0);
+	if (atomic_compare_exchange_strong(&dump->outcome->outcome, &state, TC_OUTCOME_RUNNING))
+		return false;
+	state = TC_OUTCOME_ACCEPTED;
+	return atomic_compare_exchange_strong(&dump->outcome->outcome, &state, TC_OUTCOME_LEAVING);
 }
 
 static void put_ms(struct tc_text *text, uint64_t ns)
@@ -243,7 +259,7 @@ static void put_ms(struct tc_text *text, uint64_t ns)
 }
 
 /* The line after a dump, and what taskcore_wait gets. */
-static void report(struct tc_hook_dump *dump, const struct tc_hook_file *file)
+static void report(struct tc_hook_dump *dump)
 {
 	static char line[TC_HOOK_PATH + TC_DUMP_NAME_MAX + 256];
 	struct tc_text text;
@@ -251,10 +267,10 @@ static void report(struct tc_hook_dump *dump, const struct tc_hook_file *file)
 	tc_text_init(&text, line, sizeof(line));
 	tc_text_s(&text, "taskcore: ");
 	char *path = text.at;
-	tc_text_s(&text, file->dir_path);
-	if (file->dir_path[1])
+	tc_text_s(&text, file.dir_path);
+	if (file.dir_path[1])
 		tc_text_s(&text, "/");
-	tc_text_s(&text, file->name);
+	tc_text_s(&text, file.name);
 	if (dump->outcome && (size_t)(text.at - path) < sizeof(dump->outcome->path)) {
 		memcpy(dump->outcome->path, path, (size_t)(text.at - path) + 1);
 		dump->outcome->outcome = TC_OUTCOME_SEALED;
@@ -292,24 +308,22 @@ static void report_refusal(struct tc_hook_dump *dump, const char *why)
 /* Place after place, until the dump is in one. */
 static void make_file(struct tc_hook_dump *dump)
 {
-	static struct tc_hook_file file; /* too big for the stack; of a process of its own */
-	static char why[TC_HOOK_PATH + 128];
+	static char why[TC_HOOK_PATH + 128]; /* too big for the stack; of a process of its own */
 	struct tc_text reason;
 	unsigned place = 0;
 
 	tc_text_init(&reason, why, sizeof(why));
 	while (tc_hook_file_create(&file, &place, dump, &reason) == 0) {
 		int r = write_dump(dump, file.fd);
-		if (r == 0 && ask_again(dump)) {
+		if (r < 0 || ask_again(dump)) {
 			tc_hook_file_abort(&file);
-			return;
-		}
-		if (r < 0)
-			tc_hook_file_abort(&file);
-		else
+			if (r == 0)
+				return;
+		} else {
 			r = tc_hook_file_commit(&file, dump);
+		}
 		if (r == 0) {
-			report(dump, &file);
+			report(dump);
 			return;
 		}
 		tc_hook_file_explain(&file, &reason, r);
@@ -317,11 +331,18 @@ static void make_file(struct tc_hook_dump *dump)
 	report_refusal(dump, why);
 }
 
+void tc_hook_child_failed(struct tc_hook_dump *dump)
+{
+	tc_hook_file_abort(&file);
+	report_refusal(dump, "a fault in its making");
+}
+
 void tc_hook_child(void *argument)
 {
 	struct tc_hook_dump *dump = argument;
 	struct tc_arena arena = dump->arena;
 
+	file.fd = file.dir = -1;
 	if (dump->guest)
 		become_guest(dump);
 	if (dump->snapshot) {

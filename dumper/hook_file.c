@@ -17,6 +17,7 @@
 enum { PLACE_SET, PLACE_CORE, PLACE_CWD, PLACE_TMP, PLACE_SHM, N_PLACES };
 #define NAME_TRIES 16
 #define DELETE_MAX 1000
+#define STALE_S 60 /* beyond the time that a dump may take */
 #define RENAME_NOREPLACE_FLAG 1 /* linux/fs.h, which does not go with sys/stat.h */
 
 /* The directory of core_pattern, when that is a plain path. */
@@ -78,18 +79,43 @@ static bool is_dump_name(const char *name)
 	       strcmp(name + n - tail, TC_DUMP_SUFFIX) == 0;
 }
 
+/* A temporary file of this process number that nobody writes any more: its child was killed. Another
+ * container may have the same number, so age decides. */
+static bool is_stale(const struct tc_hook_dump *dump, const char *name, const struct statx *st)
+{
+	uint64_t age_s = dump->wall_ns / 1000000000u - (uint64_t)st->stx_mtime.tv_sec;
+	char start[32];
+	struct tc_text text;
+
+	tc_text_init(&text, start, sizeof(start));
+	tc_text_s(&text, ".taskcore.");
+	tc_text_u(&text, dump->pid);
+	tc_text_s(&text, ".");
+	return strncmp(name, start, (size_t)(text.at - start)) == 0 && S_ISREG(st->stx_mode) &&
+	       (int64_t)age_s > (int64_t)(tc_hook_settings.budget_ms / 1000 + STALE_S);
+}
+
 struct census {
+	const struct tc_hook_dump *dump;
+	int dir;
 	uint64_t files, bytes, oldest_s;
 	char oldest[TC_DUMP_NAME_MAX];
 };
 
-static void count_file(int dir, const char *name, struct census *census)
+static void count_file(struct census *census, const char *name)
 {
 	struct statx st;
+	bool ours = is_dump_name(name);
 
-	if (!is_dump_name(name) || tc_syscall5(SYS_statx, dir, (long)name, AT_SYMLINK_NOFOLLOW,
-					       STATX_BASIC_STATS, (long)&st) < 0)
+	if ((!ours && strncmp(name, ".taskcore.", 10) != 0) ||
+	    tc_syscall5(SYS_statx, census->dir, (long)name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS,
+			(long)&st) < 0)
 		return;
+	if (!ours) {
+		if (is_stale(census->dump, name, &st))
+			tc_syscall3(SYS_unlinkat, census->dir, (long)name, 0);
+		return;
+	}
 	census->files++;
 	census->bytes += st.stx_size;
 	uint64_t at = (uint64_t)st.stx_mtime.tv_sec;
@@ -100,30 +126,30 @@ static void count_file(int dir, const char *name, struct census *census)
 	}
 }
 
-static void take_census(int dir, struct census *census)
+static void take_census(int dir, const struct tc_hook_dump *dump, struct census *census)
 {
 	_Alignas(8) char entries[2048];
 	long n;
 
-	memset(census, 0, sizeof(*census));
+	*census = (struct census){ .dump = dump, .dir = dir };
 	tc_syscall3(SYS_lseek, dir, 0, SEEK_SET);
 	while ((n = tc_syscall3(SYS_getdents64, dir, (long)entries, sizeof(entries))) > 0)
 		for (long at = 0; at < n;) {
 			uint16_t size;
 			memcpy(&size, entries + at + 16, sizeof(size)); /* struct linux_dirent64 */
-			count_file(dir, entries + at + 19, census);
+			count_file(census, entries + at + 19);
 			at += size;
 		}
 }
 
 /* Whether the directory may take one more dump. */
-static bool has_room(int dir)
+static bool has_room(int dir, const struct tc_hook_dump *dump)
 {
 	const struct tc_hook_settings *s = &tc_hook_settings;
 	struct census census;
 
 	for (int deleted = 0; deleted < DELETE_MAX; deleted++) {
-		take_census(dir, &census);
+		take_census(dir, dump, &census);
 		if (census.files < s->max_files && census.bytes < s->max_bytes)
 			return true;
 		if (!s->keep_newest || !census.oldest[0] ||
@@ -153,7 +179,7 @@ static int create_in(struct tc_hook_file *file, const struct tc_hook_dump *dump,
 	if (!is_safe(file->dir)) {
 		*why = "everybody may write there";
 		fd = -EPERM;
-	} else if (!has_room(file->dir)) {
+	} else if (!has_room(file->dir, dump)) {
 		*why = "full: TASKCORE_MAX_FILES or TASKCORE_MAX_BYTES is reached";
 		fd = -EDQUOT;
 	}
@@ -170,6 +196,7 @@ static int create_in(struct tc_hook_file *file, const struct tc_hook_dump *dump,
 	}
 	if (fd < 0) {
 		tc_sys_close(file->dir);
+		file->dir = -1;
 		return fd;
 	}
 	tc_syscall2(SYS_fchmod, fd, 0600); /* whatever the program's umask is */
@@ -221,6 +248,13 @@ int tc_hook_file_create(struct tc_hook_file *file, unsigned *at, const struct tc
 	return -ENOENT;
 }
 
+static void close_file(struct tc_hook_file *file)
+{
+	tc_sys_close(file->fd);
+	tc_sys_close(file->dir);
+	file->fd = file->dir = -1;
+}
+
 int tc_hook_file_commit(struct tc_hook_file *file, const struct tc_hook_dump *dump)
 {
 	long r = -EEXIST;
@@ -239,14 +273,14 @@ int tc_hook_file_commit(struct tc_hook_file *file, const struct tc_hook_dump *du
 	}
 	if (r < 0)
 		tc_syscall3(SYS_unlinkat, file->dir, (long)file->temporary, 0);
-	tc_sys_close(file->fd);
-	tc_sys_close(file->dir);
+	close_file(file);
 	return (int)r;
 }
 
 void tc_hook_file_abort(struct tc_hook_file *file)
 {
+	if (file->fd < 0)
+		return;
 	tc_syscall3(SYS_unlinkat, file->dir, (long)file->temporary, 0);
-	tc_sys_close(file->fd);
-	tc_sys_close(file->dir);
+	close_file(file);
 }

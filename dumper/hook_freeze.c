@@ -22,7 +22,8 @@ static int snapshot(struct tc_hook_dump *dump)
 	dump->snapshot = dump->frozen = dump->guest = true;
 	long child = tc_syscall5(SYS_clone, 0, 0, 0, 0, 0);
 	if (child == 0) {
-		tc_hook_guarded(tc_hook_child, dump, true);
+		if (!tc_hook_guarded(tc_hook_child, dump, true))
+			tc_hook_child_failed(dump);
 		for (;;)
 			tc_syscall1(SYS_exit_group, 0);
 	}
@@ -46,7 +47,8 @@ static void write_kept(void *argument)
 {
 	struct tc_hook_dump *dump = argument;
 
-	tc_hook_guarded(tc_hook_child, dump, true);
+	if (!tc_hook_guarded(tc_hook_child, dump, true))
+		tc_hook_child_failed(dump);
 	release(dump);
 	tc_sys_unmap(dump->thread_memory, THREADS_MEMORY);
 }

@@ -18,6 +18,8 @@
 
 #define LOCATE_MEMORY (16u << 20)
 #define PARK_NS 20000000u
+#define LEAVE_NS 5000000
+#define LEAVE_LOOKS 50
 
 struct tc_hook_dump tc_hook_dump;
 
@@ -157,6 +159,42 @@ int tc_hook_request(const struct tc_request *request)
 	process->busy = 0;
 	tc_syscall3(SYS_futex, (long)&process->busy, FUTEX_WAKE, INT32_MAX);
 	return r;
+}
+
+/* Wait a little for the child that asked: it leaves as soon as it sees that it was accepted. */
+static bool has_left(struct tc_outcome_page *page)
+{
+	struct timespec wait = { 0, LEAVE_NS / LEAVE_LOOKS };
+	uint32_t accepted = TC_OUTCOME_ACCEPTED;
+
+	for (int i = 0; i < LEAVE_LOOKS; i++) {
+		if (tc_hook_reap())
+			return true;
+		tc_syscall2(SYS_nanosleep, (long)&wait, 0);
+	}
+	atomic_compare_exchange_strong(&page->outcome, &accepted, TC_OUTCOME_RUNNING);
+	return false;
+}
+
+int tc_hook_request_again(const struct tc_arch_context *context)
+{
+	struct tc_outcome_page *page = tc_process()->outcome;
+	uint32_t asked = TC_OUTCOME_AGAIN;
+
+	if (!page || !atomic_compare_exchange_strong(&page->outcome, &asked, TC_OUTCOME_ACCEPTED))
+		return -ENOENT;
+	if (!has_left(page))
+		return -EBUSY;
+	struct tc_request request = {
+		.reason = page->reason,
+		.signal = page->signal,
+		.sender_pid = page->sender_pid,
+		.sender_uid = page->sender_uid,
+		.cookie = page->cookie,
+		.context = context,
+		.again = true,
+	};
+	return tc_hook_request(&request);
 }
 
 /* Parked threads wait for the end of busy. The park is asked for by whoever has it. */
