@@ -21,8 +21,10 @@
 static struct tc_action taken[TC_ACTION_MAX];
 static _Atomic unsigned n_taken;
 
-struct tc_action tc_action_guarded[2] = { { .sig = SIGSEGV, .guarded = true },
-					  { .sig = SIGBUS, .index = 1, .guarded = true } };
+struct tc_action tc_action_guarded[2] = {
+	{ .sig = SIGSEGV, .guarded = true, .seq = 1 },
+	{ .sig = SIGBUS, .index = 1, .guarded = true, .seq = 1 },
+};
 _Atomic bool tc_action_guarding;
 static _Atomic bool small_altstacks;
 
