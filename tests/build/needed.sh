@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# taskcore needs libc and nothing else, so that it can be copied into any container; taskcore-analyze needs no more than
+# taskcore and libtaskcore.so need libc and nothing else, so that they can be copied into any container; taskcore-analyze needs no more than
 # libc and libm. From make check; run in the build directory.
 set -eu
 
@@ -14,7 +14,7 @@ command -v readelf >/dev/null || { echo 'SKIP: no readelf'; exit 77; }
 needed() { readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -v '^ld-' || :; }
 
 failed=0
-for row in 'taskcore libc\.' 'taskcore-analyze lib[cm]\.'; do
+for row in 'taskcore libc\.' 'taskcore-analyze lib[cm]\.' 'libtaskcore.so libc\.'; do
 	program=${row%% *}
 	more=$(needed "$program" | grep -v "^${row#* }" || :)
 	[ -z "$more" ] || { echo "FAIL: $program needs" $more; failed=1; }
