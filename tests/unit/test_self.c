@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Tests of reading our own memory: guarded copies, ways out of a fault, stacks, the decoding of an
+ * interrupted system call. */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "arch_x86_64.h"
+#include "mem_self.h"
+#include "sys.h"
+
+#define STACK 65536
+
+static void *way_out;
+static int faults;
+
+static void on_fault(int sig, siginfo_t *info, void *context)
+{
+	(void)sig;
+	(void)info;
+	faults++;
+	if (!tc_arch_fix(context))
+		tc_arch_abandon(context, way_out);
+}
+
+static void guard(void)
+{
+	ck_assert_int_eq(tc_sys_action(SIGSEGV, (void *)on_fault, SA_SIGINFO, 0), 0);
+	ck_assert_int_eq(tc_sys_action(SIGBUS, (void *)on_fault, SA_SIGINFO, 0), 0);
+	faults = 0;
+}
+
+static uint8_t *pages(size_t n)
+{
+	return mmap(NULL, n * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+START_TEST(every_size_up_to_the_edge)
+{
+	uint8_t *memory = pages(2), to[4096];
+
+	guard();
+	for (size_t i = 0; i < 4096; i++)
+		memory[i] = (uint8_t)(i * 7);
+	munmap(memory + 4096, 4096);
+	for (size_t size = 0; size <= 600; size++) {
+		memset(to, 0xaa, sizeof(to));
+		ck_assert_int_eq(tc_arch_copy(to, memory + 4096 - size, size), 0);
+		ck_assert_int_eq(memcmp(to, memory + 4096 - size, size), 0);
+		ck_assert_int_eq(to[size], 0xaa);
+		if (size)
+			ck_assert_int_eq(tc_arch_copy(to, memory + 4097 - size, size), -1);
+	}
+	ck_assert_int_eq(faults, 600);
+}
+END_TEST
+
+START_TEST(addresses_that_are_none)
+{
+	static const tc_addr bad[] = { 0, 8, 1ul << 47, 0xdeadbeefdeadbeef, UINT64_MAX - 3 };
+	struct tc_mem mem;
+	uint64_t word;
+
+	guard();
+	for (int snapshot = 0; snapshot < 2; snapshot++) {
+		tc_mem_self_init(&mem, snapshot);
+		for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+			ck_assert_int_eq(tc_get(&mem, bad[i], &word), -TC_EFAULT);
+		ck_assert_int_eq(tc_get(&mem, (tc_addr)(uintptr_t)&faults, &word), 0);
+		ck_assert_int_eq(tc_get(&mem, (tc_addr)(uintptr_t)&faults, &word), 0);
+	}
+}
+END_TEST
+
+START_TEST(a_file_that_was_cut_off)
+{
+	char name[] = "/tmp/test_self.XXXXXX";
+	struct tc_mem mem;
+	uint64_t word;
+	int fd = mkstemp(name);
+
+	guard();
+	ck_assert_int_ge(fd, 0);
+	unlink(name);
+	ck_assert_int_eq(ftruncate(fd, 8192), 0);
+	uint8_t *memory = mmap(NULL, 8192, PROT_READ, MAP_SHARED, fd, 0);
+	ck_assert_int_eq(ftruncate(fd, 4096), 0);
+	tc_mem_self_init(&mem, false);
+	ck_assert_int_eq(tc_get(&mem, (tc_addr)(uintptr_t)memory, &word), 0);
+	ck_assert_int_eq(tc_get(&mem, (tc_addr)(uintptr_t)memory + 4096, &word), -TC_EFAULT);
+	close(fd);
+}
+END_TEST
+
+struct work {
+	bool fault;
+	uintptr_t stack;
+};
+
+static void work(void *argument)
+{
+	struct work *w = argument;
+	static volatile int *volatile nowhere; /* nowhere at all */
+
+	w->stack = (uintptr_t)&w;
+	if (w->fault)
+		*nowhere = 1;
+	w->fault = true;
+}
+
+START_TEST(a_call_on_another_stack_and_out_of_it)
+{
+	uint8_t *stack = pages(STACK / 4096);
+	struct work w = { .fault = false };
+
+	guard();
+	ck_assert(tc_arch_call_on(stack + STACK, work, &w, &way_out));
+	ck_assert(w.fault && w.stack > (uintptr_t)stack && w.stack < (uintptr_t)stack + STACK);
+	ck_assert(!tc_arch_call_on(stack + STACK, work, &w, &way_out));
+	ck_assert_int_eq(faults, 1);
+}
+END_TEST
+
+static void write_byte(void *fd)
+{
+	tc_sys_write(*(int *)fd, "x", 1);
+}
+
+START_TEST(a_child_in_our_memory)
+{
+	uint8_t *stack = pages(STACK / 4096);
+	int fds[2], status;
+	char c = 0;
+
+	ck_assert_int_eq(pipe(fds), 0);
+	long child = tc_arch_spawn(0x100 /* CLONE_VM */, stack + STACK, write_byte, &fds[1]);
+	ck_assert_int_gt(child, 0);
+	ck_assert_int_eq(read(fds[0], &c, 1), 1);
+	ck_assert_int_eq(waitpid(-1, &status, 0), -1); /* no stranger sees it */
+	ck_assert_int_eq(errno, ECHILD);
+	ck_assert_int_eq(waitpid((pid_t)child, &status, __WALL), child);
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
+
+START_TEST(an_interrupted_system_call)
+{
+	uint8_t before[16] = { 0 }, after[2] = { 0x0f, 0x05 };
+	struct tc_arch_context context = { .rax = 0, .rdi = 3, .r9 = 9 };
+	uint64_t args[6];
+
+	/* read, about to be made again */
+	ck_assert_int_eq(tc_arch_syscall(&context, before, after, args), 0);
+	ck_assert_uint_eq(args[0], 3);
+	ck_assert_uint_eq(args[5], 9);
+	/* mov $232, %eax; syscall: epoll_wait, which failed with EINTR */
+	memcpy(before + 9, "\xb8\xe8\0\0\0\x0f\x05", 7);
+	after[0] = 0;
+	context.rax = (uint64_t)-EINTR;
+	ck_assert_int_eq(tc_arch_syscall(&context, before, after, args), 232);
+	context.rax = 5; /* it returned something else: the signal came later */
+	ck_assert_int_eq(tc_arch_syscall(&context, before, after, args), -1);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("self");
+	TCase *one = tcase_create("self");
+	SRunner *runner;
+
+	tcase_add_test(one, every_size_up_to_the_edge);
+	tcase_add_test(one, addresses_that_are_none);
+	tcase_add_test(one, a_file_that_was_cut_off);
+	tcase_add_test(one, a_call_on_another_stack_and_out_of_it);
+	tcase_add_test(one, a_child_in_our_memory);
+	tcase_add_test(one, an_interrupted_system_call);
+	suite_add_tcase(suite, one);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
