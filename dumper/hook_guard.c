@@ -21,8 +21,12 @@ enum { STACK_HANDLER, STACK_CHILD, STACK_START, N_STACKS };
 #define STRIDE (GUARD_SIZE + STACK_SIZE)
 
 static uint8_t *stacks; /* each above a page that cannot be touched */
-static _Atomic uint32_t guarded_tid;
-static void *way_out;
+
+/* Guarded work in the handler and in a child: both at once, where the child shares our memory. */
+static struct guard {
+	_Atomic uint32_t tid; /* who is at it; 0: nobody */
+	void *way_out;	      /* NULL: not yet */
+} guards[2];
 
 int tc_hook_stacks_init(void)
 {
@@ -53,32 +57,39 @@ static uint32_t own_tid(void)
 
 static void on_fault(int sig, siginfo_t *info, void *context)
 {
+	uint32_t tid = own_tid();
+
 	if (tc_arch_fix(context))
 		return;
-	if (guarded_tid == own_tid())
-		tc_arch_abandon(context, way_out);
-	else /* a fault of another thread: it must happen as without us */
-		tc_chain_guard_yield(sig, info, context);
+	for (int i = 0; i < 2; i++)
+		if (guards[i].tid == tid && guards[i].way_out) {
+			tc_arch_abandon(context, guards[i].way_out);
+			return;
+		}
+	/* A fault of another thread: it must happen as without us. */
+	tc_chain_guard_yield(sig, info, context);
 }
 
 bool tc_hook_guarded(void (*function)(void *argument), void *argument, bool private_actions)
 {
 	uint64_t mask;
 	void *top = top_of(private_actions ? STACK_CHILD : STACK_HANDLER);
+	struct guard *guard = &guards[private_actions];
 	const uint64_t faults = SIGNAL_BITS(SIGSEGV) | SIGNAL_BITS(SIGBUS);
 
 	tc_sys_mask(~faults, &mask);
-	guarded_tid = own_tid();
+	guard->way_out = NULL;
+	guard->tid = own_tid();
 	if (private_actions) {
 		tc_sys_action(SIGSEGV, (void *)on_fault, SA_SIGINFO, ~0ull);
 		tc_sys_action(SIGBUS, (void *)on_fault, SA_SIGINFO, ~0ull);
 	} else {
 		tc_chain_guard_begin(on_fault);
 	}
-	bool whole = tc_arch_call_on(top, function, argument, &way_out);
+	bool whole = tc_arch_call_on(top, function, argument, &guard->way_out);
 	if (!private_actions)
 		tc_chain_guard_end();
-	guarded_tid = 0;
+	guard->tid = 0;
 	tc_sys_mask(mask, NULL);
 	return whole;
 }
