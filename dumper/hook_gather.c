@@ -46,9 +46,11 @@ static void describe_own(struct tc_hook_dump *dump, struct tc_os_thread *thread)
 	thread->how = TC_REGS_CONTEXT;
 	if (tc_arch_copy(code, (const void *)(uintptr_t)(context->rip - 16), sizeof(code)) < 0)
 		return;
-	thread->syscall = tc_arch_syscall(context, code, code + 16, thread->args);
-	if (thread->syscall >= 0)
+	int64_t number = tc_arch_syscall(context, code, code + 16, thread->args);
+	if (number != TC_ARCH_NO_SYSCALL)
 		thread->state = 'S';
+	if (number >= 0)
+		thread->syscall = number;
 }
 
 static bool add_thread(void *context, uint32_t tid)

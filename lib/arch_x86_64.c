@@ -167,20 +167,42 @@ static bool is_syscall(const uint8_t *code)
 	return code[0] == 0x0f && code[1] == 0x05;
 }
 
+/* glibc from 2.41 on makes the calls that are cancellation points in one place (its file
+ * nptl/cancellation.c), to which the number comes as the seventh argument: that stands right above
+ * the return address (System V ABI, section 3.2.3). The first such pair on the stack is it. */
+static int64_t number_on_stack(uint64_t rsp)
+{
+	uint64_t words[16];
+	uint8_t call;
+
+	if (tc_arch_copy(words, (const void *)(uintptr_t)rsp, sizeof(words)) < 0)
+		return TC_ARCH_SOME_SYSCALL;
+	for (unsigned i = 0; i + 1 < sizeof(words) / sizeof(words[0]); i++)
+		if (words[i + 1] < 1024 && words[i] > 1024 &&
+		    tc_arch_copy(&call, (const void *)(uintptr_t)(words[i] - 5), 1) == 0 &&
+		    call == 0xe8)
+			return (int64_t)words[i + 1];
+	return TC_ARCH_SOME_SYSCALL;
+}
+
 /* A call that will be made again stands before its instruction, with its number in rax; one that
  * fails with EINTR behind it, and only the "mov $number, %eax" before the instruction still tells
  * which it was (arch/x86/kernel/signal.c, handle_signal). */
 int64_t tc_arch_syscall(const struct tc_arch_context *context, const uint8_t before[16],
 			const uint8_t after[2], uint64_t args[6])
 {
-	int64_t number = -1;
+	int64_t number = TC_ARCH_NO_SYSCALL;
 
 	if (is_syscall(after) && context->rax < 1024)
 		number = (int64_t)context->rax;
-	else if (is_syscall(before + 14) && context->rax == (uint64_t)-EINTR && before[9] == 0xb8)
+	else if (!is_syscall(before + 14) || context->rax != (uint64_t)-EINTR)
+		return TC_ARCH_NO_SYSCALL;
+	else if (before[9] == 0xb8)
 		number = before[10] | before[11] << 8 | before[12] << 16;
+	else
+		number = number_on_stack(context->rsp);
 	if (number < 0)
-		return -1;
+		return number;
 	const uint64_t registers[6] = { context->rdi, context->rsi, context->rdx,
 					context->r10, context->r8,  context->r9 };
 	for (int i = 0; i < 6; i++)

@@ -148,9 +148,11 @@ void tc_arch_abandon(struct tc_arch_context *context, void *way_out);
 long tc_arch_spawn(unsigned long flags, void *top, void (*function)(void *argument),
 		   void *argument);
 
-/* What the thread was doing when the signal came, from its registers: PC and SP, and the system
- * call that was interrupted; -1 when there was none, or it cannot be told. args gets its six
- * arguments. fetch copies code of the interrupted program (16 bytes before PC and 2 from it). */
+enum { TC_ARCH_NO_SYSCALL = -1, TC_ARCH_SOME_SYSCALL = -2 };
+/* The system call that a signal interrupted, by the registers of the thread: its number, and its
+ * six arguments in args; TC_ARCH_SOME_SYSCALL when there was one and which cannot be told. before
+ * and after: the code before PC and from it. Where that does not tell the number the stack is read,
+ * by tc_arch_copy. */
 int64_t tc_arch_syscall(const struct tc_arch_context *context, const uint8_t before[16],
 			const uint8_t after[2], uint64_t args[6]);
 
