@@ -180,6 +180,11 @@ static int start_once(char how)
 	return start_error;
 }
 
+bool tc_hook_installed(void)
+{
+	return started == 2 && start_error == 0;
+}
+
 /* Whether the loader put us in by LD_PRELOAD, not a later dlopen. */
 static bool is_preloaded(void)
 {

@@ -35,6 +35,10 @@ struct tc_hook_settings {
 };
 extern struct tc_hook_settings tc_hook_settings;
 
+/* hook.c: the hook is at work: started, and not disabled. Before that there is neither a stack nor a
+ * page of the process. */
+bool tc_hook_installed(void);
+
 /* Fill tc_hook_settings; a value that is not understood is named on stderr. Normal context. */
 void tc_hook_settings_read(char **environment);
 

@@ -37,7 +37,7 @@ int taskcore_dump(const char *reason)
 
 	if (!is_plain(request.reason))
 		return fail(EINVAL);
-	if (!tc_process() || tc_process_kind() == TC_PROCESS_VFORKED)
+	if (!tc_hook_installed() || tc_process_kind() == TC_PROCESS_VFORKED)
 		return fail(EPERM);
 	int r = tc_hook_request(&request);
 	if (r < 0)

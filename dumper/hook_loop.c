@@ -9,7 +9,7 @@
 
 static int create(int flags)
 {
-	if (tc_process() && tc_process_kind() == TC_PROCESS_OWN) {
+	if (tc_hook_installed() && tc_process_kind() == TC_PROCESS_OWN) {
 		tc_hook_has_python();
 		tc_hook_reap();
 	}
