@@ -185,11 +185,6 @@ bool tc_hook_installed(void)
 	return started == 2 && start_error == 0;
 }
 
-bool tc_hook_is_installed(void)
-{
-	return started == 2 && start_error == 0;
-}
-
 /* Whether the loader put us in by LD_PRELOAD, not a later dlopen. */
 static bool is_preloaded(void)
 {

@@ -119,9 +119,6 @@ struct tc_hook_dump {
 };
 extern struct tc_hook_dump tc_hook_dump;
 
-/* hook.c: nothing else may be called before it is. */
-bool tc_hook_is_installed(void);
-
 /* hook_request.c: begin a dump of this process: 0 when its memory is captured (the file is made by
  * a child), or -errno: -EBUSY one is under way, -ENOEXEC no Python in this process. */
 int tc_hook_request(const struct tc_request *request);
