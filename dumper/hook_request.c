@@ -230,7 +230,8 @@ static void say_refused(void *unused)
 	tc_text_s(&text, "taskcore: refused (");
 	tc_text_s(&text, refusal.reason);
 	if (refusal.ago_s == UINT64_MAX) {
-		tc_text_s(&text, "): a dump is under way");
+		tc_text_s(&text, has_python ? "): a dump is under way" :
+					      "): no Python in this process");
 	} else {
 		tc_text_s(&text, "): last dump ");
 		tc_text_u(&text, refusal.ago_s);

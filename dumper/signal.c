@@ -19,6 +19,7 @@
 
 #include "../lib/err.h"
 #include "../lib/sys.h"
+#include "budget.h"
 #include "exit.h"
 #include "head.h"
 #include "hook.h"
@@ -26,6 +27,7 @@
 #include "permit.h"
 #include "places.h"
 #include "plain.h"
+#include "probe.h"
 
 #ifndef SYS_pidfd_send_signal /* Linux 5.1 and 5.3: include/uapi/asm-generic/unistd.h */
 #define SYS_pidfd_send_signal 424
@@ -37,7 +39,8 @@
 /* The hook makes one dump at a time and refuses who comes meanwhile. So the request is sent again,
  * so long after somebody else's dump was completed, or after it was taken and nothing came of it. */
 #define AGAIN_OTHER_MS 50
-#define AGAIN_SILENT_MS 1000
+#define AGAIN_SILENT_MS 1000 /* then twice as long */
+#define AGAIN_SILENT_MAX 2
 
 struct request {
 	pid_t pid;
@@ -48,7 +51,7 @@ struct request {
 	uint64_t began_ns;	    /* CLOCK_REALTIME */
 	uint64_t sent_ns, other_ns; /* CLOCK_MONOTONIC: the last request; a dump that answers
 					  somebody else, 0: none since */
-	unsigned silent_ms;	    /* how long to wait in vain till the next request */
+	unsigned n_silent;	    /* requests sent again without a sign of another dump */
 	struct tc_hooked hooked;
 	struct tc_signals signals;
 	struct tc_places places;
@@ -217,30 +220,47 @@ static bool is_there(void *context, const struct tc_place *place, const char *na
 	return true;
 }
 
-/* Send the request again if it was taken and refused. 0, or an exit code. */
+/* Was the request taken by a thread that has not begun a dump since? */
+static bool is_refused(struct request *q)
+{
+	uint64_t bit = TC_SIGNAL_BIT(q->sig);
+	char temporary[40];
+
+	snprintf(temporary, sizeof(temporary), ".taskcore.%u.", q->own_pid);
+	return tc_hooked_signals(q->pid, &q->signals) == 0 && !(q->signals.pending & bit) &&
+	       !(q->signals.blocked & bit) &&
+	       !tc_places_look(&q->places, temporary, is_there, NULL);
+}
+
+/* A look from outside, where that is allowed: without Python there is nothing to wait for. */
+static bool has_no_python(const struct request *q)
+{
+	struct tc_probe probe = { .pid = q->pid, .max_memory = tc_budget_default() };
+
+	return tc_probe_run(&probe) == TC_EXIT_INPUT && !probe.has_python;
+}
+
+/* Send the request again if it was refused. 0, or an exit code. */
 static int send_again(struct request *q)
 {
 	uint64_t now = tc_sys_clock_ns(CLOCK_MONOTONIC);
-	char temporary[40];
+	uint64_t silent_ns = (AGAIN_SILENT_MS * 1000000ull) << q->n_silent;
+	bool other = q->other_ns && now - q->other_ns > AGAIN_OTHER_MS * 1000000ull;
 	int code;
 
-	if (!(q->other_ns && now - q->other_ns > AGAIN_OTHER_MS * 1000000ull) &&
-	    now - q->sent_ns < q->silent_ms * 1000000ull)
+	if (!other && now - q->sent_ns < silent_ns)
 		return 0;
-	snprintf(temporary, sizeof(temporary), ".taskcore.%u.", q->own_pid);
-	if (tc_hooked_signals(q->pid, &q->signals) < 0 ||
-	    tc_places_look(&q->places, temporary, is_there, NULL) ||
-	    (q->signals.pending & TC_SIGNAL_BIT(q->sig)) ||
-	    (q->signals.blocked & TC_SIGNAL_BIT(q->sig))) {
-		q->sent_ns = now; /* not taken yet, or somebody is at it */
+	if (!is_refused(q) || (!other && q->n_silent == AGAIN_SILENT_MAX)) {
+		q->sent_ns = now;
 		q->other_ns = 0;
 		return 0;
 	}
-	if (!q->other_ns)
-		q->silent_ms *= 2;
-	if ((code = check_signal(q)) || (code = send(q)))
+	if (!other && q->n_silent++ == 0 && has_no_python(q))
+		return say(TC_EXIT_INPUT, "process %d has the hook, but no Python in it: no dump",
+			   q->pid);
+	if ((code = check_signal(q)))
 		return code;
-	return 0;
+	return send(q);
 }
 
 static bool has_ended(const struct request *q)
@@ -336,7 +356,6 @@ int tc_signal(const struct tc_signal_options *o)
 	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
 		random = tc_sys_clock_ns(CLOCK_MONOTONIC) << 16 ^ (uint64_t)getpid();
 	q.cookie = tc_cookie(TC_COOKIE_DUMP, random);
-	q.silent_ms = AGAIN_SILENT_MS;
 	q.began_ns = tc_sys_clock_ns(CLOCK_REALTIME);
 	if (!(code = open_process(&q)) && !(code = find_hook(&q, o->force_signal)))
 		code = ask(&q, o);
