@@ -10,6 +10,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "dumper"))
 from common import LONG_S, Skip, Target, TASKCORE, await_true, field, must, program, run, state, taskcore  # noqa: E402
+import cli_real  # noqa: E402
 
 FAKE = program("fake_hook")
 
@@ -214,13 +215,6 @@ def test_signal_other(directory):
             must(cookie_bytes(first) in f.read(), "another cookie")
 
 
-def test_signal_refused(directory):
-    """a request that was taken and refused is sent again"""
-    with fake("refuse-twice", directory) as target:
-        answered(taskcore("signal", target.pid), directory)
-        must(len(set(requests(target, 3))) == 1, "not the same request")
-
-
 def test_signal_concurrent(directory):
     """ten at once get ten different dumps"""
     with fake("answer", directory) as target:
@@ -332,7 +326,7 @@ def as_nobody(*command, **options):
 
 
 def test_signal_denied(directory):
-    """without the right to look, 4 with the cause; --force-signal takes only what the process catches"""
+    """without the right to look, 4 with the cause; --force-signal sends only what the process catches, again when it is refused"""
     os.chmod(directory, 0o777)
     copy = os.path.join(directory, "taskcore")
     shutil.copy(TASKCORE, copy)
@@ -356,6 +350,7 @@ def test_signal_denied(directory):
         path = answered(ask(str(target.pid), "--force-signal", number, "--dir", dumps), dumps)
         must(os.stat(path).st_uid == 65534, "not its file")
         must(state(target.pid) in "SR", "it died")
+        must(len(set(requests(target, 2))) == 1, "not the same request twice: the first is refused")
 
 
 def unshared(*options):
@@ -455,8 +450,9 @@ def test_status(directory):
             must(told[1].startswith("ok" if good else "NO"), told[1])
 
 
-TESTS = [function for name, function in sorted(globals().items(), key=lambda item: getattr(item[1], "__code__", test_run_loads.__code__).co_firstlineno)
-         if name.startswith("test_")]
+def tests_of(names):
+    return [function for name, function in names.items() if name.startswith("test_")]
+
 
 if __name__ == "__main__":
-    sys.exit(run(TESTS))
+    sys.exit(run(tests_of(globals()) + tests_of(vars(cli_real))))

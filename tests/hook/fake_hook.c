@@ -95,7 +95,7 @@ static void answer(const char *mode, int n, uint64_t cookie)
 	fflush(stdout);
 	if (strcmp(mode, "exit") == 0)
 		_exit(0);
-	if (strcmp(mode, "silent") == 0 || (strcmp(mode, "refuse-twice") == 0 && n <= 2))
+	if (strcmp(mode, "silent") == 0 || (strcmp(mode, "not-dumpable") == 0 && n <= 1))
 		return;
 	if (strcmp(mode, "other-first") == 0 && n == 1)
 		cookie ^= 1;
