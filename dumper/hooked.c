@@ -209,8 +209,10 @@ bool tc_hooked_describe(pid_t pid, char *line, size_t size)
 	tc_signame(hooked.private_signal, private_on, sizeof(private_on));
 	const char *bad = trouble(pid, &hooked, &signals);
 	snprintf(line, size, "%s, dumps on %s and taskcore signal (%s, number %d), %s%s%s%s",
-		 hooked.late ? "installed late, behind handlers the program had" : "preloaded", on,
-		 private_on, hooked.private_signal,
+		 hooked.late ?
+			 "installed late (a handler that the program sets now takes its place)" :
+			 "preloaded",
+		 on, private_on, hooked.private_signal,
 		 hooked.dir_unknown ? "to TASKCORE_DIR" :
 		 hooked.dir[0]	    ? "to " :
 				      "to where the kernel would write its core",

@@ -44,7 +44,8 @@ static bool take_signal(const struct setting *setting, const char *value, char *
 	(void)setting;
 	if (!tc_signame_valid(value))
 		return false;
-	strcpy(to, strncmp(value, "SIG", 3) == 0 ? value + 3 : value);
+	value += strncmp(value, "SIG", 3) == 0 ? 3 : 0;
+	strcpy(to, strcmp(value, "RTMIN") == 0 ? "RTMIN+0" : value);
 	return true;
 }
 
@@ -86,7 +87,6 @@ static const struct setting settings[] = {
 	{ "--signal", "TASKCORE_SIGNAL", "USR1, USR2, RTMIN+N or none", take_signal },
 	{ "--timing", "TASKCORE_TIMING", "on, off", take_word },
 	{ "--values", "TASKCORE_VALUES", "none, scalars, strings", take_word },
-	{ "--stack-bytes", "TASKCORE_STACK_BYTES", "a number, or one with K, M or G", take_number },
 	{ "--max-files", "TASKCORE_MAX_FILES", "a number", take_number },
 	{ "--max-bytes", "TASKCORE_MAX_BYTES", "a number, or one with K, M or G", take_number },
 	{ "--pause-ms", "TASKCORE_PAUSE_MS", "a number", take_number },
@@ -102,7 +102,7 @@ const char tc_run_usage[] =
 	"  --dir DIR         run: where the dumps go\n"
 	"  --signal SIG      run: USR1 (the default), USR2, RTMIN+N, or none: taskcore signal "
 	"only\n"
-	"  --timing on|off, --values none|scalars|strings, --stack-bytes N, --max-files N,\n"
+	"  --timing on|off, --values none|scalars|strings, --max-files N,\n"
 	"  --max-bytes N, --pause-ms N, --budget-ms N, --min-interval-s N, --keep-newest 1,\n"
 	"  --nondumpable full  run: as the variables TASKCORE_… of the same names\n";
 

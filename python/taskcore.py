@@ -6,8 +6,8 @@
     path = taskcore.dump("checkout") # a dump of this process now
 
 A program started with `taskcore run` has the hook already: then install() changes nothing, and dump() uses the same
-one. Without `taskcore run` the hook is not in front of the program's own signal handlers: call install() after they are
-set. The settings are the TASKCORE_ variables of the environment at the time of install() (man taskcore).
+one. Without `taskcore run` a handler that is set for the same signal after install() takes the hook's place: call it
+late. The settings are the TASKCORE_ variables of the environment at the time of install() (man taskcore).
 """
 import ctypes
 import errno

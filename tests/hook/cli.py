@@ -55,10 +55,10 @@ def test_run_environment(directory):
     expected = dict(base, LD_PRELOAD=os.path.join(directory, "libtaskcore.so"))
     must(environment_of(started(copy, "env", "-0", env=base)) == expected, "without flags")
     flags = {"--dir": "dumps/../dumps", "--signal": "SIGRTMIN+5", "--timing": "off", "--values": "strings",
-             "--stack-bytes": "64K", "--max-files": "9", "--max-bytes": "2G", "--pause-ms": "50", "--budget-ms": "3000",
+             "--max-files": "9", "--max-bytes": "2G", "--pause-ms": "50", "--budget-ms": "3000",
              "--min-interval-s": "0", "--keep-newest": "1", "--nondumpable": "full"}
     expected.update(TASKCORE_DIR=os.path.join(directory, "dumps"), TASKCORE_SIGNAL="RTMIN+5", TASKCORE_TIMING="off",
-                    TASKCORE_VALUES="strings", TASKCORE_STACK_BYTES="65536", TASKCORE_MAX_FILES="9",
+                    TASKCORE_VALUES="strings", TASKCORE_MAX_FILES="9",
                     TASKCORE_MAX_BYTES="2147483648", TASKCORE_PAUSE_MS="50", TASKCORE_BUDGET_MS="3000",
                     TASKCORE_MIN_INTERVAL_S="0", TASKCORE_KEEP_NEWEST="1", TASKCORE_NONDUMPABLE="full")
     words = [word for flag in flags.items() for word in flag]
