@@ -185,22 +185,32 @@ static int64_t number_on_stack(uint64_t rsp)
 	return TC_ARCH_SOME_SYSCALL;
 }
 
+/* The "mov $number, %eax" that loads the number stands right before the instruction, or an argument
+ * or two are loaded in between. */
+static int64_t number_in_code(const uint8_t before[16])
+{
+	for (unsigned i = 9; i < 16; i--)
+		if (before[i] == 0xb8 && before[i + 2] < 4 && !before[i + 3] && !before[i + 4])
+			return before[i + 1] | before[i + 2] << 8;
+	return TC_ARCH_SOME_SYSCALL;
+}
+
 /* A call that will be made again stands before its instruction, with its number in rax; one that
- * fails with EINTR behind it, and only the "mov $number, %eax" before the instruction still tells
- * which it was (arch/x86/kernel/signal.c, handle_signal). */
+ * fails with EINTR behind it, and has lost its number (arch/x86/kernel/signal.c, handle_signal). */
 int64_t tc_arch_syscall(const struct tc_arch_context *context, const uint8_t before[16],
 			const uint8_t after[2], uint64_t args[6])
 {
-	int64_t number = TC_ARCH_NO_SYSCALL;
+	int64_t number;
 
-	if (is_syscall(after) && context->rax < 1024)
+	if (is_syscall(after) && context->rax < 1024) {
 		number = (int64_t)context->rax;
-	else if (!is_syscall(before + 14) || context->rax != (uint64_t)-EINTR)
-		return TC_ARCH_NO_SYSCALL;
-	else if (before[9] == 0xb8)
-		number = before[10] | before[11] << 8 | before[12] << 16;
-	else
-		number = number_on_stack(context->rsp);
+	} else {
+		if (!is_syscall(before + 14) || context->rax != (uint64_t)-EINTR)
+			return TC_ARCH_NO_SYSCALL;
+		number = number_in_code(before);
+		if (number < 0)
+			number = number_on_stack(context->rsp);
+	}
 	if (number < 0)
 		return number;
 	const uint64_t registers[6] = { context->rdi, context->rsi, context->rdx,

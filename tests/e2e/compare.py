@@ -16,6 +16,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import decode  # noqa: E402
+import inside  # noqa: E402
 import lab  # noqa: E402
 from lab import interpreters  # noqa: E402
 
@@ -376,6 +377,11 @@ def examine(one, options, *dump_options, control=False, keep=None, decoded=False
             for name, value in (("account", accounts), ("report", report)):
                 with open(os.path.join(keep, name + ".json"), "w") as f:
                     json.dump(value, f, indent=1)
+    return judge(accounts, report, control, decoded)
+
+
+def judge(accounts, report, control=False, decoded=False):
+    """(differences, tasks compared, links compared) of a report; control: spoiled accounts must be noticed."""
     lines, links = compare(accounts, report, decoded)
     if not decoded:
         lines += lab.schema_errors(report)[:5]
@@ -384,6 +390,44 @@ def examine(one, options, *dump_options, control=False, keep=None, decoded=False
             if set(compare(wrong, report, decoded)[0]) <= set(lines):
                 lines.append("control: %s was not noticed" % what)
     return lines, sum(len(a["tasks"]) for a in accounts), links
+
+
+def examine_inside(one, options, freeze, control=False):
+    """The same of the dump that the program makes of itself by SIGUSR1; and its canonical report, which must be that of a dump
+    from outside."""
+    with inside.Dumps(one) as dumps, inside.Target(
+        one,
+        PROGRAM,
+        *options,
+        dumps=dumps,
+        freeze=freeze,
+        uvloop="uvloop" in options,
+        helpers=HELPERS
+    ) as target, lab.Scratch() as scratch:
+        accounts = json.loads(target.lines[0])
+        target.settle()
+        path = target.ask()
+        lab.dumped(target.pid, scratch.file())
+        report, canonical = lab.report(path), lab.report(path, "canonical")
+        outside = lab.report(scratch.file(), "canonical")
+    lines, tasks, links = judge(accounts, report, control)
+    if canonical != outside:
+        lines.append("canonical: " + first_difference(outside, canonical))
+    if report["dump"]["hook"] is not True or report["dump"]["reason"] != "usr1":
+        lines.append("head: %r" % report["dump"])
+    if freeze == "snapshot" and report["dump"]["frozen"] is not True:
+        lines.append("not frozen")
+    return lines, tasks, links, canonical
+
+
+def first_difference(old, new):
+    """Where two canonical reports part."""
+    pairs = zip(old.decode(errors="replace").split("\n"), new.decode(errors="replace").split("\n"))
+    pair = next(
+        (p for p in pairs if p[0] != p[1]),
+        ("%d bytes" % len(old), "%d bytes" % len(new)),
+    )
+    return "%r, then %r" % (pair[0][:300], pair[1][:300])
 
 
 def main():

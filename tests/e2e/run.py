@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the tests against real interpreters and prints TAP.
 
-  run.py [--quick] [--only REGEX] [--jobs N] [--provide]
+  run.py [--hook] [--quick] [--only REGEX] [--jobs N] [--provide]
 
 For every interpreter (interpreters.py) and mode the program varied.py must be reported from outside exactly as it describes itself;
-the canonical report must not depend on when and how the dump is taken; patients must show the state of their loops. --quick: one
-interpreter. --provide: fetch the interpreters first. What is missing here is a named SKIP. The last line counts."""
+the canonical report must not depend on when and how the dump is taken; patients must show the state of their loops. --hook: instead
+of all that, the same program dumps itself by SIGUSR1, which must give the same report. --quick: one interpreter. --provide: fetch the interpreters first. What is missing here is a named SKIP. The last line counts."""
 import argparse
 import concurrent.futures
 import glob
@@ -62,19 +62,31 @@ def test_canonical(one):
             texts.append(lab.report(scratch.file(), "canonical"))
     for i, text in enumerate(texts):
         if text != texts[0]:
-            old, new = texts[0].decode(errors="replace").split("\n"), text.decode(
-                errors="replace"
-            ).split("\n")
-            pair = next(
-                (p for p in zip(old, new) if p[0] != p[1]),
-                ("%d lines" % len(old), "%d lines" % len(new)),
-            )
             raise lab.Failed(
-                "report %d differs from the first: %r, then %r" % (i, pair[0][:300], pair[1][:300])
+                "report %d differs from the first: %s"
+                % (i, compare.first_difference(texts[0], text))
             )
     if len(texts[0]) < 1000:
         raise lab.Failed("the canonical report has only %d bytes" % len(texts[0]))
     return "%d bytes" % len(texts[0])
+
+
+def test_inside(one, mode):
+    """By SIGUSR1, from a snapshot and in place: the same canonical report as from outside, and what the program says."""
+    if "uvloop" in mode and not one.has_uvloop():
+        raise lab.Missing("no uvloop for %s" % one.name)
+    found, texts = [], []
+    for freeze in ("snapshot", "place"):
+        lines, tasks, links, text = compare.examine_inside(
+            one, compare.options_of(mode), freeze, control=mode == "plain"
+        )
+        found += ["%s: %s" % (freeze, line) for line in lines]
+        texts.append(text)
+    if texts[0] != texts[1]:
+        found.append("snapshot and place: " + compare.first_difference(*texts))
+    if found:
+        raise lab.Failed("\n".join(found))
+    return "%d tasks, %d links, %d bytes" % (tasks, links, len(texts[0]))
 
 
 def patient_head(path):
@@ -99,11 +111,32 @@ def test_patient(one, path):
     return " ".join(seen)
 
 
-def tests(quick):
-    """All tests: (name, function, arguments). A missing interpreter is a test that skips."""
+def found_interpreters(quick):
     found = interpreters.find()
-    if quick:
-        found = [i for i in found if i.name == "3.11-debian"] or found[:1]
+    return [i for i in found if i.name == "3.11-debian"] or found[:1] if quick else found
+
+
+def tests_absent(found):
+    """A missing interpreter is a test that skips."""
+    for name in interpreters.missing(found):
+        yield "%s: interpreter" % name, absent, (name,)
+
+
+def tests_inside(quick):
+    found = found_interpreters(quick)
+    for one in found:
+        for mode in MODES[:3] if quick else MODES:
+            if mode != "subinterpreter" or one.number() >= (3, 12):
+                yield "%s %s: by SIGUSR1, snapshot and in place, as from outside and as the program says" % (
+                    one.name,
+                    mode,
+                ), test_inside, (one, mode)
+    yield from [] if quick else tests_absent(found)
+
+
+def tests(quick):
+    """All tests: (name, function, arguments)."""
+    found = found_interpreters(quick)
     for one in found:
         for mode in MODES[:3] if quick else MODES:
             if mode != "subinterpreter" or one.number() >= (3, 12):
@@ -125,8 +158,7 @@ def tests(quick):
                 ), test_patient, (one, path)
         if one.name == "3.11-debian" or quick:
             yield from odd_targets.tests(one)
-    for name in [] if quick else interpreters.missing(found):
-        yield "%s: interpreter" % name, absent, (name,)
+    yield from [] if quick else tests_absent(found)
 
 
 def absent(name):
@@ -150,6 +182,7 @@ def run_one(test):
 
 def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument("--hook", action="store_true")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--provide", action="store_true")
     parser.add_argument("--only", default="")
@@ -157,7 +190,8 @@ def main():
     args = parser.parse_args()
     if args.provide:
         interpreters.provide()
-    chosen = [t for t in tests(args.quick) if re.search(args.only, t[0])]
+    every = tests_inside(args.quick) if args.hook else tests(args.quick)
+    chosen = [t for t in every if re.search(args.only, t[0])]
     counts = {"ok": 0, "not ok": 0, "skip": 0}
     print("1..%d" % len(chosen))
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:

@@ -900,6 +900,7 @@ def subprocesses():
 @since(3, 8)
 def servers():
     async def client(reader, writer):
+        asyncio.current_task().set_name("server-client")  # a default one depends on the network
         keep(reader, writer)
         await reader.read(1)
 

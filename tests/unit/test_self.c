@@ -165,8 +165,31 @@ START_TEST(an_interrupted_system_call)
 	after[0] = 0;
 	context.rax = (uint64_t)-EINTR;
 	ck_assert_int_eq(tc_arch_syscall(&context, before, after, args), 232);
+	/* an argument is loaded in between, as in glibc's epoll_pwait */
+	memcpy(before + 5, "\xb8\x19\x01\0\0\x8b\x7c\x24\x04\x0f\x05", 11);
+	ck_assert_int_eq(tc_arch_syscall(&context, before, after, args), 281);
 	context.rax = 5; /* it returned something else: the signal came later */
 	ck_assert_int_eq(tc_arch_syscall(&context, before, after, args), -1);
+}
+END_TEST
+
+/* glibc from 2.41 on: the number is the seventh argument of the function that makes the call. */
+START_TEST(a_system_call_whose_number_stands_on_the_stack)
+{
+	static const uint8_t call[6] = { 0xe8 }, no_call[6] = { 0x90 };
+	const uint8_t before[16] = "\0\0\0\0\0\0\0\0\0\x4c\x89\x5c\x24\x08\x0f\x05";
+	uint64_t stack[32] = { 0 }, args[6];
+	struct tc_arch_context context = { .rax = (uint64_t)-EINTR, .rdi = 6 };
+
+	context.rsp = (uint64_t)(uintptr_t)stack;
+	ck_assert_int_eq(tc_arch_syscall(&context, before, before, args), TC_ARCH_SOME_SYSCALL);
+	stack[2] = (uint64_t)(uintptr_t)(no_call + 5);
+	stack[3] = 7;
+	ck_assert_int_eq(tc_arch_syscall(&context, before, before, args), TC_ARCH_SOME_SYSCALL);
+	stack[6] = (uint64_t)(uintptr_t)(call + 5);
+	stack[7] = 232;
+	ck_assert_int_eq(tc_arch_syscall(&context, before, before, args), 232);
+	ck_assert_uint_eq(args[0], 6);
 }
 END_TEST
 
@@ -182,6 +205,7 @@ int main(void)
 	tcase_add_test(one, a_call_on_another_stack_and_out_of_it);
 	tcase_add_test(one, a_child_in_our_memory);
 	tcase_add_test(one, an_interrupted_system_call);
+	tcase_add_test(one, a_system_call_whose_number_stands_on_the_stack);
 	suite_add_tcase(suite, one);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
