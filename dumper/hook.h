@@ -112,6 +112,9 @@ struct tc_hook_dump {
 	struct tc_python python;
 	char notices[TC_NOTICES_MAX][TC_NOTICE_SIZE];
 	unsigned n_notices;
+	struct tc_hook_fd *first_fd, *last_fd; /* in the arena, by ascending number */
+	size_t n_fds, n_fds_left;	       /* recorded; counted only */
+	bool fds_late;			       /* the rest was not even counted */
 	int walked;			     /* result of the walk in place */
 	struct tc_hook_kept *first, *last;   /* chunks of a walk in place, until the file is there */
 	uint32_t next_id[TC_N_TABLES];	     /* where its tables stood in the end */
@@ -168,6 +171,12 @@ int tc_hook_gather_maps(struct tc_hook_dump *dump, struct tc_arena *arena);
 void tc_hook_gather_names(struct tc_hook_dump *dump);
 void tc_hook_gather_threads(struct tc_hook_dump *dump);	     /* registers and system calls */
 void tc_hook_gather_thread_names(struct tc_hook_dump *dump); /* the rest */
+/* hook_fds.c: the descriptors, of a child only: all of them, closing number 0; then as records; then
+ * the notice that some are missing. */
+void tc_hook_gather_fds(struct tc_hook_dump *dump);
+void tc_hook_put_fds(const struct tc_hook_dump *dump, struct tc_records *rec);
+void tc_hook_note_fds(struct tc_hook_dump *dump);
+
 void tc_hook_walk_options(const struct tc_hook_dump *dump, struct tc_walk_options *ret);
 
 /* hook_file.c: where a dump goes. */

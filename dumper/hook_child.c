@@ -47,8 +47,9 @@ static void close_all(const struct tc_hook_dump *dump)
 {
 	unsigned keep = dump->proc > 2 ? (unsigned)dump->proc : 2;
 
-	tc_sys_close(0);
-	tc_sys_close(1);
+	for (int fd = 0; fd < 2; fd++)
+		if (fd != dump->proc)
+			tc_sys_close(fd);
 	if (keep > 3)
 		tc_syscall3(SYS_close_range, 3, keep - 1, 0);
 	if (tc_syscall3(SYS_close_range, keep + 1, ~0u, 0) == 0)
@@ -80,6 +81,7 @@ static void become_guest(struct tc_hook_dump *dump)
 	set_alarm();
 	tc_sys_mask(~open, NULL);
 	tc_syscall2(SYS_prctl, PR_SET_NAME, (long)"taskcore-dump");
+	tc_hook_gather_fds(dump);
 	close_all(dump);
 }
 
@@ -192,17 +194,21 @@ static int write_dump(struct tc_hook_dump *dump, int fd)
 {
 	struct tc_arena scratch;
 	void *memory = tc_sys_map(CORE_MEMORY, false);
+	unsigned n_notices = dump->n_notices; /* of the walk in place: another file may follow */
 	int walked = dump->walked;
 
 	if (!memory)
 		return -ENOMEM;
 	tc_arena_init(&scratch, memory, CORE_MEMORY);
 	int r = tc_core_begin(&dump->core, fd, &dump->mem, &dump->maps, &dump->process, &scratch);
+	if (r == 0)
+		tc_hook_put_fds(dump, &dump->core.rec);
 	if (r == 0 && dump->snapshot)
 		walked = r = walk(dump);
 	else if (r == 0)
 		r = tc_hook_replay(dump, &dump->core);
 	note_place(dump);
+	tc_hook_note_fds(dump);
 	struct tc_status status = {
 		.counts = &dump->counts,
 		.flags = status_flags(dump, walked),
@@ -213,6 +219,7 @@ static int write_dump(struct tc_hook_dump *dump, int fd)
 	};
 	if (r != -TC_EWRITE && r != -TC_ENOSPACE)
 		r = tc_core_seal(&dump->core, &status);
+	dump->n_notices = n_notices;
 	tc_sys_unmap(memory, CORE_MEMORY);
 	if (r == -TC_EWRITE)
 		return dump->core.sys ? -dump->core.sys : -EIO;
@@ -340,9 +347,10 @@ void tc_hook_child_failed(struct tc_hook_dump *dump)
 void tc_hook_child(void *argument)
 {
 	struct tc_hook_dump *dump = argument;
-	struct tc_arena arena = dump->arena;
+	struct tc_arena arena;
 
 	file.fd = file.dir = -1;
+	arena = dump->arena;
 	if (dump->guest)
 		become_guest(dump);
 	if (dump->snapshot) {

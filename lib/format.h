@@ -51,6 +51,7 @@ enum tc_rec {
 	TC_REC_CONTEXT = 15,
 	TC_REC_LOOPREF = 16,
 	TC_REC_INTERP = 17,
+	TC_REC_FD = 18,
 	TC_REC_TASK = 20,
 	TC_REC_LOCALS = 21,
 	TC_REC_OBJECT = 22,
@@ -117,6 +118,15 @@ enum tc_head_flag {
 	TC_HEAD_WAS_STOPPED = 8,  /* the target was stopped already */
 	TC_HEAD_WAS_TRACED = 16,  /* the target was traced already */
 	TC_HEAD_LEADER_GONE = 32, /* its first thread has ended */
+};
+
+/* State of TC_REC_FD: those of net/tcp_states.h that are more than passed through. */
+enum tc_fd_state {
+	TC_FD_ESTABLISHED = 1,
+	TC_FD_CONNECTING = 2,
+	TC_FD_UNCONNECTED = 7,
+	TC_FD_PEER_CLOSED = 8,
+	TC_FD_LISTENING = 10,
 };
 
 enum tc_regs { TC_REGS_NONE, TC_REGS_SYSCALL, TC_REGS_CONTEXT, TC_REGS_PTRACE };
