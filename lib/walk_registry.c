@@ -119,8 +119,8 @@ static tc_addr referent(struct tc_walker *w, tc_addr ref)
 static void walk_batch(struct tc_walker *w, const tc_addr *keys, size_t n, bool weak,
 		       uint32_t known)
 {
-	tc_addr tasks[BATCH], known_tasks[BATCH];
-	size_t n_tasks = 0, n_known = 0;
+	tc_addr tasks[BATCH], coros[BATCH];
+	size_t n_tasks = 0, n_coros = 0;
 	const struct tc_type *type;
 
 	tc_hint(w->mem, keys, n);
@@ -135,10 +135,12 @@ static void walk_batch(struct tc_walker *w, const tc_addr *keys, size_t n, bool 
 		type = tc_walker_type_of(w, tasks[i]);
 		if (type && type->kind == TC_KIND_NONE)
 			tasks[i] = 0;
-		else if (type && type->kind == TC_KIND_TASK)
-			known_tasks[n_known++] = tasks[i];
+		else if (type && type->kind == TC_KIND_TASK &&
+			 tc_get(w->mem, tasks[i] + w->py.at.task_coro, &coros[n_coros]) == 0 &&
+			 coros[n_coros])
+			n_coros++;
 	}
-	tc_walker_warm(w, known_tasks, n_known);
+	tc_hint(w->mem, coros, n_coros);
 	for (size_t i = 0; i < n_tasks; i++)
 		if (tasks[i])
 			tc_walker_task(w, tasks[i], known);

@@ -242,10 +242,6 @@ enum tc_frame tc_frame_kind(uint32_t co_flags);
  * registry tells. */
 void tc_walker_task(struct tc_walker *w, tc_addr addr, uint32_t known);
 
-/* walk_warm.c: have memory ready that a walk of these tasks will read; 64 of them at most are looked
- * at, all of C's own task types. */
-void tc_walker_warm(struct tc_walker *w, const tc_addr *tasks, size_t n);
-
 /* walk_registry.c: all tasks of the interpreter under way. */
 void tc_walker_registries(struct tc_walker *w);
 
