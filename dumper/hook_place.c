@@ -90,8 +90,10 @@ static bool on_interp(void *context, uint32_t holder, uint32_t n_threads)
 		return true;
 	if (!place->must)
 		return false;
-	if (!holder || !park(place->dump, holder))
+	if (!holder || !park(place->dump, holder)) {
 		place->dump->frozen = false;
+		place->dump->mem.live = true; /* what does not fit is read again */
+	}
 	return true;
 }
 
