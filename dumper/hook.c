@@ -168,12 +168,20 @@ static int start_once(char how)
 {
 	int expected = 0;
 
-	if (!atomic_compare_exchange_strong(&started, &expected, 1))
+	if (!atomic_compare_exchange_strong(&started, &expected, 1)) {
+		while (started == 1) /* another thread is at it */
+			usleep(1000);
 		return start_error;
-	tc_hook_settings_read(environ);
-	if (tc_hook_settings.disabled || getauxval(AT_SECURE)) {
+	}
+	bool secure = getauxval(AT_SECURE); /* the environment is a stranger's */
+	if (!secure) {
+		tc_hook_say_init();
+		tc_hook_settings_read(environ);
+	}
+	if (tc_hook_settings.disabled || secure) {
+		start_error = -EPERM;
 		started = 3;
-		return start_error = -EPERM;
+		return start_error;
 	}
 	start_error = start(how);
 	started = 2;

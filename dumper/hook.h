@@ -30,8 +30,6 @@ struct tc_hook_settings {
 	uint64_t max_files, max_bytes, pause_ms, budget_ms, min_interval_s;
 	char dir[TC_HOOK_PATH]; /* absolute; empty: not set */
 	char tmpdir[TC_HOOK_PATH];
-	bool have_stderr; /* descriptor 2 was open at start: this file */
-	uint64_t stderr_dev, stderr_ino;
 };
 extern struct tc_hook_settings tc_hook_settings;
 
@@ -112,11 +110,11 @@ struct tc_hook_dump {
 	struct tc_python python;
 	char notices[TC_NOTICES_MAX][TC_NOTICE_SIZE];
 	unsigned n_notices;
+	int walked;			     /* result of the walk in place */
+	struct tc_hook_kept *first, *last;   /* chunks of a walk in place, until the file is there */
 	struct tc_hook_fd *first_fd, *last_fd; /* in the arena, by ascending number */
 	size_t n_fds, n_fds_left;	       /* recorded; counted only */
 	bool fds_late;			       /* the rest was not even counted */
-	int walked;			     /* result of the walk in place */
-	struct tc_hook_kept *first, *last;   /* chunks of a walk in place, until the file is there */
 	uint32_t next_id[TC_N_TABLES];	     /* where its tables stood in the end */
 	char exe[TC_HOOK_PATH], args[TC_CORE_ARGS_MAX], cgroup[512], host[65], release[65];
 };
@@ -171,13 +169,13 @@ int tc_hook_gather_maps(struct tc_hook_dump *dump, struct tc_arena *arena);
 void tc_hook_gather_names(struct tc_hook_dump *dump);
 void tc_hook_gather_threads(struct tc_hook_dump *dump);	     /* registers and system calls */
 void tc_hook_gather_thread_names(struct tc_hook_dump *dump); /* the rest */
+void tc_hook_walk_options(const struct tc_hook_dump *dump, struct tc_walk_options *ret);
+
 /* hook_fds.c: the descriptors, of a child only: all of them, closing number 0; then as records; then
  * the notice that some are missing. */
 void tc_hook_gather_fds(struct tc_hook_dump *dump);
 void tc_hook_put_fds(const struct tc_hook_dump *dump, struct tc_records *rec);
 void tc_hook_note_fds(struct tc_hook_dump *dump);
-
-void tc_hook_walk_options(const struct tc_hook_dump *dump, struct tc_walk_options *ret);
 
 /* hook_file.c: where a dump goes. */
 struct tc_hook_file {
@@ -195,6 +193,9 @@ void tc_hook_file_abort(struct tc_hook_file *file);
 void tc_hook_file_explain(const struct tc_hook_file *file, struct tc_text *why, int error);
 
 /* hook_say.c: one line on descriptor 2, if that is the file it was at start and takes it at once. */
-void tc_hook_say(const char *line, size_t size);
+void tc_hook_say_init(void); /* this is the start */
+/* line: a text that ends with a zero and may be written to, with room for one byte more. What would
+ * steer a terminal in it becomes '?', and the end of a line is put behind it. */
+void tc_hook_say(char *line);
 
 #endif

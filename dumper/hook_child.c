@@ -271,7 +271,7 @@ static void report(struct tc_hook_dump *dump)
 	static char line[TC_HOOK_PATH + TC_DUMP_NAME_MAX + 256];
 	struct tc_text text;
 
-	tc_text_init(&text, line, sizeof(line));
+	tc_text_init(&text, line, sizeof(line) - 1);
 	tc_text_s(&text, "taskcore: ");
 	char *path = text.at;
 	tc_text_s(&text, file.dir_path);
@@ -292,8 +292,7 @@ static void report(struct tc_hook_dump *dump)
 		tc_text_s(&text, "; requests refused meanwhile: ");
 		tc_text_u(&text, dump->outcome->n_refused);
 	}
-	tc_text_s(&text, "\n");
-	tc_hook_say(line, (size_t)(text.at - line));
+	tc_hook_say(line);
 }
 
 static void report_refusal(struct tc_hook_dump *dump, const char *why)
@@ -308,8 +307,7 @@ static void report_refusal(struct tc_hook_dump *dump, const char *why)
 	tc_text_s(&text, dump->request.reason);
 	tc_text_s(&text, "): ");
 	tc_text_s(&text, why[0] ? why : "no directory to write to");
-	*text.at++ = '\n';
-	tc_hook_say(line, (size_t)(text.at - line));
+	tc_hook_say(line);
 }
 
 /* Place after place, until the dump is in one. */
@@ -350,9 +348,9 @@ void tc_hook_child(void *argument)
 	struct tc_arena arena;
 
 	file.fd = file.dir = -1;
-	arena = dump->arena;
 	if (dump->guest)
 		become_guest(dump);
+	arena = dump->arena;
 	if (dump->snapshot) {
 		tc_mem_self_init(&dump->mem, true);
 		if (tc_hook_gather_maps(dump, &arena) < 0) {

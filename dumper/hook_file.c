@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/stat.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -15,9 +16,10 @@
 #include "../lib/safe.h"
 
 enum { PLACE_SET, PLACE_CORE, PLACE_CWD, PLACE_TMP, PLACE_SHM, N_PLACES };
+#define TEMPORARY_HEAD ".taskcore."
+#define TEMPORARY_TAIL ".tmp"
 #define NAME_TRIES 16
 #define DELETE_MAX 1000
-#define STALE_S 60 /* beyond the time that a dump may take */
 #define RENAME_NOREPLACE_FLAG 1 /* linux/fs.h, which does not go with sys/stat.h */
 
 /* The directory of core_pattern, when that is a plain path. */
@@ -37,8 +39,17 @@ static bool core_dir(char *to, size_t size)
 	return true;
 }
 
+/* With a "/" or "/." at its end the kernel would follow a symbolic link that the path names. */
+static void strip(char *path)
+{
+	size_t n = strlen(path);
+
+	while (n > 1 && (path[n - 1] == '/' || (path[n - 1] == '.' && path[n - 2] == '/')))
+		path[--n] = 0;
+}
+
 /* The path of place number i; false: there is no such place. */
-static bool place_path(unsigned i, const struct tc_hook_dump *dump, char *to)
+static bool find_place(unsigned i, const struct tc_hook_dump *dump, char *to)
 {
 	struct tc_text text;
 	long n;
@@ -71,88 +82,89 @@ static bool place_path(unsigned i, const struct tc_hook_dump *dump, char *to)
 	return to[0] == '/';
 }
 
-static bool is_dump_name(const char *name)
+static bool has_ends(const char *name, const char *head, const char *tail)
 {
-	size_t n = strlen(name), tail = sizeof(TC_DUMP_SUFFIX) - 1;
+	size_t n = strlen(name), n_head = strlen(head), n_tail = strlen(tail);
 
-	return n > tail && strncmp(name, "taskcore.", 9) == 0 &&
-	       strcmp(name + n - tail, TC_DUMP_SUFFIX) == 0;
-}
-
-/* A temporary file of this process number that nobody writes any more: its child was killed. Another
- * container may have the same number, so age decides. */
-static bool is_stale(const struct tc_hook_dump *dump, const char *name, const struct statx *st)
-{
-	uint64_t age_s = dump->wall_ns / 1000000000u - (uint64_t)st->stx_mtime.tv_sec;
-	char start[32];
-	struct tc_text text;
-
-	tc_text_init(&text, start, sizeof(start));
-	tc_text_s(&text, ".taskcore.");
-	tc_text_u(&text, dump->pid);
-	tc_text_s(&text, ".");
-	return strncmp(name, start, (size_t)(text.at - start)) == 0 && S_ISREG(st->stx_mode) &&
-	       (int64_t)age_s > (int64_t)(tc_hook_settings.budget_ms / 1000 + STALE_S);
+	return n > n_head + n_tail && strncmp(name, head, n_head) == 0 &&
+	       strcmp(name + n - n_tail, tail) == 0;
 }
 
 struct census {
-	const struct tc_hook_dump *dump;
-	int dir;
 	uint64_t files, bytes, oldest_s;
 	char oldest[TC_DUMP_NAME_MAX];
 };
 
-static void count_file(struct census *census, const char *name)
+static void count_dump(const char *name, const struct statx *st, struct census *census)
 {
-	struct statx st;
-	bool ours = is_dump_name(name);
+	uint64_t at = (uint64_t)st->stx_mtime.tv_sec;
 
-	if ((!ours && strncmp(name, ".taskcore.", 10) != 0) ||
-	    tc_syscall5(SYS_statx, census->dir, (long)name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS,
-			(long)&st) < 0)
-		return;
-	if (!ours) {
-		if (is_stale(census->dump, name, &st))
-			tc_syscall3(SYS_unlinkat, census->dir, (long)name, 0);
-		return;
-	}
 	census->files++;
-	census->bytes += st.stx_size;
-	uint64_t at = (uint64_t)st.stx_mtime.tv_sec;
-	if ((!census->oldest[0] || at < census->oldest_s) && strlen(name) < TC_DUMP_NAME_MAX &&
-	    S_ISREG(st.stx_mode)) {
+	census->bytes += st->stx_size;
+	if ((!census->oldest[0] || at < census->oldest_s) && strlen(name) < TC_DUMP_NAME_MAX) {
 		census->oldest_s = at;
 		memcpy(census->oldest, name, strlen(name) + 1);
 	}
 }
 
-static void take_census(int dir, const struct tc_hook_dump *dump, struct census *census)
+/* Whoever writes a temporary file holds a lock on it: without one it was left by a child that was
+ * killed. */
+static void sweep(int dir, const char *name)
+{
+	int fd = tc_sys_open(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+
+	if (fd < 0)
+		return;
+	if (tc_syscall2(SYS_flock, fd, LOCK_EX | LOCK_NB) == 0)
+		tc_syscall3(SYS_unlinkat, dir, (long)name, 0);
+	tc_sys_close(fd);
+}
+
+/* Regular files of our own only: what others put into a directory that all may write to is no reason
+ * to refuse a dump, and not ours to delete. */
+static void look_at(int dir, const char *name, struct census *census)
+{
+	bool whole = has_ends(name, "taskcore.", TC_DUMP_SUFFIX);
+	struct statx st;
+
+	if ((!whole && !has_ends(name, TEMPORARY_HEAD, TEMPORARY_TAIL)) ||
+	    tc_syscall5(SYS_statx, dir, (long)name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS,
+			(long)&st) < 0 ||
+	    !S_ISREG(st.stx_mode) || st.stx_uid != (uint32_t)tc_syscall0(SYS_geteuid))
+		return;
+	if (whole)
+		count_dump(name, &st, census);
+	else
+		sweep(dir, name);
+}
+
+static void take_census(int dir, struct census *census)
 {
 	_Alignas(8) char entries[2048];
 	long n;
 
-	*census = (struct census){ .dump = dump, .dir = dir };
+	memset(census, 0, sizeof(*census));
 	tc_syscall3(SYS_lseek, dir, 0, SEEK_SET);
 	while ((n = tc_syscall3(SYS_getdents64, dir, (long)entries, sizeof(entries))) > 0)
 		for (long at = 0; at < n;) {
 			uint16_t size;
 			memcpy(&size, entries + at + 16, sizeof(size)); /* struct linux_dirent64 */
-			count_file(census, entries + at + 19);
+			look_at(dir, entries + at + 19, census);
 			at += size;
 		}
 }
 
 /* Whether the directory may take one more dump. */
-static bool has_room(int dir, const struct tc_hook_dump *dump)
+static bool has_room(int dir)
 {
 	const struct tc_hook_settings *s = &tc_hook_settings;
 	struct census census;
 
 	for (int deleted = 0; deleted < DELETE_MAX; deleted++) {
-		take_census(dir, dump, &census);
+		take_census(dir, &census);
 		if (census.files < s->max_files && census.bytes < s->max_bytes)
 			return true;
-		if (!s->keep_newest || !census.oldest[0] ||
+		if (!s->keep_newest || !s->max_files || !s->max_bytes || !census.oldest[0] ||
 		    tc_syscall3(SYS_unlinkat, dir, (long)census.oldest, 0) < 0)
 			return false;
 	}
@@ -167,6 +179,25 @@ static bool is_safe(int dir)
 	       (!(st.stx_mode & S_IWOTH) || st.stx_mode & S_ISVTX);
 }
 
+/* The temporary file, locked. A sweep of another process may come between the two steps and take it
+ * for an abandoned one: then it has the lock, or the file is gone. */
+static int create(struct tc_hook_file *file)
+{
+	struct statx st;
+	int fd = tc_sys_open(file->dir, file->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW,
+			     0600);
+
+	if (fd < 0)
+		return fd;
+	if (tc_syscall2(SYS_flock, fd, LOCK_EX | LOCK_NB) == -EWOULDBLOCK ||
+	    (tc_syscall5(SYS_statx, fd, (long)"", AT_EMPTY_PATH, STATX_NLINK, (long)&st) == 0 &&
+	     st.stx_nlink == 0)) {
+		tc_sys_close(fd);
+		return -EEXIST;
+	}
+	return fd;
+}
+
 static int create_in(struct tc_hook_file *file, const struct tc_hook_dump *dump, const char **why)
 {
 	int fd = -EEXIST;
@@ -179,20 +210,19 @@ static int create_in(struct tc_hook_file *file, const struct tc_hook_dump *dump,
 	if (!is_safe(file->dir)) {
 		*why = "everybody may write there";
 		fd = -EPERM;
-	} else if (!has_room(file->dir, dump)) {
+	} else if (!has_room(file->dir)) {
 		*why = "full: TASKCORE_MAX_FILES or TASKCORE_MAX_BYTES is reached";
 		fd = -EDQUOT;
 	}
 	for (unsigned i = 0; i < NAME_TRIES && fd == -EEXIST; i++) {
 		struct tc_text text;
 		tc_text_init(&text, file->temporary, sizeof(file->temporary));
-		tc_text_s(&text, ".taskcore.");
+		tc_text_s(&text, TEMPORARY_HEAD);
 		tc_text_u(&text, dump->pid);
 		tc_text_s(&text, ".");
 		tc_text_u(&text, dump->began_ns / 1000 + i);
-		tc_text_s(&text, ".tmp");
-		fd = tc_sys_open(file->dir, file->temporary,
-				 O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+		tc_text_s(&text, TEMPORARY_TAIL);
+		fd = create(file);
 	}
 	if (fd < 0) {
 		tc_sys_close(file->dir);
@@ -236,8 +266,9 @@ int tc_hook_file_create(struct tc_hook_file *file, unsigned *at, const struct tc
 
 	while (*at < N_PLACES) {
 		unsigned i = (*at)++;
-		if (!place_path(i, dump, file->dir_path))
+		if (!find_place(i, dump, file->dir_path))
 			continue;
+		strip(file->dir_path);
 		int r = create_in(file, dump, &text);
 		if (r == 0)
 			return 0;

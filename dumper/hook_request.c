@@ -226,7 +226,7 @@ static void say_refused(void *unused)
 	struct tc_text text;
 
 	(void)unused;
-	tc_text_init(&text, line, sizeof(line));
+	tc_text_init(&text, line, sizeof(line) - 1);
 	tc_text_s(&text, "taskcore: refused (");
 	tc_text_s(&text, refusal.reason);
 	if (refusal.ago_s == UINT64_MAX) {
@@ -243,8 +243,7 @@ static void say_refused(void *unused)
 		tc_text_u(&text, refusal.n);
 		tc_text_s(&text, " requests since the last such line");
 	}
-	tc_text_s(&text, "\n");
-	tc_hook_say(line, (size_t)(text.at - line));
+	tc_hook_say(line);
 }
 
 void tc_hook_refuse(const struct tc_request *request, uint64_t ago_s)

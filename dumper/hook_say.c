@@ -1,34 +1,79 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The one line on stderr after a dump: only into the file that was there at start, and only if it
- * takes the line at once. Run in a child, where waiting would harm nobody but it. */
+ * One line on stderr: only into the file that was there at start, and only if it takes the line at
+ * once. Mostly run in a child, but where there can be none, in the handler. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/stat.h>
 #include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/uio.h>
 
+#include "../lib/plain.h"
 #include "../lib/sys.h"
 #include "hook.h"
 #include "../lib/safe.h"
 
 #define STDERR 2
+#define PIPE_WHOLE 4096 /* PIPE_BUF: so much goes into a pipe whole or not at all (pipe(7)) */
 
+static struct statx at_start;
+static bool was_open;
+
+static bool look(struct statx *to)
+{
+	return tc_syscall5(SYS_statx, STDERR, (long)"", AT_EMPTY_PATH,
+			   STATX_TYPE | STATX_INO | STATX_BTIME, (long)to) == 0;
+}
+
+void tc_hook_say_init(void)
+{
+	was_open = look(&at_start);
+}
+
+/* The number of a file that is gone may be given to another: the time of birth tells them apart. */
 static bool is_same_file(void)
 {
 	struct statx st;
 
-	return tc_hook_settings.have_stderr &&
-	       tc_syscall5(SYS_statx, STDERR, (long)"", AT_EMPTY_PATH, STATX_INO, (long)&st) == 0 &&
-	       st.stx_ino == tc_hook_settings.stderr_ino &&
-	       makedev(st.stx_dev_major, st.stx_dev_minor) == tc_hook_settings.stderr_dev;
+	return was_open && look(&st) && st.stx_ino == at_start.stx_ino &&
+	       st.stx_dev_major == at_start.stx_dev_major &&
+	       st.stx_dev_minor == at_start.stx_dev_minor &&
+	       ((st.stx_mode ^ at_start.stx_mode) & S_IFMT) == 0 &&
+	       st.stx_btime.tv_sec == at_start.stx_btime.tv_sec &&
+	       st.stx_btime.tv_nsec == at_start.stx_btime.tv_nsec;
 }
 
-void tc_hook_say(const char *line, size_t size)
+/* Between a look at a pipe or socket and the write somebody else may fill it: no plain write. */
+static void write_now(const char *line, size_t size)
+{
+	struct iovec bytes = { (char *)line, size };
+	long r = -EOPNOTSUPP;
+
+	if (S_ISSOCK(at_start.stx_mode)) {
+		tc_syscall6(SYS_sendto, STDERR, (long)line, (long)size, MSG_DONTWAIT | MSG_NOSIGNAL,
+			    0, 0);
+		return;
+	}
+	if (S_ISFIFO(at_start.stx_mode))
+		r = tc_syscall6(SYS_pwritev2, STDERR, (long)&bytes, 1, -1, -1, RWF_NOWAIT);
+	if (r == -EOPNOTSUPP || r == -EINVAL || r == -ENOSYS) /* a file; Linux before 6.4 */
+		tc_syscall3(SYS_write, STDERR, (long)line, (long)size);
+}
+
+void tc_hook_say(char *line)
 {
 	struct pollfd fd = { .fd = STDERR, .events = POLLOUT };
+	size_t size = strlen(line);
 
-	if (is_same_file() && tc_syscall3(SYS_poll, (long)&fd, 1, 0) == 1 &&
-	    fd.revents == POLLOUT)
-		tc_syscall3(SYS_write, STDERR, (long)line, (long)size);
+	tc_plain(line);
+	if (size >= PIPE_WHOLE)
+		size = PIPE_WHOLE - 1;
+	line[size] = '\n';
+	if (is_same_file() && tc_syscall3(SYS_poll, (long)&fd, 1, 0) == 1 && fd.revents == POLLOUT)
+		write_now(line, size + 1);
+	line[size] = 0;
 }

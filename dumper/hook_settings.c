@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Reads the hook's settings from the environment. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "hook.h"
@@ -21,12 +21,16 @@ struct tc_hook_settings tc_hook_settings = {
 	.min_interval_s = 10,
 };
 
-static bool take_number(const char *value, uint64_t *to)
+#define MAX_MS 1000000000u /* 11 days: no sum or product of times overflows */
+#define MAX_S (MAX_MS / 1000)
+
+static bool take_number(const char *value, uint64_t max, uint64_t *to)
 {
 	char *end;
-	uint64_t number = strtoull(value, &end, 10);
 
-	if (value[0] < '0' || value[0] > '9' || *end)
+	errno = 0;
+	uint64_t number = strtoull(value, &end, 10);
+	if (value[0] < '0' || value[0] > '9' || *end || errno || number > max)
 		return false;
 	*to = number;
 	return true;
@@ -61,8 +65,7 @@ static bool take_signal(const char *value, int *to)
 		*to = SIGUSR1;
 	else if (strcmp(value, "USR2") == 0)
 		*to = SIGUSR2;
-	else if (strncmp(value, "RTMIN+", 6) == 0 && take_number(value + 6, &n) &&
-		 n <= (uint64_t)(SIGRTMAX - SIGRTMIN))
+	else if (strncmp(value, "RTMIN+", 6) == 0 && take_number(value + 6, (uint64_t)(SIGRTMAX - SIGRTMIN), &n))
 		*to = SIGRTMIN + (int)n;
 	else
 		return false;
@@ -88,20 +91,24 @@ static bool take(const char *name, const char *value)
 	static const char *const freezes[] = { "auto", "place", "snapshot", NULL };
 	static const char *const timings[] = { "on", "off", NULL };
 	struct tc_hook_settings *s = &tc_hook_settings;
+	uint64_t unused;
 	const struct {
 		const char *name;
-		uint64_t *to;
+		uint64_t max, *to;
 	} numbers[] = {
-		{ "MAX_FILES", &s->max_files },	      { "MAX_BYTES", &s->max_bytes },
-		{ "PAUSE_MS", &s->pause_ms },	      { "BUDGET_MS", &s->budget_ms },
-		{ "MIN_INTERVAL_S", &s->min_interval_s },
+		{ "MAX_FILES", UINT64_MAX, &s->max_files },
+		{ "MAX_BYTES", UINT64_MAX, &s->max_bytes },
+		{ "PAUSE_MS", MAX_MS, &s->pause_ms },
+		{ "BUDGET_MS", MAX_MS, &s->budget_ms },
+		{ "MIN_INTERVAL_S", MAX_S, &s->min_interval_s },
+		{ "STACK_BYTES", UINT64_MAX, &unused }, /* no stacks are taken yet */
 	};
 	unsigned word = 0;
 	bool ok = true;
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		if (strcmp(name, numbers[i].name) == 0)
-			return take_number(value, numbers[i].to);
+			return take_number(value, numbers[i].max, numbers[i].to);
 	if (strcmp(name, "DIR") == 0)
 		ok = !*value || take_dir(value, s->dir);
 	else if (strcmp(name, "SIGNAL") == 0)
@@ -124,17 +131,15 @@ static bool take(const char *name, const char *value)
 static void complain(const char *variable)
 {
 	char line[256];
-	int n = snprintf(line, sizeof(line), "taskcore: %.200s is not understood: the default is used\n",
-			 variable);
 
-	if (write(STDERR_FILENO, line, (size_t)n) < 0)
-		return; /* there is nobody to tell */
+	snprintf(line, sizeof(line) - 1, "taskcore: %.150s is not understood: the default is used",
+		 variable);
+	tc_hook_say(line);
 }
 
 void tc_hook_settings_read(char **environment)
 {
 	struct tc_hook_settings *s = &tc_hook_settings;
-	struct stat st;
 
 	for (char **at = environment; at && *at; at++) {
 		char name[32];
@@ -150,7 +155,4 @@ void tc_hook_settings_read(char **environment)
 		if (!take(name, equals + 1))
 			complain(variable);
 	}
-	s->have_stderr = fstat(STDERR_FILENO, &st) == 0;
-	s->stderr_dev = st.st_dev;
-	s->stderr_ino = st.st_ino;
 }

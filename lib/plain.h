@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Text that came from the target, made fit for a terminal. */
+ * Text that came from the target, made fit for a terminal. May run in a signal handler. */
 #ifndef TC_PLAIN_H
 #define TC_PLAIN_H
 

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "safe.h"
+
 /* The character at p and its length in bytes; length 0: not UTF-8. */
 static unsigned decode(const unsigned char *p, size_t *ret_length)
 {

@@ -1,0 +1,14 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The hook where things go wrong: files (fault_files.py), processes (fault_process.py), the C interface (fault_api.py). Prints TAP; names of tests as arguments
+run only these."""
+import importlib
+import sys
+
+from hooked import run, tests_of
+
+MODULES = ["fault_files"]
+
+if __name__ == "__main__":
+    tests = [test for name in MODULES for test in tests_of(importlib.import_module(name))]
+    sys.exit(run([test for test in tests if not sys.argv[1:] or test.__name__ in sys.argv[1:]]))
