@@ -12,6 +12,7 @@
 #include "hook_process.h"
 
 #define POLL_MS 1
+#define ENDING_TRIES 100
 
 static bool is_plain(const char *reason)
 {
@@ -60,7 +61,9 @@ int taskcore_wait(int timeout_ms, char *path, size_t size)
 			return fail(ETIMEDOUT);
 		poll(NULL, 0, POLL_MS); /* the child could wake us by a signal only */
 	}
-	tc_hook_reap();
+	/* The next dump can begin once the child has ended, which it is about to. */
+	for (int i = 0; i < ENDING_TRIES && !tc_hook_reap(); i++)
+		poll(NULL, 0, POLL_MS);
 	if (page->outcome != TC_OUTCOME_SEALED)
 		return fail(EIO);
 	if (path && size) {

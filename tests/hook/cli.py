@@ -409,7 +409,9 @@ def test_signal_chroot(directory):
 
 def test_signal_no_inotify(directory):
     """where nothing can be watched, the directories are looked through"""
-    script = 'echo 0 >/proc/sys/user/max_inotify_instances || exit; "$0" answer "$1" & "$2" signal $! --timeout 20; kill $!'
+    script = """echo 0 >/proc/sys/user/max_inotify_instances || exit
+        "$0" answer "$1" >"$1/out" & until grep -q READY "$1/out"; do :; done
+        "$2" signal $! --timeout 20; kill $!"""
     done = subprocess.run(unshared("-U", "-r", "sh", "-c", script, FAKE, directory, TASKCORE), capture_output=True, text=True, timeout=LONG_S)
     if "inotify" in done.stderr or "unshare" in done.stderr:
         raise Skip("no limit of inotify in a user namespace: " + done.stderr.strip())

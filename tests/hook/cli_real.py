@@ -81,7 +81,8 @@ def test_real_concurrent(directory):
             must(len(paths) == 10 and all(one.returncode == 0 for one in asking), "%d answers" % len(paths))
             for path in paths:
                 whole(path, 301)
-        must(len(dumps(directory)) == 21, "%d dumps" % len(dumps(directory)))
+        # That of SIGUSR1 may be refused: the child of the dump before has perhaps not ended.
+        must(len(dumps(directory)) in (20, 21), "%d dumps" % len(dumps(directory)))
         must(state(target.pid) in "SR" and not field(target.pid, "SigQ").startswith("-"), "the service")
 
 
@@ -266,15 +267,15 @@ asyncio.run(main())
 
 
 def test_python_busy(directory):
-    """a second dump while one is written is EBUSY; wait=False returns at once"""
+    """a second dump while one is written is EBUSY; wait=False returns at once; after a wait the next one can begin"""
     printed = python(ERRORS + """
 taskcore.install()
-keep = [[i] for i in range(300000)]
-print(taskcore.dump("one", wait=False))
-print(number("two"))
-""", directory)
-    must(printed[0] == "None" and printed[1] in ("EBUSY",), printed)
-    await_true(lambda: len(dumps(directory)) == 1, "the first")
+print(sorted({str(number("one", wait=False)) for _ in range(30)}))
+while number("two") == "EBUSY":
+    pass
+print({number("three")[-12:] for _ in range(20)})
+""", directory, TASKCORE_MAX_FILES="1000")
+    must(printed == ["['EBUSY', 'None']", "{'.three.tcore'}"], printed)
 
 
 def test_python_refused(directory):
