@@ -50,8 +50,9 @@ static void publish(const char *how, const char *published)
 	close(fd);
 }
 
-/* A dump without threads and tasks, its temporary file first. The path goes to *to. */
-static void write_dump(uint64_t cookie, char *to, size_t size)
+/* A dump without threads and tasks, its temporary file first; tail ends its name. The path goes to
+ * *to. */
+static void write_dump(uint64_t cookie, const char *tail, char *to, size_t size)
 {
 	static struct tc_core core;
 	static const struct tc_counts counts;
@@ -81,7 +82,7 @@ static void write_dump(uint64_t cookie, char *to, size_t size)
 	/* The name counts milliseconds. */
 	do {
 		tc_dump_name(process.exe, process.pid, process.wall_ns, process.reason, name);
-		snprintf(to, size, "%s/%s", dir, name);
+		snprintf(to, size, "%s/%s%s", dir, name, tail);
 		process.wall_ns += 1000000;
 	} while (renameat2(AT_FDCWD, temporary, AT_FDCWD, to, RENAME_NOREPLACE) < 0);
 }
@@ -99,12 +100,11 @@ static void answer(const char *mode, int n, uint64_t cookie)
 		return;
 	if (strcmp(mode, "other-first") == 0 && n == 1)
 		cookie ^= 1;
-	write_dump(cookie, path, sizeof(path));
-	if (strcmp(mode, "symlink") == 0) { /* only a link to it keeps the name of a dump */
-		char hidden[4200];
-		snprintf(hidden, sizeof(hidden), "%s.hidden", path);
+	bool linked = strcmp(mode, "symlink") == 0; /* only a link to it has the name of a dump */
+	write_dump(cookie, linked ? ".hidden" : "", path, sizeof(path));
+	if (linked) {
 		snprintf(link, sizeof(link), "%s/taskcore.x.1.y.request.tcore", dir);
-		if (rename(path, hidden) < 0 || (symlink(hidden, link) < 0 && n == 1))
+		if (symlink(path, link) < 0 && n == 1)
 			abort();
 	}
 }
