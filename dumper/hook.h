@@ -70,7 +70,6 @@ enum tc_outcome {
 };
 struct tc_outcome_page {
 	_Atomic uint32_t outcome;
-	_Atomic uint32_t n_refused; /* requests that came while the child was at work */
 	_Atomic uint64_t pause_ns; /* 0: the target stands still yet */
 	/* For a second try: what the first was asked for. */
 	char reason[32];
@@ -127,7 +126,7 @@ int tc_hook_request(const struct tc_request *request);
 bool tc_hook_has_python(void);
 /* The child of the last dump asks for another one: 0, or -errno. */
 int tc_hook_request_again(const struct tc_arch_context *context);
-/* Reap the child of the last dump if it has ended; true: none is left. */
+/* Reap the children that have ended; true: none is at work on a dump, nor in our memory. */
 bool tc_hook_reap(void);
 /* Say in one line why a request was refused, from a process of its own. */
 void tc_hook_refuse(const struct tc_request *request, uint64_t ago_s);
@@ -152,6 +151,7 @@ void tc_hook_memory(int proc, bool own_oom_score, struct tc_hook_memory *ret);
 bool tc_hook_guarded(void (*function)(void *argument), void *argument, bool private_actions);
 int tc_hook_stacks_init(void);
 void *tc_hook_start_stack(void); /* its top, for the start of a child that shares our memory */
+void *tc_hook_line_stack(void);	 /* the same, for one that says a line */
 
 /* hook_child.c: what the children run. */
 /* Everything from there to the line on stderr; after a walk in place the file only. */

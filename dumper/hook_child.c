@@ -278,21 +278,17 @@ static void report(struct tc_hook_dump *dump)
 	if (file.dir_path[1])
 		tc_text_s(&text, "/");
 	tc_text_s(&text, file.name);
-	if (dump->outcome && (size_t)(text.at - path) < sizeof(dump->outcome->path)) {
+	if (dump->outcome && (size_t)(text.at - path) < sizeof(dump->outcome->path))
 		memcpy(dump->outcome->path, path, (size_t)(text.at - path) + 1);
-		dump->outcome->outcome = TC_OUTCOME_SEALED;
-	}
 	tc_text_s(&text, ": ");
 	tc_text_u(&text, dump->counts.found);
 	tc_text_s(&text, dump->counts.found == 1 ? " task, " : " tasks, ");
 	tc_text_u(&text, dump->core.at);
 	tc_text_s(&text, " bytes, paused ");
 	put_ms(&text, pause_ns(dump));
-	if (dump->outcome && dump->outcome->n_refused) {
-		tc_text_s(&text, "; requests refused meanwhile: ");
-		tc_text_u(&text, dump->outcome->n_refused);
-	}
 	tc_hook_say(line);
+	if (dump->outcome) /* from here on the page belongs to the next dump */
+		dump->outcome->outcome = TC_OUTCOME_SEALED;
 }
 
 static void report_refusal(struct tc_hook_dump *dump, const char *why)
@@ -300,14 +296,14 @@ static void report_refusal(struct tc_hook_dump *dump, const char *why)
 	static char line[TC_HOOK_PATH + 256];
 	struct tc_text text;
 
-	if (dump->outcome)
-		dump->outcome->outcome = TC_OUTCOME_REFUSED;
 	tc_text_init(&text, line, sizeof(line) - 1);
 	tc_text_s(&text, "taskcore: no dump (");
 	tc_text_s(&text, dump->request.reason);
 	tc_text_s(&text, "): ");
 	tc_text_s(&text, why[0] ? why : "no directory to write to");
 	tc_hook_say(line);
+	if (dump->outcome)
+		dump->outcome->outcome = TC_OUTCOME_REFUSED;
 }
 
 /* Place after place, until the dump is in one. */

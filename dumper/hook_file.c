@@ -91,18 +91,18 @@ static bool has_ends(const char *name, const char *head, const char *tail)
 }
 
 struct census {
-	uint64_t files, bytes, oldest_s;
+	uint64_t files, bytes, oldest_ns;
 	char oldest[TC_DUMP_NAME_MAX];
 };
 
 static void count_dump(const char *name, const struct statx *st, struct census *census)
 {
-	uint64_t at = (uint64_t)st->stx_mtime.tv_sec;
+	uint64_t at = (uint64_t)st->stx_mtime.tv_sec * 1000000000u + st->stx_mtime.tv_nsec;
 
 	census->files++;
 	census->bytes += st->stx_size;
-	if ((!census->oldest[0] || at < census->oldest_s) && strlen(name) < TC_DUMP_NAME_MAX) {
-		census->oldest_s = at;
+	if ((!census->oldest[0] || at < census->oldest_ns) && strlen(name) < TC_DUMP_NAME_MAX) {
+		census->oldest_ns = at;
 		memcpy(census->oldest, name, strlen(name) + 1);
 	}
 }

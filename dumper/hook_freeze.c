@@ -3,8 +3,10 @@
  * walk in place costs what the walk costs. The cheaper one is taken. */
 #include <errno.h>
 #include <linux/sched.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include "../lib/sys.h"
 #include "hook.h"
@@ -30,6 +32,7 @@ static int snapshot(struct tc_hook_dump *dump)
 	dump->snapshot = dump->frozen = dump->guest = false;
 	if (child < 0)
 		return (int)child;
+	tc_process()->child_apart = 1;
 	tc_process()->child = (uint32_t)child;
 	return 0;
 }
@@ -53,6 +56,22 @@ static void write_kept(void *argument)
 	tc_sys_unmap(dump->thread_memory, THREADS_MEMORY);
 }
 
+/* In the handler itself. A write may raise SIGXFSZ (a limit on the size of files) or SIGPIPE: blocked
+ * now, and not the program's affair. */
+static void write_here(struct tc_hook_dump *dump)
+{
+	const uint64_t raised = 1ull << (SIGXFSZ - 1) | 1ull << (SIGPIPE - 1);
+	const struct timespec now = { 0, 0 };
+	uint64_t before = 0, after = 0;
+
+	tc_syscall2(SYS_rt_sigpending, (long)&before, sizeof(before));
+	tc_hook_child(dump);
+	while (tc_syscall2(SYS_rt_sigpending, (long)&after, sizeof(after)) == 0 &&
+	       (after &= raised & ~before) != 0 &&
+	       tc_syscall4(SYS_rt_sigtimedwait, (long)&after, 0, (long)&now, sizeof(after)) > 0)
+		;
+}
+
 /* Walk here, and let a child make the file; where there can be no child, it is made here. True: the
  * dump is made, or lost for good (*ret); false: another way is to be taken. */
 static bool in_place(struct tc_hook_dump *dump, uint64_t max_tasks, bool must, int *ret)
@@ -71,7 +90,7 @@ static bool in_place(struct tc_hook_dump *dump, uint64_t max_tasks, bool must, i
 			return true;
 		}
 		dump->guest = false;
-		tc_hook_child(dump);
+		write_here(dump);
 	}
 	release(dump);
 	return true;

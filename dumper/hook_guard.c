@@ -15,9 +15,9 @@
 #define GUARD_SIZE TC_ARCH_PAGE
 #define SIGNAL_BITS(sig) (1ull << ((sig)-1))
 
-/* The handler's; that of guarded work in a child; that on which a child starts that shares our
- * memory. */
-enum { STACK_HANDLER, STACK_CHILD, STACK_START, N_STACKS };
+/* The handler's; that of guarded work in a child; those on which children start that share our
+ * memory, one that makes a dump and one that says a line. */
+enum { STACK_HANDLER, STACK_CHILD, STACK_START, STACK_LINE, N_STACKS };
 #define STRIDE (GUARD_SIZE + STACK_SIZE)
 
 static uint8_t *stacks; /* each above a page that cannot be touched */
@@ -48,6 +48,11 @@ static void *top_of(int stack)
 void *tc_hook_start_stack(void)
 {
 	return top_of(STACK_START);
+}
+
+void *tc_hook_line_stack(void)
+{
+	return top_of(STACK_LINE);
 }
 
 static uint32_t own_tid(void)

@@ -40,18 +40,39 @@ static bool take_turn(struct tc_hook_process *process)
 	return atomic_compare_exchange_strong(&process->busy, &nobody, own_tid());
 }
 
+/* Reap this child if it has ended; true: there is none. */
+static bool reap(_Atomic uint32_t *pid)
+{
+	uint32_t child = *pid;
+
+	if (!child || tc_syscall4(SYS_wait4, child, 0, WNOHANG | __WALL, 0) == 0)
+		return !child;
+	atomic_compare_exchange_strong(pid, &child, 0);
+	return true;
+}
+
+/* A copy of ourselves that has done its work only gives back its memory, which takes its time when
+ * there is much of it: the next dump need not wait. */
+static bool let_go(struct tc_hook_process *process)
+{
+	const struct tc_outcome_page *page = process->outcome;
+	uint32_t child = process->child;
+
+	if (!process->child_apart || process->leaving || !page || page->outcome < TC_OUTCOME_LEAVING ||
+	    !atomic_compare_exchange_strong(&process->child, &child, 0))
+		return false;
+	process->leaving = child;
+	return true;
+}
+
 bool tc_hook_reap(void)
 {
 	struct tc_hook_process *process = tc_process();
-	uint32_t child = process->child;
 
-	if (!child)
-		return true;
-	long r = tc_syscall4(SYS_wait4, child, 0, WNOHANG | __WALL, 0);
-	if (r == 0)
-		return false;
-	atomic_compare_exchange_strong(&process->child, &child, 0);
-	return true;
+	if (process->speaking != 1)
+		reap(&process->speaking);
+	reap(&process->leaving);
+	return reap(&process->child) || let_go(process);
 }
 
 static void locate(void *found)
@@ -122,7 +143,7 @@ static void begin(struct tc_hook_dump *dump, const struct tc_request *request)
 	if (!dump->outcome)
 		return;
 	dump->outcome->outcome = TC_OUTCOME_RUNNING;
-	dump->outcome->pause_ns = dump->outcome->n_refused = 0;
+	dump->outcome->pause_ns = 0;
 	dump->request.reason = dump->outcome->reason;
 }
 
@@ -141,11 +162,10 @@ int tc_hook_request(const struct tc_request *request)
 	if (!take_turn(process))
 		return -EBUSY;
 	if (!tc_hook_reap()) {
-		if (process->outcome)
-			process->outcome->n_refused++;
 		process->busy = 0;
 		return -EBUSY;
 	}
+	process->child_apart = 0;
 	begin(&tc_hook_dump, request);
 	if (!tc_hook_guarded(capture, &r, false))
 		r = -EFAULT;
@@ -250,24 +270,26 @@ void tc_hook_refuse(const struct tc_request *request, uint64_t ago_s)
 {
 	struct tc_hook_process *process = tc_process();
 	uint64_t now = tc_sys_clock_ns(CLOCK_MONOTONIC), last = process->refused_ns;
-	uint32_t n = ++process->n_refused;
+	uint32_t n = ++process->n_refused, none = 0;
 	uint64_t mask;
 	struct tc_text text;
 
 	/* One line a second is enough for a storm of signals; each has a process of its own. */
-	if ((last && now - last < 1000000000u) || !take_turn(process))
+	if (last && now - last < 1000000000u)
 		return;
 	tc_sys_mask(~0ull, &mask);
-	if (tc_hook_reap()) {
-		process->refused_ns = now;
-		process->n_refused = 0;
-		tc_text_init(&text, refusal.reason, sizeof(refusal.reason));
-		tc_text_s(&text, request->reason);
-		refusal.ago_s = ago_s;
-		refusal.n = n;
-		long child = tc_arch_spawn(CLONE_VM, tc_hook_start_stack(), say_refused, NULL);
-		process->child = child > 0 ? (uint32_t)child : 0;
+	tc_hook_reap();
+	if (!atomic_compare_exchange_strong(&process->speaking, &none, 1)) {
+		tc_sys_mask(mask, NULL);
+		return;
 	}
-	process->busy = 0;
+	process->refused_ns = now;
+	process->n_refused = 0;
+	tc_text_init(&text, refusal.reason, sizeof(refusal.reason));
+	tc_text_s(&text, request->reason);
+	refusal.ago_s = ago_s;
+	refusal.n = n;
+	long child = tc_arch_spawn(CLONE_VM, tc_hook_line_stack(), say_refused, NULL);
+	process->speaking = child > 0 ? (uint32_t)child : 0;
 	tc_sys_mask(mask, NULL);
 }
