@@ -113,6 +113,22 @@ static void read_module(struct tc_model *model, struct tc_cursor *cur)
 	module->path = text_at(cur);
 }
 
+static void read_fd(struct tc_model *model, struct tc_cursor *cur)
+{
+	struct tc_fd *fd = tc_push(model->fds, model->n_fds, model->fds_room);
+
+	fd->fd = tc_cur_u32(cur);
+	fd->type = tc_cur_u32(cur);
+	fd->family = tc_cur_u32(cur);
+	fd->socket_type = tc_cur_u32(cur);
+	fd->local = text_at(cur);
+	fd->peer = text_at(cur);
+	fd->unread = tc_cur_u(cur);
+	fd->unsent = tc_cur_u(cur);
+	fd->what = text_at(cur);
+	fd->state = tc_cur_u32(cur);
+}
+
 static void read_string(struct tc_model *model, struct tc_cursor *cur)
 {
 	uint32_t class = tc_cur_u32(cur);
@@ -391,7 +407,7 @@ static void (*const readers[])(struct tc_model *model, struct tc_cursor *cur) = 
 	[TC_REC_LOCALS] = read_locals,	   [TC_REC_OBJECT] = read_object,
 	[TC_REC_PYTHREAD] = read_pythread, [TC_REC_LOOP] = read_loop,
 	[TC_REC_HANDLE] = read_handle,	   [TC_REC_FAULT] = read_fault,
-	[TC_REC_STATUS] = read_status,
+	[TC_REC_STATUS] = read_status,	   [TC_REC_FD] = read_fd,
 };
 
 static void read_record(struct tc_model *model, uint64_t kind, struct tc_cursor *cur)

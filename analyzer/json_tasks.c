@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The tasks and objects of the JSON report. */
+ * The tasks, objects and descriptors of the JSON report. */
 #include <inttypes.h>
 
+#include "descriptor.h"
 #include "phrase.h"
 #include "place.h"
 #include "report_json.h"
@@ -244,6 +245,15 @@ void tc_json_tasks(struct tc_json_report *r)
 		put_task(r, &r->report->model->tasks[i]);
 }
 
+static void put_object_fd(struct tc_json *json, const struct tc_fd *fd)
+{
+	if (!fd)
+		return;
+	tc_json_u(json, "fd", fd->fd);
+	if (fd->peer.size)
+		tc_json_text(json, "peer", fd->peer);
+}
+
 static void put_object(struct tc_json_report *r, size_t i)
 {
 	const struct tc_model *model = r->report->model;
@@ -278,6 +288,7 @@ static void put_object(struct tc_json_report *r, size_t i)
 			tc_json_id(json, NULL, 'T', r->waiters[w] + 1u);
 		tc_json_end(json, ']');
 	}
+	put_object_fd(json, tc_object_fd(model, object));
 	if (object->flags & TC_OBJ_CUT)
 		tc_json_bool(json, "cut", true);
 	tc_json_record_end(r);
@@ -287,4 +298,36 @@ void tc_json_objects(struct tc_json_report *r)
 {
 	for (size_t i = 0; i < r->report->model->n_objects; i++)
 		put_object(r, i);
+}
+
+static void put_descriptor(struct tc_json_report *r, const struct tc_fd *fd)
+{
+	struct tc_json *json = &r->json;
+
+	tc_json_record_begin(r, "descriptor");
+	tc_json_u(json, "fd", fd->fd);
+	tc_json_str(json, "kind", tc_fd_kind(fd));
+	if (tc_fd_is_socket(fd)) {
+		tc_json_u(json, "family", fd->family);
+		tc_json_u(json, "socket_type", fd->socket_type);
+	}
+	if (fd->local.size)
+		tc_json_text(json, "local", fd->local);
+	if (fd->peer.size)
+		tc_json_text(json, "peer", fd->peer);
+	if (tc_fd_state(fd))
+		tc_json_str(json, "state", tc_fd_state(fd));
+	if (fd->unread)
+		tc_json_u(json, "unread", fd->unread - 1);
+	if (fd->unsent)
+		tc_json_u(json, "unsent", fd->unsent - 1);
+	if (fd->what.size)
+		tc_json_text(json, "name", fd->what);
+	tc_json_record_end(r);
+}
+
+void tc_json_descriptors(struct tc_json_report *r)
+{
+	for (size_t i = 0; i < r->report->model->n_fds; i++)
+		put_descriptor(r, &r->report->model->fds[i]);
 }

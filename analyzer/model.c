@@ -111,6 +111,23 @@ static void connect_loops(struct tc_model *model)
 			model->looprefs[model->loops[i].ref].state = (uint32_t)i + 1;
 }
 
+static int by_number(const void *left, const void *right)
+{
+	const struct tc_fd *a = left, *b = right;
+
+	return a->fd < b->fd ? -1 : a->fd > b->fd;
+}
+
+/* They stand in order, unless the file is forged. */
+static void order_fds(struct tc_model *model)
+{
+	for (size_t i = 1; i < model->n_fds; i++)
+		if (model->fds[i].fd < model->fds[i - 1].fd) {
+			qsort(model->fds, model->n_fds, sizeof(*model->fds), by_number);
+			return;
+		}
+}
+
 /* The dump's own sums must agree with its records. */
 static void check_sums(struct tc_model *model)
 {
@@ -145,6 +162,7 @@ void tc_model_init(struct tc_model *model, struct tc_dump *dump, void (*progress
 	INDEX_ALL(&model->task_index, model->tasks, model->n_tasks);
 	INDEX_ALL(&model->object_index, model->objects, model->n_objects);
 	connect_loops(model);
+	order_fds(model);
 	count_tasks(model);
 	check_sums(model);
 }
@@ -162,6 +180,7 @@ void tc_model_deinit(struct tc_model *model)
 	free(model->tasks);
 	free(model->objects);
 	free(model->threads);
+	free(model->fds);
 	free(model->pythreads);
 	free(model->modules);
 	free(model->loops);

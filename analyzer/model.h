@@ -102,6 +102,13 @@ struct tc_thread {
 	uint64_t utime_ns, stime_ns;
 };
 
+/* A descriptor of the process (docs/format.md section 8). */
+struct tc_fd {
+	struct tc_text local, peer, what;
+	uint64_t unread, unsent; /* + 1 */
+	uint32_t fd, type, family, socket_type, state;
+};
+
 struct tc_pythread {
 	uint64_t addr, pthread, task;
 	uint32_t interp, tid, flags, loop, chain;
@@ -183,6 +190,7 @@ struct tc_model {
 	TC_ARRAY(tc_task, tasks);
 	TC_ARRAY(tc_object, objects);
 	TC_ARRAY(tc_thread, threads);
+	TC_ARRAY(tc_fd, fds); /* by ascending number */
 	TC_ARRAY(tc_pythread, pythreads);
 	TC_ARRAY(tc_module_map, modules);
 	TC_ARRAY(tc_loop, loops);

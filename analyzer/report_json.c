@@ -375,6 +375,9 @@ static void put_lists(struct tc_json_report *r)
 	list_begin(r, "objects");
 	tc_json_objects(r);
 	list_end(r);
+	list_begin(r, "descriptors");
+	tc_json_descriptors(r);
+	list_end(r);
 	list_begin(r, "threads");
 	for (size_t i = 0; i < report->n_threads; i++)
 		put_thread(r, &report->threads[i]);

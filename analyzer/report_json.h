@@ -19,6 +19,7 @@ struct tc_json_report {
 
 void tc_json_tasks(struct tc_json_report *r);
 void tc_json_objects(struct tc_json_report *r);
+void tc_json_descriptors(struct tc_json_report *r);
 
 /* Begin a record, as an element of its array or as a line of jsonl, and end it. */
 void tc_json_record_begin(struct tc_json_report *r, const char *kind);

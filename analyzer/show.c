@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "descriptor.h"
 #include "place.h"
 #include "report_parts.h"
 #include "values.h"
@@ -214,6 +215,16 @@ static void put_waiters(struct tc_page *page, const struct tc_object *object)
 	}
 }
 
+static void put_descriptor(struct tc_page *page, const struct tc_fd *fd)
+{
+	if (!fd)
+		return;
+	tc_out_column(page->out, 2);
+	tc_out_printf(page->out, "descriptor %u: ", fd->fd);
+	tc_fd_phrase(page->out, fd);
+	tc_out_newline(page->out);
+}
+
 static bool show_object(struct tc_page *page, size_t number)
 {
 	const struct tc_model *model = page->report->model;
@@ -243,6 +254,7 @@ static bool show_object(struct tc_page *page, size_t number)
 		tc_phrase_value(page, &value);
 		tc_out_newline(page->out);
 	}
+	put_descriptor(page, tc_object_fd(model, object));
 	put_waiters(page, object);
 	return true;
 }

@@ -106,7 +106,7 @@ def check_json(name, path, validator):
     records = [json.loads(line) for line in out.decode().splitlines()]
     errors = [e.message for r in records for e in validator.iter_errors(r)] if validator else []
     kinds = [r.pop("record") for r in records]
-    for part in ("loop", "task", "object", "thread", "group"):
+    for part in ("loop", "task", "object", "descriptor", "thread", "group"):
         if [r for k, r in zip(kinds, records) if k == part] != report[part + "s"]:
             errors.append("the %ss differ from those of json" % part)
     result("%s: lines hold the same records" % name, errors)

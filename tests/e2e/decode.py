@@ -90,6 +90,7 @@ class Dump:
             [],
             [],
         )
+        self.descriptors = []
         self.status = self.head = self.owner = None
         for note_type, body in self.notes(data):
             self.chunk(note_type, body)
@@ -230,6 +231,12 @@ class Dump:
 
     def record_17(self, r):
         self.interps.append([r.u() for _ in range(5)] + [self.strings[r.u()], self.strings[r.u()]])
+
+    def record_18(self, r):
+        words = ("fd", "file_type", "family", "socket_type", "local", "peer", "unread", "unsent", "name", "state")
+        self.descriptors.append({w: r.b() if w in ("local", "peer", "name") else r.u() for w in words})
+        for word in ("unread", "unsent"):
+            self.descriptors[-1][word] = self.descriptors[-1][word] - 1 if self.descriptors[-1][word] else None
 
     def record_20(self, r):
         flags, _, address, kind, name, loop = r.u(), r.u(), r.d("tasks"), r.u(), r.u(), r.u()
@@ -404,6 +411,7 @@ class Dump:
             },
             "tasks": self.tasks,
             "objects": self.objects,
+            "descriptors": self.descriptors,
             "threads": self.threads,
             "loops": self.loops,
             "handles": self.handles,

@@ -320,3 +320,42 @@ void builder_object(struct builder *b, uint64_t addr, uint32_t type, const char 
 		put_ref(b, item_type, items[i]);
 	tc_record_end(&b->rec);
 }
+
+void builder_fd(struct builder *b, const struct builder_fd *fd)
+{
+	tc_record_begin(&b->rec, TC_REC_FD);
+	tc_put_u(&b->rec, fd->fd);
+	tc_put_u(&b->rec, fd->type);
+	tc_put_u(&b->rec, fd->family);
+	tc_put_u(&b->rec, fd->socket_type);
+	put_text(b, fd->local ? fd->local : "");
+	put_text(b, fd->peer ? fd->peer : "");
+	tc_put_u(&b->rec, fd->unread);
+	tc_put_u(&b->rec, fd->unsent);
+	put_text(b, fd->what ? fd->what : "");
+	tc_put_u(&b->rec, fd->state);
+	tc_record_end(&b->rec);
+}
+
+void builder_transport(struct builder *b, uint64_t addr, uint32_t type, const char *attr,
+		       int64_t fd, bool closed)
+{
+	uint32_t name = builder_string(b, attr), sock = builder_string(b, "_sock");
+
+	tc_record_begin(&b->rec, TC_REC_OBJECT);
+	tc_put_d(&b->rec, TC_STREAM_OBJECT, addr);
+	tc_record_about(&b->rec, addr);
+	tc_put_u(&b->rec, type);
+	tc_put_u(&b->rec, 0);
+	tc_put_u(&b->rec, 1 + closed);
+	tc_put_u(&b->rec, name);
+	tc_put_u(&b->rec, TC_VAL_INT);
+	tc_put_s(&b->rec, fd);
+	if (closed) {
+		tc_put_u(&b->rec, sock);
+		tc_put_u(&b->rec, TC_VAL_NONE);
+	}
+	tc_put_u(&b->rec, 0);
+	tc_put_u(&b->rec, 0);
+	tc_record_end(&b->rec);
+}

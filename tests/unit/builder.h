@@ -53,6 +53,17 @@ void builder_object(struct builder *b, uint64_t addr, uint32_t type, const char 
 		    uint64_t value, uint32_t value_type, const uint64_t *items, size_t n_items,
 		    uint32_t item_type);
 
+/* A descriptor. Texts may be NULL: empty. unread and unsent: + 1. */
+struct builder_fd {
+	uint32_t fd, type, family, socket_type, state;
+	const char *local, *peer, *what;
+	uint64_t unread, unsent;
+};
+void builder_fd(struct builder *b, const struct builder_fd *fd);
+/* An object with an int as attribute attr, and None as _sock where it is closed. */
+void builder_transport(struct builder *b, uint64_t addr, uint32_t type, const char *attr,
+		       int64_t fd, bool closed);
+
 /* A whole little service into b, sealed: two loops (one blocked), tasks of many kinds, hostile
  * names. */
 void builder_sample(struct builder *b);

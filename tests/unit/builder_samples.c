@@ -38,6 +38,52 @@ static void define(struct builder *b, struct ids *ids)
 	ids->wait_for = builder_code(b, "wait_for", LIB "asyncio/tasks.py", "fut waiter");
 }
 
+/* A connection, a listening socket, a pipe and a selector; transports that mean them or do not. */
+static void descriptors(struct builder *b)
+{
+	static const struct builder_fd fds[] = {
+		{ .fd = 3, .what = "anon_inode:[eventpoll]" },
+		{ .fd = 5,
+		  .type = 12,
+		  .family = 10,
+		  .socket_type = 1,
+		  .local = "[::]:8080",
+		  .state = TC_FD_LISTENING },
+		{ .fd = 7,
+		  .type = 12,
+		  .family = 2,
+		  .socket_type = 1,
+		  .local = "127.0.0.1:34",
+		  .peer = "127.0.0.1:80",
+		  .unread = 1,
+		  .unsent = 2305,
+		  .state = TC_FD_ESTABLISHED },
+		{ .fd = 8,
+		  .type = 1,
+		  .what = "pipe:[77]",
+		  .unread = 2,
+		  .state = TC_FD_PEER_CLOSED },
+		{ .fd = 1000000,
+		  .type = 12,
+		  .family = 1,
+		  .socket_type = 1,
+		  .local = "unix:",
+		  .peer = "unix:@\033[31m\xff\n",
+		  .unsent = 1 },
+	};
+	uint32_t transport = builder_type(b, "_SelectorSocketTransport", "asyncio.selector_events",
+					  TC_TYPE_HEAP);
+
+	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++)
+		builder_fd(b, &fds[i]);
+	builder_transport(b, 0x93000000, transport, "_sock_fd", 7, false);
+	builder_transport(b, 0x93001000, transport, "_sock_fd", 7, true);
+	builder_transport(b, 0x93002000, transport, "_fileno", 1000000, false);
+	builder_transport(b, 0x93003000, transport, "_fd", -1, false);
+	builder_transport(b, 0x93004000, transport, "_sock_fd", 6, false);
+	builder_transport(b, 0x93005000, transport, "_fd", 8, false);
+}
+
 static void threads(struct builder *b, const struct ids *ids)
 {
 	uint32_t run = builder_code(b, "Handle._run", LIB "asyncio/events.py", "self");
@@ -133,6 +179,7 @@ void builder_sample(struct builder *b)
 	struct ids ids;
 
 	builder_head(b, 4);
+	descriptors(b);
 	define(b, &ids);
 	threads(b, &ids);
 	uint32_t handler = builder_link(b, 0, TC_FRAME_CORO, ids.handler, 112);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "builder.h"
+#include "descriptor.h"
 #include "json.h"
 #include "place.h"
 #include "report.h"
@@ -150,6 +151,82 @@ START_TEST(test_loops_of_the_sample)
 	ck_assert_int_eq(o.report.loops[1].state, TC_LOOP_IDLE);
 	ck_assert_uint_eq(o.report.loops[1].blocked_ns, 0);
 	close_sample(&o);
+}
+END_TEST
+
+static const struct {
+	uint64_t object;
+	uint32_t fd; /* 0: none */
+	const char *phrase;
+} fds[] = {
+	{ 0x93000000, 7, "tcp 127.0.0.1:34 -> 127.0.0.1:80, 0 bytes to read, 2,304 not yet sent" },
+	{ 0x93001000, 0, NULL }, /* closed: another one may have the number now */
+	{ 0x93002000, 1000000, "unix: -> unix:@\\x1b[31m\\xff\\n, 0 not yet sent" },
+	{ 0x93003000, 0, NULL },
+	{ 0x93004000, 0, NULL }, /* not recorded */
+	{ 0x93005000, 8, "pipe:[77], closed by the other end, 1 byte to read" },
+	{ 0x91000000, 0, NULL },
+};
+
+START_TEST(test_object_means_a_descriptor)
+{
+	struct opened o;
+	struct tc_out out;
+
+	open_sample(&o);
+	const struct tc_object *object = tc_model_object_at(&o.model, fds[_i].object);
+	ck_assert_ptr_nonnull(object);
+	const struct tc_fd *fd = tc_object_fd(&o.model, object);
+	ck_assert_uint_eq(fd ? fd->fd : 0, fds[_i].fd);
+	if (fd) {
+		tc_out_init_memory(&out);
+		tc_fd_phrase(&out, fd);
+		tc_out_raw(&out, "", 1);
+		ck_assert_str_eq(out.buffer, fds[_i].phrase);
+		tc_out_deinit(&out);
+	}
+	close_sample(&o);
+}
+END_TEST
+
+START_TEST(test_descriptors_are_found_by_number)
+{
+	struct opened o;
+
+	open_sample(&o);
+	ck_assert_uint_eq(o.model.n_fds, 5);
+	for (size_t i = 0; i < o.model.n_fds; i++)
+		ck_assert_ptr_eq(tc_model_fd(&o.model, o.model.fds[i].fd), &o.model.fds[i]);
+	ck_assert_ptr_null(tc_model_fd(&o.model, 4));
+	ck_assert_ptr_null(tc_model_fd(&o.model, UINT64_MAX));
+	ck_assert_str_eq(tc_fd_kind(&o.model.fds[0]), "other");
+	ck_assert_ptr_null(tc_fd_state(&o.model.fds[0]));
+	ck_assert_str_eq(tc_fd_state(&o.model.fds[1]), "listen");
+	close_sample(&o);
+}
+END_TEST
+
+START_TEST(test_descriptors_of_a_forged_file_are_put_in_order)
+{
+	static const uint32_t numbers[] = { 9, 3, 9, UINT32_MAX, 0 };
+	struct opened o;
+
+	builder_init(&o.b);
+	builder_head(&o.b, 1);
+	for (size_t i = 0; i < 5; i++)
+		builder_fd(&o.b, &(struct builder_fd){
+					 .fd = numbers[i], .type = 200, .family = 3, .state = 77 });
+	builder_seal(&o.b, 0, 0, 0);
+	ck_assert_int_eq(tc_dump_open_bytes("sample", o.b.bytes, o.b.size, &o.dump), 0);
+	tc_model_init(&o.model, &o.dump, NULL);
+	for (size_t i = 0; i < 5; i++) {
+		ck_assert_uint_eq(tc_model_fd(&o.model, numbers[i])->fd, numbers[i]);
+		ck_assert_str_eq(tc_fd_kind(&o.model.fds[i]), "socket");
+		ck_assert_ptr_null(tc_fd_state(&o.model.fds[i]));
+	}
+	tc_model_deinit(&o.model);
+	tc_dump_close(&o.dump);
+	builder_free(&o.b);
 }
 END_TEST
 
@@ -390,6 +467,9 @@ int main(void)
 	tcase_add_test(c, test_gather_names_its_children);
 	tcase_add_test(c, test_identical_chains_are_one_group);
 	tcase_add_test(c, test_loops_of_the_sample);
+	tcase_add_loop_test(c, test_object_means_a_descriptor, 0, ROWS(fds));
+	tcase_add_test(c, test_descriptors_are_found_by_number);
+	tcase_add_test(c, test_descriptors_of_a_forged_file_are_put_in_order);
 	tcase_add_loop_test(c, test_loop_is_judged_by_its_facts, 0, ROWS(loops));
 	tcase_add_loop_test(c, test_foreign_text_is_made_harmless, 0, ROWS(texts));
 	tcase_add_test(c, test_json_escapes);
