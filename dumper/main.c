@@ -15,7 +15,7 @@
 #include "budget.h"
 #include "list.h"
 #include "run.h"
-#include "signal.h"
+#include "ask.h"
 #include "status.h"
 
 #ifdef HAVE_CONFIG_H
@@ -32,7 +32,7 @@
 /* What the command line says; each verb looks at its own part. */
 struct options {
 	struct tc_dump_options dump;
-	struct tc_signal_options signal;
+	struct tc_ask_options signal;
 	bool report, children;
 	const char *operand;
 	pid_t pid;
@@ -65,7 +65,7 @@ static int run_list(const struct options *options)
 
 static int run_signal(const struct options *options)
 {
-	return tc_signal(&options->signal);
+	return tc_ask(&options->signal);
 }
 
 static const struct verb verbs[] = {
@@ -220,7 +220,7 @@ static int parse_stop(struct tc_dump_options *dump, const char *arg)
 	return 0;
 }
 
-static int parse_timeout(struct tc_signal_options *signal, const char *value)
+static int parse_timeout(struct tc_ask_options *signal, const char *value)
 {
 	char *end;
 	double s = strtod(value, &end);
@@ -232,7 +232,7 @@ static int parse_timeout(struct tc_signal_options *signal, const char *value)
 }
 
 /* The private signal is always a real-time one; libc keeps those below 34 (musl: 35) to itself. */
-static int parse_force_signal(struct tc_signal_options *signal, const char *value)
+static int parse_force_signal(struct tc_ask_options *signal, const char *value)
 {
 	char *end;
 	long n = strtol(value, &end, 10);

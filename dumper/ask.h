@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * taskcore signal: asks the hook in a process for a dump. */
-#ifndef TC_SIGNAL_H
-#define TC_SIGNAL_H
+#ifndef TC_ASK_H
+#define TC_ASK_H
 
 #include <sys/types.h>
 
-struct tc_signal_options {
+struct tc_ask_options {
 	pid_t pid;
 	unsigned timeout_ms;
 	int force_signal; /* the private signal where the hook cannot be looked for; 0: none */
@@ -13,6 +13,6 @@ struct tc_signal_options {
 };
 
 /* Send the request, wait for the file that answers it, and print its path. The exit code. */
-int tc_signal(const struct tc_signal_options *options);
+int tc_ask(const struct tc_ask_options *options);
 
 #endif

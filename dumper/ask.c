@@ -2,7 +2,7 @@
  * Sends the hook's private signal with a cookie, and waits for the dump whose head carries it.
  * Nothing is sent to a process that does not catch the signal: it would die of it. */
 #define _GNU_SOURCE
-#include "signal.h"
+#include "ask.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -329,7 +329,7 @@ static int wait_answer(struct request *q, unsigned timeout_ms)
 	}
 }
 
-static int ask(struct request *q, const struct tc_signal_options *o)
+static int watch_and_send(struct request *q, const struct tc_ask_options *o)
 {
 	bool blind = !q->hooked.here;
 	const char *dir = q->hooked.dir[0] || !o->dir ? q->hooked.dir : o->dir;
@@ -346,7 +346,7 @@ static int ask(struct request *q, const struct tc_signal_options *o)
 	return wait_answer(q, o->timeout_ms);
 }
 
-int tc_signal(const struct tc_signal_options *o)
+int tc_ask(const struct tc_ask_options *o)
 {
 	static struct request q;
 	uint64_t random;
@@ -358,7 +358,7 @@ int tc_signal(const struct tc_signal_options *o)
 	q.cookie = tc_cookie(TC_COOKIE_DUMP, random);
 	q.began_ns = tc_sys_clock_ns(CLOCK_REALTIME);
 	if (!(code = open_process(&q)) && !(code = find_hook(&q, o->force_signal)))
-		code = ask(&q, o);
+		code = watch_and_send(&q, o);
 	tc_places_close(&q.places);
 	if (q.pidfd >= 0)
 		close(q.pidfd);
