@@ -88,14 +88,14 @@ static void on_plain(int sig, siginfo_t *info, void *context)
 	uint64_t interval = tc_hook_settings.min_interval_s * 1000000000u;
 
 	if (last && interval && now - last < interval) {
-		tc_hook_refuse(&request, (now - last) / 1000000000u);
+		tc_hook_refuse(&request, -EAGAIN, (now - last) / 1000000000u);
 		return;
 	}
 	int r = tc_hook_request(&request);
 	if (r == 0)
 		process->last_ns = now;
 	else if (r != -ENOEXEC)
-		tc_hook_refuse(&request, UINT64_MAX);
+		tc_hook_refuse(&request, r, 0);
 }
 
 static void on_cookie(siginfo_t *info, void *context, uint64_t cookie)
@@ -108,11 +108,12 @@ static void on_cookie(siginfo_t *info, void *context, uint64_t cookie)
 		.cookie = cookie,
 		.context = context,
 	};
+	int r;
 
 	switch (cookie >> 40 & 255) {
 	case TC_COOKIE_DUMP:
-		if (tc_hook_request(&request) < 0)
-			tc_hook_refuse(&request, UINT64_MAX);
+		if ((r = tc_hook_request(&request)) < 0)
+			tc_hook_refuse(&request, r, 0);
 		break;
 	case TC_COOKIE_AGAIN:
 		tc_hook_request_again(context);

@@ -93,8 +93,9 @@ struct tc_hook_dump {
 	struct tc_os_thread *threads;
 	size_t n_threads;
 	struct tc_arena arena;	      /* of the handler: the threads */
-	void *thread_memory;	      /* of that arena */
+	void *thread_memory;	      /* of that arena; NULL: none */
 	void *memory;		      /* of a walk in place; NULL: none */
+	bool lent; /* to a child, which shares our memory and gives both back */
 	size_t memory_size;
 	bool dumpable;		      /* PR_GET_DUMPABLE is 1, or values are wanted all the same */
 	bool frozen;
@@ -128,13 +129,19 @@ bool tc_hook_has_python(void);
 int tc_hook_request_again(const struct tc_arch_context *context);
 /* Reap the children that have ended; true: none is at work on a dump, nor in our memory. */
 bool tc_hook_reap(void);
-/* Say in one line why a request was refused, from a process of its own. */
-void tc_hook_refuse(const struct tc_request *request, uint64_t ago_s);
+/* Say in one line why a request was refused, from a process of its own, once a second at most; those
+ * between are counted in the next line. error: of tc_hook_request, or -EAGAIN: the last dump was
+ * ago_s seconds ago. */
+void tc_hook_refuse(const struct tc_request *request, int error, uint64_t ago_s);
 /* Wait, parked, until the dump that asked for it is over; 20 ms and a pause at most. */
 void tc_hook_park(void);
 
 /* hook_freeze.c: freeze and walk, or clone a child that does. 0, or -errno. */
 int tc_hook_capture(struct tc_hook_dump *dump);
+/* A fault ended it: give back what it held. */
+void tc_hook_capture_failed(struct tc_hook_dump *dump);
+/* Give back the memory of a dump; none held is no error. */
+void tc_hook_release(struct tc_hook_dump *dump);
 
 /* hook_memory.c */
 struct tc_hook_memory {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -37,12 +38,35 @@ static int snapshot(struct tc_hook_dump *dump)
 	return 0;
 }
 
-static void release(struct tc_hook_dump *dump)
+/* Forgotten first: a child that is killed in between loses memory, but nobody else's is unmapped. */
+static void unmap(void **memory, size_t size)
 {
-	if (dump->memory)
-		tc_sys_unmap(dump->memory, dump->memory_size);
-	dump->memory = NULL;
+	void *at = *memory;
+
+	*memory = NULL;
+	atomic_signal_fence(memory_order_seq_cst);
+	if (at)
+		tc_sys_unmap(at, size);
+}
+
+static void release_walk(struct tc_hook_dump *dump)
+{
 	dump->first = dump->last = NULL;
+	unmap(&dump->memory, dump->memory_size);
+}
+
+void tc_hook_release(struct tc_hook_dump *dump)
+{
+	release_walk(dump);
+	unmap(&dump->thread_memory, THREADS_MEMORY);
+}
+
+void tc_hook_capture_failed(struct tc_hook_dump *dump)
+{
+	if (dump->proc >= 0)
+		tc_sys_close(dump->proc);
+	if (!dump->lent)
+		tc_hook_release(dump);
 }
 
 /* In a child that shares our memory. */
@@ -52,8 +76,7 @@ static void write_kept(void *argument)
 
 	if (!tc_hook_guarded(tc_hook_child, dump, true))
 		tc_hook_child_failed(dump);
-	release(dump);
-	tc_sys_unmap(dump->thread_memory, THREADS_MEMORY);
+	tc_hook_release(dump);
 }
 
 /* In the handler itself. A write may raise SIGXFSZ (a limit on the size of files) or SIGPIPE: blocked
@@ -78,21 +101,21 @@ static bool in_place(struct tc_hook_dump *dump, uint64_t max_tasks, bool must, i
 {
 	tc_hook_walk_in_place(dump, max_tasks, must);
 	if (!must && (dump->walked == -TC_EBOUND || dump->walked == -TC_ENOSPACE)) {
-		release(dump);
+		release_walk(dump);
 		return false;
 	}
 	*ret = dump->walked == -TC_ENOSPACE || dump->walked == -TC_EWRITE ? -ENOMEM : 0;
 	if (*ret == 0) {
-		dump->guest = true;
+		dump->guest = dump->lent = true;
 		long child = tc_arch_spawn(CLONE_VM, tc_hook_start_stack(), write_kept, dump);
 		if (child > 0) {
 			tc_process()->child = (uint32_t)child;
 			return true;
 		}
-		dump->guest = false;
+		dump->guest = dump->lent = false;
 		write_here(dump);
 	}
-	release(dump);
+	release_walk(dump);
 	return true;
 }
 
@@ -141,7 +164,7 @@ int tc_hook_capture(struct tc_hook_dump *dump)
 	int r = freeze(dump, &memory);
 	if (dump->proc >= 0)
 		tc_sys_close(dump->proc);
-	if (!dump->first) /* otherwise the child needs it, and gives it back */
-		tc_sys_unmap(dump->thread_memory, THREADS_MEMORY);
+	if (!dump->lent)
+		tc_hook_release(dump);
 	return r;
 }

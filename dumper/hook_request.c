@@ -31,13 +31,27 @@ static uint32_t own_tid(void)
 	return (uint32_t)tc_syscall0(SYS_gettid);
 }
 
-/* Take the one right to make a dump; false: somebody has it. A thread that died with it (it cannot,
- * but a clone of a busy process is not wiped everywhere) gives it up. */
-static bool take_turn(struct tc_hook_process *process)
+/* Take the one right to make a dump; false: somebody has it. While it is held all signals are
+ * blocked: a handler of the program's could leave by a jump and take it along. */
+static bool take_turn(struct tc_hook_process *process, uint64_t *ret_mask)
 {
 	uint32_t nobody = 0;
+	uint64_t mask;
 
-	return atomic_compare_exchange_strong(&process->busy, &nobody, own_tid());
+	tc_sys_mask(~0ull, &mask);
+	if (atomic_compare_exchange_strong(&process->busy, &nobody, own_tid())) {
+		*ret_mask = mask;
+		return true;
+	}
+	tc_sys_mask(mask, NULL);
+	return false;
+}
+
+static void give_turn(struct tc_hook_process *process, uint64_t mask)
+{
+	process->busy = 0;
+	tc_syscall3(SYS_futex, (long)&process->busy, FUTEX_WAKE, INT32_MAX); /* the parked ones */
+	tc_sys_mask(mask, NULL);
 }
 
 /* Reap this child if it has ended; true: there is none. */
@@ -95,14 +109,15 @@ bool tc_hook_has_python(void)
 {
 	struct tc_hook_process *process = tc_process();
 	bool found = false;
+	uint64_t mask;
 
 	if (has_python)
 		return true;
-	if (!take_turn(process))
+	if (!take_turn(process, &mask))
 		return true; /* a dump is under way: there is one */
 	if (tc_hook_reap() && tc_hook_guarded(locate, &found, false) && found)
 		has_python = true;
-	process->busy = 0;
+	give_turn(process, mask);
 	return found;
 }
 
@@ -130,6 +145,7 @@ static struct tc_outcome_page *outcome_page(const struct tc_request *request)
 
 static void begin(struct tc_hook_dump *dump, const struct tc_request *request)
 {
+	tc_hook_release(dump); /* a child that was killed could not */
 	memset(dump, 0, offsetof(struct tc_hook_dump, exe));
 	dump->began_ns = tc_sys_clock_ns(CLOCK_MONOTONIC);
 	dump->wall_ns = tc_sys_clock_ns(CLOCK_REALTIME);
@@ -152,32 +168,40 @@ static void capture(void *result)
 	*(int *)result = tc_hook_capture(&tc_hook_dump);
 }
 
+/* With the turn taken and no child in our memory. */
+static int make(struct tc_hook_dump *dump, const struct tc_request *request)
+{
+	int r = -EFAULT;
+
+	begin(dump, request);
+	if (!tc_hook_guarded(capture, &r, false)) {
+		tc_hook_capture_failed(dump);
+		r = -EFAULT;
+	}
+	if (dump->outcome) {
+		if (r < 0)
+			dump->outcome->outcome = TC_OUTCOME_REFUSED;
+		dump->outcome->pause_ns = tc_sys_clock_ns(CLOCK_MONOTONIC) - dump->began_ns;
+	}
+	return r;
+}
+
 int tc_hook_request(const struct tc_request *request)
 {
 	struct tc_hook_process *process = tc_process();
-	int r = -EFAULT;
+	uint64_t mask;
+	int r = -EBUSY;
 
 	if (!tc_hook_has_python())
 		return -ENOEXEC;
-	if (!take_turn(process))
+	if (!take_turn(process, &mask))
 		return -EBUSY;
-	if (!tc_hook_reap()) {
-		process->busy = 0;
-		return -EBUSY;
+	if (tc_hook_reap()) {
+		process->child_apart = 0;
+		r = make(&tc_hook_dump, request);
+		process->n_dumps++;
 	}
-	process->child_apart = 0;
-	begin(&tc_hook_dump, request);
-	if (!tc_hook_guarded(capture, &r, false))
-		r = -EFAULT;
-	if (tc_hook_dump.outcome) {
-		if (r < 0)
-			tc_hook_dump.outcome->outcome = TC_OUTCOME_REFUSED;
-		tc_hook_dump.outcome->pause_ns =
-			tc_sys_clock_ns(CLOCK_MONOTONIC) - tc_hook_dump.began_ns;
-	}
-	process->n_dumps++;
-	process->busy = 0;
-	tc_syscall3(SYS_futex, (long)&process->busy, FUTEX_WAKE, INT32_MAX);
+	give_turn(process, mask);
 	return r;
 }
 
@@ -214,7 +238,10 @@ int tc_hook_request_again(const struct tc_arch_context *context)
 		.context = context,
 		.again = true,
 	};
-	return tc_hook_request(&request);
+	int r = tc_hook_request(&request);
+	if (r < 0)
+		tc_hook_refuse(&request, r, 0);
+	return r;
 }
 
 /* Parked threads wait for the end of busy. The park is asked for by whoever has it. */
@@ -235,7 +262,8 @@ void tc_hook_park(void)
 
 struct refusal {
 	char reason[32];
-	uint64_t ago_s; /* of the last dump; UINT64_MAX: one is under way */
+	int error;
+	uint64_t ago_s;
 	uint32_t n;
 };
 static struct refusal refusal;
@@ -249,11 +277,12 @@ static void say_refused(void *unused)
 	tc_text_init(&text, line, sizeof(line) - 1);
 	tc_text_s(&text, "taskcore: refused (");
 	tc_text_s(&text, refusal.reason);
-	if (refusal.ago_s == UINT64_MAX) {
-		tc_text_s(&text, has_python ? "): a dump is under way" :
-					      "): no Python in this process");
-	} else {
-		tc_text_s(&text, "): last dump ");
+	tc_text_s(&text, refusal.error == -EBUSY   ? "): a dump is under way" :
+			 refusal.error == -ENOEXEC ? "): no Python in this process" :
+			 refusal.error == -ENOMEM  ? "): no memory to read the process" :
+			 refusal.error == -EFAULT  ? "): a fault while the process was read" :
+						     "): last dump ");
+	if (refusal.error == -EAGAIN) {
 		tc_text_u(&text, refusal.ago_s);
 		tc_text_s(&text, " s ago, TASKCORE_MIN_INTERVAL_S is ");
 		tc_text_u(&text, tc_hook_settings.min_interval_s);
@@ -266,14 +295,15 @@ static void say_refused(void *unused)
 	tc_hook_say(line);
 }
 
-void tc_hook_refuse(const struct tc_request *request, uint64_t ago_s)
+void tc_hook_refuse(const struct tc_request *request, int error, uint64_t ago_s)
 {
 	struct tc_hook_process *process = tc_process();
 	uint64_t now = tc_sys_clock_ns(CLOCK_MONOTONIC), last = process->refused_ns;
-	uint32_t n = ++process->n_refused, none = 0;
+	uint32_t none = 0;
 	uint64_t mask;
 	struct tc_text text;
 
+	process->n_refused++;
 	/* One line a second is enough for a storm of signals; each has a process of its own. */
 	if (last && now - last < 1000000000u)
 		return;
@@ -284,12 +314,14 @@ void tc_hook_refuse(const struct tc_request *request, uint64_t ago_s)
 		return;
 	}
 	process->refused_ns = now;
-	process->n_refused = 0;
 	tc_text_init(&text, refusal.reason, sizeof(refusal.reason));
 	tc_text_s(&text, request->reason);
+	refusal.error = error;
 	refusal.ago_s = ago_s;
-	refusal.n = n;
+	refusal.n = atomic_exchange(&process->n_refused, 0);
 	long child = tc_arch_spawn(CLONE_VM, tc_hook_line_stack(), say_refused, NULL);
+	if (child <= 0)
+		process->n_refused += refusal.n;
 	process->speaking = child > 0 ? (uint32_t)child : 0;
 	tc_sys_mask(mask, NULL);
 }
