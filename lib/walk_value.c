@@ -229,7 +229,7 @@ static void add_variable(struct tc_walker *w, struct tc_context_scratch *scratch
 	if (!type || type->kind != TC_KIND_CONTEXTVAR || scratch->n == TC_CONTEXT_MAX ||
 	    tc_get(w->mem, var + VAR_NAME, &name) < 0)
 		return;
-	scratch->names[scratch->n] = tc_walker_str(w, name, TC_STR_CODE);
+	scratch->names[scratch->n] = tc_walker_name(w, name);
 	tc_walker_value(w, value, &scratch->values[scratch->n++]);
 }
 
