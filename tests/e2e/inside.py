@@ -105,11 +105,11 @@ class Target(lab.Target):
         def answered():
             if self.process.poll() is not None:
                 raise lab.Failed("the target ended with %d: %s" % (self.process.returncode, self.said()[-400:]))
-            return set(self.dumps.all()) - self.dumps.seen or "taskcore: no dump" in self.said()
+            if re.search("^taskcore: (no dump|refused)", self.said(), re.M):
+                raise lab.Failed(self.said()[-400:])
+            return set(self.dumps.all()) - self.dumps.seen
 
         await_true(answered, "an answer to the signal")
-        if "taskcore: no dump" in self.said():
-            raise lab.Failed(self.said()[-400:])
         path = self.dumps.new()
         await_true(lambda: os.path.basename(path) in self.said(), "the line on stderr")
         self.check_line(path)

@@ -180,38 +180,49 @@ def run_one(test):
         return name, "not ok", traceback.format_exc()
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--hook", action="store_true")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--provide", action="store_true")
-    parser.add_argument("--only", default="")
-    parser.add_argument("--jobs", type=int, default=2)
-    args = parser.parse_args()
-    if args.provide:
-        interpreters.provide()
-    every = tests_inside(args.quick) if args.hook else tests(args.quick)
+def show(number, name, result, text):
+    """One test as TAP."""
+    if result == "skip":
+        return print("ok %d - %s # SKIP %s" % (number, name, text), flush=True)
+    note = " (%s)" % text if result == "ok" and text else ""
+    print("%s %d - %s%s" % (result, number, name, note), flush=True)
+    lines = text.split("\n") if result == "not ok" else []
+    more = ["… %d more" % (len(lines) - MAX_LINES)] * (len(lines) > MAX_LINES)
+    for line in lines[:MAX_LINES] + more:
+        print("  # " + line, flush=True)
+
+
+def arguments(about):
+    parser = argparse.ArgumentParser(
+        description=about, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="one interpreter")
+    parser.add_argument("--only", default="", metavar="REGEX", help="of names of tests")
+    parser.add_argument("--jobs", type=int, default=2, metavar="N")
+    return parser
+
+
+def run_all(every, args):
+    """Run the chosen of all tests and print TAP; the exit code."""
     chosen = [t for t in every if re.search(args.only, t[0])]
     counts = {"ok": 0, "not ok": 0, "skip": 0}
     print("1..%d" % len(chosen))
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
         for number, (name, result, text) in enumerate(pool.map(run_one, chosen), 1):
             counts[result] += 1
-            if result == "skip":
-                print("ok %d - %s # SKIP %s" % (number, name, text), flush=True)
-                continue
-            print(
-                "%s %d - %s%s"
-                % (result, number, name, " (%s)" % text if result == "ok" and text else ""),
-                flush=True,
-            )
-            lines = text.split("\n") if result == "not ok" else []
-            for line in lines[:MAX_LINES] + ["… %d more" % (len(lines) - MAX_LINES)] * (
-                len(lines) > MAX_LINES
-            ):
-                print("  # " + line, flush=True)
+            show(number, name, result, text)
     print("%d passed, %d failed, %d skipped" % (counts["ok"], counts["not ok"], counts["skip"]))
     return 1 if counts["not ok"] else 0
+
+
+def main():
+    parser = arguments(__doc__)
+    parser.add_argument("--hook", action="store_true")
+    parser.add_argument("--provide", action="store_true")
+    args = parser.parse_args()
+    if args.provide:
+        interpreters.provide()
+    return run_all(tests_inside(args.quick) if args.hook else tests(args.quick), args)
 
 
 if __name__ == "__main__":
