@@ -176,8 +176,8 @@ enum tc_handle_flag { TC_HANDLE_CANCELLED = 1 };
 /* 12. Status */
 enum tc_status_flag {
 	TC_STATUS_FROZEN =
-		1, /* all of one moment: it stood still, or a copy made while it did was read */
-	TC_STATUS_UNFROZEN = 2, /* --stop was asked for, and the bound in time was passed */
+		1, /* all of one moment: it stood still, or a snapshot of it was read */
+	TC_STATUS_UNFROZEN = 2, /* it was to stand still, and did not, or not to the end */
 	TC_STATUS_CUT = 4,	/* something was left out at a bound */
 	TC_STATUS_REPLACED = 8, /* the target ended or was replaced while it was read */
 	TC_STATUS_NO_PYTHON = 16,
