@@ -42,6 +42,8 @@ def program(name):
 class Target:
     """A program that runs until the end of a with block. lines: what it printed before READY."""
 
+    stdin = subprocess.DEVNULL
+
     def __init__(self, one, path, *options, uvloop=False, helpers=()):
         for helper in helpers:
             one.place(helper)
@@ -55,7 +57,7 @@ class Target:
             self.command,
             stdout=subprocess.PIPE,
             stderr=self.errors,
-            stdin=subprocess.DEVNULL,
+            stdin=self.stdin,
             env=self.env,
             cwd="/tmp",
             start_new_session=True,

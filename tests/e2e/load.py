@@ -85,7 +85,7 @@ def deep(loop, n):
     KEEP.append(loop.create_task(down(n), name="deep"))
 
 
-def classic_handler(*_):
+def classic_handler(*_, with_locals=True):
     """What programs do today: walk in Python, repr everything, one json.dump."""
     tasks = []
     for task in asyncio.all_tasks(KEEP[0]):
@@ -97,9 +97,10 @@ def classic_handler(*_):
                     "function": coro.__qualname__,
                     "file": frame.f_code.co_filename,
                     "line": frame.f_lineno,
-                    "locals": {k: repr(v) for k, v in frame.f_locals.items()},
                 }
             )
+            if with_locals:
+                frames[-1]["locals"] = {k: repr(v) for k, v in frame.f_locals.items()}
             coro = coro.cr_await
         tasks.append({"name": task.get_name(), "state": task._state, "frames": frames})
     with open(os.environ["LOAD_JSON"] + ".part", "w") as f:

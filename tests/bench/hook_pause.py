@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hook's dumps by signal: how long the target stands still, when the file is complete, what comes after."""
+import os
+import signal
+import statistics
+import time
+
+from hook_lab import HookTarget, dump_child, own_memory
+from table import HERE, duration, lab, python
+
+TARGET = os.path.join(HERE, "hook_target.py")
+# Tasks, how much shorter the pause is to be than the classic handler, dumps, runs of the handler.
+SIZES = ((1000, 100, 21, 5), (10000, 400, 15, 3), (100000, 2000, 7, 1))
+COMPLETE_BAR = 75  # at 100,000 tasks
+PER_THREAD_NS = 10000
+
+
+def spread(values):
+    return "%s (least %s)" % (duration(statistics.median(values)), duration(min(values)))
+
+
+class Series:
+    """Dumps of one target, in seconds; seen is the pause from outside, own what the dump says."""
+
+    def __init__(self, dumps):
+        self.seen = [d.seen / 1e9 for d in dumps]
+        self.cpu = statistics.median(d.cpu / 1e9 for d in dumps)
+        self.own = [d.pause / 1e9 for d in dumps if d.pause]
+        self.complete = [d.complete / 1e9 for d in dumps]
+        self.pause = statistics.median(self.seen)
+        self.size = dumps[-1].size
+
+
+def pauses(target, runs):
+    target.dump()  # the first one touches memory that later ones find touched
+    return Series([target.dump() for _ in range(runs)])
+
+
+def against_handler(bench, one, n, least, ours, classic):
+    what = "{:,} tasks ({})".format(n, one.minor)
+    allowed = classic.pause / least + PER_THREAD_NS / 1e9
+    bench.row(
+        "%s, pause by SIGUSR1 against the classic handler; %s of it processor time; the dump itself says %s"
+        % (what, duration(ours.cpu), duration(statistics.median(ours.own))),
+        spread(ours.seen),
+        duration(classic.pause),
+        classic.pause / ours.pause,
+        "≥ {:,}× and 10 µs".format(least),
+        ours.pause <= allowed,
+    )
+    complete = statistics.median(ours.complete)
+    peer = statistics.median(classic.complete)
+    bar = COMPLETE_BAR if n == 100000 else None
+    bench.row(
+        "%s, signal to file complete" % what,
+        spread(ours.complete),
+        duration(peer),
+        peer / complete,
+        "≥ %d×" % bar if bar else "",
+        peer >= bar * complete if bar else None,
+    )
+
+
+def bench_pause(bench):
+    """1k, 10k, 100k tasks against the classic handler in the same process."""
+    for name in ("3.11-debian", "3.14-forky"):
+        one = python(name)
+        if not one:
+            bench.missing("pause on " + name, "no such interpreter")
+            continue
+        for n, least, runs, classic_runs in SIZES:
+            with HookTarget(one, TARGET, str(n)) as target:
+                ours = pauses(target, runs)
+                classic = Series([target.classic(True) for _ in range(classic_runs)])
+                bare = Series([target.classic(False) for _ in range(classic_runs)])
+            against_handler(bench, one, n, least, ours, classic)
+            bench.row(
+                "{:,} tasks ({}), pause against the handler without locals".format(n, one.minor),
+                duration(ours.pause),
+                duration(bare.pause),
+                bare.pause / ours.pause,
+            )
+
+
+def stolen(target, n, dump):
+    """Beats over n tasks for 6 s, with a dump in the first: what those of the 5 s after it took beyond their median: in all and of the
+    processor (s), page faults, and the pause."""
+    target.order("beats %d 6" % n)
+    time.sleep(0.5)
+    start, pause = time.perf_counter_ns(), 0
+    if dump:
+        os.kill(target.pid, signal.SIGUSR1)
+        pause = target.take()[2]
+    ends, wall, cpu, faults = target.answer()
+    begin = next(i for i, at in enumerate(ends) if at > start and wall[i] >= pause)
+    end = max(i for i, at in enumerate(ends) if at < ends[begin] + 5e9)
+    lost = []
+    for column in (wall, cpu):
+        normal = statistics.median(column)
+        lost.append(sum(x - normal for x in column[begin:end] if x > 1.5 * normal) - pause)
+    return lost[0] / 1e9, lost[1] / 1e9, faults[end] - faults[begin], pause / 1e9
+
+
+def bench_stolen(bench):
+    """The 5 s after a dump: what a busy loop loses to copies of the pages it writes to and to the child."""
+    one, n = python("3.11-debian"), 100000
+    if not one:
+        return bench.missing("time stolen after a dump", "no interpreter 3.11-debian")
+    with HookTarget(one, TARGET, str(n)) as target:
+        for touched, barred in ((1000, True), (n, False)):
+            stolen(target, touched, True)
+            pairs = [(stolen(target, touched, True), stolen(target, touched, False)) for _ in range(3)]
+            more = [statistics.median(a[i] - b[i] for a, b in pairs) for i in range(3)]
+            pause = statistics.median(a[3] for a, _ in pairs)
+            bench.row(
+                "{:,} tasks (3.11), stolen in the 5 s after a dump from a loop that touches {:,} of them all the time; "
+                "{:,.0f} page faults, {} of it processor time; against the pause".format(
+                    n, touched, more[2], duration(more[1])
+                ),
+                duration(more[0]),
+                duration(pause),
+                None,
+                "≤ 2 × the pause" if barred else "",
+                more[0] <= 2 * pause if barred else None,
+            )
+
+
+def bench_hook_million(bench):
+    one, n = python("3.11-debian"), 1000000
+    if not one:
+        return bench.missing("1,000,000 tasks by signal", "no interpreter 3.11-debian")
+    with HookTarget(one, TARGET, str(n)) as target:
+        ours = pauses(target, 3)
+        os.kill(target.pid, signal.SIGUSR1)
+        while not dump_child(target.pid):
+            pass
+        memory = own_memory(dump_child(target.pid), target.pid, target.watch)
+        target.take()
+    bench.row(
+        "1,000,000 tasks (3.11), pause by SIGUSR1",
+        spread(ours.seen),
+        "the handler: 10 times its 100,000, at least",
+        None,
+        "≤ 100 ms",
+        ours.pause <= 0.1,
+    )
+    complete = statistics.median(ours.complete)
+    bench.row(
+        "1,000,000 tasks (3.11), signal to file complete, {:.0f} bytes a task".format(ours.size / n),
+        spread(ours.complete),
+        "",
+        None,
+        "≤ 2 s",
+        complete <= 2,
+    )
+    above = memory["own"] - memory["bitmap"]
+    bench.row(
+        "1,000,000 tasks (3.11), memory of the dumping child above its page tables ({:.1f} MiB) and the bitmap of what was seen "
+        "(at most {:.1f} MiB)".format(memory["tables"] / 2**20, memory["bitmap"] / 2**20),
+        "%.1f MiB" % (above / 2**20),
+        "",
+        None,
+        "≤ 64 MB",
+        above <= 64e6,
+    )
+
+
+def bench_threads(bench):
+    """8, 64, 512 threads that wait, beside 1,000 tasks: what each adds to the pause."""
+    one = python("3.11-debian")
+    if not one:
+        return bench.missing("threads", "no interpreter 3.11-debian")
+    base = None
+    for n in (0, 8, 64, 512):
+        with HookTarget(one, TARGET, "1000", str(n)) as target:
+            ours = pauses(target, 15)
+        if base is None:
+            base = ours
+            continue
+        more, cpu = (ours.pause - base.pause) / n, (ours.cpu - base.cpu) / n
+        bench.row(
+            "1,000 tasks (3.11) and %d more threads, pause %s: per thread more"
+            % (n, duration(ours.pause)),
+            "%.1f µs (processor time %.1f µs)" % (1e6 * more, 1e6 * cpu),
+            "",
+            None,
+            "≤ 10 µs",
+            more <= PER_THREAD_NS / 1e9,
+        )

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The target of the measurements of the hook: N tasks of load.py, and a main thread that looks at the clock.
+
+  hook_target.py N [THREADS]
+
+THREADS more threads wait. SIGUSR2 is the classic handler of load.py; it writes to $LOAD_JSON, without locals when
+$LOAD_JSON.bare exists. Commands on standard input, one line each; the answer is one line:
+  gaps        read the clock in a loop; for each reading 20 µs or more after the last: when, how long,
+              and how much of it the processor worked for it (ns)
+  beats N S   S seconds of beats; each touches the coroutines of the next 100 of the first N tasks: when each ended, what it
+              took in all and of the processor (ns), and the page faults until then
+gaps ends when something more is written to standard input."""
+import array
+import asyncio
+import gc
+import os
+import resource
+import select
+import signal
+import sys
+import threading
+import time
+
+import load
+
+GAP_NS = 20000
+
+
+def gaps():
+    poll = select.poll()
+    poll.register(0, select.POLLIN)
+    found, clock, cpu = [], time.perf_counter_ns, time.thread_time_ns
+    last, used, done = clock(), cpu(), False
+    print("GO", flush=True)
+    while not done:
+        done = poll.poll(0)
+        for _ in range(2000):
+            now, now_used = clock(), cpu()
+            if now - last > GAP_NS:
+                found.append((last, now - last, now_used - used))
+            last, used = now, now_used
+    sys.stdin.readline()
+    return found
+
+
+def touch(tasks):
+    for task in tasks:
+        coro = task.get_coro()
+        while coro is not None and hasattr(coro, "cr_await"):
+            coro = coro.cr_await
+
+
+def beats(n, seconds):
+    tasks, size = load.KEEP[1][:n], 100
+    groups = [tasks[at : at + size] for at in range(0, n, size)]
+    found = [array.array("q") for _ in range(4)]
+    clock, usage = time.perf_counter_ns, resource.getrusage
+    end = clock() + int(seconds * 1e9)
+    last, used = clock(), time.thread_time_ns()
+    print("GO", flush=True)
+    while last < end:
+        for group in groups:
+            touch(group)
+            now, now_used = clock(), time.thread_time_ns()
+            row = now, now - last, now_used - used, usage(resource.RUSAGE_THREAD).ru_minflt
+            for column, value in zip(found, row):
+                column.append(value)
+            last, used = now, now_used
+    return [column.tolist() for column in found]
+
+
+def command():
+    words = sys.stdin.readline().split()
+    if not words:
+        sys.exit()
+    print(gaps() if words[0] == "gaps" else beats(int(words[1]), float(words[2])), flush=True)
+
+
+def classic_handler(*_):
+    load.classic_handler(with_locals=not os.path.exists(os.environ["LOAD_JSON"] + ".bare"))
+
+
+async def main(n, n_threads):
+    gc.disable()
+    signal.signal(signal.SIGUSR2, classic_handler)
+    for _ in range(n_threads):
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
+    loop = asyncio.get_running_loop()
+    load.KEEP.append(loop)
+    load.flat(loop, n)
+    await asyncio.sleep(0.1)
+    gc.enable()
+    loop.add_reader(0, command)
+    print("READY pid=%d" % os.getpid(), flush=True)
+    await loop.create_future()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]), int((sys.argv + ["0"])[2])))
