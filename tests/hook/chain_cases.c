@@ -38,6 +38,7 @@ static int (*dumps)(void), (*nested)(void), (*faults)(void), (*in_front)(int sig
 static void (*guard)(int on), (*guarded_call)(void (*function)(void));
 
 static volatile sig_atomic_t calls;
+static int *volatile nowhere = (int *)8;
 
 static void count(int sig)
 {
@@ -405,7 +406,7 @@ static void use_segv(void)
 	CHECK(calls == 1);
 	CHECK(signal(SIGSEGV, segv_found) == count);
 	if (!sigsetjmp(back, 1))
-		*(volatile int *)8 = 1;
+		*nowhere = 1;
 	CHECK(calls == 101);
 	CHECK(signal(SIGBUS, count) == SIG_DFL);
 	CHECK(signal(SIGBUS, SIG_IGN) == count);
@@ -438,7 +439,7 @@ static void test_guard_shared(void)
 /* A true fault of another's is what it is without us. */
 static void fault(void)
 {
-	*(volatile int *)8 = 1;
+	*nowhere = 1;
 }
 
 static void send_fault(void)
