@@ -104,6 +104,7 @@ struct tc_hook_dump {
 	const char *why_place; /* static text: why no clone was made; NULL: one was, or was not needed */
 	struct tc_mem mem;
 	struct tc_maps maps;
+	bool old_maps, no_maps; /* there is no /proc: those that were kept; none were */
 	struct tc_process process;
 	struct tc_core core;
 	struct tc_counts counts;
@@ -125,6 +126,7 @@ extern struct tc_hook_dump tc_hook_dump;
 int tc_hook_request(const struct tc_request *request);
 /* Whether an interpreter was found in this process; looks for it unless that is known already. */
 bool tc_hook_has_python(void);
+void tc_hook_told_of_python(void); /* it was found in another way */
 /* The child of the last dump asks for another one: 0, or -errno. */
 int tc_hook_request_again(const struct tc_arch_context *context);
 /* Reap the children that have ended; true: none is at work on a dump, nor in our memory. */
@@ -172,9 +174,13 @@ void tc_hook_walk_in_place(struct tc_hook_dump *dump, uint64_t max_tasks, bool m
 int tc_hook_replay(struct tc_hook_dump *dump, struct tc_core *core);
 
 /* hook_gather.c: maps, modules, names, clocks. */
+/* 0, -ENOENT: no /proc, -ENOMEM. */
 int tc_hook_gather_maps(struct tc_hook_dump *dump, struct tc_arena *arena);
+void tc_hook_keep_maps(struct tc_arena *arena); /* for a day without /proc */
 void tc_hook_gather_names(struct tc_hook_dump *dump);
 void tc_hook_gather_threads(struct tc_hook_dump *dump);	     /* registers and system calls */
+/* In a child that has a descriptor for it, which the handler had not. */
+void tc_hook_gather_threads_late(struct tc_hook_dump *dump);
 void tc_hook_gather_thread_names(struct tc_hook_dump *dump); /* the rest */
 void tc_hook_walk_options(const struct tc_hook_dump *dump, struct tc_walk_options *ret);
 

@@ -180,8 +180,11 @@ static uint64_t pause_ns(const struct tc_hook_dump *dump)
 
 static void note_place(struct tc_hook_dump *dump)
 {
+	static const char old_maps[] = "modules are those of when the loop was made: no /proc now";
 	struct tc_text text;
 
+	if (dump->old_maps && dump->n_notices < TC_NOTICES_MAX)
+		memcpy(dump->notices[dump->n_notices++], old_maps, sizeof(old_maps));
 	if (!dump->why_place || dump->n_notices == TC_NOTICES_MAX)
 		return;
 	tc_text_init(&text, dump->notices[dump->n_notices++], TC_NOTICE_SIZE);
@@ -286,9 +289,9 @@ static void report(struct tc_hook_dump *dump)
 	tc_text_u(&text, dump->core.at);
 	tc_text_s(&text, " bytes, paused ");
 	put_ms(&text, pause_ns(dump));
-	tc_hook_say(line);
-	if (dump->outcome) /* from here on the page belongs to the next dump */
+	if (dump->outcome) /* from here on the page belongs to the next dump, which may come at once */
 		dump->outcome->outcome = TC_OUTCOME_SEALED;
+	tc_hook_say(line);
 }
 
 static void report_refusal(struct tc_hook_dump *dump, const char *why)
@@ -301,9 +304,9 @@ static void report_refusal(struct tc_hook_dump *dump, const char *why)
 	tc_text_s(&text, dump->request.reason);
 	tc_text_s(&text, "): ");
 	tc_text_s(&text, why[0] ? why : "no directory to write to");
-	tc_hook_say(line);
 	if (dump->outcome)
 		dump->outcome->outcome = TC_OUTCOME_REFUSED;
+	tc_hook_say(line);
 }
 
 /* Place after place, until the dump is in one. */
@@ -346,11 +349,15 @@ void tc_hook_child(void *argument)
 	file.fd = file.dir = -1;
 	if (dump->guest)
 		become_guest(dump);
+	if (dump->guest)
+		tc_hook_gather_threads_late(dump);
 	arena = dump->arena;
 	if (dump->snapshot) {
 		tc_mem_self_init(&dump->mem, true);
-		if (tc_hook_gather_maps(dump, &arena) < 0) {
-			report_refusal(dump, "no memory to read /proc/self/maps");
+		int r = tc_hook_gather_maps(dump, &arena);
+		if (r < 0) {
+			report_refusal(dump, r == -ENOMEM ? "no memory for the maps of the process" :
+							    "there is no /proc");
 			return;
 		}
 	}

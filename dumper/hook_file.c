@@ -66,9 +66,8 @@ static bool find_place(unsigned i, const struct tc_hook_dump *dump, char *to)
 	case PLACE_CORE:
 		return core_dir(to, TC_HOOK_PATH);
 	case PLACE_CWD:
-		n = tc_syscall4(SYS_readlinkat, AT_FDCWD, (long)"/proc/self/cwd", (long)to,
-				TC_HOOK_PATH - 1);
-		to[n > 0 ? n : 0] = 0;
+		n = tc_syscall2(SYS_getcwd, (long)to, TC_HOOK_PATH);
+		to[n > 0 ? n - 1 : 0] = 0; /* its size holds the zero */
 		break;
 	case PLACE_TMP:
 		tc_text_s(&text, tc_hook_settings.tmpdir);

@@ -104,7 +104,9 @@ static bool in_place(struct tc_hook_dump *dump, uint64_t max_tasks, bool must, i
 		release_walk(dump);
 		return false;
 	}
-	*ret = dump->walked == -TC_ENOSPACE || dump->walked == -TC_EWRITE ? -ENOMEM : 0;
+	*ret = dump->no_maps						  ? -ENOENT :
+	       dump->walked == -TC_ENOSPACE || dump->walked == -TC_EWRITE ? -ENOMEM :
+									    0;
 	if (*ret == 0) {
 		dump->guest = dump->lent = true;
 		long child = tc_arch_spawn(CLONE_VM, tc_hook_start_stack(), write_kept, dump);

@@ -14,17 +14,50 @@
 #include "hook.h"
 #include "../lib/safe.h"
 
+/* The maps as they were when the interpreter was found: where there is no /proc any more (chroot),
+ * its modules are known all the same. */
+static char *kept_maps;
+static size_t kept_size;
+
+static char *read_maps(struct tc_arena *arena, size_t *ret_size)
+{
+	int fd = tc_sys_open(AT_FDCWD, "/proc/self/maps", O_RDONLY, 0);
+	char *text = NULL;
+
+	if (fd >= 0) {
+		text = tc_proc_read_all(fd, arena, ret_size, NULL);
+		tc_sys_close(fd);
+	}
+	return text;
+}
+
+void tc_hook_keep_maps(struct tc_arena *arena)
+{
+	size_t size;
+	char *text = kept_maps ? NULL : read_maps(arena, &size);
+	char *kept = text ? tc_sys_map(size, false) : NULL;
+
+	if (!kept)
+		return;
+	memcpy(kept, text, size);
+	kept_size = size;
+	kept_maps = kept;
+}
+
 int tc_hook_gather_maps(struct tc_hook_dump *dump, struct tc_arena *arena)
 {
 	struct tc_module *modules;
 	size_t size, n;
-	int fd = tc_sys_open(AT_FDCWD, "/proc/self/maps", O_RDONLY, 0);
+	char *text = read_maps(arena, &size);
 
-	if (fd < 0)
-		return fd;
-	char *text = tc_proc_read_all(fd, arena, &size, NULL);
-	tc_sys_close(fd);
-	if (!text || tc_maps_parse(text, size, arena, &dump->maps) < 0 ||
+	dump->old_maps = !text && kept_maps;
+	if (dump->old_maps && (text = tc_arena_take(arena, kept_size + 1))) {
+		memcpy(text, kept_maps, kept_size);
+		size = kept_size;
+	}
+	if (!text)
+		return -ENOENT;
+	if (tc_maps_parse(text, size, arena, &dump->maps) < 0 ||
 	    tc_maps_modules(&dump->maps, &dump->mem, arena, &modules, &n) < 0)
 		return -ENOMEM;
 	dump->mem.modules = modules;
@@ -88,23 +121,76 @@ static uint32_t proc_tid(uint32_t tid)
 	return (uint32_t)tc_text_number(&at, 10);
 }
 
+/* Where /proc counts otherwise than we do: our own number of each thread. */
+static void number_threads(struct tc_hook_dump *dump)
+{
+	char path[64], text[3072];
+	struct tc_text name;
+
+	for (size_t i = 0; i < dump->n_threads && dump->tid != dump->tid_proc; i++) {
+		struct tc_os_thread *thread = &dump->threads[i];
+		tc_text_init(&name, path, sizeof(path));
+		tc_text_s(&name, "task/");
+		tc_text_u(&name, thread->tid);
+		tc_text_s(&name, "/status");
+		if (thread->tid == dump->tid_proc)
+			thread->tid_ns = dump->tid;
+		else if (tc_proc_read(dump->proc, path, text, sizeof(text)) > 0)
+			thread->tid_ns = tc_proc_innermost(tc_proc_field(text, "NSpid"));
+	}
+}
+
 void tc_hook_gather_threads(struct tc_hook_dump *dump)
 {
 	dump->proc = tc_sys_open(AT_FDCWD, "/proc/self", O_RDONLY | O_DIRECTORY, 0);
 	dump->tid_proc = proc_tid(dump->tid);
 	if (dump->proc >= 0)
 		tc_proc_each_thread(dump->proc, add_thread, dump);
-	if (dump->n_threads == 0) { /* no /proc, no descriptor left: this thread at least */
-		dump->tid_proc = dump->tid;
-		add_thread(dump, dump->tid);
+	if (dump->n_threads == 0) /* no /proc, no descriptor left: this thread at least */
+		add_thread(dump, dump->tid_proc);
+	number_threads(dump);
+}
+
+/* Of this child, as /proc counts it, be that of another pid namespace. */
+static int open_parent(const struct tc_hook_dump *dump)
+{
+	char text[2048], path[32];
+	struct tc_stat stat;
+	struct tc_text to;
+
+	if (tc_proc_read(AT_FDCWD, "/proc/self/stat", text, sizeof(text)) <= 0 ||
+	    !tc_proc_parse_stat(text, &stat) || !stat.ppid)
+		return -ENOENT;
+	tc_text_init(&to, path, sizeof(path));
+	tc_text_s(&to, "/proc/");
+	tc_text_u(&to, stat.ppid);
+	int fd = tc_sys_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
+	if (fd >= 0 && (uint32_t)tc_syscall0(SYS_getppid) != dump->pid) { /* it ended meanwhile */
+		tc_sys_close(fd);
+		fd = -ENOENT;
 	}
+	return fd;
+}
+
+void tc_hook_gather_threads_late(struct tc_hook_dump *dump)
+{
+	struct tc_os_thread own;
+
+	if (dump->proc >= 0 || dump->n_threads == 0 || (dump->proc = open_parent(dump)) < 0)
+		return;
+	own = dump->threads[0];
+	dump->threads = NULL;
+	dump->n_threads = 0;
+	dump->request.context = NULL; /* gone, if the memory is not ours alone */
+	tc_proc_each_thread(dump->proc, add_thread, dump);
+	for (size_t i = 0; i < dump->n_threads; i++)
+		if (dump->threads[i].tid == own.tid)
+			dump->threads[i] = own;
+	number_threads(dump);
 }
 
 void tc_hook_gather_thread_names(struct tc_hook_dump *dump)
 {
-	char path[64], text[3072];
-	struct tc_text name;
-
 	for (size_t i = 0; i < dump->n_threads && dump->proc >= 0; i++) {
 		struct tc_os_thread *thread = &dump->threads[i];
 		char state = thread->state;
@@ -114,14 +200,6 @@ void tc_hook_gather_thread_names(struct tc_hook_dump *dump)
 			thread->state = state;
 		else if (thread->syscall >= 0 && thread->state == 'R')
 			thread->state = 'S';
-		if (dump->tid == dump->tid_proc)
-			continue;
-		tc_text_init(&name, path, sizeof(path));
-		tc_text_s(&name, "task/");
-		tc_text_u(&name, thread->tid);
-		tc_text_s(&name, "/status");
-		if (tc_proc_read(dump->proc, path, text, sizeof(text)) > 0)
-			thread->tid_ns = tc_proc_innermost(tc_proc_field(text, "NSpid"));
 	}
 	dump->mem.threads = dump->threads;
 	dump->mem.n_threads = dump->n_threads;

@@ -1,16 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The calls that make an event loop, interposed: the moment to find the interpreter and to reap the
  * child of the last dump. The first call comes while `import asyncio` runs, the next for each loop. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
 #include <errno.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "hook.h"
 #include "hook_process.h"
 
+/* Without /proc the interpreter cannot be found in a handler, and a signal would end the process. */
+static void look_for_python(void)
+{
+	if (!tc_hook_has_python() && access("/proc/self/maps", R_OK) < 0 &&
+	    dlsym(RTLD_DEFAULT, "Py_IsInitialized"))
+		tc_hook_told_of_python();
+}
+
 static int create(int flags)
 {
 	if (tc_hook_installed() && tc_process_kind() == TC_PROCESS_OWN) {
-		tc_hook_has_python();
+		look_for_python();
 		tc_hook_reap();
 	}
 	long r = tc_syscall1(SYS_epoll_create1, flags);

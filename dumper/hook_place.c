@@ -136,7 +136,9 @@ void tc_hook_walk_in_place(struct tc_hook_dump *dump, uint64_t max_tasks, bool m
 	tc_arena_init(&place.arena, (uint8_t *)dump->memory + half, half);
 	tc_mem_self_init(&dump->mem, false);
 	void *buffer = tc_arena_take(&arena, TC_RECORDS_BUFFER);
-	if (!buffer || tc_hook_gather_maps(dump, &arena) < 0)
+	int r = buffer ? tc_hook_gather_maps(dump, &arena) : -ENOMEM;
+	dump->no_maps = r == -ENOENT;
+	if (r < 0)
 		return;
 	dump->mem.threads = dump->threads;
 	dump->mem.n_threads = dump->n_threads;

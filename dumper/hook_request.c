@@ -102,6 +102,8 @@ static void locate(void *found)
 	tc_mem_self_init(&dump->mem, false);
 	*(bool *)found = tc_hook_gather_maps(dump, &arena) == 0 &&
 			 tc_find_runtime(&dump->mem, &site) == 0;
+	if (*(bool *)found)
+		tc_hook_keep_maps(&arena);
 	tc_sys_unmap(memory, LOCATE_MEMORY);
 }
 
@@ -119,6 +121,11 @@ bool tc_hook_has_python(void)
 		has_python = true;
 	give_turn(process, mask);
 	return found;
+}
+
+void tc_hook_told_of_python(void)
+{
+	has_python = true;
 }
 
 /* The page of this process; a forked one leaves its parent's. */
@@ -186,6 +193,26 @@ static int make(struct tc_hook_dump *dump, const struct tc_request *request)
 	return r;
 }
 
+/* Wait a little for a child that has done its work and is about to end. */
+static bool has_left(void)
+{
+	struct timespec wait = { 0, LEAVE_NS / LEAVE_LOOKS };
+
+	for (int i = 0; i < LEAVE_LOOKS; i++) {
+		if (tc_hook_reap())
+			return true;
+		tc_syscall2(SYS_nanosleep, (long)&wait, 0);
+	}
+	return false;
+}
+
+/* True: no child is in the way. */
+static bool is_free(const struct tc_hook_process *process)
+{
+	return tc_hook_reap() ||
+	       (process->outcome && process->outcome->outcome >= TC_OUTCOME_LEAVING && has_left());
+}
+
 int tc_hook_request(const struct tc_request *request)
 {
 	struct tc_hook_process *process = tc_process();
@@ -196,28 +223,13 @@ int tc_hook_request(const struct tc_request *request)
 		return -ENOEXEC;
 	if (!take_turn(process, &mask))
 		return -EBUSY;
-	if (tc_hook_reap()) {
+	if (is_free(process)) {
 		process->child_apart = 0;
 		r = make(&tc_hook_dump, request);
 		process->n_dumps++;
 	}
 	give_turn(process, mask);
 	return r;
-}
-
-/* Wait a little for the child that asked: it leaves as soon as it sees that it was accepted. */
-static bool has_left(struct tc_outcome_page *page)
-{
-	struct timespec wait = { 0, LEAVE_NS / LEAVE_LOOKS };
-	uint32_t accepted = TC_OUTCOME_ACCEPTED;
-
-	for (int i = 0; i < LEAVE_LOOKS; i++) {
-		if (tc_hook_reap())
-			return true;
-		tc_syscall2(SYS_nanosleep, (long)&wait, 0);
-	}
-	atomic_compare_exchange_strong(&page->outcome, &accepted, TC_OUTCOME_RUNNING);
-	return false;
 }
 
 int tc_hook_request_again(const struct tc_arch_context *context)
@@ -227,8 +239,11 @@ int tc_hook_request_again(const struct tc_arch_context *context)
 
 	if (!page || !atomic_compare_exchange_strong(&page->outcome, &asked, TC_OUTCOME_ACCEPTED))
 		return -ENOENT;
-	if (!has_left(page))
+	if (!has_left()) { /* it leaves as soon as it sees that it was accepted */
+		uint32_t accepted = TC_OUTCOME_ACCEPTED;
+		atomic_compare_exchange_strong(&page->outcome, &accepted, TC_OUTCOME_RUNNING);
 		return -EBUSY;
+	}
 	struct tc_request request = {
 		.reason = page->reason,
 		.signal = page->signal,
@@ -279,6 +294,7 @@ static void say_refused(void *unused)
 	tc_text_s(&text, refusal.reason);
 	tc_text_s(&text, refusal.error == -EBUSY   ? "): a dump is under way" :
 			 refusal.error == -ENOEXEC ? "): no Python in this process" :
+			 refusal.error == -ENOENT  ? "): there is no /proc" :
 			 refusal.error == -ENOMEM  ? "): no memory to read the process" :
 			 refusal.error == -EFAULT  ? "): a fault while the process was read" :
 						     "): last dump ");

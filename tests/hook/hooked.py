@@ -72,8 +72,10 @@ class Hooked:
 
     def said(self):
         """All of its standard error so far."""
+        if not self.errors:
+            return "(stderr is elsewhere)"
         with open(self.errors, errors="replace") as file:
-            return file.read() if self.errors else ""
+            return file.read()
 
     def line(self, start="taskcore: "):
         """The next line on its standard error that begins so, which is waited for."""

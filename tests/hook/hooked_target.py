@@ -27,11 +27,12 @@ async def main():
     await asyncio.sleep(0)
     if "no_stdin" not in globals():
         loop.add_reader(0, answer, bytearray())
+    if "before_ready" in globals():
+        before_ready()
     if "no_stdout" not in globals():
         print("READY", flush=True)
-    after = globals().get("after_ready")
-    if after:
-        after()
+    if "after_ready" in globals():
+        after_ready()
     await loop.create_future()
 
 
