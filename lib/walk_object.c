@@ -84,6 +84,13 @@ static uint32_t name_of(struct tc_walker *w, const char *name)
 	return tc_walker_text(w, name, strlen(name), TC_STR_CODE);
 }
 
+/* The way from a stream to its descriptor is followed to its end: reader, transport, with TLS the
+ * protocol between two transports (Lib/asyncio/streams.py, sslproto.py). */
+static bool leads_to_descriptor(const struct tc_walker *w, uint32_t name)
+{
+	return name && (name == w->transport_name || name == w->tls_name);
+}
+
 /* An attribute that holds an object, named by text or, when name is NULL, by number; the object
  * gets a record too while steps are left. Instances of unknown classes lead on only where that
  * costs little: from the last but one step they are named, not opened. */
@@ -99,6 +106,8 @@ static void add_ref(struct tc_walker *w, struct object *object, const char *name
 	    (to->kind != TC_KIND_OTHER || object->type->kind == TC_KIND_FUNCTION ||
 	     object->type->kind == TC_KIND_METHOD))
 		tc_walker_want(w, value, object->depth - 1);
+	else if (to->tag == TC_VAL_REF && leads_to_descriptor(w, name_id))
+		tc_walker_want(w, value, 0);
 }
 
 static void add_text(struct tc_walker *w, struct object *object, const char *name, uint32_t text)

@@ -171,6 +171,7 @@ struct tc_walker {
 	char *text;		      /* scratch, TC_STRING_MAX bytes */
 	uint32_t *name_ids;	      /* scratch, TC_NAMES_MAX */
 	uint32_t state_name; /* the string "_state" */
+	uint32_t transport_name, tls_name; /* "_transport", "_ssl_protocol" */
 	bool full;		      /* the arena is exhausted */
 	bool stopped;		      /* by max_tasks or on_interp: the walk ends */
 
