@@ -460,7 +460,7 @@ def test_children_beside_a_loop(directory):
 def test_usage(directory):
     """what is not understood is one line and exit code 2"""
     for args in (["frobnicate"], ["dump"], ["dump", "x"], ["dump", "-1"], ["dump", "1", "2"], ["dump", "1", "--frob"],
-                 ["dump", "1", "--stop=x"], ["dump", "1", "--max-memory", "x"], ["dump", "1", "-o"], ["run"], ["signal", "1"]):
+                 ["dump", "1", "--stop=x"], ["dump", "1", "--max-memory", "x"], ["dump", "1", "-o"], ["run"], ["signal", "x"]):
         done = taskcore(*args)
         must(done.returncode == 2 and len(done.stderr.splitlines()) == 1, "%s: %d %s" % (args, done.returncode, done.stderr))
 
