@@ -5,15 +5,20 @@
   soak_churn.py [--dumps N] [--only REGEX] [INTERPRETER…]
 
 For each interpreter (default: 3.11-debian and 3.14-forky), with the loop in the main and in a side thread: N dumps with --stop,
-of which all must be right, and N without, of which one in 200 may miss. found = read + torn + cut in every one. Prints TAP."""
+of which all must be right, N without, and N that the process makes of itself (taskcore signal), of which one in 200 may miss.
+found = read + torn + cut in every one. Prints TAP."""
 import argparse
 import collections
+import contextlib
 import json
 import os
 import re
+import shutil
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
+import inside  # noqa: E402
 import lab  # noqa: E402
 from lab import interpreters  # noqa: E402
 
@@ -67,24 +72,54 @@ def faults_of(report):
     return found
 
 
-def soak(one, thread, options, dumps):
+def outside(*options):
+    """A way to dump: taskcore dump with these options."""
+
+    def dump(target, scratch):
+        lab.dumped(target.pid, scratch.file(), *options)
+        return scratch.file()
+
+    return dump
+
+
+def from_inside(target, scratch):
+    """A way to dump: taskcore signal. The file of the dump before is removed."""
+    done = subprocess.run(
+        [lab.program("taskcore"), "signal", str(target.pid)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        timeout=lab.WAIT_S,
+    )
+    if done.returncode != 0:
+        raise lab.Failed("taskcore signal: %d: %s" % (done.returncode, done.stderr.decode()))
+    shutil.move(done.stdout.decode().strip(), scratch.file())
+    return scratch.file()
+
+
+def soak(one, thread, dump, dumps):
     """(right dumps, wrong dumps as texts, the spread of the counts)."""
-    right, wrong, torn = 0, [], []
+    right, wrong, torn, pauses = 0, [], [], []
     arguments = ["--parked", str(PARKED)] + (["--thread"] if thread else [])
-    with lab.Target(one, CHURN, *arguments) as target, lab.Scratch() as scratch:
+    with contextlib.ExitStack() as stack:
+        scratch = stack.enter_context(lab.Scratch())
+        if dump is from_inside:
+            place = stack.enter_context(inside.Dumps(one))
+            target = inside.Target(one, CHURN, *arguments, dumps=place)
+        else:
+            target = lab.Target(one, CHURN, *arguments)
+        stack.enter_context(target)
         for number in range(dumps):
-            lab.dumped(target.pid, scratch.file(), *options)
-            report = parked_records(lab.report(scratch.file(), "jsonl"))
+            report = parked_records(lab.report(dump(target, scratch), "jsonl"))
             torn.append(report["dump"]["counts"]["torn"] + report["dump"]["counts"]["cut"])
+            pauses.append(report["dump"]["pause_ns"] / 1e6)
             found = faults_of(report)
             if found:
                 wrong.append("dump %d: %s" % (number, "; ".join(found[:3])))
             right += not found
-    return (
-        right,
-        wrong,
-        "torn or cut per dump: median %d, most %d" % (sorted(torn)[len(torn) // 2], max(torn)),
-    )
+    spread = "torn or cut per dump: median %d, most %d" % (sorted(torn)[len(torn) // 2], max(torn))
+    if dump is from_inside:
+        spread += "; pause: median %.1f ms, most %.1f" % (sorted(pauses)[dumps // 2], max(pauses))
+    return right, wrong, spread
 
 
 def main():
@@ -94,20 +129,25 @@ def main():
     parser.add_argument("--only", default="")
     args = parser.parse_args()
     names = args.names or ["3.11-debian", "3.14-forky"]
+    ways = [
+        ("dump --stop", outside("--stop"), 0),
+        ("dump without a stop", outside(), max(1, args.dumps // 200)),
+        ("taskcore signal", from_inside, max(1, args.dumps // 200)),
+    ]
     number = failed = 0
     for one in interpreters.find(names):
         for thread in (False, True):
-            for options, allowed in ((["--stop"], 0), ([], max(1, args.dumps // 200))):
-                what = "%s, loop in %s thread, dump %s" % (
+            for way, dump, allowed in ways:
+                what = "%s, loop in %s thread, %s" % (
                     one.name,
                     "a side" if thread else "the main",
-                    " ".join(options) or "without a stop",
+                    way,
                 )
                 if not re.search(args.only, what):
                     continue
                 number += 1
                 try:
-                    right, wrong, spread = soak(one, thread, options, args.dumps)
+                    right, wrong, spread = soak(one, thread, dump, args.dumps)
                 except lab.Failed as e:
                     right, wrong, spread = 0, [str(e)], ""
                 bad = right < args.dumps - allowed
@@ -119,9 +159,11 @@ def main():
                 )
                 for line in wrong[:10]:
                     print("  # " + line, flush=True)
-    for name in [n for n in names if n not in {i.name for i in interpreters.find(names)}]:
+    absent = [n for n in names if n not in {i.name for i in interpreters.find(names)}]
+    for name in absent:
         print("# SKIP interpreter %s is not here" % name)
     print("1..%d" % number)
+    print("%d passed, %d failed, %d skipped" % (number - failed, failed, len(absent)))
     return 1 if failed else 0
 
 
