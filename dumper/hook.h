@@ -104,6 +104,7 @@ struct tc_hook_dump {
 	const char *why_place; /* static text: why no clone was made; NULL: one was, or was not needed */
 	struct tc_mem mem;
 	struct tc_maps maps;
+	bool no_room;		/* the cgroup has too little memory left for a walk in place */
 	bool old_maps, no_maps; /* there is no /proc: those that were kept; none were */
 	struct tc_process process;
 	struct tc_core core;
@@ -131,6 +132,7 @@ void tc_hook_told_of_python(void); /* it was found in another way */
 int tc_hook_request_again(const struct tc_arch_context *context);
 /* Reap the children that have ended; true: none is at work on a dump, nor in our memory. */
 bool tc_hook_reap(void);
+bool tc_hook_reap_all(void); /* true: no child of ours is left */
 /* Say in one line why a request was refused, from a process of its own, once a second at most; those
  * between are counted in the next line. error: of tc_hook_request, or -EAGAIN: the last dump was
  * ago_s seconds ago. */
@@ -144,6 +146,12 @@ int tc_hook_capture(struct tc_hook_dump *dump);
 void tc_hook_capture_failed(struct tc_hook_dump *dump);
 /* Give back the memory of a dump; none held is no error. */
 void tc_hook_release(struct tc_hook_dump *dump);
+
+/* hook_cgroup.c: bytes that the memory cgroups of this process still allow; whether they bound its CPU
+ * time (then what we use is taken from the target). */
+uint64_t tc_hook_headroom(void);
+#define TC_HOOK_NO_LIMIT (1ull << 60)
+bool tc_hook_cpu_limited(void);
 
 /* hook_memory.c */
 struct tc_hook_memory {

@@ -54,12 +54,13 @@ static void give_turn(struct tc_hook_process *process, uint64_t mask)
 	tc_sys_mask(mask, NULL);
 }
 
-/* Reap this child if it has ended; true: there is none. */
+/* Reap this child if it has ended; true: there is none. __WCLONE (wait4(2)): no child that sends
+ * SIGCHLD, should the program have reaped ours and have one of its own under that pid now. */
 static bool reap(_Atomic uint32_t *pid)
 {
 	uint32_t child = *pid;
 
-	if (!child || tc_syscall4(SYS_wait4, child, 0, WNOHANG | __WALL, 0) == 0)
+	if (!child || tc_syscall4(SYS_wait4, child, 0, WNOHANG | __WCLONE, 0) == 0)
 		return !child;
 	atomic_compare_exchange_strong(pid, &child, 0);
 	return true;
@@ -87,6 +88,14 @@ bool tc_hook_reap(void)
 		reap(&process->speaking);
 	reap(&process->leaving);
 	return reap(&process->child) || let_go(process);
+}
+
+bool tc_hook_reap_all(void)
+{
+	struct tc_hook_process *process = tc_process();
+
+	tc_hook_reap();
+	return !process->child && !process->leaving && !process->speaking;
 }
 
 static void locate(void *found)
@@ -295,6 +304,7 @@ static void say_refused(void *unused)
 	tc_text_s(&text, refusal.error == -EBUSY   ? "): a dump is under way" :
 			 refusal.error == -ENOEXEC ? "): no Python in this process" :
 			 refusal.error == -ENOENT  ? "): there is no /proc" :
+			 refusal.error == -EDQUOT  ? "): its cgroup has too little memory left" :
 			 refusal.error == -ENOMEM  ? "): no memory to read the process" :
 			 refusal.error == -EFAULT  ? "): a fault while the process was read" :
 						     "): last dump ");
