@@ -12,8 +12,8 @@
 #include "../lib/safe.h"
 
 /* Flags the kernel keeps; it drops what it does not know (kernel/signal.c, do_sigaction). */
-#define KEPT_FLAGS                                                                                 \
-	(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER |         \
+#define KEPT_FLAGS                                                                         \
+	(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER | \
 	 SA_RESETHAND | 0x800u /* SA_EXPOSE_TAGBITS */ | TC_ARCH_SA_RESTORER)
 /* How often a writer looks whether another one is done before it sleeps. */
 #define MAX_SPINS 200
@@ -135,7 +135,7 @@ static struct tc_arch_action in_front(const struct tc_action *action,
 
 	if (action->guarded)
 		return *set;
-	unsigned long flags = calls	      ? set->flags & (SA_RESTART | SA_NODEFER | SA_ONSTACK) :
+	unsigned long flags = calls ? set->flags & (SA_RESTART | SA_NODEFER | SA_ONSTACK) :
 			      small_altstacks ? SA_RESTART :
 						SA_RESTART | SA_ONSTACK;
 	return tc_action_of(entry_of(action), SA_SIGINFO | flags, calls ? set->mask : 0);
@@ -186,7 +186,7 @@ int tc_action_take(int sig, tc_chain_entry *entry)
 	if (r < 0)
 		return r;
 	if (n == 0)
-		tc_process_at_fork(forked);
+		tc_process_at_fork(NULL, forked);
 	uint64_t before = write_begin();
 	taken[n] = (struct tc_action){ .sig = sig, .index = n };
 	atomic_store(&taken[n].entry, entry);
@@ -229,7 +229,8 @@ void tc_action_set(struct tc_action *action, const struct tc_arch_action *set,
 	tc_action_read(action, ret_old);
 	write_cell(action, set);
 	if (!action->guarded) {
-		if (set->handler == ignore.handler) /* it also drops what is pending (sigaction(2)) */
+		if (set->handler ==
+		    ignore.handler) /* it also drops what is pending (sigaction(2)) */
 			tc_action_kernel(action->sig, &ignore, NULL);
 		tc_action_settle(action);
 	} else if (!atomic_load(&tc_action_guarding)) { /* ended meanwhile */

@@ -25,16 +25,16 @@ struct tc_action_cell {
 
 struct tc_action {
 	int sig;
-	unsigned index;			  /* 0 to TC_ACTION_MAX - 1; of the guarded ones as well */
-	bool guarded;			  /* SIGSEGV, SIGBUS: ours only while a dump reads memory */
-	bool interrupts;		  /* siginterrupt(sig, 1): signal() leaves SA_RESTART out */
-	_Atomic(tc_chain_entry *) entry;  /* what the kernel calls */
-	_Atomic uint64_t seq;		  /* settings made so far; the last one is in cells[seq & 1] */
-	_Atomic uint64_t spent;		  /* the seq whose SA_RESETHAND handler has run; 0: none */
-	_Atomic uint64_t found_seq;	  /* while seq is this, the setting is the one found ... */
-	struct tc_action_cell found;	  /* ... in the kernel when the signal was taken */
+	unsigned index;			 /* 0 to TC_ACTION_MAX - 1; of the guarded ones as well */
+	bool guarded;			 /* SIGSEGV, SIGBUS: ours only while a dump reads memory */
+	bool interrupts;		 /* siginterrupt(sig, 1): signal() leaves SA_RESTART out */
+	_Atomic(tc_chain_entry *) entry; /* what the kernel calls */
+	_Atomic uint64_t seq;	     /* settings made so far; the last one is in cells[seq & 1] */
+	_Atomic uint64_t spent;	     /* the seq whose SA_RESETHAND handler has run; 0: none */
+	_Atomic uint64_t found_seq;  /* while seq is this, the setting is the one found ... */
+	struct tc_action_cell found; /* ... in the kernel when the signal was taken */
 	struct tc_action_cell cells[2];
-	_Atomic uint32_t n_ignoring;	  /* threads inside tc_action_ignore_begin */
+	_Atomic uint32_t n_ignoring; /* threads inside tc_action_ignore_begin */
 };
 
 /* SIGSEGV and SIGBUS. */

@@ -89,7 +89,8 @@ static void call(struct tc_action *action, void *handler, siginfo_t *info, void 
 		outer = NULL;
 	here.magic = magic_at(&here);
 	inside[action->index] = &here;
-	((tc_chain_entry *)handler)(action->sig, info, context); /* the kernel gives all three too */
+	((tc_chain_entry *)handler)(action->sig, info,
+				    context); /* the kernel gives all three too */
 	inside[action->index] = outer;
 	here.magic = 0;
 }

@@ -86,6 +86,6 @@ void tc_chain_guard_yield(int sig, siginfo_t *info, void *context)
 	set = (struct tc_arch_action){ 0 };
 	tc_action_kernel(sig, &set, NULL);
 	if (info->si_code <= 0)
-		tc_syscall4(SYS_rt_tgsigqueueinfo, tc_syscall0(SYS_getpid),
-			    tc_syscall0(SYS_gettid), sig, (long)info);
+		tc_syscall4(SYS_rt_tgsigqueueinfo, tc_syscall0(SYS_getpid), tc_syscall0(SYS_gettid),
+			    sig, (long)info);
 }

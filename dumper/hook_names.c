@@ -19,7 +19,7 @@
 /* On an alternate stack, beside the kernel's frame (AT_MINSIGSTKSZ, sigaltstack(2)): what the entry
  * needs before it stands on the hook's own stack. */
 #define ENTRY_BYTES 2048u
-#define BIT(sig) (UINT64_C(1) << ((sig) - 1))
+#define BIT(sig) (UINT64_C(1) << ((sig)-1))
 
 typedef void handler_fn(int sig);
 
@@ -58,29 +58,34 @@ EXPORT int __sigaction(int sig, const struct sigaction *set, struct sigaction *o
 	return sigaction(sig, set, old);
 }
 
-/* Set a handler; the one before. */
-static handler_fn *exchange(struct tc_action *action, handler_fn *handler, unsigned flags,
-			    uint64_t mask)
+/* Set a handler with an empty mask; the one before. */
+static handler_fn *exchange(int sig, handler_fn *handler, int flags)
 {
-	struct tc_arch_action set = tc_action_of((void *)handler, flags, mask), was;
+	struct sigaction set = { .sa_handler = handler, .sa_flags = flags }, was;
 
 	if (handler == SIG_ERR) {
 		errno = EINVAL;
 		return SIG_ERR;
 	}
-	tc_action_set(action, &set, &was);
-	return (handler_fn *)was.handler;
+	return sigaction(sig, &set, &was) < 0 ? SIG_ERR : was.sa_handler;
 }
 
 EXPORT handler_fn *signal(int sig, handler_fn *handler)
 {
 	struct tc_action *action = tc_action_find(sig);
+	struct tc_arch_action set, was;
 
 	if (!action) {
 		__typeof__(signal) *next = tc_next(TC_NEXT_SIGNAL);
 		return next ? next(sig, handler) : SIG_ERR;
 	}
-	return exchange(action, handler, action->interrupts ? 0 : SA_RESTART, BIT(sig));
+	if (handler == SIG_ERR) {
+		errno = EINVAL;
+		return SIG_ERR;
+	}
+	set = tc_action_of((void *)handler, action->interrupts ? 0 : SA_RESTART, BIT(sig));
+	tc_action_set(action, &set, &was);
+	return (handler_fn *)was.handler;
 }
 
 EXPORT handler_fn *bsd_signal(int sig, handler_fn *handler)
@@ -95,13 +100,7 @@ EXPORT handler_fn *ssignal(int sig, handler_fn *handler)
 
 EXPORT handler_fn *__sysv_signal(int sig, handler_fn *handler)
 {
-	struct tc_action *action = tc_action_find(sig);
-
-	if (!action) {
-		__typeof__(signal) *next = tc_next(TC_NEXT_SYSV_SIGNAL);
-		return next ? next(sig, handler) : SIG_ERR;
-	}
-	return exchange(action, handler, SA_RESETHAND | SA_NODEFER, 0);
+	return exchange(sig, handler, SA_RESETHAND | SA_NODEFER);
 }
 
 EXPORT handler_fn *sysv_signal(int sig, handler_fn *handler)
@@ -120,32 +119,20 @@ static bool block(int how, int sig)
 
 EXPORT handler_fn *sigset(int sig, handler_fn *handler)
 {
-	struct tc_action *action = tc_action_find(sig);
-	struct tc_arch_action was;
+	struct sigaction now;
 
-	if (!action) {
-		__typeof__(signal) *next = tc_next(TC_NEXT_SIGSET);
-		return next ? next(sig, handler) : SIG_ERR;
-	}
 	if (handler == SIG_HOLD) {
-		bool blocked = block(SIG_BLOCK, sig);
-		tc_action_set(action, NULL, &was);
-		return blocked ? SIG_HOLD : (handler_fn *)was.handler;
+		if (sigaction(sig, NULL, &now) < 0)
+			return SIG_ERR;
+		return block(SIG_BLOCK, sig) ? SIG_HOLD : now.sa_handler;
 	}
-	handler_fn *before = exchange(action, handler, 0, 0);
+	handler_fn *before = exchange(sig, handler, 0);
 	return before == SIG_ERR || !block(SIG_UNBLOCK, sig) ? before : SIG_HOLD;
 }
 
 EXPORT int sigignore(int sig)
 {
-	struct tc_action *action = tc_action_find(sig);
-
-	if (!action) {
-		__typeof__(sigignore) *next = tc_next(TC_NEXT_SIGIGNORE);
-		return next ? next(sig) : -1;
-	}
-	exchange(action, SIG_IGN, 0, 0);
-	return 0;
+	return exchange(sig, SIG_IGN, 0) == SIG_ERR ? -1 : 0;
 }
 
 EXPORT int siginterrupt(int sig, int interrupts)

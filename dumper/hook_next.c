@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Looks up what stands behind the interposed functions, once: dlsym takes locks and may not be
- * called in a handler or in a vfork child, where sigaction and execve may. */
+ * Looks up what stands behind the interposed functions, once. An earlier library's constructor that
+ * calls one looks it up itself. */
 #define _GNU_SOURCE
 #include "hook_next.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdatomic.h>
+#include <stddef.h>
+
+#include "hook_process.h"
 
 static const char *const names[TC_NEXT_N] = {
 	[TC_NEXT_SIGACTION] = "sigaction",
 	[TC_NEXT_SIGNAL] = "signal",
-	[TC_NEXT_SYSV_SIGNAL] = "__sysv_signal",
-	[TC_NEXT_SIGSET] = "sigset",
-	[TC_NEXT_SIGIGNORE] = "sigignore",
 	[TC_NEXT_SIGINTERRUPT] = "siginterrupt",
 	[TC_NEXT_SIGALTSTACK] = "sigaltstack",
 	[TC_NEXT_EXECVE] = "execve",
@@ -35,10 +35,19 @@ static void *look_up(enum tc_next which)
 	return function;
 }
 
-__attribute__((constructor)) static void look_up_all(void)
+/* A child of a process with threads may find the loader's locks taken for ever. */
+static void before_fork(void)
 {
-	for (unsigned i = 0; i < TC_NEXT_N; i++)
+	for (unsigned i = TC_NEXT_N_AT_START; i < TC_NEXT_N_AT_FORK; i++)
+		if (!atomic_load(&found[i]))
+			look_up(i);
+}
+
+__attribute__((constructor)) static void look_up_first(void)
+{
+	for (unsigned i = 0; i < TC_NEXT_N_AT_START; i++)
 		look_up(i);
+	tc_process_at_fork(before_fork, NULL);
 }
 
 void *tc_next(enum tc_next which)

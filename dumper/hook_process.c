@@ -43,14 +43,14 @@ int tc_process_init(void)
 	wipes = tc_syscall3(SYS_madvise, at, TC_ARCH_PAGE, MADV_WIPEONFORK) == 0;
 	page = (struct tc_hook_process *)at;
 	adopt((uint32_t)tc_syscall0(SYS_getpid));
-	tc_process_at_fork(forked);
+	tc_process_at_fork(NULL, forked);
 	return 0;
 }
 
-void tc_process_at_fork(void (*child)(void))
+void tc_process_at_fork(void (*prepare)(void), void (*child)(void))
 {
 	if (__register_atfork)
-		__register_atfork(NULL, NULL, child, &__dso_handle);
+		__register_atfork(prepare, NULL, child, &__dso_handle);
 }
 
 enum tc_process_kind tc_process_kind(void)

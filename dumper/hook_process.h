@@ -40,8 +40,9 @@ int tc_process_init(void);
  * (getpid). */
 enum tc_process_kind tc_process_kind(void);
 
-/* Call child in every child that fork(2) of libc makes, before it returns there. Normal context. */
-void tc_process_at_fork(void (*child)(void));
+/* Call prepare before every fork(3), and child in the child before it returns there; either may be NULL.
+ * Not at a vfork. Normal context. */
+void tc_process_at_fork(void (*prepare)(void), void (*child)(void));
 
 /* The page; never NULL (a page of no process before tc_process_init). */
 struct tc_hook_process *tc_process(void);

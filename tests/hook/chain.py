@@ -30,6 +30,7 @@ CC = os.environ.get("CC", "cc").split()
 FLAGS = "-std=gnu11 -Wall -Wextra -Werror -O2 -g".split()
 CHAIN = "hook_process hook_action hook_chain hook_fault hook_next hook_names hook_exec".split()
 WITH_DEATH = ("die", "pid-1")  # SIG_DFL ends the process, as in one without Python
+WITH_HOOK = ("exec", "long-list", "die", "entry-stack")  # need nothing of the test library
 NEEDS_UVLOOP = ("uvloop",)
 STEPS = 3000
 IN_TREE = 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"'  # a hook needs /proc
@@ -114,19 +115,21 @@ def difference(built, preload, seed):
     return None, plain.stdout.count("\n")
 
 
-def test_transcripts(built, first, n):
+def test_transcripts(built, preload, first, n):
     lines = 0
     for seed in range(first, first + n):
-        found, more = difference(built, built.chain, seed)
+        found, more = difference(built, preload, seed)
         if found:
             raise lab.Failed("seed %d: %s" % (seed, found))
         lines += more
     return "%d programs, %d lines" % (n, lines)
 
 
-def test_case(built, name):
+def test_case(built, name, preload):
     death = {"TEST_DIE": "1"} if name in WITH_DEATH else {}
-    return must_end_with_0(run([built.cases, name], built.chain, **death)).replace("\n", ", ")
+    with tempfile.TemporaryDirectory() as directory:
+        done = run([built.cases, name], preload, TASKCORE_DIR=directory, **death)
+    return must_end_with_0(done).replace("\n", ", ")
 
 
 def eintr_counts(built, mode, n, preload, **env):
@@ -219,14 +222,18 @@ def tests(built, args):
     found = interpreters.find()
     if args.quick:
         found = [i for i in found if i.name == "3.11-debian"] or found[:1]
-    for first in range(1, args.seeds + 1, 10):
-        yield "random calls of sigaction and its relatives look as without us, seeds from %d" % first, test_transcripts, (
-            built,
-            first,
-            min(10, args.seeds + 1 - first),
-        )
-    for name in case_names:
-        yield "C: " + name, test_case, (built, name)
+    for library in (built.chain, built.hook):
+        what = "random calls of sigaction and its relatives look as without us"
+        for first in range(1, args.seeds + 1, 10):
+            yield "%s, seeds from %d: %s" % (what, first, os.path.basename(library)), test_transcripts, (
+                built,
+                library,
+                first,
+                min(10, args.seeds + 1 - first),
+            )
+        for name in case_names:
+            if library == built.hook and name in WITH_HOOK or library == built.chain and name != "entry-stack":
+                yield "C %s: %s" % (name, os.path.basename(library)), test_case, (built, name, library)
     for mode, preload in (("bare", None), ("bare", built.chain), ("hook", built.chain), ("bare", built.hook)):
         what = "EINTR as documented, %s, %s" % (
             "a handler of its own" if mode == "bare" else "no handler",

@@ -20,8 +20,8 @@
 typedef void handler_fn(int sig);
 handler_fn *bsd_signal(int sig, handler_fn *handler);
 
-static const int flag_bits[] = { SA_RESTART,   SA_NODEFER, SA_ONSTACK,	 SA_SIGINFO,
-				 SA_RESETHAND, 0x400,	   0x20000000,	 SA_NOCLDSTOP };
+static const int flag_bits[] = { SA_RESTART,   SA_NODEFER, SA_ONSTACK, SA_SIGINFO,
+				 SA_RESETHAND, 0x400,	   0x20000000, SA_NOCLDSTOP };
 static uint64_t state;
 static int depth;
 
@@ -51,7 +51,8 @@ static void handled(int which, int sig, const siginfo_t *info)
 {
 	int saved = errno;
 
-	printf("  handler %d signal %d mask %lx depth %d", which, sig, (unsigned long)mask_now(), depth);
+	printf("  handler %d signal %d mask %lx depth %d", which, sig, (unsigned long)mask_now(),
+	       depth);
 	if (which >= 2)
 		printf(" code %d value %p", info->si_code, info->si_value.sival_ptr);
 	printf("\n");
@@ -165,7 +166,8 @@ static void do_raise(int sig)
 		printf("  errno %d\n", errno);
 	} else {
 		printf("sigqueue %d\n", sig);
-		sigqueue(getpid(), sig, (union sigval){ .sival_ptr = (void *)(uintptr_t)chance(99) });
+		sigqueue(getpid(), sig,
+			 (union sigval){ .sival_ptr = (void *)(uintptr_t)chance(99) });
 	}
 }
 

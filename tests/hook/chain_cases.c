@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -25,12 +26,12 @@
 
 static int failed;
 
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			printf("line %d: not %s\n", __LINE__, #condition);                         \
-			failed = 1;                                                                \
-		}                                                                                  \
+#define CHECK(condition)                                                   \
+	do {                                                               \
+		if (!(condition)) {                                        \
+			printf("line %d: not %s\n", __LINE__, #condition); \
+			failed = 1;                                        \
+		}                                                          \
 	} while (0)
 
 /* Of the preloaded library. */
@@ -125,9 +126,9 @@ static int ask(const char *how, bool vforked)
 
 static void test_exec(void)
 {
-	const char *const ways[] = { "execve",	"execv",    "execvp",	   "execvpe",	   "execl",
-				     "execlp",	"execle",   "execveat",	   "fexecve",	   "posix_spawn",
-				     "posix_spawnp", "popen", "system" };
+	const char *const ways[] = { "execve",	     "execv",  "execvp",   "execvpe", "execl",
+				     "execlp",	     "execle", "execveat", "fexecve", "posix_spawn",
+				     "posix_spawnp", "popen",  "system" };
 
 	unsetenv("LD_PRELOAD");
 	for (unsigned i = 0; i < 2 * sizeof(ways) / sizeof(ways[0]); i++) {
@@ -137,7 +138,8 @@ static void test_exec(void)
 			set(SIGUSR1, ignored == 0 ? SIG_DFL : ignored == 1 ? SIG_IGN : count, 0);
 			int answer = ask(how, vforked);
 			if (answer != (ignored == 1)) {
-				printf("%s%s: %d for %d\n", how, vforked ? " vfork" : "", answer, ignored);
+				printf("%s%s: %d for %d\n", how, vforked ? " vfork" : "", answer,
+				       ignored);
 				failed = 1;
 			}
 			if (in_front && !in_front(SIGUSR1)) {
@@ -178,8 +180,8 @@ static void test_long_list(void)
 #define TEN "a", "a", "a", "a", "a", "a", "a", "a", "a", "a"
 	pid_t pid = vfork();
 	if (pid == 0) {
-		execl("/bin/sh", "sh", "-c", "exit $#", "sh", TEN, TEN, TEN, TEN, TEN, TEN, TEN, TEN, TEN,
-		      TEN, TEN, TEN, TEN, TEN, TEN, NULL);
+		execl("/bin/sh", "sh", "-c", "exit $#", "sh", TEN, TEN, TEN, TEN, TEN, TEN, TEN,
+		      TEN, TEN, TEN, TEN, TEN, TEN, TEN, TEN, NULL);
 		_exit(0);
 	}
 	CHECK(status_of(pid) == 150);
@@ -542,11 +544,15 @@ static void ignore_it(int sig)
 static void kind_of(int kind, struct sigaction *ret)
 {
 	memset(ret, 0, sizeof(*ret));
-	ret->sa_handler = kind == 0 ? count : kind == 1 ? ignore_it : kind == 2 ? SIG_IGN :
+	ret->sa_handler = kind == 0 ? count :
+			  kind == 1 ? ignore_it :
+			  kind == 2 ? SIG_IGN :
 			  kind == 3 ? one_shot :
 				      SIG_DFL;
-	ret->sa_flags = kind == 0 ? SA_RESTART : kind == 1 ? SA_NODEFER : kind == 3 ? (int)SA_RESETHAND :
-										   0;
+	ret->sa_flags = kind == 0 ? SA_RESTART :
+			kind == 1 ? SA_NODEFER :
+			kind == 3 ? (int)SA_RESETHAND :
+				    0;
 	sigaddset(&ret->sa_mask, 40 + kind);
 }
 
@@ -598,8 +604,9 @@ static int child_of_storm(void)
 	raise(SIGUSR1);
 	sigaction(SIGUSR1, NULL, &now);
 	syscall(SYS_rt_sigaction, SIGUSR1, NULL, kernel, 8);
-	return calls == 1 && dumps() == before + 1 && now.sa_handler == count && in_front(SIGUSR1) ? 5 :
-												 6;
+	return calls == 1 && dumps() == before + 1 && now.sa_handler == count && in_front(SIGUSR1) ?
+		       5 :
+		       6;
 }
 
 static void test_storm(void)
@@ -712,8 +719,115 @@ static void test_state(void)
 		if (i == 0)
 			syscall(SYS_tgkill, getpid(), gettid(), SIGUSR1);
 	}
-	CHECK(errno == 1234 && mask[0] == mask[1] && mxcsr[0] == mxcsr[1] && control[0] == control[1]);
+	CHECK(errno == 1234 && mask[0] == mask[1] && mxcsr[0] == mxcsr[1] &&
+	      control[0] == control[1]);
 	CHECK(dumps() == 1);
+}
+
+/* Unwinders pass through our frames: from the program's handler to the code that was interrupted. */
+static volatile int n_frames_of_caller; /* syscall is declared as one that calls nothing of ours */
+#define RAISER_BYTES 128		/* it has no more */
+static void __attribute__((noinline)) raiser(void);
+
+static void look_back(int sig)
+{
+	void *frames[64];
+	int n = backtrace(frames, 64);
+
+	(void)sig;
+	calls++;
+	for (int i = 1; i < n; i++) /* 0 is this function */
+		if ((size_t)((char *)frames[i] - (char *)raiser) < RAISER_BYTES)
+			n_frames_of_caller++;
+}
+
+static void __attribute__((noinline)) raiser(void)
+{
+	syscall(SYS_tgkill, getpid(), gettid(), SIGUSR1);
+	__asm__ volatile("");
+}
+
+static void test_backtrace(void)
+{
+	void *frames[4];
+
+	backtrace(frames, 4); /* it loads a library at its first call */
+	set(SIGUSR1, look_back, 0);
+	for (int i = 1; i <= 3; i++) {
+		raiser();
+		CHECK(n_frames_of_caller == i && calls == i);
+	}
+}
+
+/* A thread ends in the handler: by pthread_exit, by being cancelled. */
+static _Atomic int n_cleaned;
+
+static void clean(void *unused)
+{
+	(void)unused;
+	n_cleaned++;
+}
+
+static void end_thread(int sig)
+{
+	(void)sig;
+	calls++;
+	if (calls % 2)
+		pthread_exit(NULL);
+	pthread_cancel(pthread_self());
+	pthread_testcancel();
+}
+
+static void *hit_thread(void *unused)
+{
+	(void)unused;
+	pthread_cleanup_push(clean, NULL);
+	raiser();
+	pthread_cleanup_pop(0);
+	return NULL;
+}
+
+static void test_cancel(void)
+{
+	pthread_t thread;
+
+	set(SIGUSR1, end_thread, 0);
+	for (int i = 1; i <= 100; i++) {
+		pthread_create(&thread, NULL, hit_thread, NULL);
+		pthread_join(thread, NULL);
+		CHECK(calls == i && n_cleaned == i && dumps() == i && nested() == 0);
+	}
+}
+
+/* With the whole hook: what its entry takes of the stack it comes on, beside the kernel's frame. It must leave an
+ * alternate stack of the smallest size alone (ENTRY_BYTES of dumper/hook_names.c). */
+static size_t stack_used(stack_t *stack, int sig)
+{
+	unsigned char *bytes = stack->ss_sp;
+	size_t untouched = 0;
+
+	memset(bytes, 0xa5, stack->ss_size);
+	raise(sig);
+	while (untouched < stack->ss_size && bytes[untouched] == 0xa5)
+		untouched++;
+	return stack->ss_size - untouched;
+}
+
+static void test_entry_stack(void)
+{
+	stack_t stack = { .ss_size = 131072, .ss_sp = malloc(131072) };
+	void *python = dlopen("libpython3.11.so.1.0", RTLD_NOW | RTLD_GLOBAL);
+
+	if (!python)
+		exit(77);
+	((void (*)(int))dlsym(python, "Py_InitializeEx"))(0);
+	sigaltstack(&stack, NULL);
+	set(SIGUSR2, count, SA_ONSTACK);
+	set(SIGUSR1, count, SA_ONSTACK);
+	size_t without = stack_used(&stack, SIGUSR2), with = stack_used(&stack, SIGUSR1);
+	CHECK(calls == 2);
+	CHECK(with < without + 2048);
+	printf("%zu bytes more than a handler without the hook\n", with - without);
 }
 
 static const struct {
@@ -736,6 +850,9 @@ static const struct {
 	{ "spawn-storm", test_spawn_storm },
 	{ "forks", test_forks },
 	{ "state", test_state },
+	{ "backtrace", test_backtrace },
+	{ "cancel", test_cancel },
+	{ "entry-stack", test_entry_stack },
 };
 
 static void find_library(void)
