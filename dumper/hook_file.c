@@ -250,6 +250,7 @@ static void explain(struct tc_text *to, const char *dir, const char *why, int er
 		      error == -ENOSPC	    ? "no space left" :
 		      error == -EFBIG	    ? "limit on the size of files (ulimit -f)" :
 		      error == -EDQUOT	    ? "quota exceeded" :
+		      error == -ENOMEM	    ? "no memory to make it" :
 					      "cannot be written");
 }
 

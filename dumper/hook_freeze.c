@@ -104,7 +104,8 @@ static bool in_place(struct tc_hook_dump *dump, uint64_t max_tasks, bool must, i
 		release_walk(dump);
 		return false;
 	}
-	*ret = dump->no_maps						  ? -ENOENT :
+	*ret = dump->no_room						  ? -EDQUOT :
+	       dump->no_maps						  ? -ENOENT :
 	       dump->walked == -TC_ENOSPACE || dump->walked == -TC_EWRITE ? -ENOMEM :
 									    0;
 	if (*ret == 0) {

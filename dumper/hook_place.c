@@ -17,6 +17,9 @@
 #include "../lib/safe.h"
 
 #define PARK_NS 20000000
+/* Of the cgroup's memory: for the smallest dump; besides that where a clone is possible too. */
+#define ROOM_AT_LEAST (4u << 20)
+#define ROOM_UNASKED (12u << 20)
 #define TASKS_PER_LOOK 16 /* the clock is read once in so many tasks */
 
 /* One chunk of records, as the sink got it. */
@@ -30,6 +33,8 @@ struct place {
 	struct tc_sink sink; /* first member */
 	struct tc_hook_dump *dump;
 	struct tc_arena arena; /* of the kept chunks: the walker's own arena must stay undisturbed */
+	const struct tc_arena *walker; /* the walker's */
+	size_t both_left, both_max;    /* bytes: of both arenas at the first task; that may be used */
 	uint64_t end_ns;
 	unsigned n;
 	bool must; /* there is no other way */
@@ -97,23 +102,43 @@ static bool on_interp(void *context, uint32_t holder, uint32_t n_threads)
 	return true;
 }
 
+/* Too late, or too much: what is kept must still take two chunks. */
 static bool give_up(void *context)
 {
 	struct place *place = context;
 
-	if (!place->late && place->n++ % TASKS_PER_LOOK == 0)
-		place->late = tc_sys_clock_ns(CLOCK_MONOTONIC) > place->end_ns;
+	if (place->late || place->n++ % TASKS_PER_LOOK)
+		return place->late;
+	size_t left = place->arena.left + place->walker->left;
+	if (!place->both_left) /* so far it was tables, of which little is touched */
+		place->both_left = left;
+	place->late = tc_sys_clock_ns(CLOCK_MONOTONIC) > place->end_ns ||
+		      place->both_left - left > place->both_max ||
+		      place->arena.left < 2 * TC_RECORDS_BUFFER;
 	return place->late;
 }
 
-/* As much as can be had; half is for the walker, half for what it writes. */
-static bool take_memory(struct tc_hook_dump *dump)
+/* As much as can be had; half is for the walker, half for what it writes. All of it counts as the
+ * target's in its cgroup, and so does the file, if it is in memory too: then what is kept is there
+ * twice. */
+static bool take_memory(struct place *place, struct tc_arena *walker)
 {
-	for (size_t size = 1ul << 30; size >= 48ul << 20 && !dump->memory; size /= 4) {
+	struct tc_hook_dump *dump = place->dump;
+	uint64_t room = tc_hook_headroom();
+
+	dump->no_room = room < ROOM_AT_LEAST + (place->must ? 0 : ROOM_UNASKED);
+	for (size_t size = 1ul << 30; size >= 48ul << 20 && !dump->memory && !dump->no_room; size /= 4) {
 		dump->memory = tc_sys_map(size, false);
 		dump->memory_size = size;
 	}
-	return dump->memory != NULL;
+	if (!dump->memory)
+		return false;
+	size_t half = dump->memory_size / 2;
+	tc_arena_init(walker, dump->memory, half);
+	tc_arena_init(&place->arena, (uint8_t *)dump->memory + half, half);
+	place->walker = walker;
+	place->both_max = (room - ROOM_AT_LEAST) / 2 + ROOM_AT_LEAST / 8;
+	return true;
 }
 
 void tc_hook_walk_in_place(struct tc_hook_dump *dump, uint64_t max_tasks, bool must)
@@ -129,11 +154,8 @@ void tc_hook_walk_in_place(struct tc_hook_dump *dump, uint64_t max_tasks, bool m
 	struct tc_arena arena;
 
 	dump->walked = -TC_ENOSPACE;
-	if (!take_memory(dump))
+	if (!take_memory(&place, &arena))
 		return;
-	size_t half = dump->memory_size / 2;
-	tc_arena_init(&arena, dump->memory, half);
-	tc_arena_init(&place.arena, (uint8_t *)dump->memory + half, half);
 	tc_mem_self_init(&dump->mem, false);
 	void *buffer = tc_arena_take(&arena, TC_RECORDS_BUFFER);
 	int r = buffer ? tc_hook_gather_maps(dump, &arena) : -ENOMEM;

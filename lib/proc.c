@@ -111,27 +111,47 @@ const char *tc_proc_field(const char *status, const char *name)
 	return NULL;
 }
 
-void tc_proc_cgroup(const char *text, char *to, size_t size)
+/* Whether word is in the list of n bytes, with commas between; "" is in the empty list. */
+static bool is_listed(const char *list, size_t n, const char *word)
+{
+	size_t size = strlen(word);
+
+	for (size_t i = 0, start = 0; i <= n; i++) {
+		if (i < n && list[i] != ',')
+			continue;
+		if (i - start == size && memcmp(list + start, word, size) == 0)
+			return true;
+		start = i + 1;
+	}
+	return false;
+}
+
+bool tc_proc_cgroup_of(const char *text, const char *controller, char *to, size_t size)
 {
 	struct tc_text out;
+	bool found = false;
 
 	tc_text_init(&out, to, size);
-	for (const char *line = text; line; line = next_line(line)) {
+	for (const char *line = text; line && !found; line = next_line(line)) {
 		/* "hierarchy:controllers:path" */
-		const char *controllers = line, *path, *end = line;
-		while (*controllers && *controllers != ':')
-			controllers++;
-		path = controllers;
+		const char *controllers, *path, *end = line;
 		while (*end && *end != '\n')
 			end++;
-		for (path += path < end; path < end && *path != ':';)
-			path++;
-		if (path == end || (strncmp(controllers, "::", 2) != 0 &&
-				    strncmp(controllers, ":memory:", 8) != 0))
-			continue;
-		tc_text_init(&out, to, size);
-		tc_text_bytes(&out, path + 1, (size_t)(end - path - 1));
+		controllers = memchr(line, ':', (size_t)(end - line));
+		path = controllers ? memchr(controllers + 1, ':', (size_t)(end - controllers - 1)) :
+				     NULL;
+		found = path &&
+			is_listed(controllers + 1, (size_t)(path - controllers - 1), controller);
+		if (found)
+			tc_text_bytes(&out, path + 1, (size_t)(end - path - 1));
 	}
+	return found;
+}
+
+void tc_proc_cgroup(const char *text, char *to, size_t size)
+{
+	if (!tc_proc_cgroup_of(text, "", to, size))
+		tc_proc_cgroup_of(text, "memory", to, size);
 }
 
 /* struct linux_dirent64 of getdents64(2). */

@@ -41,6 +41,10 @@ const char *tc_proc_field(const char *status, const char *name);
  * the memory controller of version 1. To *to, terminated; empty when there is none. */
 void tc_proc_cgroup(const char *text, char *to, size_t size);
 
+/* The same for one controller of version 1, or "" for the unified hierarchy: false when there is none. A
+ * system can have both, and then a controller is in one of them. */
+bool tc_proc_cgroup_of(const char *text, const char *controller, char *to, size_t size);
+
 /* The threads in the directory task below proc (a descriptor): calls each(context, tid) for each,
  * in the kernel's order, until it returns false. 0 or -errno. */
 int tc_proc_each_thread(int proc, bool (*each)(void *context, uint32_t tid), void *context);

@@ -1,0 +1,319 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The hook where resources end: limits of files, memory and processes, a memory cgroup near its limit, another uid, budgets. Prints TAP; names of tests
+as arguments run only these. Cgroups that are made here are removed."""
+import contextlib
+import ctypes.util
+import glob
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+
+from fault_files import secrets, sub
+from hooked import LIBRARY, SAID, TARGET, Hooked, Skip, await_true, compile_c, dumps_in, files, must, run, whole
+
+EMBED = r"""
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+/* embed LIBPYTHON CODE [late]: runs the code in a Python that sets no signal action. late: only after a line on stdin. */
+int main(int argc, char **argv)
+{
+	char line[64];
+	if (argc > 3) {
+		puts("READY");
+		fflush(stdout);
+		while (fgets(line, sizeof(line), stdin) && strcmp(line, "load\n")) {
+			puts("'here'");
+			fflush(stdout);
+		}
+	}
+	void *lib = dlopen(argv[1], RTLD_NOW | RTLD_GLOBAL);
+	if (!lib)
+		return 9;
+	((void (*)(int))dlsym(lib, "Py_InitializeEx"))(0);
+	return ((int (*)(const char *))dlsym(lib, "PyRun_SimpleString"))(argv[2]) != 0;
+}
+"""
+OTHER_UID = 12345
+
+
+def libpython():
+    """A shared libpython and the environment it needs."""
+    path = os.path.join(sysconfig.get_config_var("LIBDIR") or "", sysconfig.get_config_var("INSTSONAME") or "")
+    if not path.endswith(".so.1.0") or not os.path.exists(path):
+        path = ctypes.util.find_library("python%d.%d" % sys.version_info[:2])
+    if not path:
+        raise Skip("no shared libpython")
+    return path
+
+
+def embedded(directory, code="", tasks=4, late=False, **options):
+    """A C program that embeds Python and runs hooked_target.py."""
+    host = compile_c(directory, EMBED)
+    text = "import sys; sys.argv = %r; exec(open(%r).read())" % ([TARGET, str(tasks), code], TARGET)
+    env = dict(options.pop("env", {}), PYTHONHOME="%s:%s" % (sys.base_prefix, sys.base_exec_prefix))
+    return Hooked(directory, options.pop("dumps", None), command=[host, libpython(), text] + (["late"] if late else []), tasks=tasks, env=env, **options)
+
+
+def limited(resource, value):
+    return "import resource\nresource.setrlimit(resource.%s, (%s, %s))" % (resource, value, value)
+
+
+def test_file_size(directory):
+    """RLIMIT_FSIZE, in Python and in a C program that does not ignore SIGXFSZ: one line, nobody dies, nothing is left behind"""
+    for host in ("python", "c"):
+        for size in (0, 4096, 65536):
+            here = sub(directory, "%s%d" % (host, size))
+            code = "import signal\n" + limited("RLIMIT_FSIZE", size)
+            stderr = subprocess.PIPE  # a file would be limited too
+            make = Hooked if host == "python" else embedded
+            options = {"dumps": here, "code": code, "stderr": stderr, "env": {"TMPDIR": here}, "cwd": here}
+            with make(directory, **options) as target:
+                action = target.ask("int(signal.getsignal(signal.SIGXFSZ))")
+                must((host == "c") == (action == signal.SIG_DFL), "SIGXFSZ is %s" % action)
+                for _ in range(3):
+                    target.kick()
+                    line = target.process.stderr.readline().decode()
+                    must(line.startswith("taskcore: no dump (usr1): ") and "ulimit -f" in line, line)
+                    target.idle()
+                must(target.process.poll() is None and target.ask("6 * 7") == 42, "it does not run")
+                must(target.ask("sorted(signal.sigpending())") == [], "signals are pending")
+            must(not files(here), "left behind: %s" % files(here))
+
+
+def test_address_space(directory):
+    """RLIMIT_AS with more or less room: a whole dump or one line that says why, never an end"""
+    results = []
+    for room in (0, 1 << 20, 8 << 20, 17 << 20, 24 << 20, 40 << 20, 64 << 20, 128 << 20, 1 << 30):
+        for freeze in ("snapshot", "place"):
+            here = sub(directory, "%d-%s" % (room, freeze))
+            size = "int(open('/proc/self/statm').read().split()[0]) * 4096 + %d" % room
+            code = "import resource\ndef before_ready():\n limit = %s\n resource.setrlimit(resource.RLIMIT_AS, (limit, limit))" % size
+            with Hooked(directory, here, code=code, env={"TASKCORE_FREEZE": freeze}) as target:
+                target.kick()
+                line = target.line()
+                results.append(SAID.match(line) is not None)
+                if results[-1]:
+                    whole(dumps_in(here)[0], target.tasks)
+                else:
+                    must("memory" in line, line)
+                    must(not files(here), "left behind: %s" % files(here))
+                target.lives()
+    must(results[-1] and not results[0], "the limits had no effect: %s" % results)
+
+
+@contextlib.contextmanager
+def cgroup(controller):
+    """A new cgroup of this controller of version 1; its directory. Processes in it are killed in the end."""
+    path = "/sys/fs/cgroup/%s/taskcore-test-%d" % (controller, os.getpid())
+    try:
+        os.mkdir(path)
+    except OSError as why:
+        raise Skip("no cgroup of %s: %s" % (controller, why))
+    try:
+        yield path
+    finally:
+        def empty():
+            with open(path + "/cgroup.procs") as file:
+                pids = file.read().split()
+            for pid in pids:
+                try:
+                    os.kill(int(pid), signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            return not pids
+
+        await_true(empty, "the end of the cgroup's processes")
+        os.rmdir(path)
+
+
+def write(path, text):
+    with open(path, "w") as file:
+        file.write(str(text))
+
+
+def read(path):
+    with open(path) as file:
+        return file.read()
+
+
+def settled(target):
+    """After a request: its line, or None when its child ended without one."""
+    target.lives()  # the handler was run
+    target.idle()
+    said = target.said()[target.seen :]
+    return target.line() if "\n" in said else None
+
+
+def own_shm(directory, path):
+    """Whether it went to /dev/shm; then it is removed in the end."""
+    must(path.startswith("/dev/shm/"), path)
+    shutil.move(path, directory)
+    return os.path.join(directory, os.path.basename(path))
+
+
+def test_no_process(directory):
+    """no process may be added, by RLIMIT_NPROC or by a cgroup: a dump in place, made by the handler, that says so; also with a limit on files"""
+    shutil.copy(LIBRARY, directory)
+    shutil.copy(TARGET, directory)
+    os.chmod(directory, 0o755)
+    library, program = os.path.join(directory, "libtaskcore.so"), os.path.join(directory, "hooked_target.py")
+    here = sub(directory, "dumps", mode=0o1777)
+    why = "read in place, not from a copy: no process may be added"
+    if os.geteuid() == 0:
+        command = [shutil.which("python3", path="/usr/bin:/bin") or sys.executable, program, "4", "import os\n" + limited("RLIMIT_NPROC", 1)]
+        if command[0].startswith("/root"):
+            raise Skip("no interpreter for another user")
+        with Hooked(directory, here, command=command, env={"LD_PRELOAD": library}, user=OTHER_UID, group=OTHER_UID) as target:
+            must(target.ask("os.geteuid()") == OTHER_UID, "not another user")
+            for _ in range(2):
+                whole(own_shm(directory, target.dump()), 4, said=why)
+            target.lives()
+    with cgroup("pids") as group:
+        with Hooked(directory, here, tasks=3000) as target:
+            write(group + "/cgroup.procs", target.pid)
+            write(group + "/pids.max", 1)
+            for _ in range(2):
+                whole(own_shm(directory, target.dump()), target.tasks, said=why)
+            target.lives()
+            write(group + "/pids.max", "max")
+            must(target.dump().startswith(here), "not in its directory again")
+        code = "import signal\n" + limited("RLIMIT_FSIZE", 8192)
+        with embedded(directory, code, dumps=here, stderr=subprocess.PIPE) as target:
+            write(group + "/cgroup.procs", target.pid)
+            write(group + "/pids.max", 1)
+            for _ in range(2):
+                target.kick()
+                line = target.process.stderr.readline().decode()
+                must(line.startswith("taskcore: no dump (usr1): ") and "ulimit -f" in line, line)
+            must(target.process.poll() is None and target.ask("sorted(signal.sigpending())") == [], "it died, or signals are pending")
+    must(not glob.glob("/dev/shm/.taskcore.%d.*" % target.pid), "left behind")
+
+
+WRITER = """
+import os, threading, mmap
+buffer = mmap.mmap(-1, %d << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+pages = range(0, len(buffer), 4096)
+def write():
+    n = 0
+    while True:
+        n = (n + 1) & 255
+        for i in pages:
+            buffer[i] = n
+for i in pages:
+    buffer[i] = 1
+threading.Thread(target=write, daemon=True).start()
+"""
+
+
+def oom_kills(group):
+    return int(re.search(r"oom_kill (\d+)", read(group + "/memory.oom_control")).group(1))
+
+
+def usage(group):
+    return int(read(group + "/memory.usage_in_bytes"))
+
+
+def in_group(group):
+    """A prefix that starts the command in the cgroup."""
+    return ["sh", "-c", 'echo $$ >"$1/cgroup.procs" && shift && exec "$@"', "sh", group]
+
+
+def test_memory_cgroup(directory):
+    """near the limit of its memory cgroup, writing all the time, it survives 20 dumps: the child is killed, not it; no half file"""
+    dumps = sub(directory, "dumps")
+    with cgroup("memory") as group, Hooked(directory, dumps, WRITER % 64, 20000, prefix=in_group(group)) as target:
+        target.lives()
+        write(group + "/memory.limit_in_bytes", usage(group) + (8 << 20))
+        made = lost = 0
+        for _ in range(20):
+            target.kick()
+            line = settled(target)
+            made, lost = made + bool(line), lost + (not line)
+            target.lives()
+        must(lost and oom_kills(group) >= lost, "nobody was killed: the limit had no effect (%d made)" % made)
+        write(group + "/memory.limit_in_bytes", -1)
+        seen = dumps_in(dumps)
+        last = target.dump()
+        must(last not in seen, last)
+        for path in dumps_in(dumps):
+            whole(path, target.tasks)
+        must(files(dumps) == [os.path.basename(path) for path in dumps_in(dumps)], "left behind: %s" % files(dumps))
+        print("# %d made, %d killed, the limit hit %s times" % (made, lost, read(group + "/memory.failcnt").strip()))
+
+
+def test_memory_cgroup_other_uid(directory):
+    """the same after setuid, where the child cannot offer itself: a dump in place, without values, that says why, and it survives"""
+    if os.geteuid():
+        raise Skip("no right to change the uid")
+    dumps = sub(directory, "dumps", mode=0o1777)
+    os.chmod(directory, 0o755)
+    for tasks, room in ((3000, 16), (60000, 8), (3000, 2)):
+        code = WRITER % 64 + "\nos.setgid(%d); os.setuid(%d)" % (OTHER_UID, OTHER_UID)
+        with cgroup("memory") as group, Hooked(directory, dumps, code, tasks, prefix=in_group(group)) as target:
+            target.lives()
+            write(group + "/memory.limit_in_bytes", usage(group) + (room << 20))
+            made = []
+            n = 20 if tasks == 3000 else 5
+            for _ in range(n):
+                target.kick()
+                line = settled(target)
+                must(line or room < 4 and not files(dumps), "no line: its child was killed")
+                if line and SAID.match(line):
+                    made.append(SAID.match(line).group(1))
+                must(not line or made or "its cgroup has too little memory left" in line, line)
+                target.lives()
+            must(oom_kills(group) == 0, "%d killed" % oom_kills(group))
+            must(made or room < 4, "no dump at all: " + target.said())
+            for path in made[-1:]:
+                found = whole(path, said="its cgroup has too little memory left for a copy", complete=tasks == 3000)
+                must(not secrets(found), "values: %s" % secrets(found)[:3])
+                counts = found["dump"]["counts"]
+                must(counts["tasks"] == tasks and counts["read"] > 100, "%s" % counts)
+                print("# %d tasks, room for %d MB: %d of %d dumps, %s" % (tasks, room, len(made), n, counts))
+            for path in made:
+                os.unlink(path)
+
+
+def test_other_uid(directory):
+    """started as root, another user now: tasks without values and stack bytes unless TASKCORE_NONDUMPABLE=full; its own file"""
+    if os.geteuid():
+        raise Skip("no right to change the uid")
+    os.chmod(directory, 0o755)
+    for full in (None, "full"):
+        for freeze in ("snapshot", "place"):
+            dumps = sub(directory, "%s-%s" % (full, freeze), mode=0o1777)
+            code = "import os; os.setgid(%d); os.setuid(%d)" % (OTHER_UID, OTHER_UID)
+            env = {"TASKCORE_NONDUMPABLE": full, "TASKCORE_VALUES": "strings", "TASKCORE_FREEZE": freeze}
+            with Hooked(directory, dumps, code, env=env) as target:
+                path = target.dump()
+                found = whole(path, target.tasks)
+                must(bool(secrets(found)) == bool(full), "%s %s: values %s" % (full, freeze, secrets(found)))
+                must(os.stat(path).st_uid == OTHER_UID, "its owner")
+                with open(path, "rb") as file:
+                    must((b"secret-1" in file.read()) == bool(full), "%s: bytes of the stack or heap" % full)
+                must("values" in " ".join(found["dump"]["truncated"]) or full, "not said: %s" % found["dump"]["truncated"])
+                target.lives()
+
+
+def test_budget(directory):
+    """TASKCORE_BUDGET_MS and TASKCORE_PAUSE_MS cut a dump of many tasks: sealed, and what was cut is counted"""
+    for env in ({"TASKCORE_BUDGET_MS": "20", "TASKCORE_FREEZE": "snapshot"}, {"TASKCORE_PAUSE_MS": "5", "TASKCORE_FREEZE": "place"},
+                {"TASKCORE_BUDGET_MS": "0"}, {"TASKCORE_PAUSE_MS": "0", "TASKCORE_FREEZE": "place"}):
+        dumps = sub(directory, str(len(os.listdir(directory))))
+        with Hooked(directory, dumps, tasks=100000, env=env) as target:
+            counts = whole(target.dump(), complete=False)["dump"]["counts"]
+            must(counts["cut"] > 0 and counts["tasks"] == 100000, "%s: %s" % (env, counts))
+            target.lives()
+            print("# %s: %s" % (env, counts))
+
+
+TESTS = [f for f in sorted((f for n, f in globals().items() if n.startswith("test_")), key=lambda f: f.__code__.co_firstlineno)]
+
+if __name__ == "__main__":
+    sys.exit(run([test for test in TESTS if not sys.argv[1:] or test.__name__ in sys.argv[1:]]))
