@@ -18,6 +18,8 @@
 
 #define CORE_MEMORY (4u << 20) /* of tc_core_begin */
 #define TASKS_PER_LOOK 64
+#define TARGET_NS 20000000
+#define TARGET_LOOKS 100
 #define AGAIN_NS 5000000 /* after which another snapshot is asked for */
 #define LOOK_NS 200000
 #define LOOKS 2500 /* half a second for the target to answer */
@@ -109,13 +111,34 @@ static bool give_up(void *context)
 	return look->stop;
 }
 
+/* Whether our cgroup bounds its CPU time: then we take what we use from the target. */
+static bool cpu_limited(const char *cgroup)
+{
+	static const char *const files[][2] = {
+		{ "/sys/fs/cgroup", "/cpu.max" },
+		{ "/sys/fs/cgroup/cpu", "/cpu.cfs_quota_us" },
+	};
+	char path[768], text[64];
+	struct tc_text to;
+
+	for (int i = 0; i < 4; i++) { /* the path as the host knows it, and the root of a container */
+		tc_text_init(&to, path, sizeof(path));
+		tc_text_s(&to, files[i % 2][0]);
+		tc_text_s(&to, i < 2 ? cgroup : "");
+		tc_text_s(&to, files[i % 2][1]);
+		if (!to.full && tc_proc_read(AT_FDCWD, path, text, sizeof(text)) > 0)
+			return text[0] >= '0' && text[0] <= '9';
+	}
+	return false;
+}
+
 /* A snapshot's walk; the arena is as big as it can be had. */
 static int walk(struct tc_hook_dump *dump)
 {
 	struct tc_walk_options options;
 	struct look look = { .parent = (uint32_t)tc_syscall0(SYS_getppid),
 			     .end_ns = dump->deadline_ns,
-			     .limited = tc_hook_cpu_limited() };
+			     .limited = cpu_limited(dump->cgroup) };
 	struct tc_arena arena;
 	void *memory = NULL;
 	size_t size;
@@ -157,6 +180,19 @@ static uint64_t pause_ns(const struct tc_hook_dump *dump)
 	return pause ? pause : tc_sys_clock_ns(CLOCK_MONOTONIC) - dump->began_ns;
 }
 
+/* Scheduled away, the target may still stand in its handler when we are done: its pause is not over,
+ * and a request that somebody makes on seeing the file would be refused. */
+static void await_target(const struct tc_hook_dump *dump)
+{
+	struct timespec wait = { 0, TARGET_NS / TARGET_LOOKS };
+
+	for (int i = 0; i < TARGET_LOOKS && dump->guest && dump->outcome; i++) {
+		if (dump->outcome->pause_ns)
+			return;
+		tc_syscall2(SYS_nanosleep, (long)&wait, 0);
+	}
+}
+
 static void note_place(struct tc_hook_dump *dump)
 {
 	static const char old_maps[] = "modules are those of when the loop was made: no /proc now";
@@ -191,6 +227,7 @@ static int write_dump(struct tc_hook_dump *dump, int fd)
 		r = tc_hook_replay(dump, &dump->core);
 	note_place(dump);
 	tc_hook_note_fds(dump);
+	await_target(dump);
 	struct tc_status status = {
 		.counts = &dump->counts,
 		.flags = status_flags(dump, walked),
