@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -409,15 +410,26 @@ def examine_inside(one, options, freeze, control=False):
         path = target.ask()
         lab.dumped(target.pid, scratch.file())
         report, canonical = lab.report(path), lab.report(path, "canonical")
+        decoded = decode.read(path) if control else None
         outside = lab.report(scratch.file(), "canonical")
     lines, tasks, links = judge(accounts, report, control)
+    if decoded:  # by docs/format.md alone
+        lines += ["decoded: " + line for line in compare(accounts, decoded, True)[0]]
     if canonical != outside:
         lines.append("canonical: " + first_difference(outside, canonical))
-    if report["dump"]["hook"] is not True or report["dump"]["reason"] != "usr1":
-        lines.append("head: %r" % report["dump"])
-    if freeze == "snapshot" and report["dump"]["frozen"] is not True:
-        lines.append("not frozen")
-    return lines, tasks, links, canonical
+    return lines + head_faults(report["dump"], freeze), tasks, links, canonical
+
+
+def head_faults(head, freeze):
+    """What the head of a dump by SIGUSR1 from this process says wrongly."""
+    right = {
+        "hook": True,
+        "reason": "usr1",
+        "signal": int(signal.SIGUSR1),
+        "sender": {"pid": os.getpid(), "uid": os.getuid()},
+        "frozen": True if freeze == "snapshot" else head["frozen"],
+    }
+    return ["head: %s: %r" % (key, head[key]) for key in right if head[key] != right[key]]
 
 
 def first_difference(old, new):
