@@ -111,34 +111,13 @@ static bool give_up(void *context)
 	return look->stop;
 }
 
-/* Whether our cgroup bounds its CPU time: then we take what we use from the target. */
-static bool cpu_limited(const char *cgroup)
-{
-	static const char *const files[][2] = {
-		{ "/sys/fs/cgroup", "/cpu.max" },
-		{ "/sys/fs/cgroup/cpu", "/cpu.cfs_quota_us" },
-	};
-	char path[768], text[64];
-	struct tc_text to;
-
-	for (int i = 0; i < 4; i++) { /* the path as the host knows it, and the root of a container */
-		tc_text_init(&to, path, sizeof(path));
-		tc_text_s(&to, files[i % 2][0]);
-		tc_text_s(&to, i < 2 ? cgroup : "");
-		tc_text_s(&to, files[i % 2][1]);
-		if (!to.full && tc_proc_read(AT_FDCWD, path, text, sizeof(text)) > 0)
-			return text[0] >= '0' && text[0] <= '9';
-	}
-	return false;
-}
-
 /* A snapshot's walk; the arena is as big as it can be had. */
 static int walk(struct tc_hook_dump *dump)
 {
 	struct tc_walk_options options;
 	struct look look = { .parent = (uint32_t)tc_syscall0(SYS_getppid),
 			     .end_ns = dump->deadline_ns,
-			     .limited = cpu_limited(dump->cgroup) };
+			     .limited = tc_hook_cpu_limited() };
 	struct tc_arena arena;
 	void *memory = NULL;
 	size_t size;
