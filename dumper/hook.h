@@ -104,6 +104,8 @@ struct tc_hook_dump {
 	const char *why_place; /* static text: why no clone was made; NULL: one was, or was not needed */
 	struct tc_mem mem;
 	struct tc_maps maps;
+	uint64_t room; /* bytes that its cgroups leave; TC_HOOK_NO_LIMIT: no limit, or not asked */
+	long cloned;   /* a copy's pid or -errno, from the process that made it */
 	bool no_room;		/* the cgroup has too little memory left for a walk in place */
 	bool old_maps, no_maps; /* there is no /proc: those that were kept; none were */
 	struct tc_process process;
@@ -150,12 +152,16 @@ void tc_hook_release(struct tc_hook_dump *dump);
 /* hook_cgroup.c: bytes that the memory cgroups of this process still allow; whether they bound its CPU
  * time (then what we use is taken from the target). */
 uint64_t tc_hook_headroom(void);
+/* To ask takes up to 70 µs, so whether there are limits at all is noted when there is time. */
+void tc_hook_note_limits(void);
+bool tc_hook_is_limited(void);
 #define TC_HOOK_NO_LIMIT (1ull << 60)
 bool tc_hook_cpu_limited(void);
 
 /* hook_memory.c */
 struct tc_hook_memory {
 	uint64_t private_bytes; /* resident and not shared */
+	uint64_t room;		/* that its cgroups allow besides; TC_HOOK_NO_LIMIT: unknown too */
 	const char *no_clone;	/* static text: why none may be made; NULL: it may */
 };
 /* own_oom_score: a clone can make itself the first to be killed. */
@@ -173,6 +179,8 @@ void *tc_hook_line_stack(void);	 /* the same, for one that says a line */
 /* hook_child.c: what the children run. */
 /* Everything from there to the line on stderr; after a walk in place the file only. */
 void tc_hook_child(void *dump);
+/* Offer this process to whoever looks for memory. */
+void tc_hook_die_first(void);
 /* It was ended by a fault: take its file away, and say so. */
 void tc_hook_child_failed(struct tc_hook_dump *dump);
 

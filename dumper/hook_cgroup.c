@@ -72,6 +72,18 @@ static uint64_t least(const struct version versions[2])
 	return least;
 }
 
+static bool limited; /* when the interpreter was found */
+
+void tc_hook_note_limits(void)
+{
+	limited = tc_hook_headroom() < TC_HOOK_NO_LIMIT;
+}
+
+bool tc_hook_is_limited(void)
+{
+	return limited;
+}
+
 uint64_t tc_hook_headroom(void)
 {
 	static const struct version memory[2] = {

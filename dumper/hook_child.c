@@ -34,7 +34,7 @@ static void end_now(int sig)
 		tc_syscall1(SYS_exit_group, 0);
 }
 
-static void die_first(void)
+void tc_hook_die_first(void)
 {
 	int fd = tc_sys_open(AT_FDCWD, "/proc/self/oom_score_adj", O_WRONLY, 0);
 
@@ -78,7 +78,7 @@ static void become_guest(struct tc_hook_dump *dump)
 	const uint64_t open = 1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1) | 1ull << (SIGALRM - 1);
 
 	if (dump->snapshot) /* what shares our memory shares the score too */
-		die_first();
+		tc_hook_die_first();
 	tc_sys_action(SIGXFSZ, (void *)SIG_IGN, 0, 0);
 	set_alarm();
 	tc_sys_mask(~open, NULL);
@@ -172,18 +172,26 @@ static void await_target(const struct tc_hook_dump *dump)
 	}
 }
 
-static void note_place(struct tc_hook_dump *dump)
+static void note(struct tc_hook_dump *dump, const char *one, const char *two)
 {
-	static const char old_maps[] = "modules are those of when the loop was made: no /proc now";
 	struct tc_text text;
 
-	if (dump->old_maps && dump->n_notices < TC_NOTICES_MAX)
-		memcpy(dump->notices[dump->n_notices++], old_maps, sizeof(old_maps));
-	if (!dump->why_place || dump->n_notices == TC_NOTICES_MAX)
+	if (dump->n_notices == TC_NOTICES_MAX)
 		return;
 	tc_text_init(&text, dump->notices[dump->n_notices++], TC_NOTICE_SIZE);
-	tc_text_s(&text, "read in place, not from a copy: ");
-	tc_text_s(&text, dump->why_place);
+	tc_text_s(&text, one);
+	tc_text_s(&text, two);
+}
+
+static void note_conditions(struct tc_hook_dump *dump)
+{
+	if (dump->old_maps)
+		note(dump, "modules are those of when the loop was made: no /proc now", "");
+	if (dump->why_place)
+		note(dump, "read in place, not from a copy: ", dump->why_place);
+	if (!dump->dumpable)
+		note(dump, "no values: the process is not dumpable (prctl(2)); ",
+		     "TASKCORE_NONDUMPABLE=full gives them");
 }
 
 /* Everything into the open file. 0; -errno of the write that failed; -ENOMEM. */
@@ -204,7 +212,7 @@ static int write_dump(struct tc_hook_dump *dump, int fd)
 		walked = r = walk(dump);
 	else if (r == 0)
 		r = tc_hook_replay(dump, &dump->core);
-	note_place(dump);
+	note_conditions(dump);
 	tc_hook_note_fds(dump);
 	await_target(dump);
 	struct tc_status status = {

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "../lib/sys.h"
@@ -20,16 +21,44 @@
 #define PLACE_NS 1500000u /* of a walk in place without any task: modules, threads, loops */
 #define PLACE_NS_PER_TASK 3000u
 
-static int snapshot(struct tc_hook_dump *dump)
+static long clone_self(unsigned long flags, struct tc_hook_dump *dump)
+{
+	long child = tc_syscall5(SYS_clone, (long)flags, 0, 0, 0, 0);
+
+	if (child)
+		return child;
+	if (!tc_hook_guarded(tc_hook_child, dump, true))
+		tc_hook_child_failed(dump);
+	for (;;)
+		tc_syscall1(SYS_exit_group, 0);
+}
+
+/* In a process in between, which shares our memory: the copy is our child, not its own. */
+static void clone_from_between(void *argument)
+{
+	struct tc_hook_dump *dump = argument;
+
+	tc_hook_die_first();
+	dump->cloned = clone_self(CLONE_PARENT, dump);
+}
+
+/* Where the cgroup's memory may run out before a copy had the time to offer itself, it is born so:
+ * a vfork child has a score of its own (fs/proc/base.c, __set_oom_adj), and passes it on. */
+static long clone_offered(struct tc_hook_dump *dump)
+{
+	dump->cloned = -EAGAIN;
+	long between = tc_arch_spawn(CLONE_VM | CLONE_VFORK, tc_hook_start_stack(),
+				     clone_from_between, dump);
+	if (between < 0)
+		return between;
+	tc_syscall4(SYS_wait4, between, 0, __WCLONE, 0); /* it has left our memory: it ends */
+	return dump->cloned;
+}
+
+static int snapshot(struct tc_hook_dump *dump, bool offered)
 {
 	dump->snapshot = dump->frozen = dump->guest = true;
-	long child = tc_syscall5(SYS_clone, 0, 0, 0, 0, 0);
-	if (child == 0) {
-		if (!tc_hook_guarded(tc_hook_child, dump, true))
-			tc_hook_child_failed(dump);
-		for (;;)
-			tc_syscall1(SYS_exit_group, 0);
-	}
+	long child = offered ? clone_offered(dump) : clone_self(0, dump);
 	dump->snapshot = dump->frozen = dump->guest = false;
 	if (child < 0)
 		return (int)child;
@@ -136,7 +165,9 @@ static int freeze(struct tc_hook_dump *dump, const struct tc_hook_memory *memory
 	int r = 0;
 
 	dump->why_place = memory->no_clone;
-	if (tc_hook_settings.freeze == TC_HOOK_FREEZE_PLACE || memory->no_clone ||
+	if (atomic_exchange(&tc_process()->lost, 0))
+		dump->why_place = "the process that made the dump before was killed";
+	if (tc_hook_settings.freeze == TC_HOOK_FREEZE_PLACE || dump->why_place ||
 	    (tc_hook_settings.freeze == TC_HOOK_FREEZE_AUTO && too_long)) {
 		in_place(dump, 0, true, &r);
 		return r;
@@ -144,7 +175,7 @@ static int freeze(struct tc_hook_dump *dump, const struct tc_hook_memory *memory
 	if (tc_hook_settings.freeze == TC_HOOK_FREEZE_AUTO && worth &&
 	    in_place(dump, worth, false, &r))
 		return r;
-	if ((r = snapshot(dump)) == 0)
+	if ((r = snapshot(dump, memory->room < memory->private_bytes)) == 0)
 		return 0;
 	dump->why_place = r == -EAGAIN ? "no process may be added (a limit on their number)" :
 					 "there is no memory for a copy";
@@ -164,6 +195,7 @@ int tc_hook_capture(struct tc_hook_dump *dump)
 	tc_arena_init(&dump->arena, dump->thread_memory, THREADS_MEMORY);
 	tc_hook_gather_threads(dump);
 	tc_hook_memory(dump->proc, dumpable || tc_syscall0(SYS_geteuid) == 0, &memory);
+	dump->room = memory.room;
 	int r = freeze(dump, &memory);
 	if (dump->proc >= 0)
 		tc_sys_close(dump->proc);

@@ -9,6 +9,9 @@
 #include "hook.h"
 #include "../lib/safe.h"
 
+/* A clone copies the page tables, 8 bytes for each page, and more where it is sparse. */
+#define TABLES 256
+#define CLONE_ROOM (4ull << 20)
 #define PINNED_MAX (64ull << 20) /* pinned pages are copied, not shared */
 
 static uint64_t pinned(int proc)
@@ -26,14 +29,17 @@ void tc_hook_memory(int proc, bool own_oom_score, struct tc_hook_memory *ret)
 	char text[256];
 	const char *at = text;
 
-	*ret = (struct tc_hook_memory){ 0 };
+	*ret = (struct tc_hook_memory){ .room = TC_HOOK_NO_LIMIT };
 	if (proc < 0 || tc_proc_read(proc, "statm", text, sizeof(text)) <= 0)
 		return;
 	tc_text_number(&at, 10); /* size, resident, shared … in pages: proc(5) */
 	uint64_t resident = tc_text_number(&at, 10), shared = tc_text_number(&at, 10);
 	ret->private_bytes = (resident > shared ? resident - shared : 0) * TC_ARCH_PAGE;
+	if (!own_oom_score || tc_hook_is_limited())
+		ret->room = tc_hook_headroom();
 	if (pinned(proc) > PINNED_MAX)
 		ret->no_clone = "more than 64 MB of its memory is pinned";
-	else if (!own_oom_score && tc_hook_headroom() < ret->private_bytes)
+	else if (ret->room < (own_oom_score ? ret->private_bytes / TABLES + CLONE_ROOM :
+					      ret->private_bytes))
 		ret->no_clone = "its cgroup has too little memory left for a copy";
 }

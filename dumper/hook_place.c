@@ -124,7 +124,7 @@ static bool give_up(void *context)
 static bool take_memory(struct place *place, struct tc_arena *walker)
 {
 	struct tc_hook_dump *dump = place->dump;
-	uint64_t room = tc_hook_headroom();
+	uint64_t room = dump->room;
 
 	dump->no_room = room < ROOM_AT_LEAST + (place->must ? 0 : ROOM_UNASKED);
 	for (size_t size = 1ul << 30; size >= 48ul << 20 && !dump->memory && !dump->no_room; size /= 4) {

@@ -56,13 +56,31 @@ static void give_turn(struct tc_hook_process *process, uint64_t mask)
 
 /* Reap this child if it has ended; true: there is none. __WCLONE (wait4(2)): no child that sends
  * SIGCHLD, should the program have reaped ours and have one of its own under that pid now. */
-static bool reap(_Atomic uint32_t *pid)
+static bool reap(_Atomic uint32_t *pid, int *ret_status)
 {
 	uint32_t child = *pid;
 
-	if (!child || tc_syscall4(SYS_wait4, child, 0, WNOHANG | __WCLONE, 0) == 0)
+	if (!child || tc_syscall4(SYS_wait4, child, (long)ret_status, WNOHANG | __WCLONE, 0) == 0)
 		return !child;
 	atomic_compare_exchange_strong(pid, &child, 0);
+	return true;
+}
+
+/* The same for the one that makes a dump; whether it was killed at that (nothing else but SIGKILL
+ * ends it so): nobody has said a word about its dump. */
+static bool reap_maker(struct tc_hook_process *process)
+{
+	struct tc_outcome_page *page = process->outcome;
+	uint32_t running = TC_OUTCOME_RUNNING;
+	int status = 0;
+
+	if (!reap(&process->child, &status))
+		return false;
+	if (!WIFSIGNALED(status) || !page ||
+	    !atomic_compare_exchange_strong(&page->outcome, &running, TC_OUTCOME_REFUSED))
+		return true;
+	process->lost = 1;
+	tc_hook_refuse(&(struct tc_request){ .reason = page->reason }, -EOWNERDEAD, 0);
 	return true;
 }
 
@@ -83,11 +101,12 @@ static bool let_go(struct tc_hook_process *process)
 bool tc_hook_reap(void)
 {
 	struct tc_hook_process *process = tc_process();
+	int status;
 
 	if (process->speaking != 1)
-		reap(&process->speaking);
-	reap(&process->leaving);
-	return reap(&process->child) || let_go(process);
+		reap(&process->speaking, &status);
+	reap(&process->leaving, &status);
+	return reap_maker(process) || let_go(process);
 }
 
 bool tc_hook_reap_all(void)
@@ -113,6 +132,8 @@ static void locate(void *found)
 			 tc_find_runtime(&dump->mem, &site) == 0;
 	if (*(bool *)found)
 		tc_hook_keep_maps(&arena);
+	if (*(bool *)found)
+		tc_hook_note_limits();
 	tc_sys_unmap(memory, LOCATE_MEMORY);
 }
 
@@ -299,9 +320,12 @@ static void say_refused(void *unused)
 
 	(void)unused;
 	tc_text_init(&text, line, sizeof(line) - 1);
-	tc_text_s(&text, "taskcore: refused (");
+	tc_text_s(&text, refusal.error == -EOWNERDEAD ? "taskcore: no dump (" :
+							"taskcore: refused (");
 	tc_text_s(&text, refusal.reason);
-	tc_text_s(&text, refusal.error == -EBUSY   ? "): a dump is under way" :
+	tc_text_s(&text, refusal.error == -EOWNERDEAD ? "): the process that made it was killed, "
+							"as if for want of memory" :
+			 refusal.error == -EBUSY   ? "): a dump is under way" :
 			 refusal.error == -ENOEXEC ? "): no Python in this process" :
 			 refusal.error == -ENOENT  ? "): there is no /proc" :
 			 refusal.error == -EDQUOT  ? "): its cgroup has too little memory left" :
