@@ -10,6 +10,9 @@ import struct
 import termios
 
 SIOCOUTQ = 0x5411  # linux/sockios.h
+IPV6_FREEBIND = 78  # linux/in6.h: any address, whether this machine has it or not
+ADDRESSES = ["2001:db8::1:0:0:1", "1:0:0:2::", "0:2:3:4:5:6:7:8", "1:2:3:4:5:6:7:0", "1::", "abcd:ef01:2345:6789:abcd:ef01:2345:6789", "1::8:0:0:0",
+             "10:0:3:0:5:0:7:0"]
 kept = []  # what must stay open
 roles = {}  # what a descriptor is here for: its number
 
@@ -49,6 +52,16 @@ def fill(one):
         return one
 
 
+def have_ipv6():
+    """Containers often have none."""
+    try:
+        with socket.socket(socket.AF_INET6) as one:
+            one.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
+
+
 def open_tcp():
     v4 = listening("tcp4-listen", socket.AF_INET, ("127.0.0.1", 0))
     connected("tcp4", v4)
@@ -59,6 +72,15 @@ def open_tcp():
     other.close()
     one, _ = connected("tcp4-finished", v4)
     one.shutdown(socket.SHUT_WR)
+    keep("tcp4-new", socket.socket())
+    full = listening("tcp4-full", socket.AF_INET, ("127.0.0.1", 0), 0)
+    for i in range(4):
+        one = keep("tcp4-waits-%d" % i, socket.socket())
+        one.setblocking(False)
+        one.connect_ex(full.getsockname())
+
+
+def open_ipv6():
     connected("tcp6", listening("tcp6-listen", socket.AF_INET6, ("::1", 0)))
     v6 = keep("tcp46-listen", socket.socket(socket.AF_INET6, socket.SOCK_STREAM))
     v6.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
@@ -66,12 +88,11 @@ def open_tcp():
     v6.listen()
     one = keep("tcp46", socket.create_connection(("127.0.0.1", v6.getsockname()[1])))
     keep("tcp46-accepted", v6.accept()[0])
-    keep("tcp4-new", socket.socket())
-    full = listening("tcp4-full", socket.AF_INET, ("127.0.0.1", 0), 0)
-    for i in range(4):
-        one = keep("tcp4-waits-%d" % i, socket.socket())
-        one.setblocking(False)
-        one.connect_ex(full.getsockname())
+    bound("udp6", socket.AF_INET6, socket.SOCK_DGRAM, ("::1", 0))
+    for address in [*((a, 0, 0, 0) for a in ADDRESSES), ("fe80::1:2", 0, 0, 1)]:
+        one = keep("udp6-" + address[0], socket.socket(socket.AF_INET6, socket.SOCK_DGRAM))
+        one.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)
+        one.bind(address)
 
 
 def open_others(directory):
@@ -84,6 +105,8 @@ def open_others(directory):
     keep("pair", one), keep("pair-other", other).send(b"z" * 100)
     one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     keep("pair-closed", one), other.close()
+    one, other = socket.socketpair()
+    keep("pair-finished", one), keep("pair-finished-other", other).shutdown(socket.SHUT_WR)
     one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     keep("pair-datagrams", one), keep("pair-datagrams-other", other).send(b"four")
     keep("unix-new", socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
@@ -91,7 +114,6 @@ def open_others(directory):
     one = keep("udp-connected", socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
     one.connect(udp.getsockname())
     one.send(b"a" * 7), one.send(b"b" * 9)
-    bound("udp6", socket.AF_INET6, socket.SOCK_DGRAM, ("::1", 0))
     bound("netlink", socket.AF_NETLINK, socket.SOCK_RAW, (0, 0))
 
 
@@ -119,6 +141,8 @@ def open_plain(directory):
 
 def open_all(directory):
     open_tcp()
+    if have_ipv6():
+        open_ipv6()
     open_others(directory)
     open_plain(directory)
 
