@@ -105,6 +105,25 @@ def report(path):
     return json.loads(done.stdout)
 
 
+def ask(pid, text, condition, what, sig=signal.SIGUSR1):
+    """Send a signal of the hook's when the last dump is over and wait for what it brings. A request may come an instant too early all
+    the same, and is refused with a line (one in a second): it is made again."""
+    await_true(lambda: not any(x != "Z" for x in dumpers(pid)), "the end of a dumping child")
+    os.kill(pid, sig)
+    sent = [time.monotonic()]
+
+    def is_there():
+        if condition():
+            return True
+        if time.monotonic() > sent[0] + 1.5 and not any(x != "Z" for x in dumpers(pid)):
+            must("): a dump is under way" in text(), "no dump, no refusal: " + text()[-500:])
+            sent[0] = time.monotonic()
+            os.kill(pid, sig)
+        return False
+
+    await_true(is_there, what)
+
+
 class Service:
     """A server that taskcore run starts in a session of its own; with hook=False started without.
 
@@ -182,16 +201,13 @@ class Service:
 
     def kill(self, pid, sig=signal.SIGUSR1, n=1):
         """Send a signal of the hook's; wait for the n-th new dump of that process. Its path."""
-        before = {row[2] for row in self.found(pid)}
-        await_true(lambda: not any(x != "Z" for x in dumpers(pid)), "the end of a dumping child")
-        os.kill(pid, sig)
-        fresh = []
+        before, fresh = {row[2] for row in self.found(pid)}, []
 
         def is_there():
             fresh[:] = [row[2] for row in self.found(pid) if row[2] not in before]
             return len(fresh) >= n
 
-        await_true(is_there, "a dump of process %d: %s" % (pid, self.text()[-500:]))
+        ask(pid, self.text, is_there, "a dump of process %d: %s" % (pid, self.text()[-500:]), sig)
         return fresh[-1]
 
     def signal(self, pid):
