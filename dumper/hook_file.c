@@ -18,7 +18,7 @@
 enum { PLACE_SET, PLACE_CORE, PLACE_CWD, PLACE_TMP, PLACE_SHM, N_PLACES };
 #define TEMPORARY_HEAD ".taskcore."
 #define TEMPORARY_TAIL ".tmp"
-#define NAME_TRIES 16
+#define NAME_TRIES 1000 /* names have milliseconds; dumps may come faster for a while */
 #define DELETE_MAX 1000
 #define RENAME_NOREPLACE_FLAG 1 /* linux/fs.h, which does not go with sys/stat.h */
 

@@ -113,12 +113,16 @@ static void find_modules(struct tc_walker *w)
 {
 	tc_addr modules, key, value;
 	struct tc_dict dict;
+	uint64_t n = 0;
 
 	w->asyncio_tasks = w->asyncio_c = 0;
-	if (tc_get(w->mem, w->interp + w->py.at.is_modules, &modules) < 0 || !modules ||
-	    tc_dict_open(&w->py, modules, &dict) < 0)
+	int r = tc_get(w->mem, w->interp + w->py.at.is_modules, &modules);
+	if (r == 0 && !modules) /* not made yet, or gone */
 		return;
-	while (tc_dict_next(&dict, &key, &value) > 0) {
+	if (r == 0)
+		r = tc_dict_open(&w->py, modules, &dict);
+	for (; r == 0 && (r = tc_dict_next(&dict, &key, &value)) > 0; r = 0) {
+		n++;
 		if (!w->asyncio_tasks && tc_str_is(&w->py, key, "asyncio.tasks"))
 			w->asyncio_tasks = value;
 		else if (!w->asyncio_c && tc_str_is(&w->py, key, "_asyncio"))
@@ -129,6 +133,10 @@ static void find_modules(struct tc_walker *w)
 		else if (tc_str_is(&w->py, key, "gevent"))
 			tc_walker_notice(
 				w, "gevent is loaded: its greenlets are not read by this version");
+	}
+	if (r < 0 || (n != dict.used && !w->mem->live)) {
+		w->counts->disagreed |= !w->mem->live;
+		tc_walker_notice(w, "sys.modules could not be read whole: tasks may be missing");
 	}
 }
 

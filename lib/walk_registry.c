@@ -114,6 +114,14 @@ static tc_addr referent(struct tc_walker *w, tc_addr ref)
 	return object;
 }
 
+/* A task that was to be found through ref. */
+static void lost(struct tc_walker *w, tc_addr ref)
+{
+	w->counts->found++;
+	w->counts->torn++;
+	tc_walker_fault(w, ref, TC_ETYPE, "weak reference to a task");
+}
+
 /* Walk up to BATCH tasks: what they need next is asked for together, because memory answers late,
  * the memory of another process above all. */
 static void walk_batch(struct tc_walker *w, const tc_addr *keys, size_t n, bool weak,
@@ -128,6 +136,8 @@ static void walk_batch(struct tc_walker *w, const tc_addr *keys, size_t n, bool 
 		tc_addr task = weak ? referent(w, keys[i]) : keys[i];
 		if (task)
 			tasks[n_tasks++] = task;
+		else if (!w->mem->live) /* nobody can have removed it meanwhile */
+			lost(w, keys[i]);
 	}
 	if (weak)
 		tc_hint(w->mem, tasks, n_tasks);
