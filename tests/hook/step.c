@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Raises a signal at chosen instructions of a running program, or makes its hook fault there: breaks
+ * into a function, steps some instructions further, and injects. One process, by ptrace.
+ *
+ *   step PID ANSWERS COUNT MAX_STEPS SEED HIT_S ANSWER_S signal NUMBER <functions
+ *   step PID ANSWERS COUNT MAX_STEPS SEED HIT_S ANSWER_S fault NUMBER <functions
+ *
+ * functions: one name a line, those that the program has are taken in turn; "MODULE:NAME" only in a
+ * file whose name holds MODULE; one that nobody calls for HIT_S is left out. ANSWERS: the file that is
+ * the program's standard error; after each injection a new line beginning with "taskcore: " must come
+ * within ANSWER_S; after a fault it may stay away, because refusals are told once a second. fault: the signal is sent to the
+ * process, the function belongs to the hook, in the handler or in its child, and jumps to nowhere.
+ * Prints "site FUNCTION+STEPS FILE+OFFSET HOW" for each injection; exit code 1 when the program hangs
+ * or ends. HOW: handler (at once), blocked (the thread has the signal blocked), call (in a system call
+ * that waits), fault. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "step_symbols.h"
+
+#define BLOCKED_S 0.05 /* a step that takes so long waits in a system call */
+#define NOWHERE 0x1000 /* below vm.mmap_min_addr, nothing is mapped there */
+
+static pid_t pid;
+static double hit_s, answer_s;
+static bool ended;
+static int end_status;
+
+/* The breakpoint: where it is, what stood there. */
+static struct {
+	uint64_t at;
+	uint8_t was;
+	bool in;
+} breakpoint;
+
+static double now(void)
+{
+	struct timespec at;
+
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	return (double)at.tv_sec + (double)at.tv_nsec / 1e9;
+}
+
+static void die(const char *what)
+{
+	fprintf(stderr, "step: %s: %s\n", what, strerror(errno));
+	exit(2);
+}
+
+/* One byte of code of the process; threads may run meanwhile. */
+static bool poke(pid_t of, uint64_t at, uint8_t byte, uint8_t *was)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", of);
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	bool good = (!was || pread(fd, was, 1, (off_t)at) == 1) && pwrite(fd, &byte, 1, (off_t)at) == 1;
+	close(fd);
+	return good;
+}
+
+static bool breakpoint_set(uint64_t at)
+{
+	breakpoint.at = at;
+	breakpoint.in = poke(pid, at, 0xcc, &breakpoint.was);
+	return breakpoint.in;
+}
+
+static void breakpoint_remove(pid_t of)
+{
+	if (breakpoint.in)
+		poke(of, breakpoint.at, breakpoint.was, NULL);
+	if (of == pid)
+		breakpoint.in = false;
+}
+
+static pid_t process_of(pid_t tid)
+{
+	char path[64], line[256];
+	int found = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	FILE *file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file) && sscanf(line, "Tgid: %d", &found) != 1)
+		;
+	if (file)
+		fclose(file);
+	return found;
+}
+
+static uint64_t pc_of(pid_t tid)
+{
+	struct user_regs_struct regs;
+
+	return ptrace(PTRACE_GETREGS, tid, 0, &regs) == 0 ? regs.rip : 0;
+}
+
+static void set_pc(pid_t tid, uint64_t pc)
+{
+	struct user_regs_struct regs;
+
+	if (ptrace(PTRACE_GETREGS, tid, 0, &regs) == 0) {
+		regs.rip = pc;
+		ptrace(PTRACE_SETREGS, tid, 0, &regs);
+	}
+}
+
+/* A stop that nobody waits for. keep: children of the hook stay traced, with the breakpoint in them.
+ * True: the breakpoint was hit, and the thread still stands there. */
+static bool pass(pid_t tid, int status, bool keep)
+{
+	int sig = WSTOPSIG(status), event = status >> 16;
+
+	if (!WIFSTOPPED(status)) {
+		if (tid == pid) {
+			ended = true;
+			end_status = status;
+		}
+		return false;
+	}
+	if (event == PTRACE_EVENT_STOP && !keep && process_of(tid) != pid) {
+		if (breakpoint.in)
+			poke(tid, breakpoint.at, breakpoint.was, NULL);
+		ptrace(PTRACE_DETACH, tid, 0, 0);
+		return false;
+	}
+	if (event) {
+		ptrace(PTRACE_CONT, tid, 0, 0);
+		return false;
+	}
+	if (sig == SIGTRAP) {
+		if (breakpoint.at && pc_of(tid) == breakpoint.at + 1) {
+			if (breakpoint.in)
+				return true;
+			set_pc(tid, breakpoint.at);
+		}
+		sig = 0;
+	}
+	ptrace(PTRACE_CONT, tid, 0, sig);
+	return false;
+}
+
+/* The next stop of anybody; 0 when there is none at once. */
+static pid_t next_stop(int *status)
+{
+	pid_t tid = waitpid(-1, status, __WALL | WNOHANG);
+
+	return tid > 0 ? tid : 0;
+}
+
+static void idle(unsigned *spins)
+{
+	if (++*spins > 300)
+		usleep(*spins > 3000 ? 1000 : 50);
+}
+
+/* Wait until somebody hits the breakpoint; 0: nobody does. */
+static pid_t await_hit(bool keep)
+{
+	double end = now() + hit_s;
+	unsigned spins = 0;
+	int status;
+
+	while (!ended && now() < end) {
+		pid_t tid = next_stop(&status);
+		if (tid && pass(tid, status, keep))
+			return tid;
+		if (!tid)
+			idle(&spins);
+	}
+	return 0;
+}
+
+enum way { WAY_HANDLER, WAY_BLOCKED, WAY_CALL, WAY_GONE };
+
+/* Step tid n instructions further. Where it is then. */
+static enum way step_on(pid_t tid, unsigned n, bool keep)
+{
+	unsigned spins = 0;
+	int status, sig = 0;
+
+	while (n && !ended) {
+		double end = now() + BLOCKED_S;
+		if (ptrace(PTRACE_SINGLESTEP, tid, 0, sig) < 0)
+			return WAY_GONE;
+		for (;;) {
+			pid_t other = next_stop(&status);
+			if (other == tid)
+				break;
+			if (other)
+				pass(other, status, keep);
+			else
+				idle(&spins);
+			if (now() > end)
+				return WAY_CALL;
+		}
+		spins = 0;
+		if (!WIFSTOPPED(status)) {
+			pass(tid, status, keep);
+			return WAY_GONE;
+		}
+		sig = status >> 16 || WSTOPSIG(status) == SIGTRAP ? 0 : WSTOPSIG(status);
+		n -= status >> 16 == 0;
+	}
+	uint64_t mask = 0;
+	if (ptrace(PTRACE_GETSIGMASK, tid, sizeof(mask), &mask) < 0)
+		return WAY_GONE;
+	return mask & 1u << (SIGUSR1 - 1) ? WAY_BLOCKED : WAY_HANDLER;
+}
+
+static FILE *answers;
+static char part[8192]; /* of a line that is not whole yet */
+
+/* Lines that begin with "taskcore: " since the last look; *last is one of them. */
+static unsigned new_answers(char *last, size_t size)
+{
+	unsigned n = 0;
+	size_t have = strlen(part);
+
+	clearerr(answers);
+	while (fgets(part + have, (int)(sizeof(part) - have), answers)) {
+		have = strlen(part);
+		if (part[have - 1] != '\n')
+			continue;
+		if (strncmp(part, "taskcore: ", 10) == 0) {
+			n++;
+			snprintf(last, size, "%.*s", (int)have - 1, part);
+		}
+		part[have = 0] = 0;
+	}
+	return n;
+}
+
+/* True: the hook has answered. */
+static bool await_answer(bool keep)
+{
+	double end = now() + answer_s;
+	char line[512];
+	unsigned spins = 0;
+	int status;
+
+	while (!ended && now() < end) {
+		pid_t tid = next_stop(&status);
+		if (tid && pass(tid, status, keep))
+			set_pc(tid, breakpoint.at), ptrace(PTRACE_CONT, tid, 0, 0);
+		if (!tid && new_answers(line, sizeof(line))) {
+			printf("answer %s\n", line);
+			return true;
+		}
+		if (!tid)
+			idle(&spins);
+	}
+	return false;
+}
+
+/* What every thread does, for whoever reads of a hang. */
+static void describe(void)
+{
+	char command[128];
+
+	if (ended) {
+		printf("END the program ended, wait status %#x\n", (unsigned)end_status);
+		return;
+	}
+	printf("HANG no answer for %.0f s\n", answer_s);
+	fflush(stdout);
+	snprintf(command, sizeof(command),
+		 "cd /proc/%d/task && head -v -n 1 */syscall */wchan && grep -H ^Sig */status", pid);
+	if (system(command) != 0)
+		printf("no such process any more\n");
+}
+
+static void attach(void)
+{
+	const long options = PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK;
+	char path[64];
+	bool more = true;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	for (int round = 0; more; round++) { /* until a round finds no new thread */
+		more = false;
+		char **tids = list_directory(path);
+		for (char **tid = tids; *tid; tid++)
+			if (ptrace(PTRACE_SEIZE, atoi(*tid), 0, options) == 0)
+				more = true;
+			else if (errno != EPERM && errno != ESRCH)
+				die("PTRACE_SEIZE");
+		free_list(tids);
+	}
+}
+
+static const char *const way_names[] = { "handler", "blocked", "call", "gone" };
+
+/* One injection; a function that nobody calls is left out from then on. False: the program does not
+ * answer any more. */
+static bool inject(struct site *site, unsigned steps, int sig, bool fault)
+{
+	char place[512];
+
+	if (!breakpoint_set(site->at))
+		die("/proc/PID/mem");
+	if (fault)
+		kill(pid, sig);
+	pid_t tid = await_hit(fault);
+	breakpoint_remove(pid);
+	if (!tid) {
+		printf("miss %s\n", site->name);
+		site->at = 0;
+		return !ended && (!fault || await_answer(fault) || !ended);
+	}
+	if (fault && process_of(tid) != pid)
+		poke(tid, breakpoint.at, breakpoint.was, NULL);
+	set_pc(tid, breakpoint.at);
+	enum way way = step_on(tid, steps, fault);
+	if (way == WAY_GONE) {
+		printf("gone %s+%u\n", site->name, steps);
+		return !ended && (!fault || await_answer(fault) || !ended);
+	}
+	uint64_t pc = way == WAY_CALL ? 0 : pc_of(tid);
+	locate(pid, pc, place, sizeof(place));
+	printf("site %s+%u %s %s\n", site->name, steps, place, fault ? "fault" : way_names[way]);
+	fflush(stdout);
+	if (fault) {
+		if (way != WAY_CALL)
+			set_pc(tid, NOWHERE);
+		ptrace(PTRACE_CONT, tid, 0, 0);
+	} else if (way == WAY_CALL) {
+		syscall(SYS_tgkill, pid, tid, sig);
+	} else {
+		ptrace(PTRACE_CONT, tid, 0, sig);
+	}
+	return await_answer(fault) || (fault && !ended);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 10)
+		die("arguments");
+	pid = atoi(argv[1]);
+	unsigned count = (unsigned)atoi(argv[3]), max_steps = (unsigned)atoi(argv[4]);
+	hit_s = atof(argv[6]);
+	answer_s = atof(argv[7]);
+	bool fault = strcmp(argv[8], "fault") == 0;
+	int sig = atoi(argv[9]);
+	char ignored[512];
+
+	srandom((unsigned)atoi(argv[5]));
+	answers = fopen(argv[2], "re");
+	if (!answers)
+		die(argv[2]);
+	size_t n;
+	struct site *sites = find_sites(pid, stdin, &n);
+	if (n == 0)
+		die("none of the functions is there");
+	attach();
+	new_answers(ignored, sizeof(ignored));
+	for (unsigned i = 0, idle = 0; i < count && idle <= n; i++) {
+		struct site *site = &sites[i % n];
+		unsigned steps = (unsigned)random() % max_steps;
+		idle = site->at ? 0 : idle + 1;
+		if (site->at && !inject(site, steps, sig, fault)) {
+			describe();
+			return 1;
+		}
+	}
+	return 0;
+}
