@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * libtaskcore.so: its start, and the handler. */
+ * libtaskcore.so: its start. */
 #define _GNU_SOURCE
 #include "hook.h"
 
@@ -11,7 +11,6 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../lib/sys.h"
@@ -60,92 +59,6 @@ static void publish(char how)
 	close(fd);
 }
 
-static const char *reason_of(int sig, char *to, size_t size)
-{
-	struct tc_text text;
-
-	if (sig == SIGUSR1 || sig == SIGUSR2)
-		return sig == SIGUSR1 ? "usr1" : "usr2";
-	tc_text_init(&text, to, size);
-	tc_text_s(&text, "rtmin+");
-	tc_text_u(&text, (uint64_t)(sig - SIGRTMIN));
-	return to;
-}
-
-/* The program's own signal: a dump, unless there was one a moment ago. */
-static void on_plain(int sig, siginfo_t *info, void *context)
-{
-	char name[32];
-	struct tc_hook_process *process = tc_process();
-	struct tc_request request = {
-		.reason = reason_of(sig, name, sizeof(name)),
-		.signal = sig,
-		.sender_pid = info->si_code <= 0 ? (uint32_t)info->si_pid : 0,
-		.sender_uid = info->si_code <= 0 ? (uint32_t)info->si_uid : 0,
-		.context = context,
-	};
-	uint64_t now = tc_sys_clock_ns(CLOCK_MONOTONIC), last = process->last_ns;
-	uint64_t interval = tc_hook_settings.min_interval_s * 1000000000u;
-
-	if (last && interval && now - last < interval) {
-		tc_hook_refuse(&request, -EAGAIN, (now - last) / 1000000000u);
-		return;
-	}
-	int r = tc_hook_request(&request);
-	if (r == 0)
-		process->last_ns = now;
-	else if (r != -ENOEXEC)
-		tc_hook_refuse(&request, r, 0);
-}
-
-static void on_cookie(siginfo_t *info, void *context, uint64_t cookie)
-{
-	struct tc_request request = {
-		.reason = "request",
-		.signal = info->si_signo,
-		.sender_pid = (uint32_t)info->si_pid,
-		.sender_uid = (uint32_t)info->si_uid,
-		.cookie = cookie,
-		.context = context,
-	};
-	int r;
-
-	switch (cookie >> 40 & 255) {
-	case TC_COOKIE_DUMP:
-		if ((r = tc_hook_request(&request)) < 0)
-			tc_hook_refuse(&request, r, 0);
-		break;
-	case TC_COOKIE_AGAIN:
-		tc_hook_request_again(context);
-		break;
-	case TC_COOKIE_PARK:
-		tc_hook_park();
-		break;
-	default:
-		break;
-	}
-}
-
-static void on_signal(int sig, siginfo_t *info, void *context)
-{
-	if (tc_process_kind() == TC_PROCESS_VFORKED) { /* nothing here is ours to change */
-		tc_chain_pass(sig, info, context, false);
-		return;
-	}
-	if (sig == tc_hook_settings.private_signal) {
-		uint64_t cookie = (uint64_t)(uintptr_t)info->si_value.sival_ptr;
-		if (info->si_code == SI_QUEUE && cookie >> 48 == TC_COOKIE_MAGIC)
-			on_cookie(info, context, cookie);
-		else
-			tc_chain_pass(sig, info, context, false);
-		return;
-	}
-	bool python = tc_hook_has_python();
-	if (python && !tc_chain_nested(sig, context))
-		on_plain(sig, info, context);
-	tc_chain_pass(sig, info, context, python);
-}
-
 static int start(char how)
 {
 	int r = tc_process_init();
@@ -156,9 +69,9 @@ static int start(char how)
 		return r;
 	tc_hook_settings.private_signal = free_signal();
 	if (tc_hook_settings.private_signal)
-		r = tc_chain_take(tc_hook_settings.private_signal, on_signal);
+		r = tc_chain_take(tc_hook_settings.private_signal, tc_hook_on_signal);
 	if (r == 0 && tc_hook_settings.signal)
-		r = tc_chain_take(tc_hook_settings.signal, on_signal);
+		r = tc_chain_take(tc_hook_settings.signal, tc_hook_on_signal);
 	if (r == 0)
 		publish(how);
 	return r;

@@ -4,6 +4,7 @@
 #ifndef TC_HOOK_H
 #define TC_HOOK_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -22,6 +23,7 @@ enum tc_hook_freeze { TC_HOOK_FREEZE_AUTO, TC_HOOK_FREEZE_PLACE, TC_HOOK_FREEZE_
 struct tc_hook_settings {
 	bool disabled;
 	int signal;	    /* 0: none */
+	char reason[16];    /* of a dump by it: "usr1", "rtmin+3" */
 	int private_signal; /* of taskcore signal, the retry and the parking; 0: none free */
 	enum tc_hook_values values;
 	enum tc_hook_freeze freeze;
@@ -36,6 +38,9 @@ extern struct tc_hook_settings tc_hook_settings;
 /* hook.c: the hook is at work: started, and not disabled. Before that there is neither a stack nor a
  * page of the process. */
 bool tc_hook_installed(void);
+
+/* hook_signal.c: the handler of both signals. */
+void tc_hook_on_signal(int sig, siginfo_t *info, void *context);
 
 /* Fill tc_hook_settings; a value that is not understood is named on stderr. Normal context. */
 void tc_hook_settings_read(char **environment);

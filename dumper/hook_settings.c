@@ -72,6 +72,14 @@ static bool take_signal(const char *value, int *to)
 	return true;
 }
 
+static void name_reason(struct tc_hook_settings *s)
+{
+	if (s->signal == SIGUSR1 || s->signal == SIGUSR2)
+		strcpy(s->reason, s->signal == SIGUSR1 ? "usr1" : "usr2");
+	else
+		snprintf(s->reason, sizeof(s->reason), "rtmin+%d", s->signal - SIGRTMIN);
+}
+
 /* A directory: made absolute at once, because the program may change its own. */
 static bool take_dir(const char *value, char *to)
 {
@@ -155,4 +163,5 @@ void tc_hook_settings_read(char **environment)
 		if (!take(name, equals + 1))
 			complain(variable);
 	}
+	name_reason(s);
 }
