@@ -167,21 +167,29 @@ static bool is_syscall(const uint8_t *code)
 	return code[0] == 0x0f && code[1] == 0x05;
 }
 
-/* glibc from 2.41 on makes the calls that are cancellation points in one place (its file
- * nptl/cancellation.c), to which the number comes as the seventh argument: that stands right above
- * the return address (System V ABI, section 3.2.3). The first such pair on the stack is it. */
+/* glibc from 2.41 on makes the calls that are cancellation points in one place, to which the number
+ * comes as the seventh argument of two functions, one inside the other (its file
+ * nptl/cancellation.c): that stands right above the return address (System V ABI, section 3.2.3).
+ * What looks so by chance has no equal. */
 static int64_t number_on_stack(uint64_t rsp)
 {
-	uint64_t words[16];
+	uint64_t words[24];
+	uint16_t found[24];
+	unsigned n = 0;
 	uint8_t call;
 
 	if (tc_arch_copy(words, (const void *)(uintptr_t)rsp, sizeof(words)) < 0)
 		return TC_ARCH_SOME_SYSCALL;
-	for (unsigned i = 0; i + 1 < sizeof(words) / sizeof(words[0]); i++)
-		if (words[i + 1] < 1024 && words[i] > 1024 &&
-		    tc_arch_copy(&call, (const void *)(uintptr_t)(words[i] - 5), 1) == 0 &&
-		    call == 0xe8)
-			return (int64_t)words[i + 1];
+	for (unsigned i = 0; i + 1 < sizeof(words) / sizeof(words[0]); i++) {
+		if (words[i + 1] >= 1024 || words[i] < TC_ARCH_PAGE ||
+		    tc_arch_copy(&call, (const void *)(uintptr_t)(words[i] - 5), 1) < 0 ||
+		    call != 0xe8)
+			continue;
+		for (unsigned other = 0; other < n; other++)
+			if (found[other] == words[i + 1])
+				return found[other];
+		found[n++] = (uint16_t)words[i + 1];
+	}
 	return TC_ARCH_SOME_SYSCALL;
 }
 
