@@ -66,6 +66,15 @@ static bool reap(_Atomic uint32_t *pid, int *ret_status)
 	return true;
 }
 
+/* The one that says a line. */
+static void reap_speaker(struct tc_hook_process *process)
+{
+	int status;
+
+	if (process->speaking != 1)
+		reap(&process->speaking, &status);
+}
+
 /* The same for the one that makes a dump; whether it was killed at that (nothing else but SIGKILL
  * ends it so): nobody has said a word about its dump. */
 static bool reap_maker(struct tc_hook_process *process)
@@ -103,8 +112,7 @@ bool tc_hook_reap(void)
 	struct tc_hook_process *process = tc_process();
 	int status;
 
-	if (process->speaking != 1)
-		reap(&process->speaking, &status);
+	reap_speaker(process);
 	reap(&process->leaving, &status);
 	return reap_maker(process) || let_go(process);
 }
@@ -358,7 +366,7 @@ void tc_hook_refuse(const struct tc_request *request, int error, uint64_t ago_s)
 	if (last && now - last < 1000000000u)
 		return;
 	tc_sys_mask(~0ull, &mask);
-	tc_hook_reap();
+	reap_speaker(process);
 	if (!atomic_compare_exchange_strong(&process->speaking, &none, 1)) {
 		tc_sys_mask(mask, NULL);
 		return;

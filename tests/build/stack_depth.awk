@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Worst stack depth of a set of functions, from the .ci files of gcc -fcallgraph-info=su.
-# First file: stack-indirect.list; the others: .ci files. Variables: bound (bytes), libc (bytes for a function outside).
+# First file: stack-indirect.list; the others: .ci files. Variables: bound (bytes), libc (bytes for a function outside),
+# root (a function: its depth alone is measured, else that of all).
 # Prints the deepest path; fails on recursion, on a frame of unknown size, on an unlisted indirect call.
 
 function short(title) { sub(/.*:/, "", title); return title }
@@ -94,6 +95,8 @@ END {
 	worst = ""
 	for (f in size) {
 		functions++
+		if (root != "" && short(f) != root)
+			continue
 		if (worst == "" || depth(f) > depth(worst))
 			worst = f
 	}
