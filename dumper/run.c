@@ -142,16 +142,19 @@ static int take_option(char **argv, int *at)
 	return say(TC_EXIT_USAGE, "run: unknown option '%s' (taskcore --help)", arg);
 }
 
-/* The library beside our own executable, else where it is installed. */
+/* The library beside our own executable, in the lib beside its directory, or where it was to be
+ * installed. */
 static bool find_library(char *path, size_t size)
 {
-	ssize_t n = readlink("/proc/self/exe", path, size - sizeof(LIBRARY) - 1);
+	static const char *const beside[] = { LIBRARY, "../lib/" LIBRARY };
+	char own[PATH_MAX], found[PATH_MAX + 32];
+	ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
 
-	path[n > 0 ? n : 0] = 0;
-	char *slash = strrchr(path, '/');
-	if (slash) {
-		strcpy(slash + 1, LIBRARY);
-		if (access(path, R_OK) == 0)
+	own[n > 0 ? n : 0] = 0;
+	char *slash = strrchr(own, '/');
+	for (size_t i = 0; slash && i < sizeof(beside) / sizeof(*beside); i++) {
+		snprintf(found, sizeof(found), "%.*s/%s", (int)(slash - own), own, beside[i]);
+		if (access(found, R_OK) == 0 && realpath(found, path))
 			return true;
 	}
 	snprintf(path, size, "%s/%s", TC_LIBDIR, LIBRARY);
@@ -166,7 +169,8 @@ static int preload(void)
 
 	if (!find_library(path, sizeof(path)))
 		return say(TC_EXIT_INPUT,
-			   "run: %s is neither beside taskcore nor in %s: install it there",
+			   "run: %s is neither beside taskcore nor in ../lib from there nor in %s: "
+			   "install it there",
 			   LIBRARY, TC_LIBDIR);
 	/* The dynamic linker parts names at these, and replaces what begins with $ (ld.so(8)). */
 	if (strpbrk(path, " :$"))

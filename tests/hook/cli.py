@@ -145,7 +145,7 @@ def test_run_installed_library(directory):
     os.mkdir(os.path.join(directory, "bin"))
     shutil.move(copy, os.path.join(directory, "bin", "taskcore"))
     copy = os.path.join(directory, "bin", "taskcore")
-    libdir = re.search(r"nor in (\S+):", started(copy, "true").stderr).group(1)
+    libdir = re.search(r"nor in (\S+): install", started(copy, "true").stderr).group(1)
     if not os.path.isdir(os.path.dirname(libdir)):
         raise Skip("no directory for " + libdir)
     script = 'mount -t tmpfs none "%s" && mkdir -p "%s" && cp "%s/libtaskcore.so" "%s" && exec "%s" run sh -c \'echo $LD_PRELOAD\'' % (
