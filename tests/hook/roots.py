@@ -95,7 +95,7 @@ def copy(sources, target, folder):
 
 def copy_tree(target):
     """As COPY of the whole context: the files of this project."""
-    listed = subprocess.run(["git", "-C", TOP, "-c", "safe.directory=*", "ls-files", "-z"], stdout=subprocess.PIPE, text=True)
+    listed = subprocess.run(["git", "-C", TOP, "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], stdout=subprocess.PIPE, text=True)
     names = listed.stdout.split("\0")[:-1] if listed.returncode == 0 else []
     if not names:
         raise Skip("no clone of the project to build in a container")
