@@ -44,12 +44,12 @@ class Dumps:
         self.one = one
 
     def __enter__(self):
+        programs = [lab.program(name) for name in ("taskcore", "libtaskcore.so")]
         self.top = tempfile.mkdtemp(prefix="taskcore-hook.", dir=self.one.root + "/tmp")
         self.path = os.path.join(self.top, "dumps")
         os.mkdir(self.path)
-        for name in ("taskcore", "libtaskcore.so"):
-            # By a program: a file open for writing here would be so in what another thread starts (ETXTBSY).
-            subprocess.run(["cp", lab.program(name), self.top], check=True)
+        # By a program: a file open for writing here would be so in what another thread starts (ETXTBSY).
+        subprocess.run(["cp"] + programs + [self.top], check=True)
         self.seen = set()
         return self
 

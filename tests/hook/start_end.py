@@ -37,6 +37,7 @@ class Life:
                 inside.command_of(one, dumps) + [path, part],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
+                bufsize=0,  # no line is read ahead that communicate then lacks
                 stderr=errors,
                 env=dict(one.environment(False), TASKCORE_FREEZE=freeze),
                 cwd="/tmp",
