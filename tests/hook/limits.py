@@ -3,7 +3,6 @@
 """The hook where resources end: limits of files, memory and processes, a memory cgroup near its limit, another uid, budgets. Prints TAP; names of tests
 as arguments run only these. Cgroups that are made here are removed."""
 import contextlib
-import ctypes.util
 import glob
 import os
 import re
@@ -11,53 +10,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import sysconfig
 
 from fault_files import secrets, sub
-from hooked import LIBRARY, SAID, TARGET, Hooked, Skip, await_true, compile_c, dumps_in, files, must, run, whole
+from fault_process import embedded
+from hooked import LIBRARY, SAID, TARGET, Hooked, Skip, await_true, dumps_in, files, must, run, whole
 
-EMBED = r"""
-#include <dlfcn.h>
-#include <stdio.h>
-#include <string.h>
-/* embed LIBPYTHON CODE [late]: runs the code in a Python that sets no signal action. late: only after a line on stdin. */
-int main(int argc, char **argv)
-{
-	char line[64];
-	if (argc > 3) {
-		puts("READY");
-		fflush(stdout);
-		while (fgets(line, sizeof(line), stdin) && strcmp(line, "load\n")) {
-			puts("'here'");
-			fflush(stdout);
-		}
-	}
-	void *lib = dlopen(argv[1], RTLD_NOW | RTLD_GLOBAL);
-	if (!lib)
-		return 9;
-	((void (*)(int))dlsym(lib, "Py_InitializeEx"))(0);
-	return ((int (*)(const char *))dlsym(lib, "PyRun_SimpleString"))(argv[2]) != 0;
-}
-"""
 OTHER_UID = 12345
-
-
-def libpython():
-    """A shared libpython and the environment it needs."""
-    path = os.path.join(sysconfig.get_config_var("LIBDIR") or "", sysconfig.get_config_var("INSTSONAME") or "")
-    if not path.endswith(".so.1.0") or not os.path.exists(path):
-        path = ctypes.util.find_library("python%d.%d" % sys.version_info[:2])
-    if not path:
-        raise Skip("no shared libpython")
-    return path
-
-
-def embedded(directory, code="", tasks=4, late=False, **options):
-    """A C program that embeds Python and runs hooked_target.py."""
-    host = compile_c(directory, EMBED)
-    text = "import sys; sys.argv = %r; exec(open(%r).read())" % ([TARGET, str(tasks), code], TARGET)
-    env = dict(options.pop("env", {}), PYTHONHOME="%s:%s" % (sys.base_prefix, sys.base_exec_prefix))
-    return Hooked(directory, options.pop("dumps", None), command=[host, libpython(), text] + (["late"] if late else []), tasks=tasks, env=env, **options)
 
 
 def limited(resource, value):
