@@ -6,7 +6,7 @@
 #include "safe.h"
 
 enum { OPCODE_YIELD_FROM = 72, RESUME_AFTER_YIELD_FROM = 2, RESUME_AFTER_AWAIT = 3 };
-enum { BYTES_DATA = 32, FRAME_OBJECT_MAX = 376, GEN_MAX = 152, GEN_STACK_BYTES = 128 };
+enum { BYTES_DATA = 32, FRAME_OBJECT_MAX = 376, GEN_MAX = 152 };
 #define TAG_MASK 3ul /* _PyStackRef, 3.14+: low bits are tags; plain pointers have none */
 
 static tc_addr word_at(const uint8_t *body, uint16_t offset)
@@ -121,19 +121,14 @@ static tc_addr target_slot(const struct tc_py *py, const struct tc_gen *gen, con
 		       0;
 }
 
-/* From 3.11 the frame is part of the generator: one read gets both, and mostly the stack's top too.
- */
+/* From 3.11 the frame is part of the generator: one read gets both. */
 static int read_embedded_gen(const struct tc_py *py, tc_addr addr, struct tc_gen *ret)
 {
-	uint8_t body[GEN_MAX + GEN_STACK_BYTES];
-	size_t size = sizeof(body);
+	uint8_t body[GEN_MAX];
 	tc_addr frame = addr + py->at.gi_frame, slot;
 
-	if (tc_try_read(py->mem, addr, body, size) < 0) {
-		size = (size_t)py->at.gi_frame + py->at.if_locals;
-		if (tc_read(py->mem, addr, body, size) < 0)
-			return -TC_EFAULT;
-	}
+	if (tc_read(py->mem, addr, body, (size_t)py->at.gi_frame + py->at.if_locals) < 0)
+		return -TC_EFAULT;
 	ret->qualname = word_at(body, py->at.gi_qualname);
 	ret->state = gen_state(&py->at.states, (int8_t)body[py->at.gi_state], ret);
 	if (ret->state == TC_GEN_FINISHED)
@@ -144,9 +139,7 @@ static int read_embedded_gen(const struct tc_py *py, tc_addr addr, struct tc_gen
 	slot = ret->state == TC_GEN_SUSPENDED ? target_slot(py, ret, body + py->at.gi_frame) : 0;
 	if (!slot)
 		return 0;
-	if (slot - addr <= size - 8) /* one comparison: a forged slot must not wrap around */
-		ret->target = word_at(body, (uint16_t)(slot - addr));
-	else if (tc_get(py->mem, slot, &ret->target) < 0)
+	if (tc_get(py->mem, slot, &ret->target) < 0)
 		return -TC_EFAULT;
 	ret->target = (ret->target & TAG_MASK) == TAG_MASK ? 0 : ret->target & ~TAG_MASK;
 	return 0;

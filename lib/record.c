@@ -35,8 +35,8 @@ void tc_record_begin(struct tc_records *rec, enum tc_rec kind)
 {
 	rec->start = rec->used;
 	rec->overflow = false;
-	rec->previous[TC_STREAM_REF] = 0;
 	memcpy(rec->kept, rec->previous, sizeof(rec->kept));
+	rec->kept[TC_STREAM_REF] = rec->previous[TC_STREAM_REF] = 0;
 	rec->buf[rec->used++] = (uint8_t)kind; /* all kinds are below 128 */
 	rec->used += LENGTH_ROOM;
 }

@@ -60,6 +60,47 @@ static inline void tc_put_u(struct tc_records *rec, uint64_t value)
 		tc_put_long(rec, value);
 }
 
+/* For several fields at once: where to write size bytes at most; NULL: they do not fit, and the
+ * record is dropped. What was written ends at end. */
+static inline uint8_t *tc_put_begin(struct tc_records *rec, size_t size)
+{
+	if (rec->overflow || rec->used - rec->start + size > TC_RECORD_MAX - 16) {
+		rec->overflow = true;
+		return NULL;
+	}
+	return rec->buf + rec->used;
+}
+
+static inline void tc_put_end(struct tc_records *rec, const uint8_t *end)
+{
+	rec->used = (size_t)(end - rec->buf);
+}
+
+/* Into such a place: tc_put_u, tc_put_s, tc_put_d; at most TC_LEB_MAX bytes each. Returns the end. */
+#define TC_LEB_MAX 10
+static inline uint8_t *tc_leb_u(uint8_t *to, uint64_t value)
+{
+	while (value > 127) {
+		*to++ = (uint8_t)(value | 128);
+		value >>= 7;
+	}
+	*to++ = (uint8_t)value;
+	return to;
+}
+
+static inline uint8_t *tc_leb_s(uint8_t *to, int64_t value)
+{
+	return tc_leb_u(to, (uint64_t)value << 1 ^ (uint64_t)(value >> 63));
+}
+
+static inline uint8_t *tc_leb_d(uint8_t *to, struct tc_records *rec, enum tc_stream stream,
+				uint64_t addr)
+{
+	to = tc_leb_s(to, (int64_t)(addr - rec->previous[stream]));
+	rec->previous[stream] = addr;
+	return to;
+}
+
 void tc_put_s(struct tc_records *rec, int64_t value);			     /* zigzag */
 void tc_put_d(struct tc_records *rec, enum tc_stream stream, uint64_t addr); /* difference */
 void tc_put_f(struct tc_records *rec, double value);

@@ -264,6 +264,9 @@ int tc_walk(struct tc_mem *mem, struct tc_records *out, struct tc_arena *arena,
 	if (take_scratch(w) < 0)
 		return -TC_ENOSPACE;
 	w->state_name = tc_walker_text(w, "_state", 6, TC_STR_CODE);
+	w->states[TC_STATE_PENDING] = tc_walker_text(w, "PENDING", 7, TC_STR_CODE);
+	w->states[TC_STATE_CANCELLED] = tc_walker_text(w, "CANCELLED", 9, TC_STR_CODE);
+	w->states[TC_STATE_FINISHED] = tc_walker_text(w, "FINISHED", 8, TC_STR_CODE);
 	w->transport_name = tc_walker_text(w, "_transport", 10, TC_STR_CODE);
 	w->tls_name = tc_walker_text(w, "_ssl_protocol", 13, TC_STR_CODE);
 	r = tc_layout_choose(mem, &site, &w->py.at, &version, ret_python->layout);

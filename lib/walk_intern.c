@@ -7,23 +7,40 @@
 #define MAX_BASES 16
 enum { NAME_MAX_BYTES = 256 };
 
+static uint32_t define_string(struct tc_walker *w, const char *text, size_t len, enum tc_str class)
+{
+	uint32_t id = 0;
+
+	tc_record_begin(w->out, TC_REC_STRING);
+	tc_put_u(w->out, class);
+	tc_put_raw(w->out, text, len);
+	tc_record_define(w->out, TC_TAB_STRING, &id);
+	return id;
+}
+
 uint32_t tc_walker_text(struct tc_walker *w, const char *text, size_t len, enum tc_str class)
 {
 	uint64_t *id = tc_hash_at(&w->strings, tc_hash_bytes(w->options->seed + class, text, len));
-	uint32_t new = 0;
 
 	if (!id) {
 		w->full = true;
 		return 0;
 	}
-	if (*id)
-		return (uint32_t)*id;
-	tc_record_begin(w->out, TC_REC_STRING);
-	tc_put_u(w->out, class);
-	tc_put_raw(w->out, text, len);
-	if (tc_record_define(w->out, TC_TAB_STRING, &new) == 0)
-		*id = new;
-	return new;
+	if (!*id)
+		*id = define_string(w, text, len, class);
+	return (uint32_t)*id;
+}
+
+uint32_t tc_walker_label(struct tc_walker *w, const char *text, size_t len)
+{
+	uint64_t hash = tc_hash_bytes(w->options->seed + TC_STR_TASK, text, len);
+	struct tc_label_cache *front = &w->label_cache[hash & (TC_LABEL_CACHE - 1)];
+
+	if (front->id && front->hash == hash)
+		return front->id;
+	front->hash = hash;
+	front->id = define_string(w, text, len, TC_STR_TASK);
+	return front->id;
 }
 
 /* Asked of the type's flags alone, not of the table of types: a type's own name is read by this. */

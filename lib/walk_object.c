@@ -110,12 +110,17 @@ static void add_ref(struct tc_walker *w, struct object *object, const char *name
 		tc_walker_want(w, value, 0);
 }
 
-static void add_text(struct tc_walker *w, struct object *object, const char *name, uint32_t text)
+static void add_text(struct tc_walker *w, struct object *object, uint32_t name, uint32_t text)
 {
-	struct tc_value *to = text ? attr(w, object, name_of(w, name)) : NULL;
+	struct tc_value *to = text ? attr(w, object, name) : NULL;
 
 	if (to)
 		*to = (struct tc_value){ .tag = TC_VAL_STRING, .type = text };
+}
+
+static void add_state(struct tc_walker *w, struct object *object, uint32_t text)
+{
+	add_text(w, object, w->state_name, text);
 }
 
 /* What a wake-up callback leads to: the task. Others stand for themselves. */
@@ -159,13 +164,12 @@ static void add_callback(struct tc_walker *w, struct object *object, tc_addr cal
  * FutureObj). */
 static void future_fields(struct tc_walker *w, struct object *object)
 {
-	static const char *const states[] = { "PENDING", "CANCELLED", "FINISHED" };
 	tc_addr callback, list, exception, item, type;
 	struct tc_seq seq;
 	uint32_t state;
 
 	if (tc_get(w->mem, object->addr + w->py.at.fut_state, &state) == 0 && state < 3)
-		add_text(w, object, "_state", name_of(w, states[state]));
+		add_state(w, object, w->states[state]);
 	if (tc_get(w->mem, object->addr + FUT_CALLBACK0, &callback) == 0 && callback)
 		add_callback(w, object, callback);
 	if (tc_get(w->mem, object->addr + FUT_EXCEPTION, &exception) == 0 && exception)
@@ -191,7 +195,8 @@ static void function_fields(struct tc_walker *w, struct object *object)
 	uint64_t n_names;
 
 	if (tc_get(w->mem, object->addr + w->py.at.func_qualname, &qualname) == 0)
-		add_text(w, object, "__qualname__", tc_walker_str(w, qualname, TC_STR_CODE));
+		add_text(w, object, name_of(w, "__qualname__"),
+			 tc_walker_str(w, qualname, TC_STR_CODE));
 	uint16_t free_names =
 		w->py.at.co_freevars != TC_NONE ? w->py.at.co_freevars : w->py.at.co_names;
 	if (tc_get(w->mem, object->addr + w->py.at.func_closure, &closure) < 0 || !closure ||
@@ -259,7 +264,7 @@ static void instance_fields(struct tc_walker *w, struct object *object)
 		uint32_t name = tc_walker_name(w, key);
 		/* The state of a future, of concurrent.futures too, is a word of the library's. */
 		if (name && name == w->state_name)
-			add_text(w, object, "_state", tc_walker_str(w, value, TC_STR_CODE));
+			add_state(w, object, tc_walker_str(w, value, TC_STR_CODE));
 		else if (name)
 			add_ref(w, object, NULL, name, value);
 	}

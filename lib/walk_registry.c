@@ -2,6 +2,7 @@
  * Where asyncio keeps its tasks: weak sets and sets, from 3.14 on also lists of the threads and the
  * interpreter (Lib/asyncio/tasks.py, Modules/_asynciomodule.c). First all addresses are collected,
  * quickly, so that a target that runs changes little meanwhile; then the tasks are read. */
+#include "order.h"
 #include "walker.h"
 
 #include "safe.h"
@@ -156,6 +157,23 @@ static void walk_batch(struct tc_walker *w, const tc_addr *keys, size_t n, bool 
 			tc_walker_task(w, tasks[i], known);
 }
 
+/* In memory that stands still: the tasks that weak references lead to, in their place. */
+static void deref(struct tc_walker *w, struct collected *refs)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < refs->n; i++) {
+		tc_addr ref = refs->addrs[i], task;
+		if (i % BATCH == 0)
+			tc_hint(w->mem, refs->addrs + i, refs->n - i < BATCH ? refs->n - i : BATCH);
+		if ((task = referent(w, ref)))
+			refs->addrs[n++] = task;
+		else
+			lost(w, ref);
+	}
+	refs->n = n;
+}
+
 static void walk_set(struct tc_walker *w, tc_addr set, bool weak, uint32_t known)
 {
 	struct collected keys;
@@ -166,6 +184,13 @@ static void walk_set(struct tc_walker *w, tc_addr set, bool weak, uint32_t known
 		tc_walker_notice(
 			w, "a set of tasks changed at each try to read it: tasks may be missing");
 	}
+	if (!w->mem->live && weak) {
+		deref(w, &keys);
+		weak = false;
+	}
+	/* A set has no order, and from page to page memory answers late. */
+	if (!w->mem->live)
+		keys.addrs = tc_order_by_page(keys.addrs, keys.n, w->arena);
 	for (size_t i = 0; i < keys.n && !w->stopped; i += BATCH)
 		walk_batch(w, keys.addrs + i, keys.n - i < BATCH ? keys.n - i : BATCH, weak, known);
 }
@@ -291,6 +316,8 @@ static void walk_list(struct tc_walker *w, tc_addr head, uint32_t known)
 			w, "the walker's memory is full, tasks are missing: raise --max-memory");
 	for (size_t i = 0; i < nodes.n; i++)
 		nodes.addrs[i] -= w->py.at.task_node;
+	if (!w->mem->live)
+		nodes.addrs = tc_order_by_page(nodes.addrs, nodes.n, w->arena);
 	for (size_t i = 0; i < nodes.n && !w->stopped; i += BATCH)
 		walk_batch(w, nodes.addrs + i, nodes.n - i < BATCH ? nodes.n - i : BATCH, false,
 			   known);

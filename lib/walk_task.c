@@ -234,7 +234,7 @@ static uint64_t task_name(struct tc_walker *w, struct task *task)
 		task->flags |= TC_TASK_LAZY_NAME;
 		return n;
 	}
-	return tc_walker_text(w, w->text, len, TC_STR_TASK);
+	return tc_walker_label(w, w->text, len);
 }
 
 static void put_task(struct tc_walker *w, struct task *task, const struct tc_chain *chain)

@@ -102,30 +102,36 @@ void tc_walker_value(struct tc_walker *w, tc_addr object, struct tc_value *ret)
 
 void tc_walker_put_value(struct tc_walker *w, const struct tc_value *value)
 {
-	tc_put_u(w->out, value->tag);
+	uint8_t *to = tc_put_begin(w->out, 4 * TC_LEB_MAX);
+
+	if (!to)
+		return;
+	*to++ = (uint8_t)value->tag;
 	switch (value->tag) {
 	case TC_VAL_INT:
-		tc_put_s(w->out, (int64_t)value->bits);
+		to = tc_leb_s(to, (int64_t)value->bits);
 		break;
 	case TC_VAL_FLOAT:
-		tc_put_raw(w->out, &value->bits, 8);
+		memcpy(to, &value->bits, 8);
+		to += 8;
 		break;
 	case TC_VAL_STRING:
-		tc_put_u(w->out, value->type);
+		to = tc_leb_u(to, value->type);
 		break;
 	case TC_VAL_REF:
 	case TC_VAL_SIZED:
-		tc_put_u(w->out, value->type);
-		tc_put_d(w->out, TC_STREAM_REF, value->bits);
+		to = tc_leb_u(to, value->type);
+		to = tc_leb_d(to, w->out, TC_STREAM_REF, value->bits);
 		if (value->tag == TC_VAL_SIZED)
-			tc_put_u(w->out, value->size);
+			to = tc_leb_u(to, value->size);
 		break;
 	case TC_VAL_WORD:
-		tc_put_u(w->out, value->bits);
+		to = tc_leb_u(to, value->bits);
 		break;
 	default:
 		break;
 	}
+	tc_put_end(w->out, to);
 }
 
 /* The variable behind a slot: a cell stands for its content, a tagged integer for nothing that was

@@ -135,6 +135,7 @@ struct tc_object_todo {
 
 #define TC_TYPE_CACHE 256u
 #define TC_NAME_CACHE 256u
+#define TC_LABEL_CACHE 1024u
 
 struct tc_walker {
 	struct tc_py py;
@@ -155,6 +156,10 @@ struct tc_walker {
 		uint64_t length, hash;
 		uint32_t id;
 	} name_cache[TC_NAME_CACHE];
+	struct tc_label_cache {
+		uint64_t hash;
+		uint32_t id;
+	} label_cache[TC_LABEL_CACHE];
 	struct tc_hash strings, types, codes, sites, chains, loops;
 	struct tc_seen seen;		   /* tasks and objects */
 	struct tc_context_cache *contexts; /* TC_CONTEXT_CACHE: those met last, by root */
@@ -171,6 +176,7 @@ struct tc_walker {
 	char *text;		      /* scratch, TC_STRING_MAX bytes */
 	uint32_t *name_ids;	      /* scratch, TC_NAMES_MAX */
 	uint32_t state_name; /* the string "_state" */
+	uint32_t states[3];  /* and its values, by enum tc_task_flag */
 	uint32_t transport_name, tls_name; /* "_transport", "_ssl_protocol" */
 	bool full;		      /* the arena is exhausted */
 	bool stopped;		      /* by max_tasks or on_interp: the walk ends */
@@ -192,6 +198,8 @@ void tc_walker_fault(struct tc_walker *w, tc_addr addr, int code, const char *wh
 /* walk_intern.c: tables of the dump. 0 stands for "unknown" everywhere: a full arena, an unreadable
  * object. */
 uint32_t tc_walker_text(struct tc_walker *w, const char *text, size_t len, enum tc_str class);
+/* The name of a task. Most occur once: only those met last are known, others are written again. */
+uint32_t tc_walker_label(struct tc_walker *w, const char *text, size_t len);
 uint32_t tc_walker_str(struct tc_walker *w, tc_addr str, enum tc_str class);
 uint32_t tc_walker_name(struct tc_walker *w,
 			tc_addr str); /* an attribute's: the same str comes again and again */
