@@ -42,6 +42,7 @@ def bad_addresses():
     file.truncate(PAGE)
     beyond = c.mmap(None, PAGE, RW, 1, file.fileno(), 0)
     file.truncate(0)
+    file.close()
     return [
         ("unmapped", gone),
         ("forbidden", forbidden + PAGE + 64),

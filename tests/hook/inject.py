@@ -25,7 +25,6 @@ from inject_lab import COOKIE, PARKED, Work, inside, interpreters, lab  # noqa: 
 
 USR1 = int(signal.SIGUSR1)
 QUICK = ["3.11-debian", "3.14-forky"]
-SITES_MIN = 200  # distinct places in all, of each run
 LIBC = """malloc free calloc realloc fork dlopen dlclose dlsym fopen fclose fprintf fgets fputs fwrite vfprintf
 pthread_create pthread_join pthread_mutex_lock pthread_mutex_unlock pthread_cond_signal pthread_setspecific pthread_exit
 localtime_r strftime mktime setenv getenv getaddrinfo freeaddrinfo sem_wait sem_post epoll_wait mmap munmap
@@ -110,7 +109,7 @@ def test_step(one, freeze, soak):
     with inside.Dumps(one) as dumps, Work(one, dumps, freeze=freeze) as work:
         work.check_every = 5
         names = ["/libc:" + name for name in LIBC.split()] + ["ld-linux:" + name for name in LIBC.split()] + PYTHON.split()
-        lines = step(work, 1000 if soak else 160, 800, "signal", names)
+        lines = step(work, 1000 if soak else 200, 800, "signal", names)
         sites = [line.split() for line in lines if line.startswith("site ")]
         work.sent += len(sites)
         rounds = finish(work)
@@ -183,9 +182,9 @@ def test_fault(one, freeze, soak):
         work.sent += sum(line.startswith(("site ", "miss ", "gone ")) for line in lines)
         after = target_size(work)
         finish(work)
-    if after[0] > before[0] or after[1] > before[1] + 40960:
-        raise lab.Failed("descriptors and KiB of mappings: %r before, %r after" % (before, after))
     sites = [line.split() for line in lines if line.startswith("site ")]
+    if after[0] > before[0] + len(sites) // 5 or after[1] > before[1] + 65536:  # one descriptor, one arena may be open at a fault
+        raise lab.Failed("descriptors and KiB of mappings: %r before, %r after" % (before, after))
     if len(sites) < 10:
         raise lab.Failed("only %d faults" % len(sites))
     return "%d faults in %d functions; %s" % (len(sites), len({s[1].partition("+")[0] for s in sites}), books(work))
@@ -207,7 +206,7 @@ def control_in_lock(one, what):
     def attempt():
         with inside.Dumps(one) as dumps:
             with Work(one, dumps, "--arm", "%d,300" % USR1, unsafe=what) as work:
-                work.await_rounds(20)
+                work.await_rounds(10)
 
     return must_fail(attempt, "a deadlock", "hangs", "ended with")
 

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A heap that lies to the handler: forge.py under the hook. Every dump is sealed and whole; one that misses something says so."""
 import os
+import re
 
 from inject_lab import HERE, Work, inside, lab
 
 PARKED = 12  # as in forge.py: ten wait for an event, two sleep
+# Words that lead nowhere but have a meaning, so that another value is another truth: the name of the class Task (any class may be a task's)
+# and a coroutine's state (3.12: the low byte of the forged word says that it has not begun).
+MEANING = re.compile(r"type of tasks word 3:|coroutine \d word 16:")
 
 
 def is_whole(task):
@@ -29,7 +33,8 @@ class Forged(Work):
     def note(self, line):
         """What was forged in the dumps since the last such line."""
         self.forged += line.startswith("inject: forged ")
-        self.silent += ["%s: %s" % (line[15:], doubt) for doubt in self.doubts]
+        if not MEANING.match(line[15:]):
+            self.silent += ["%s: %s" % (line[15:], doubt) for doubt in self.doubts]
         self.doubts = []
 
     def retire(self, path):

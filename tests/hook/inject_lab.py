@@ -88,7 +88,8 @@ class Work(inside.Target):
             if sealed:
                 self.sealed += 1
                 self.last_tasks = int(sealed.group(2))
-                self.tasks[self.last_tasks] += 1
+                if ".%d." % self.pid in sealed.group(1):  # not a forked child, which may have none
+                    self.tasks[self.last_tasks] += 1
                 path = self.dumps.one.root + sealed.group(1)
                 if os.path.dirname(path) != self.dumps.path:
                     self.strange.append("not in TASKCORE_DIR: " + line)
@@ -189,9 +190,12 @@ class Work(inside.Target):
     # The end.
 
     def tell(self):
-        """End of the rounds; what it says of them."""
-        self.process.stdin.write(b"end\n")
-        self.process.stdin.flush()
+        """Let it end its rounds."""
+        try:
+            self.process.stdin.write(b"end\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # it has ended, which whoever waits for its rounds will find
 
     def follow(self, pattern, wait_s=lab.WAIT_S):
         """What it prints until the pattern comes; the hook's lines are read meanwhile."""

@@ -69,13 +69,13 @@ static void read_table(const uint8_t *file, const Elf64_Shdr *sections, const El
 					add(i, bias + symbols[k].st_value);
 }
 
-/* A file that is mapped with its first byte at start. */
-static void read_module(pid_t pid, const char *path, uint64_t start)
+/* A file that is mapped with its first byte at start. map_files leads to it from every namespace. */
+static void read_module(pid_t pid, const char *path, uint64_t start, uint64_t end)
 {
-	char seen[4200];
+	char seen[128];
 	struct stat st;
 
-	snprintf(seen, sizeof(seen), "/proc/%d/root%s", pid, path);
+	snprintf(seen, sizeof(seen), "/proc/%d/map_files/%lx-%lx", pid, start, end);
 	int fd = open(seen, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0 || st.st_size < (off_t)sizeof(Elf64_Ehdr)) {
 		if (fd >= 0)
@@ -121,14 +121,14 @@ static int by_name(const void *a, const void *b)
 struct site *find_sites(pid_t pid, FILE *names, size_t *ret_n)
 {
 	char line[4200], path[4100];
-	unsigned long start, offset;
+	unsigned long start, end, offset;
 	FILE *maps = open_maps(pid);
 
 	read_names(names);
 	while (maps && fgets(line, sizeof(line), maps))
-		if (sscanf(line, "%lx-%*x %*s %lx %*s %*s %4095[^\n]", &start, &offset, path) == 3 &&
+		if (sscanf(line, "%lx-%lx %*s %lx %*s %*s %4095[^\n]", &start, &end, &offset, path) == 4 &&
 		    offset == 0 && path[0] == '/')
-			read_module(pid, path, start);
+			read_module(pid, path, start, end);
 	if (maps)
 		fclose(maps);
 	qsort(sites, n_sites, sizeof(sites[0]), by_name);
