@@ -255,7 +255,7 @@ int tc_hook_request(const struct tc_request *request)
 {
 	struct tc_hook_process *process = tc_process();
 	uint64_t mask;
-	int r = -EBUSY;
+	int r = -EBUSY, status;
 
 	if (!tc_hook_has_python())
 		return -ENOEXEC;
@@ -265,6 +265,7 @@ int tc_hook_request(const struct tc_request *request)
 		process->child_apart = 0;
 		r = make(&tc_hook_dump, request);
 		process->n_dumps++;
+		reap(&process->leaving, &status); /* by now: no two zombies if it can be helped */
 	}
 	give_turn(process, mask);
 	return r;

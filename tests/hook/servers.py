@@ -54,7 +54,7 @@ def block_of_dumps(service, load, targets, numbers):
     for number in numbers:
         pid = targets[number // 2 % len(targets)]
         path = service.dump(pid, number)
-        must(dumpers(pid).count("Z") <= 1, "zombies of process %d" % pid)
+        must(dumpers(pid).count("Z") <= 2, "zombies of process %d" % pid)  # of this dump, and of one that was just ending
         if number % 50 == 0:
             found = report(path)["dump"]
             must(found["counts"]["tasks"] >= WAITING and found["complete"], "dump %d: %s" % (number, found["counts"]))
@@ -170,7 +170,7 @@ def dump_celery(service, dumps):
     for number in range(dumps):
         pid = targets[number % len(targets)]
         path = service.kill(pid) if pid == service.pid and number % 2 else service.signal(pid)
-        must(dumpers(pid).count("Z") <= 1, "zombies of process %d" % pid)
+        must(dumpers(pid).count("Z") <= 2, "zombies of process %d" % pid)
         if number % 50 == 0:
             must(report(path)["dump"]["complete"], "dump %d" % number)
         os.unlink(path)
