@@ -4,7 +4,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/stat.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -81,6 +80,13 @@ static bool find_place(unsigned i, const struct tc_hook_dump *dump, char *to)
 	return to[0] == '/';
 }
 
+/* Of name in dir, or of dir itself; not statx, which filters of containers knew late. */
+static long look(int dir, const char *name, struct stat *ret)
+{
+	return tc_syscall4(SYS_newfstatat, dir, (long)name, (long)ret,
+			   AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW);
+}
+
 static bool has_ends(const char *name, const char *head, const char *tail)
 {
 	size_t n = strlen(name), n_head = strlen(head), n_tail = strlen(tail);
@@ -94,12 +100,12 @@ struct census {
 	char oldest[TC_DUMP_NAME_MAX];
 };
 
-static void count_dump(const char *name, const struct statx *st, struct census *census)
+static void count_dump(const char *name, const struct stat *st, struct census *census)
 {
-	uint64_t at = (uint64_t)st->stx_mtime.tv_sec * 1000000000u + st->stx_mtime.tv_nsec;
+	uint64_t at = (uint64_t)st->st_mtim.tv_sec * 1000000000u + (uint64_t)st->st_mtim.tv_nsec;
 
 	census->files++;
-	census->bytes += st->stx_size;
+	census->bytes += st->st_size;
 	if ((!census->oldest[0] || at < census->oldest_ns) && strlen(name) < TC_DUMP_NAME_MAX) {
 		census->oldest_ns = at;
 		memcpy(census->oldest, name, strlen(name) + 1);
@@ -124,12 +130,11 @@ static void sweep(int dir, const char *name)
 static void look_at(int dir, const char *name, struct census *census)
 {
 	bool whole = has_ends(name, "taskcore.", TC_DUMP_SUFFIX);
-	struct statx st;
+	struct stat st;
 
 	if ((!whole && !has_ends(name, TEMPORARY_HEAD, TEMPORARY_TAIL)) ||
-	    tc_syscall5(SYS_statx, dir, (long)name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS,
-			(long)&st) < 0 ||
-	    !S_ISREG(st.stx_mode) || st.stx_uid != (uint32_t)tc_syscall0(SYS_geteuid))
+	    look(dir, name, &st) < 0 ||
+	    !S_ISREG(st.st_mode) || st.st_uid != (uint32_t)tc_syscall0(SYS_geteuid))
 		return;
 	if (whole)
 		count_dump(name, &st, census);
@@ -172,25 +177,24 @@ static bool has_room(int dir)
 
 static bool is_safe(int dir)
 {
-	struct statx st;
+	struct stat st;
 
-	return tc_syscall5(SYS_statx, dir, (long)"", AT_EMPTY_PATH, STATX_MODE, (long)&st) == 0 &&
-	       (!(st.stx_mode & S_IWOTH) || st.stx_mode & S_ISVTX);
+	return look(dir, "", &st) == 0 &&
+	       (!(st.st_mode & S_IWOTH) || st.st_mode & S_ISVTX);
 }
 
 /* The temporary file, locked. A sweep of another process may come between the two steps and take it
  * for an abandoned one: then it has the lock, or the file is gone. */
 static int create(struct tc_hook_file *file)
 {
-	struct statx st;
+	struct stat st;
 	int fd = tc_sys_open(file->dir, file->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW,
 			     0600);
 
 	if (fd < 0)
 		return fd;
 	if (tc_syscall2(SYS_flock, fd, LOCK_EX | LOCK_NB) == -EWOULDBLOCK ||
-	    (tc_syscall5(SYS_statx, fd, (long)"", AT_EMPTY_PATH, STATX_NLINK, (long)&st) == 0 &&
-	     st.stx_nlink == 0)) {
+	    (look(fd, "", &st) == 0 && st.st_nlink == 0)) {
 		tc_sys_close(fd);
 		return -EEXIST;
 	}
@@ -251,6 +255,8 @@ static void explain(struct tc_text *to, const char *dir, const char *why, int er
 		      error == -EFBIG	    ? "limit on the size of files (ulimit -f)" :
 		      error == -EDQUOT	    ? "quota exceeded" :
 		      error == -ENOMEM	    ? "no memory to make it" :
+		      error == -EPERM	    ? "operation not permitted" :
+		      error == -ENOSYS	    ? "not possible here: a system call is missing" :
 					      "cannot be written");
 }
 
@@ -295,7 +301,7 @@ int tc_hook_file_commit(struct tc_hook_file *file, const struct tc_hook_dump *du
 			     dump->request.reason, file->name);
 		r = tc_syscall5(SYS_renameat2, file->dir, (long)file->temporary, file->dir,
 				(long)file->name, RENAME_NOREPLACE_FLAG);
-		if (r == -EINVAL || r == -ENOSYS) { /* NFS, some FUSE */
+		if (r == -EINVAL || r == -ENOSYS || r == -EPERM) { /* NFS, some FUSE; a filter */
 			r = tc_syscall5(SYS_linkat, file->dir, (long)file->temporary, file->dir,
 					(long)file->name, 0);
 			if (r == 0)
