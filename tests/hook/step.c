@@ -40,11 +40,15 @@ static bool ended;
 static int end_status;
 
 /* The breakpoint: where it is, what stood there. */
-static struct {
+struct breakpoint {
 	uint64_t at;
 	uint8_t was;
 	bool in;
-} breakpoint;
+};
+static struct breakpoint breakpoint;
+/* Those before: what was hit or forked a moment ago is reported late. */
+static struct breakpoint past[8];
+static unsigned n_past;
 
 static double now(void)
 {
@@ -74,8 +78,21 @@ static bool poke(pid_t of, uint64_t at, uint8_t byte, uint8_t *was)
 	return good;
 }
 
+static bool peek(pid_t of, uint64_t at, uint8_t *ret)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", of);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	bool good = fd >= 0 && pread(fd, ret, 1, (off_t)at) == 1;
+	if (fd >= 0)
+		close(fd);
+	return good;
+}
+
 static bool breakpoint_set(uint64_t at)
 {
+	past[n_past++ % 8] = breakpoint;
 	breakpoint.at = at;
 	breakpoint.in = poke(pid, at, 0xcc, &breakpoint.was);
 	return breakpoint.in;
@@ -87,6 +104,31 @@ static void breakpoint_remove(pid_t of)
 		poke(of, breakpoint.at, breakpoint.was, NULL);
 	if (of == pid)
 		breakpoint.in = false;
+}
+
+static void clean(pid_t child, const struct breakpoint *old)
+{
+	uint8_t now;
+
+	if (old->at && old->was != 0xcc && peek(child, old->at, &now) && now == 0xcc)
+		poke(child, old->at, old->was, NULL);
+}
+
+/* A forked child has what its parent had at that time. */
+static void clean_child(pid_t child)
+{
+	clean(child, &breakpoint);
+	for (unsigned i = 0; i < 8; i++)
+		clean(child, &past[i]);
+}
+
+/* Whether a thread that stands at pc has hit a breakpoint, present or past. */
+static bool was_hit(uint64_t pc)
+{
+	for (unsigned i = 0; i < 8; i++)
+		if (past[i].at && pc == past[i].at + 1)
+			return true;
+	return breakpoint.at && pc == breakpoint.at + 1;
 }
 
 static pid_t process_of(pid_t tid)
@@ -134,8 +176,7 @@ static bool pass(pid_t tid, int status, bool keep)
 		return false;
 	}
 	if (event == PTRACE_EVENT_STOP && !keep && process_of(tid) != pid) {
-		if (breakpoint.in)
-			poke(tid, breakpoint.at, breakpoint.was, NULL);
+		clean_child(tid);
 		ptrace(PTRACE_DETACH, tid, 0, 0);
 		return false;
 	}
@@ -144,10 +185,11 @@ static bool pass(pid_t tid, int status, bool keep)
 		return false;
 	}
 	if (sig == SIGTRAP) {
-		if (breakpoint.at && pc_of(tid) == breakpoint.at + 1) {
-			if (breakpoint.in)
+		uint64_t pc = pc_of(tid);
+		if (was_hit(pc)) {
+			if (breakpoint.in && pc == breakpoint.at + 1)
 				return true;
-			set_pc(tid, breakpoint.at);
+			set_pc(tid, pc - 1);
 		}
 		sig = 0;
 	}
