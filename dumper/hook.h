@@ -135,6 +135,7 @@ int tc_hook_request(const struct tc_request *request);
 /* Whether an interpreter was found in this process; looks for it unless that is known already. */
 bool tc_hook_has_python(void);
 void tc_hook_told_of_python(void); /* it was found in another way */
+const struct tc_runtime_site *tc_hook_python(void); /* where; NULL: unknown */
 /* The child of the last dump asks for another one: 0, or -errno. */
 int tc_hook_request_again(const struct tc_arch_context *context);
 /* Reap the children that have ended; true: none is at work on a dump, nor in our memory. */

@@ -18,10 +18,10 @@
 #include "../lib/safe.h"
 
 #define THREADS_MEMORY (16u << 20) /* 60,000 threads; backed as far as it is used */
-/* Measured with Debian's 3.11 on two cores at 3 GHz, Linux 6.18, as tests/bench prints it for 1, 1,000 …
- * 1,000,000 tasks: a clone of 15, 40, 290 and 2,500 MB takes 0.35, 0.75, 3.4 and 41 ms, a walk in place of
- * no task 0.35 ms (modules, threads, loops), each task of five frames 1.5 µs. Where the two are close, the
- * clone is better: it is not over at a time limit. */
+/* Measured on two cores at 3 GHz, Linux 6.18, Debian's 3.11, with TASKCORE_FREEZE set and the load of
+ * tests/bench: a clone of 15, 40, 290, 2,500 MB takes 0.35, 0.75, 3.4, 41 ms; a walk in place 0.35 ms
+ * without any task (modules, threads, loops) and 1.5 µs for each, of five frames. In doubt a clone: it
+ * may take its time. */
 #define CLONE_NS 200000u
 #define CLONE_NS_PER_MB 14000u
 #define PLACE_NS 500000u

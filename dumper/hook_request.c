@@ -24,6 +24,8 @@
 struct tc_hook_dump tc_hook_dump;
 
 static _Atomic bool has_python; /* once found, an interpreter stays where it is, in forks too */
+static struct tc_runtime_site python;
+static _Atomic bool has_site;
 static struct tc_outcome_page *outcome;
 
 static uint32_t own_tid(void)
@@ -138,10 +140,13 @@ static void locate(void *found)
 	tc_mem_self_init(&dump->mem, false);
 	*(bool *)found = tc_hook_gather_maps(dump, &arena) == 0 &&
 			 tc_find_runtime(&dump->mem, &site) == 0;
-	if (*(bool *)found)
+	if (*(bool *)found) {
+		python = site;
+		python.module = NULL; /* in memory that is given back here */
+		has_site = true;
 		tc_hook_keep_maps(&arena);
-	if (*(bool *)found)
 		tc_hook_note_limits();
+	}
 	tc_sys_unmap(memory, LOCATE_MEMORY);
 }
 
@@ -159,6 +164,11 @@ bool tc_hook_has_python(void)
 		has_python = true;
 	give_turn(process, mask);
 	return found;
+}
+
+const struct tc_runtime_site *tc_hook_python(void)
+{
+	return has_site ? &python : NULL;
 }
 
 void tc_hook_told_of_python(void)

@@ -236,7 +236,13 @@ void tc_proc_thread_syscall(int proc, uint32_t tid, struct tc_os_thread *thread)
 	const char *at = text;
 
 	thread_path(tid, "/syscall", path, sizeof(path));
-	if (tc_proc_read(proc, path, text, sizeof(text)) <= 0 || text[0] == 'r')
+	int fd = tc_sys_open(proc, path, O_RDONLY, 0);
+	if (fd < 0)
+		return;
+	long n = tc_sys_read(fd, text, sizeof(text) - 1); /* all of it at once */
+	tc_sys_close(fd);
+	text[n > 0 ? n : 0] = 0;
+	if (n <= 0 || text[0] == 'r')
 		return;
 	thread->syscall = (int64_t)tc_text_number(&at, 10);
 	for (int i = 0; thread->syscall >= 0 && i < 6; i++)

@@ -7,6 +7,7 @@
 
 #include "arena.h"
 #include "err.h"
+#include "layout.h"
 #include "mem.h"
 #include "record.h"
 
@@ -47,6 +48,11 @@ struct tc_python {
 	const char *module; /* path of the module it was found in, borrowed from the reader */
 	char layout[64];    /* where the offsets came from */
 };
+
+/* How many tasks there are, by what their registries say: *ret, which is of no meaning beyond max.
+ * 0 or the error that kept it from being known. */
+int tc_walk_count(struct tc_mem *mem, const struct tc_runtime_site *site, uint64_t max,
+		  uint64_t *ret);
 
 /* Walk everything and write it to out. arena: at least 8 MiB plus 96 bytes for each task expected;
  * what does not fit is cut and counted. ret_counts and ret_python are always filled. ret_notices
