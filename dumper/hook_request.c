@@ -373,8 +373,9 @@ void tc_hook_refuse(const struct tc_request *request, int error, uint64_t ago_s)
 	struct tc_text text;
 
 	process->n_refused++;
-	/* One line a second is enough for a storm of signals; each has a process of its own. */
-	if (last && now - last < 1000000000u)
+	/* One line a second is enough for a storm of signals; each has a process of its own. A dump
+	 * that was lost is not a request: nobody has heard of it. */
+	if (last && now - last < 1000000000u && error != -EOWNERDEAD)
 		return;
 	tc_sys_mask(~0ull, &mask);
 	reap_speaker(process);

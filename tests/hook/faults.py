@@ -7,7 +7,7 @@ import sys
 
 from hooked import run, tests_of
 
-MODULES = ["fault_files", "fault_surroundings", "fault_process", "fault_seccomp"]
+MODULES = ["fault_files", "fault_surroundings", "fault_process", "fault_seccomp", "fault_api"]
 
 if __name__ == "__main__":
     tests = [test for name in MODULES for test in tests_of(importlib.import_module(name))]
