@@ -114,9 +114,9 @@ def test_place_replaced(directory):
 
 
 def squat(target, dumps, leave, make):
-    """Take the names that a dump of the next 3 s would get, by make(path), but every 8th if leave."""
+    """Take the names that a dump of the next 5 s would get, by make(path), but every 8th if leave."""
     begin = int(time.time() * 1000)
-    for ms in range(begin, begin + 3000):
+    for ms in range(begin, begin + 5000):
         if not leave or ms % 8:
             at = datetime.datetime.fromtimestamp(ms // 1000, datetime.timezone.utc).strftime("%Y%m%dT%H%M%S")
             exe = os.path.basename(os.readlink("/proc/%d/exe" % target.pid))

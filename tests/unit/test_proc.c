@@ -91,6 +91,16 @@ START_TEST(cgroups_of_both_versions)
 	ck_assert_str_eq(path, "/b/c");
 	tc_proc_cgroup("0::/system.slice/web:1.service\n", path, sizeof(path));
 	ck_assert_str_eq(path, "/system.slice/web:1.service");
+	static const char both[] = "9:name=systemd:/a\n5:cpu,cpuacct:/c:d\n4:memory:/b/c\n0::/u\n";
+	ck_assert(tc_proc_cgroup_of(both, "memory", path, sizeof(path)));
+	ck_assert_str_eq(path, "/b/c");
+	ck_assert(tc_proc_cgroup_of(both, "cpuacct", path, sizeof(path)));
+	ck_assert_str_eq(path, "/c:d");
+	ck_assert(tc_proc_cgroup_of(both, "", path, sizeof(path)));
+	ck_assert_str_eq(path, "/u");
+	ck_assert(!tc_proc_cgroup_of(both, "cpua", path, sizeof(path)));
+	ck_assert_str_eq(path, "");
+	ck_assert(!tc_proc_cgroup_of("4:memory:/x", "", path, sizeof(path)));
 	tc_proc_cgroup("3:cpu:/x\n0:\n\n", path, sizeof(path));
 	ck_assert_str_eq(path, "");
 	tc_proc_cgroup("0::/a-path-that-is-longer-than-the-memory-for-it\n", path, sizeof(path));
