@@ -20,7 +20,8 @@
 enum { STACK_HANDLER, STACK_CHILD, STACK_START, STACK_LINE, N_STACKS };
 #define STRIDE (GUARD_SIZE + STACK_SIZE)
 
-static uint8_t *stacks; /* each above a page that cannot be touched */
+static uint8_t *stacks; /* each above a page that cannot be touched, from their first use on */
+static _Atomic bool are_fenced;
 
 /* Guarded work in the handler and in a child: both at once, where the child shares our memory. */
 static struct guard {
@@ -34,10 +35,16 @@ int tc_hook_stacks_init(void)
 
 	if (!memory)
 		return -ENOMEM;
-	for (int i = 0; i < N_STACKS; i++)
-		tc_syscall3(SYS_mprotect, (long)(memory + i * STRIDE), GUARD_SIZE, PROT_NONE);
 	stacks = memory;
 	return 0;
+}
+
+/* Not at the start: most processes are never dumped, and each fence is a mapping more. */
+static void fence(void)
+{
+	if (!atomic_exchange(&are_fenced, true))
+		for (int i = 0; i < N_STACKS; i++)
+			tc_syscall3(SYS_mprotect, (long)(stacks + i * STRIDE), GUARD_SIZE, PROT_NONE);
 }
 
 static void *top_of(int stack)
@@ -83,6 +90,7 @@ bool tc_hook_guarded(void (*function)(void *argument), void *argument, bool priv
 	const uint64_t faults = SIGNAL_BITS(SIGSEGV) | SIGNAL_BITS(SIGBUS);
 
 	tc_sys_mask(~faults, &mask);
+	fence();
 	guard->way_out = NULL;
 	guard->tid = own_tid();
 	if (private_actions) {
