@@ -183,7 +183,9 @@ def test_fault(one, freeze, soak):
         after = target_size(work)
         finish(work)
     sites = [line.split() for line in lines if line.startswith("site ")]
-    if after[0] > before[0] + len(sites) // 5 or after[1] > before[1] + 65536:  # one descriptor, one arena may be open at a fault
+    # A fault right behind the call that gave a descriptor or an arena loses it: of some thirty functions, in one or two.
+    held = len(sites) // 10 + 2
+    if after[0] > before[0] + held or after[1] > before[1] + 16384 * held:
         raise lab.Failed("descriptors and KiB of mappings: %r before, %r after" % (before, after))
     if len(sites) < 10:
         raise lab.Failed("only %d faults" % len(sites))
