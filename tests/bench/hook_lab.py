@@ -152,9 +152,12 @@ def dump_child(pid):
     """The child that makes a dump of pid; None: there is none, or it has ended."""
     with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
         for child in f.read().split():
-            with open("/proc/%s/stat" % child) as stat:
-                if stat.read().rpartition(")")[2].split()[0] != "Z":
-                    return int(child)
+            try:
+                with open("/proc/%s/stat" % child) as stat:
+                    if stat.read().rpartition(")")[2].split()[0] != "Z":
+                        return int(child)
+            except OSError:  # reaped meanwhile
+                pass
     return None
 
 
