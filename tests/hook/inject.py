@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The handler can never hang or crash its process: signals inside locks, at chosen instructions and at random instants.
 
-  inject.py [--soak] [--only REGEX] [--signals N] [INTERPRETER…]
+  inject.py [--soak] [--only REGEX] [--signals N] [--jobs N] [INTERPRETER…]
 
 in-lock: raised by a preloaded library (inject.c) under the lock of an allocator, in constructors of libraries, fork handlers, stdio,
 destructors, dict keys, GC. step: raised at chosen instructions of libc and the interpreter (step.c). random: raised from outside at any
@@ -10,6 +10,7 @@ time, in any thread. poison: the handler calls nothing of libc. fault: the hook'
 After each, the program's results are right, and every signal is a sealed file or a refusal that was told. control: with a hook that is
 unsafe on purpose each of these must fail. Prints TAP."""
 import argparse
+import concurrent.futures
 import os
 import random
 import re
@@ -258,28 +259,36 @@ def tests(args):
         yield "%s: control: poison finds a handler that calls %s" % (one.name, what), control_poison, (one, what)
 
 
+def run_one(test):
+    """(name, whether it went well, text, seconds)."""
+    name, function, arguments = test
+    began = time.monotonic()
+    try:
+        good, text = True, function(*arguments)
+    except (lab.Failed, subprocess.TimeoutExpired) as e:
+        good, text = False, str(e)
+    except Exception:  # noqa: BLE001 one test's failure, whatever it is
+        good, text = False, traceback.format_exc()
+    return name, good, text, time.monotonic() - began
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("names", nargs="*")
     parser.add_argument("--soak", action="store_true")
     parser.add_argument("--only", default="")
     parser.add_argument("--signals", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=4)
     args = parser.parse_args()
     chosen = [t for t in tests(args) if re.search(args.only, t[0])]
     failed = 0
     print("1..%d" % len(chosen))
-    for number, (name, function, arguments) in enumerate(chosen, 1):
-        began = time.monotonic()
-        try:
-            good, text = True, function(*arguments)
-        except (lab.Failed, subprocess.TimeoutExpired) as e:
-            good, text = False, str(e)
-        except Exception:  # noqa: BLE001 one test's failure, whatever it is
-            good, text = False, traceback.format_exc()
-        failed += not good
-        first, *rest = text.split("\n") if good else [""] + text.split("\n")
-        print("%s %d - %s%s [%.0f s]" % ("ok" if good else "not ok", number, name, ": " + first if first else "", time.monotonic() - began))
-        print("".join("  # %s\n" % line for line in rest[:60]), end="", flush=True)
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        for number, (name, good, text, seconds) in enumerate(pool.map(run_one, chosen), 1):
+            failed += not good
+            first, *rest = text.split("\n") if good else [""] + text.split("\n")
+            print("%s %d - %s%s [%.0f s]" % ("ok" if good else "not ok", number, name, ": " + first if first else "", seconds))
+            print("".join("  # %s\n" % line for line in rest[:60]), end="", flush=True)
     print("%d passed, %d failed, 0 skipped" % (len(chosen) - failed, failed))
     return 1 if failed else 0
 
