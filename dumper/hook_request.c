@@ -97,12 +97,12 @@ static bool reap_maker(struct tc_hook_process *process)
 
 /* A copy of ourselves that has done its work only gives back its memory, which takes its time when
  * there is much of it: the next dump need not wait. */
-static bool let_go(struct tc_hook_process *process)
+static bool let_go(struct tc_hook_process *process, uint32_t from)
 {
 	const struct tc_outcome_page *page = process->outcome;
 	uint32_t child = process->child;
 
-	if (!process->child_apart || process->leaving || !page || page->outcome < TC_OUTCOME_LEAVING ||
+	if (!process->child_apart || process->leaving || !page || page->outcome < from ||
 	    !atomic_compare_exchange_strong(&process->child, &child, 0))
 		return false;
 	process->leaving = child;
@@ -116,7 +116,7 @@ bool tc_hook_reap(void)
 
 	reap_speaker(process);
 	reap(&process->leaving, &status);
-	return reap_maker(process) || let_go(process);
+	return reap_maker(process) || let_go(process, TC_OUTCOME_SEALED);
 }
 
 bool tc_hook_reap_all(void)
@@ -251,7 +251,7 @@ static bool has_left(void)
 			return true;
 		tc_syscall2(SYS_nanosleep, (long)&wait, 0);
 	}
-	return false;
+	return let_go(tc_process(), TC_OUTCOME_LEAVING);
 }
 
 /* True: no child is in the way. */
@@ -275,6 +275,7 @@ int tc_hook_request(const struct tc_request *request)
 		process->child_apart = 0;
 		r = make(&tc_hook_dump, request);
 		process->n_dumps++;
+		reap(&process->leaving, &status); /* it has had the time: no second zombie */
 		reap(&process->leaving, &status); /* by now: no two zombies if it can be helped */
 	}
 	give_turn(process, mask);
