@@ -37,6 +37,11 @@ def cache():
     return path
 
 
+def in_tree(root, command):
+    """The command in the tree at root, with a /proc of its own, which the hook and threads of a process need."""
+    return ["unshare", "--mount", "sh", "-c", 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"', root] + command
+
+
 class Interpreter:
     """One interpreter. command: how to start it; root: "" or the tree it runs in; path: where it is, seen from here."""
 

@@ -13,8 +13,8 @@ import tempfile
 import time
 
 import lab
+from lab import interpreters
 
-MOUNT_PROC = 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"'
 SYS_TGKILL = 234  # x86-64
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -80,7 +80,7 @@ def command_of(one, dumps):
     command = [dumps.inside("taskcore"), "run", "--dir", dumps.inside("dumps"), "--min-interval-s", "0", "--"]
     if not one.root:
         return command + one.command
-    return ["unshare", "--mount", "sh", "-c", MOUNT_PROC, one.root] + command + one.command[2:]
+    return interpreters.in_tree(one.root, command + one.command[2:])
 
 
 class Target(lab.Target):

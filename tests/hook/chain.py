@@ -33,7 +33,6 @@ WITH_DEATH = ("die", "pid-1")  # SIG_DFL ends the process, as in one without Pyt
 WITH_HOOK = ("exec", "long-list", "die", "entry-stack")  # need nothing of the test library
 NEEDS_UVLOOP = ("uvloop",)
 STEPS = 3000
-IN_TREE = 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"'  # a hook needs /proc
 MAX_LINES = 20
 
 # reliability-ecosystem 3.1: what SA_RESTART hides, and what it does not (signal(7)).
@@ -188,7 +187,7 @@ def python_case(one, case, library, cpu_s=60):
         setting = ["env"] + ["%s=%s" % pair for pair in settings.items()]
         command = setting + one.command[2 if one.root else 0 :] + [program, case]
         if one.root:
-            command = ["unshare", "-m", "sh", "-c", IN_TREE, one.root] + command
+            command = interpreters.in_tree(one.root, command)
         return run(command, env=one.environment(case in NEEDS_UVLOOP), cpu_s=cpu_s)
 
 
