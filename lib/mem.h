@@ -126,6 +126,19 @@ static inline int tc_read(struct tc_mem *mem, tc_addr from, void *to, size_t siz
 /* Read one value of the type of *to. */
 #define tc_get(mem, from, to) tc_read((mem), (from), (to), sizeof(*(to)))
 
+/* Read n words at from, mostly a few: a copy of unknown size would be made by the processor's own
+ * copy, which takes its time to begin. */
+static inline int tc_read_words(struct tc_mem *mem, tc_addr from, uint64_t *to, size_t n)
+{
+	const struct tc_window *window = &mem->windows[from >> 12 & (TC_WINDOWS - 1)];
+
+	if (window->page != from >> 12 || from < 4096 || (from & 4095) + 8 * n > 4096)
+		return tc_read(mem, from, to, 8 * n);
+	for (size_t i = 0; i < n; i++)
+		memcpy(&to[i], window->bytes + (from & 4095) + 8 * i, 8);
+	return 0;
+}
+
 static inline void tc_hint(struct tc_mem *mem, const tc_addr *addrs, size_t n)
 {
 	if (mem->ops->hint)

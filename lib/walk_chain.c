@@ -34,22 +34,44 @@ static void add_text(struct chain_walk *walk, const char *text)
 	add_link(walk, TC_FRAME_TEXT, tc_walker_text(walk->w, text, strlen(text), TC_STR_CODE));
 }
 
+static struct tc_link_cache *link_cache(struct tc_walker *w, uint32_t parent,
+					const struct tc_frame_view *frame)
+{
+	uint64_t hash = (frame->code >> 4) + (uint64_t)frame->lasti * 7 + parent * 31ul;
+
+	return &w->link_cache[hash % TC_LINK_CACHE];
+}
+
 /* A frame as a link; *ret_awaits: it is suspended in an await (up to 3.12). NULL: its code is none.
  */
 static const struct tc_pycode *add_frame(struct chain_walk *walk, const struct tc_frame_view *frame,
 					 tc_addr qualname, bool *ret_awaits)
 {
-	const struct tc_pycode *code = tc_walker_code(walk->w, frame->code, qualname);
+	struct tc_walker *w = walk->w;
+	uint32_t parent = walk->out->id;
+	struct tc_link_cache *front = link_cache(w, parent, frame);
 
 	*ret_awaits = false;
+	if (front->code && front->parent == parent && front->addr == frame->code &&
+	    front->lasti == frame->lasti && front->qualname == qualname) {
+		walk->out->id = front->id;
+		walk->n_links++;
+		*ret_awaits = front->awaits;
+		tc_walker_frame_locals(w, front->code, frame->locals);
+		return front->code;
+	}
+	const struct tc_pycode *code = tc_walker_code(w, frame->code, qualname);
 	if (!code) {
 		add_link(walk, TC_FRAME_UNKNOWN, 0);
 		walk->out->torn = true;
 		return NULL;
 	}
 	add_link(walk, tc_frame_kind(code->facts.flags),
-		 tc_walker_site(walk->w, code, frame->lasti, ret_awaits));
-	tc_walker_frame_locals(walk->w, code, frame->locals);
+		 tc_walker_site(w, code, frame->lasti, ret_awaits));
+	if (!w->full)
+		*front = (struct tc_link_cache){ code,	   frame->code,	  frame->lasti, qualname,
+						 parent,   walk->out->id, *ret_awaits };
+	tc_walker_frame_locals(w, code, frame->locals);
 	return code;
 }
 

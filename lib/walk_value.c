@@ -79,19 +79,26 @@ static void by_kind(struct tc_walker *w, tc_addr object, const uint8_t *body, st
 	}
 }
 
+/* The smallest objects are shorter than what is looked at, and may end their mapping. */
+static bool read_object_head(struct tc_walker *w, tc_addr object, uint8_t body[HEAD_BYTES])
+{
+	if (tc_try_read(w->mem, object, body, HEAD_BYTES) == 0)
+		return true;
+	memset(body, 0, HEAD_BYTES);
+	return tc_read(w->mem, object, body, SMALLEST) == 0;
+}
+
 void tc_walker_value(struct tc_walker *w, tc_addr object, struct tc_value *ret)
 {
-	uint8_t body[HEAD_BYTES] = { 0 };
+	uint8_t body[HEAD_BYTES];
+	const struct tc_type *type = NULL;
 
-	*ret = (struct tc_value){ .tag = TC_VAL_UNBOUND };
-	if (object < 4096 || object & 7)
+	if (object >= 4096 && !(object & 7) && read_object_head(w, object, body))
+		type = tc_walker_type(w, word_at(body, TC_OB_TYPE));
+	if (!type) {
+		*ret = (struct tc_value){ .tag = TC_VAL_UNBOUND };
 		return;
-	if (tc_try_read(w->mem, object, body, HEAD_BYTES) < 0 &&
-	    tc_read(w->mem, object, body, SMALLEST) < 0)
-		return;
-	const struct tc_type *type = tc_walker_type(w, word_at(body, TC_OB_TYPE));
-	if (!type)
-		return;
+	}
 	*ret = (struct tc_value){
 		.tag = TC_VAL_REF, .type = type->id, .bits = object, .kind = type->kind, .of = type
 	};
@@ -158,18 +165,19 @@ void tc_walker_frame_locals(struct tc_walker *w, const struct tc_pycode *code, t
 		return;
 	if (n > TC_VALUES_MAX - locals->n_values)
 		n = 0;
+	struct tc_value *first = &locals->values[locals->n_values], *to = first;
+	for (uint32_t piece; n > 0; n -= piece, slots += 8ul * piece) {
+		piece = n < SLOTS_AT_ONCE ? n : SLOTS_AT_ONCE;
+		if (tc_read_words(w->mem, slots, words, piece) < 0)
+			break;
+		for (uint32_t i = 0; i < piece; i++)
+			slot_value(w, words[i], to++);
+	}
 	uint32_t frame = locals->n_frames++;
 	locals->frames[frame].code = code;
 	locals->frames[frame].first = locals->n_values;
-	for (uint32_t i = 0; i < n; i++) {
-		if (i % SLOTS_AT_ONCE == 0) {
-			uint32_t left = n - i < SLOTS_AT_ONCE ? n - i : SLOTS_AT_ONCE;
-			if (tc_read(w->mem, slots + 8ul * i, words, 8ul * left) < 0)
-				break;
-		}
-		slot_value(w, words[i % SLOTS_AT_ONCE], &locals->values[locals->n_values++]);
-	}
-	locals->frames[frame].n = locals->n_values - locals->frames[frame].first;
+	locals->frames[frame].n = (uint32_t)(to - first);
+	locals->n_values += (uint32_t)(to - first);
 }
 
 void tc_walker_put_locals(struct tc_walker *w, tc_addr about)

@@ -136,6 +136,7 @@ struct tc_object_todo {
 #define TC_TYPE_CACHE 256u
 #define TC_NAME_CACHE 256u
 #define TC_LABEL_CACHE 1024u
+#define TC_LINK_CACHE 256u
 
 struct tc_walker {
 	struct tc_py py;
@@ -160,6 +161,15 @@ struct tc_walker {
 		uint64_t hash;
 		uint32_t id;
 	} label_cache[TC_LABEL_CACHE];
+	/* The links of chains met last: what tc_walker_code, tc_walker_site, tc_walker_link said. */
+	struct tc_link_cache {
+		const struct tc_pycode *code; /* NULL: free */
+		tc_addr addr;
+		int64_t lasti;
+		tc_addr qualname;
+		uint32_t parent, id;
+		bool awaits;
+	} link_cache[TC_LINK_CACHE];
 	struct tc_hash strings, types, codes, sites, chains, loops;
 	struct tc_seen seen;		   /* tasks and objects */
 	struct tc_context_cache *contexts; /* TC_CONTEXT_CACHE: those met last, by root */
