@@ -113,9 +113,10 @@ def test_state(one, state, freeze):
             one, TARGET, state, dumps.inside(), dumps=dumps, freeze=freeze
         ) as target:
             told = json.loads(target.lines[-1])
-            inside.await_true(lambda: in_state(target, state, told), "the state")
             parked = 0
             for victim in VICTIMS:
+                # Parked for the dump before, the thread may still be on its way back into its call.
+                inside.await_true(lambda: in_state(target, state, told), "the state")
                 path = target.ask(told["threads"][victim] if victim else None)
                 report = lab.report(path)
                 # In place the process stands still if this thread holds the GIL, or the holder parks within 20 ms.
