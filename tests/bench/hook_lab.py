@@ -41,10 +41,17 @@ class Watch:
 
 class Dump:
     """What one signal led to, in ns: the pause as the dump says (pause), as the main thread saw it (seen), what of that the processor
-    worked for it (cpu), and when the file was there; and its size."""
+    worked for it (cpu), when the file was there (complete), and the work of the child that made it; and the file's size in bytes."""
 
-    def __init__(self, pause, seen, cpu, complete, size):
-        self.pause, self.seen, self.cpu, self.complete, self.size = pause, seen, cpu, complete, size
+    def __init__(self, pause, seen, cpu, complete, work, size):
+        self.pause, self.seen, self.cpu, self.complete, self.work, self.size = (
+            pause,
+            seen,
+            cpu,
+            complete,
+            work,
+            size,
+        )
 
 
 class HookTarget(lab.Target):
@@ -109,7 +116,8 @@ class HookTarget(lab.Target):
         raise lab.Failed("the hook said nothing")
 
     def take(self):
-        """Wait for the next file, the hook's line and the end of its child; the file's size, when it was seen, the pause."""
+        """Wait for the next file, the hook's line and the end of its child: a Dump with its time of day instead of when it was
+        complete, and without a pause seen."""
         name, seen = self.watch.next()
         pause = self.line() if name.endswith(".tcore") else None
         while pause and dump_child(self.pid):
@@ -117,26 +125,37 @@ class HookTarget(lab.Target):
         path = os.path.join(self.dir, name)
         size = os.path.getsize(path)
         os.unlink(path)
-        return size, seen, pause
+        return Dump(pause, None, None, seen, work_of_children(self.pid), size)
 
     def signal(self, number):
         """Send it, and wait for the file that it leads to."""
         self.order("gaps")
         start = time.perf_counter_ns()
         os.kill(self.pid, number)
-        size, seen, pause = self.take()
+        dump = self.take()
         os.write(self.process.stdin.fileno(), b"\n")
         # Others are the scheduler's.
         gaps = [
-            (ns, cpu) for at, ns, cpu in self.answer() if at + ns > start and ns >= (pause or 0)
+            (ns, cpu)
+            for at, ns, cpu in self.answer()
+            if at + ns > start and ns >= (dump.pause or 0)
         ]
         if not gaps:
             raise lab.Failed("the pause was not seen")
-        gap = gaps[0] if pause else max(gaps)
-        return Dump(pause, gap[0], gap[1], seen - start, size)
+        dump.seen, dump.cpu = gaps[0] if dump.pause else max(gaps)
+        dump.complete -= start
+        return dump
 
     def dump(self):
         return self.signal(signal.SIGUSR1)
+
+    def idle_dump(self):
+        """While the target waits, and the child has a processor to itself."""
+        start = time.perf_counter_ns()
+        os.kill(self.pid, signal.SIGUSR1)
+        dump = self.take()
+        dump.complete -= start
+        return dump
 
     def classic(self, with_locals):
         """The classic handler in its place."""
@@ -159,6 +178,19 @@ def dump_child(pid):
             except OSError:  # reaped meanwhile
                 pass
     return None
+
+
+def work_of_children(pid):
+    """The processor time (ns) of children that have ended and are not reaped."""
+    work = 0
+    with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+        for child in f.read().split():
+            try:
+                with open("/proc/%s/schedstat" % child) as sched:
+                    work = max(work, int(sched.read().split()[0]))
+            except OSError:
+                pass
+    return work
 
 
 def smaps(pid):

@@ -30,15 +30,16 @@ def gaps():
     poll = select.poll()
     poll.register(0, select.POLLIN)
     found, clock, cpu = [], time.perf_counter_ns, time.thread_time_ns
-    last, used, done = clock(), cpu(), False
+    last, used, before, done = clock(), cpu(), cpu(), False
     print("GO", flush=True)
     while not done:
         done = poll.poll(0)
         for _ in range(2000):
             now, now_used = clock(), cpu()
             if now - last > GAP_NS:
-                found.append((last, now - last, now_used - used))
-            last, used = now, now_used
+                # A handler may have run between the two clocks of the last round.
+                found.append((last, now - last, now_used - before))
+            last, used, before = now, now_used, used
     sys.stdin.readline()
     return found
 
