@@ -117,7 +117,7 @@ def test_step(one, freeze, soak):
     all_tasks(work)
     distinct = {site[2] for site in sites}
     functions = {site[1].partition("+")[0] for site in sites}
-    if len(distinct) < 80:
+    if len(distinct) < 50:  # some 140 on a machine that is not busy
         raise lab.Failed("only %d places" % len(distinct))
     return "%d injections at %d instructions from %d functions; %s; %d rounds" % (
         len(sites),
@@ -182,8 +182,9 @@ def test_fault(one, freeze, soak):
         lines = step(work, 200 if soak else 60, 40, "fault", ["libtaskcore:" + name for name in HOOK.split()], hit_s=1.0, answer_s=0.3)
         work.sent += sum(line.startswith(("site ", "miss ", "gone ")) for line in lines)
         after = target_size(work)
+        sites = [line.split() for line in lines if line.startswith("site ")]
+        work.unsure += len(sites)  # a fault may take along the line that would have told of it
         finish(work)
-    sites = [line.split() for line in lines if line.startswith("site ")]
     # A fault right behind the call that gave a descriptor or an arena loses it: of some thirty functions, in one or two.
     held = len(sites) // 10 + 2
     if after[0] > before[0] + held or after[1] > before[1] + 16384 * held:
