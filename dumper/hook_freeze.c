@@ -19,13 +19,13 @@
 
 #define THREADS_MEMORY (16u << 20) /* 60,000 threads; backed as far as it is used */
 /* Measured on two cores at 3 GHz, Linux 6.18, Debian's 3.11, with TASKCORE_FREEZE set and the load of
- * tests/bench: a clone of 15, 40, 290, 2,500 MB takes 0.35, 0.75, 3.4, 41 ms; a walk in place 0.35 ms
- * without any task (modules, threads, loops) and 1.5 µs for each, of five frames. In doubt a clone: it
+ * tests/bench: a clone of 15, 40, 290, 2,500 MB takes 0.25, 0.6, 3.5, 27 ms; a walk in place 0.25 ms
+ * without any task (modules, threads, loops) and 1.4 µs for each, of five frames. In doubt a clone: it
  * may take its time. */
-#define CLONE_NS 200000u
-#define CLONE_NS_PER_MB 14000u
-#define PLACE_NS 500000u
-#define PLACE_NS_PER_TASK 1600u
+#define CLONE_NS 150000u
+#define CLONE_NS_PER_MB 12000u
+#define PLACE_NS 400000u
+#define PLACE_NS_PER_TASK 1500u
 
 static long clone_self(unsigned long flags, struct tc_hook_dump *dump)
 {
