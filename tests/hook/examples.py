@@ -25,6 +25,7 @@ from common import LONG_S, field, run, taskcore  # noqa: E402
 
 EXAMPLES = os.path.join(TOP, "examples")
 TASKS = 83  # of hung_service.py when it hangs
+RECVFROM = "45"  # where it hangs: its number on x86_64
 
 
 def must_show_the_hang(path):
@@ -123,6 +124,8 @@ class Container:
             must(self.process.poll() is None, "the service ended: " + self.text())
             self.pid = children(self.process.pid)[0]
             must(field(self.pid, "NSpid").split()[-1] == "1", "not process 1")
+            # It says so in another thread, a moment before the loop's thread is in the call that hangs it.
+            await_true(lambda: self.call() == RECVFROM, "the call that hangs")
         except BaseException:
             self.__exit__()
             raise
@@ -135,6 +138,11 @@ class Container:
     def text(self):
         with open(self.log) as f:
             return f.read()
+
+    def call(self):
+        """The number of the system call that the main thread is in, as text."""
+        with open("/proc/%d/syscall" % self.pid) as f:
+            return f.read().split()[0]
 
     def path(self, path):
         """A path of the container's as we see it."""
