@@ -6,12 +6,29 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "../lib/dump_name.h"
+
+/* The parent removes it when we are stopped: told before it is there, or for a moment it would have
+ * no owner; with our pid in its name it is nobody else's. The first byte last: half a path is
+ * another file's. */
+static void leave_to(struct tc_watch *watch, const char *dir, const char *temporary)
+{
+	char path[TC_WATCH_PATH];
+	int n = snprintf(path, sizeof(path), "%s/%s", dir, temporary);
+
+	if (n >= (int)sizeof(path))
+		return;
+	memcpy(watch->temporary + 1, path + 1, (size_t)n);
+	atomic_signal_fence(memory_order_seq_cst);
+	watch->temporary[0] = path[0];
+}
+
 int tc_output_create(struct tc_output *out, const char *file, const struct tc_process *process,
 		     struct tc_watch *watch)
 {
@@ -41,15 +58,13 @@ int tc_output_create(struct tc_output *out, const char *file, const struct tc_pr
 		return -EEXIST;
 	snprintf(out->temporary, sizeof(out->temporary), ".taskcore.%u.%d.tmp", process->pid,
 		 getpid());
+	leave_to(watch, dir, out->temporary);
 	out->fd = openat(out->dir, out->temporary,
 			 O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (out->fd < 0)
-		return -errno;
-	/* The parent removes it when we are stopped. */
-	if (snprintf(watch->temporary, sizeof(watch->temporary), "%s/%s", dir, out->temporary) >=
-	    (int)sizeof(watch->temporary))
-		watch->temporary[0] = 0;
-	return 0;
+	if (out->fd >= 0)
+		return 0;
+	watch->temporary[0] = 0;
+	return -errno;
 }
 
 int tc_output_commit(struct tc_output *out)
