@@ -83,7 +83,7 @@ static void check_values(const struct tc_model *model)
 	}
 	for (size_t i = 1; i < model->n_contexts; i++) {
 		tc_attrs_begin_context(&attrs, &model->contexts[i]);
-		check_attrs(model, &attrs, model->contexts[i].vars.at, "the values of a context");
+		check_attrs(model, &attrs, model->contexts[i].vars, "the values of a context");
 	}
 }
 

@@ -57,7 +57,7 @@ bool tc_cur_value(struct tc_cursor *cur, uint64_t *previous, struct tc_value *re
 	bool more = tc_cur_more(cur);
 	uint64_t tag = tc_cur_u(cur);
 
-	*ret = (struct tc_value){ .tag = tag <= TC_VAL_WORD ? (uint8_t)tag : TC_VAL_UNBOUND };
+	*ret = (struct tc_value){ .tag = tag <= TC_VAL_ATOM ? (uint8_t)tag : TC_VAL_UNBOUND };
 	switch (tag) {
 	case TC_VAL_UNBOUND:
 	case TC_VAL_NONE:
@@ -73,6 +73,10 @@ bool tc_cur_value(struct tc_cursor *cur, uint64_t *previous, struct tc_value *re
 	case TC_VAL_STRING:
 	case TC_VAL_WORD:
 		ret->word = tc_cur_u(cur);
+		break;
+	case TC_VAL_ATOM:
+		ret->type = tc_cur_u32(cur);
+		ret->size = tc_cur_u(cur);
 		break;
 	case TC_VAL_REF:
 	case TC_VAL_SIZED:

@@ -20,10 +20,10 @@ struct tc_cursor {
 /* A value of docs/format.md section 7. */
 struct tc_value {
 	uint8_t tag;   /* enum tc_val */
-	uint32_t type; /* of TC_VAL_REF and TC_VAL_SIZED */
+	uint32_t type; /* of TC_VAL_REF, TC_VAL_SIZED and TC_VAL_ATOM */
 	uint64_t word; /* integer (as int64_t), string, address or word, as the tag says */
 	double number; /* of TC_VAL_FLOAT */
-	uint64_t size; /* length of TC_VAL_SIZED */
+	uint64_t size; /* length of TC_VAL_SIZED and TC_VAL_ATOM */
 };
 
 /* The slow half of tc_cur_u: more than one byte, or the end. */
@@ -73,7 +73,8 @@ double tc_cur_f(struct tc_cursor *cur);
 const uint8_t *tc_cur_b(struct tc_cursor *cur, size_t *ret_size);
 
 /* One value; *previous is the stream "references". False when the rest of the record cannot be
- * understood: the end, damage (bad is set) or a tag of a later version. *ret is always filled. */
+ * understood: the end, damage (bad is set) or a tag of a later version, or one that
+ * stands for another value (values.h). *ret is always filled. */
 bool tc_cur_value(struct tc_cursor *cur, uint64_t *previous, struct tc_value *ret);
 
 #endif

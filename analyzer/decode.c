@@ -209,19 +209,13 @@ static void read_chain(struct tc_model *model, struct tc_cursor *cur)
 	chain->python = python > UINT16_MAX ? UINT16_MAX : (uint16_t)python;
 }
 
-static struct tc_later later(const struct tc_cursor *cur, uint64_t previous)
-{
-	return (struct tc_later){ .at = cur->at,
-				  .size = (uint32_t)(cur->end - cur->at),
-				  .previous = previous };
-}
-
 static void read_context(struct tc_model *model, struct tc_cursor *cur)
 {
 	struct tc_context *context =
 		tc_push(model->contexts, model->n_contexts, model->contexts_room);
-	context->addr = tc_cur_d(cur, &model->streams.context);
-	context->vars = later(cur, context->addr);
+
+	context->vars = cur->at;
+	context->size = (uint32_t)(cur->end - cur->at);
 }
 
 static void read_loopref(struct tc_model *model, struct tc_cursor *cur)
@@ -254,6 +248,15 @@ static uint64_t near_address(struct tc_cursor *cur, uint64_t task)
 	return distance ? task + (uint64_t)distance : 0;
 }
 
+/* A number given as its distance to the one before; one beyond 32 bits reads as 0, which is
+ * unknown. */
+static uint32_t near_number(struct tc_cursor *cur, uint64_t *previous)
+{
+	uint64_t value = tc_cur_d(cur, previous);
+
+	return value > UINT32_MAX ? 0 : (uint32_t)value;
+}
+
 static void read_task(struct tc_model *model, struct tc_cursor *cur)
 {
 	struct tc_task *task = tc_push(model->tasks, model->n_tasks, model->tasks_room);
@@ -266,16 +269,19 @@ static void read_task(struct tc_model *model, struct tc_cursor *cur)
 	task->interp = (uint16_t)tc_cur_u32(cur);
 	task->addr = tc_cur_d(cur, &model->streams.task);
 	task->type = tc_cur_u32(cur);
-	task->name = tc_cur_u32(cur);
+	task->name = near_number(cur, &model->streams.name);
 	task->loop = tc_cur_u32(cur);
 	task->coro = near_address(cur, task->addr);
 	task->chain = tc_cur_u32(cur);
 	task->leaf = near_address(cur, task->addr);
+	if (task->leaf)
+		model->streams.object = task->leaf;
 	int64_t waiter = tc_cur_s(cur);
-	task->waiter = task->flags & TC_TASK_NO_WAITER ? 0 :
-		       (task->leaf ? task->leaf : task->addr) + (uint64_t)waiter;
+	task->waiter = task->flags & TC_TASK_NO_WAITER ?
+			       0 :
+			       (task->leaf ? task->leaf : task->addr) + (uint64_t)waiter;
 	task->cancels = tc_cur_u32(cur);
-	task->context = tc_cur_u32(cur);
+	task->context = near_number(cur, &model->streams.context);
 	task->exception = tc_cur_u32(cur);
 	task->thread = tc_cur_u32(cur);
 	task->runtime = (uint8_t)tc_cur_u(cur);

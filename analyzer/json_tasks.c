@@ -8,15 +8,20 @@
 #include "report_json.h"
 #include "values.h"
 
+static void put_size(struct tc_json_report *r, const struct tc_value *value)
+{
+	if (value->tag == TC_VAL_SIZED || value->tag == TC_VAL_ATOM)
+		tc_json_u(&r->json, "size", value->size);
+}
+
 /* "T5", "O7", or what is known of an object without a record. */
 static void put_reference(struct tc_json_report *r, const char *key, const struct tc_value *value)
 {
-	if (tc_json_ref(r, key, value->word))
+	if (tc_value_is_ref(value) && tc_json_ref(r, key, value->word))
 		return;
 	tc_json_object(&r->json, key);
 	tc_json_type(r, "type", value->type);
-	if (value->tag == TC_VAL_SIZED)
-		tc_json_u(&r->json, "size", value->size);
+	put_size(r, value);
 	tc_json_end(&r->json, '}');
 }
 
@@ -43,6 +48,7 @@ static void put_value(struct tc_json_report *r, const char *key, const struct tc
 		break;
 	case TC_VAL_REF:
 	case TC_VAL_SIZED:
+	case TC_VAL_ATOM:
 		put_reference(r, key, value);
 		break;
 	default:
@@ -62,15 +68,14 @@ static void put_local(struct tc_json_report *r, struct tc_text name, const struc
 
 	tc_json_key(json, name);
 	tc_json_object(json, TC_JSON_KEYED);
-	if (!tc_value_is_ref(value)) {
+	if (!tc_value_is_ref(value) && value->tag != TC_VAL_ATOM) {
 		tc_json_str(json, "type", types[value->tag]);
 		put_value(r, "value", value);
 	} else {
 		tc_json_type(r, "type", value->type);
-		if (!tc_json_ref(r, "value", value->word))
+		if (!tc_value_is_ref(value) || !tc_json_ref(r, "value", value->word))
 			tc_json_null(json, "value");
-		if (value->tag == TC_VAL_SIZED)
-			tc_json_u(json, "size", value->size);
+		put_size(r, value);
 	}
 	tc_json_end(json, '}');
 }
@@ -175,7 +180,7 @@ static void put_context(struct tc_json_report *r, const struct tc_task *task)
 	struct tc_value value;
 	uint32_t name;
 
-	if (!context->vars.at)
+	if (!context->vars)
 		return;
 	tc_json_object(&r->json, "context");
 	tc_attrs_begin_context(&vars, context);

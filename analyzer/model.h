@@ -19,13 +19,6 @@ struct tc_text {
 	size_t size;
 };
 
-/* A part of a record that is decoded later. */
-struct tc_later {
-	const uint8_t *at;
-	uint64_t previous; /* the address its references start from */
-	uint32_t size;
-};
-
 struct tc_string {
 	const uint8_t *at;
 	uint32_t size;
@@ -60,8 +53,8 @@ struct tc_chain {
 };
 
 struct tc_context {
-	uint64_t addr;
-	struct tc_later vars;
+	const uint8_t *vars; /* decoded later: their number, then each */
+	uint32_t size;
 };
 
 struct tc_loopref {
@@ -159,7 +152,7 @@ struct tc_status {
 
 /* The streams of differences (docs/format.md section 5); every piece starts them anew. */
 struct tc_streams {
-	uint64_t task, object, context;
+	uint64_t task, object, name, context;
 };
 
 /* One growing array of the model. */

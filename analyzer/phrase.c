@@ -263,6 +263,10 @@ void tc_phrase_value(const struct tc_page *page, const struct tc_value *value)
 	case TC_VAL_SIZED:
 		phrase_reference(page, value);
 		break;
+	case TC_VAL_ATOM:
+		tc_phrase_type(page, value->type);
+		tc_out_printf(out, " of %" PRIu64, value->size);
+		break;
 	case TC_VAL_WORD:
 		tc_out_printf(out, "0x%" PRIx64, value->word);
 		break;

@@ -137,7 +137,7 @@ static void show_context(struct tc_page *page, const struct tc_task *task)
 	struct tc_value value;
 	uint32_t name;
 
-	if (!context->vars.at)
+	if (!context->vars)
 		return;
 	tc_attrs_begin_context(&vars, context);
 	field_text(page, "context", "");

@@ -4,7 +4,9 @@
 
 void tc_locals_begin(struct tc_locals *locals, const struct tc_task *task)
 {
-	*locals = (struct tc_locals){ .previous = task->addr };
+	locals->cur = locals->names = (struct tc_cursor){ 0 };
+	locals->previous = task->leaf ? task->leaf : task->addr;
+	locals->n_frames = locals->n_slots = locals->n_values = 0;
 	if (!task->locals)
 		return;
 	locals->cur.at = task->locals;
@@ -36,13 +38,33 @@ bool tc_locals_frame(struct tc_locals *locals, const struct tc_pycode *code)
 	return true;
 }
 
+/* One value, which may stand for an earlier one. */
+static bool next_value(struct tc_locals *locals, struct tc_value *ret)
+{
+	unsigned earlier = *locals->cur.at - (unsigned)TC_VAL_SAME;
+
+	if (earlier >= TC_SAME_MAX) {
+		if (!tc_cur_value(&locals->cur, &locals->previous, ret))
+			return false;
+	} else if (earlier < locals->n_values) {
+		locals->cur.at++;
+		*ret = locals->values[earlier];
+	} else {
+		*ret = (struct tc_value){ .tag = TC_VAL_UNBOUND };
+		return false;
+	}
+	if (locals->n_values < TC_SAME_MAX)
+		locals->values[locals->n_values++] = *ret;
+	return true;
+}
+
 bool tc_locals_slot(struct tc_locals *locals, uint32_t *ret_name, struct tc_value *ret)
 {
 	if (locals->n_slots == 0 || !tc_cur_more(&locals->cur))
 		return false;
 	locals->n_slots--;
 	*ret_name = tc_cur_u32(&locals->names);
-	if (tc_cur_value(&locals->cur, &locals->previous, ret))
+	if (next_value(locals, ret))
 		return true;
 	locals->cur.at = locals->cur.end;
 	return false;
@@ -60,11 +82,10 @@ void tc_attrs_begin(struct tc_attrs *attrs, const struct tc_object *object)
 
 void tc_attrs_begin_context(struct tc_attrs *attrs, const struct tc_context *context)
 {
-	const struct tc_later *vars = &context->vars;
-
-	*attrs = (struct tc_attrs){ .previous = vars->previous };
-	if (vars->at) {
-		attrs->cur = (struct tc_cursor){ .at = vars->at, .end = vars->at + vars->size };
+	*attrs = (struct tc_attrs){ 0 };
+	if (context->vars) {
+		attrs->cur = (struct tc_cursor){ .at = context->vars,
+						 .end = context->vars + context->size };
 		attrs->left = tc_cur_u(&attrs->cur);
 	}
 }

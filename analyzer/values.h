@@ -10,6 +10,8 @@
 struct tc_locals {
 	struct tc_cursor cur, names;
 	uint64_t previous, n_frames, n_slots;
+	struct tc_value values[TC_SAME_MAX]; /* the first of the record, n_values of them */
+	unsigned n_values;
 };
 
 void tc_locals_begin(struct tc_locals *locals, const struct tc_task *task);

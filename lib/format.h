@@ -108,7 +108,10 @@ enum tc_val {
 	TC_VAL_REF,
 	TC_VAL_SIZED,
 	TC_VAL_WORD,
+	TC_VAL_ATOM,
+	TC_VAL_SAME = 16, /* in TC_REC_LOCALS; this tag and those up to TC_SAME_MAX above it */
 };
+#define TC_SAME_MAX 112u
 
 /* 8. Head */
 enum tc_head_flag {

@@ -117,9 +117,9 @@ void tc_put_d(struct tc_records *rec, enum tc_stream stream, uint64_t addr)
 	rec->previous[stream] = addr;
 }
 
-void tc_record_about(struct tc_records *rec, uint64_t addr)
+void tc_record_near(struct tc_records *rec, enum tc_stream stream, uint64_t addr)
 {
-	rec->previous[TC_STREAM_REF] = addr;
+	rec->previous[stream] = addr;
 }
 
 void tc_put_f(struct tc_records *rec, double value)

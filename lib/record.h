@@ -18,7 +18,14 @@ struct tc_sink {
 	int (*chunk)(struct tc_sink *sink, enum tc_note note, const void *chunk, size_t size);
 };
 
-enum tc_stream { TC_STREAM_TASK, TC_STREAM_OBJECT, TC_STREAM_CONTEXT, TC_STREAM_REF, TC_N_STREAMS };
+enum tc_stream {
+	TC_STREAM_TASK,
+	TC_STREAM_OBJECT,
+	TC_STREAM_NAME,
+	TC_STREAM_CONTEXT,
+	TC_STREAM_REF,
+	TC_N_STREAMS
+};
 
 struct tc_records {
 	uint8_t *buf;		       /* TC_RECORDS_BUFFER bytes, the caller's */
@@ -27,7 +34,8 @@ struct tc_records {
 	bool overflow;		       /* the record under way does not fit: it will be dropped */
 	uint32_t next_id[TC_N_TABLES]; /* next identifier of each table */
 	uint64_t previous[TC_N_STREAMS];
-	uint64_t kept[TC_N_STREAMS]; /* the same when the record under way began: put back if it is dropped */
+	uint64_t kept[TC_N_STREAMS]; /* the same when the record under way began: put back if it is
+					dropped */
 	struct tc_chunk head;
 	struct tc_sink *sink;
 	uint64_t dropped; /* records that did not fit */
@@ -76,7 +84,8 @@ static inline void tc_put_end(struct tc_records *rec, const uint8_t *end)
 	rec->used = (size_t)(end - rec->buf);
 }
 
-/* Into such a place: tc_put_u, tc_put_s, tc_put_d; at most TC_LEB_MAX bytes each. Returns the end. */
+/* Into such a place: tc_put_u, tc_put_s, tc_put_d; at most TC_LEB_MAX bytes each. Returns the end.
+ */
 #define TC_LEB_MAX 10
 static inline uint8_t *tc_leb_u(uint8_t *to, uint64_t value)
 {
@@ -104,8 +113,9 @@ static inline uint8_t *tc_leb_d(uint8_t *to, struct tc_records *rec, enum tc_str
 void tc_put_s(struct tc_records *rec, int64_t value);			     /* zigzag */
 void tc_put_d(struct tc_records *rec, enum tc_stream stream, uint64_t addr); /* difference */
 void tc_put_f(struct tc_records *rec, double value);
-/* The record is about the object at addr: its references are written as differences from there. */
-void tc_record_about(struct tc_records *rec, uint64_t addr);
+
+/* The next address of the stream is near this one. */
+void tc_record_near(struct tc_records *rec, enum tc_stream stream, uint64_t addr);
 
 void tc_put_b(struct tc_records *rec, const void *bytes, size_t size);	 /* length and bytes */
 void tc_put_raw(struct tc_records *rec, const void *bytes, size_t size); /* bytes alone */

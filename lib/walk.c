@@ -63,6 +63,7 @@ static int take_scratch(struct tc_walker *w)
 		{ &w->name_ids, TC_NAMES_MAX * sizeof(*w->name_ids) },
 		{ &w->locals.values, TC_VALUES_MAX * sizeof(*w->locals.values) },
 		{ &w->locals.frames, TC_FRAMES_KEPT * sizeof(*w->locals.frames) },
+		{ &w->locals.slots, TC_SLOT_CACHE * sizeof(*w->locals.slots) },
 		{ &w->context, sizeof(*w->context) },
 		{ &w->contexts, TC_CONTEXT_CACHE * sizeof(*w->contexts) },
 		{ &w->threads, TC_THREADS_MAX * sizeof(*w->threads) },

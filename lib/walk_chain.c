@@ -254,7 +254,7 @@ void tc_walker_chain(struct tc_walker *w, tc_addr coro, struct tc_chain *ret)
 	tc_addr mark = 0;
 
 	*ret = (struct tc_chain){ 0 };
-	w->locals.n_values = w->locals.n_frames = 0;
+	tc_walker_locals_begin(w);
 	for (unsigned step = 1; walk.at; step++) {
 		if (walk.n_links >= TC_CHAIN_MAX || step > 4 * TC_CHAIN_MAX) {
 			add_text(&walk, "cut at 65536 links");

@@ -308,7 +308,7 @@ static void put_object(struct tc_walker *w, const struct object *object)
 {
 	tc_record_begin(w->out, TC_REC_OBJECT);
 	tc_put_d(w->out, TC_STREAM_OBJECT, object->addr);
-	tc_record_about(w->out, object->addr);
+	tc_record_near(w->out, TC_STREAM_REF, object->addr);
 	tc_put_u(w->out, object->type->id);
 	tc_put_u(w->out, object->flags);
 	tc_put_u(w->out, object->n_attrs);

@@ -255,14 +255,16 @@ static void put_task(struct tc_walker *w, struct task *task, const struct tc_cha
 	tc_put_u(w->out, w->interp_id);
 	tc_put_d(w->out, TC_STREAM_TASK, task->addr);
 	tc_put_u(w->out, task->type ? task->type->id : 0);
-	tc_put_u(w->out, name);
+	tc_put_d(w->out, TC_STREAM_NAME, name);
 	tc_put_u(w->out, loop);
 	tc_put_s(w->out, task->coro ? (int64_t)(task->coro - task->addr) : 0);
 	tc_put_u(w->out, chain->id);
 	tc_put_s(w->out, leaf ? (int64_t)(leaf - task->addr) : 0);
 	tc_put_s(w->out, task->waiter ? (int64_t)(task->waiter - (leaf ? leaf : task->addr)) : 0);
 	tc_put_u(w->out, task->cancels);
-	tc_put_u(w->out, context);
+	tc_put_d(w->out, TC_STREAM_CONTEXT, context);
+	if (leaf)
+		tc_record_near(w->out, TC_STREAM_OBJECT, leaf); /* whose record is the next */
 	/* The rest is missing where it is 0, see docs/format.md section 5. */
 	if (exception || chain->tid) {
 		tc_put_u(w->out, exception ? exception->id : 0);
@@ -270,7 +272,7 @@ static void put_task(struct tc_walker *w, struct task *task, const struct tc_cha
 	}
 	tc_record_end(w->out);
 	if (chain->id)
-		tc_walker_put_locals(w, task->addr);
+		tc_walker_put_locals(w, leaf ? leaf : task->addr);
 }
 
 /* Into which part of the sum it falls; the record says so too. */

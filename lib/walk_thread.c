@@ -173,7 +173,7 @@ static uint32_t stack_chain(struct tc_walker *w, struct tc_thread_view *thread)
 	uint32_t chain = 0;
 	bool awaits;
 
-	w->locals.n_values = w->locals.n_frames = 0;
+	tc_walker_locals_begin(w);
 	if (thread->cut)
 		chain = tc_walker_link(w, 0, TC_FRAME_TEXT,
 				       tc_walker_text(w, "outer frames cut", 16, TC_STR_CODE));

@@ -38,6 +38,13 @@ static void sized(struct tc_walker *w, tc_addr object, const uint8_t *body, stru
 		ret->tag = TC_VAL_REF;
 }
 
+/* What has no identity that anybody asks for: type and size are all. */
+static void atom(const uint8_t *body, struct tc_value *ret)
+{
+	ret->size = word_at(body, TC_OB_SIZE);
+	ret->tag = ret->size > 1ul << 40 ? TC_VAL_REF : TC_VAL_ATOM;
+}
+
 static void by_kind(struct tc_walker *w, tc_addr object, const uint8_t *body, struct tc_value *ret)
 {
 	switch (ret->kind) {
@@ -50,7 +57,7 @@ static void by_kind(struct tc_walker *w, tc_addr object, const uint8_t *body, st
 	case TC_KIND_INT:
 		if (w->options->no_values)
 			break;
-		ret->tag = small_int(w, body, ret) ? TC_VAL_INT : TC_VAL_SIZED;
+		ret->tag = small_int(w, body, ret) ? TC_VAL_INT : TC_VAL_ATOM;
 		break;
 	case TC_KIND_FLOAT:
 		if (w->options->no_values)
@@ -59,7 +66,7 @@ static void by_kind(struct tc_walker *w, tc_addr object, const uint8_t *body, st
 		ret->bits = word_at(body, FLOAT_VALUE);
 		break;
 	case TC_KIND_STR:
-		sized(w, object, body, ret);
+		atom(body, ret);
 		if (w->options->value_strings && !w->options->no_values &&
 		    (ret->type = tc_walker_str(w, object, TC_STR_VALUE)) != 0)
 			ret->tag = TC_VAL_STRING;
@@ -67,6 +74,8 @@ static void by_kind(struct tc_walker *w, tc_addr object, const uint8_t *body, st
 			ret->type = ret->of->id;
 		break;
 	case TC_KIND_BYTES:
+		atom(body, ret);
+		break;
 	case TC_KIND_LIST:
 	case TC_KIND_TUPLE:
 	case TC_KIND_SET:
@@ -113,6 +122,11 @@ void tc_walker_put_value(struct tc_walker *w, const struct tc_value *value)
 
 	if (!to)
 		return;
+	if (value->same && value->tag > TC_VAL_FALSE) {
+		*to++ = (uint8_t)(TC_VAL_SAME + value->same - 1);
+		tc_put_end(w->out, to);
+		return;
+	}
 	*to++ = (uint8_t)value->tag;
 	switch (value->tag) {
 	case TC_VAL_INT:
@@ -131,6 +145,10 @@ void tc_walker_put_value(struct tc_walker *w, const struct tc_value *value)
 		to = tc_leb_d(to, w->out, TC_STREAM_REF, value->bits);
 		if (value->tag == TC_VAL_SIZED)
 			to = tc_leb_u(to, value->size);
+		break;
+	case TC_VAL_ATOM:
+		to = tc_leb_u(to, value->type);
+		to = tc_leb_u(to, value->size);
 		break;
 	case TC_VAL_WORD:
 		to = tc_leb_u(to, value->bits);
@@ -155,6 +173,28 @@ static void slot_value(struct tc_walker *w, uint64_t slot, struct tc_value *ret)
 		tc_walker_value(w, content, ret);
 }
 
+/* The value in a slot of the chain; the number of *to is number. */
+static void chain_value(struct tc_walker *w, uint64_t slot, uint32_t number, struct tc_value *to)
+{
+	struct tc_locals *locals = &w->locals;
+	struct tc_slot_cache *known = &locals->slots[slot >> 4 & (TC_SLOT_CACHE - 1)];
+
+	if (known->word == slot && known->chain == locals->chain && slot) {
+		*to = locals->values[known->value];
+		to->same = known->value + 1;
+		return;
+	}
+	slot_value(w, slot, to);
+	if (number < TC_SAME_MAX)
+		*known = (struct tc_slot_cache){ slot, locals->chain, number };
+}
+
+void tc_walker_locals_begin(struct tc_walker *w)
+{
+	w->locals.n_values = w->locals.n_frames = 0;
+	w->locals.chain++;
+}
+
 void tc_walker_frame_locals(struct tc_walker *w, const struct tc_pycode *code, tc_addr slots)
 {
 	struct tc_locals *locals = &w->locals;
@@ -171,8 +211,10 @@ void tc_walker_frame_locals(struct tc_walker *w, const struct tc_pycode *code, t
 		if (tc_read_words(w->mem, slots, words, piece) < 0)
 			break;
 		for (uint32_t i = 0; i < piece; i++)
-			slot_value(w, words[i], to++);
+			chain_value(w, words[i], (uint32_t)(to - locals->values), to), to++;
 	}
+	while (to > first && to[-1].tag == TC_VAL_UNBOUND)
+		to--;
 	uint32_t frame = locals->n_frames++;
 	locals->frames[frame].code = code;
 	locals->frames[frame].first = locals->n_values;
@@ -180,14 +222,14 @@ void tc_walker_frame_locals(struct tc_walker *w, const struct tc_pycode *code, t
 	locals->n_values += (uint32_t)(to - first);
 }
 
-void tc_walker_put_locals(struct tc_walker *w, tc_addr about)
+void tc_walker_put_locals(struct tc_walker *w, tc_addr near)
 {
 	const struct tc_locals *locals = &w->locals;
 
 	if (locals->n_frames == 0 || w->options->no_locals)
 		return;
 	tc_record_begin(w->out, TC_REC_LOCALS);
-	tc_record_about(w->out, about);
+	tc_record_near(w->out, TC_STREAM_REF, near);
 	tc_put_u(w->out, locals->n_frames);
 	for (uint32_t f = 0; f < locals->n_frames; f++) {
 		tc_put_u(w->out, locals->frames[f].n);
@@ -269,14 +311,11 @@ static void step(struct tc_walker *w, struct hamt_walk *walk, struct tc_context_
 		add_variable(w, scratch, pair[0], pair[1]);
 }
 
-static uint32_t define_context(struct tc_walker *w, tc_addr root,
-			       const struct tc_context_scratch *scratch)
+static uint32_t define_context(struct tc_walker *w, const struct tc_context_scratch *scratch)
 {
 	uint32_t id = 0;
 
 	tc_record_begin(w->out, TC_REC_CONTEXT);
-	tc_put_d(w->out, TC_STREAM_CONTEXT, root);
-	tc_record_about(w->out, root);
 	tc_put_u(w->out, scratch->n);
 	for (uint32_t i = 0; i < scratch->n; i++) {
 		tc_put_u(w->out, scratch->names[i]);
@@ -306,6 +345,6 @@ uint32_t tc_walker_context(struct tc_walker *w, tc_addr context)
 			step(w, &walk, w->context);
 	}
 	known->root = root;
-	known->id = w->context->n ? define_context(w, root, w->context) : 0;
+	known->id = w->context->n ? define_context(w, w->context) : 0;
 	return (uint32_t)known->id;
 }

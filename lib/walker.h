@@ -72,18 +72,29 @@ struct tc_value {
 	enum tc_val tag;
 	uint32_t type; /* REF, SIZED; STRING: its identifier */
 	uint64_t bits; /* INT, FLOAT (its bits), REF and SIZED (address) */
-	uint64_t size; /* SIZED */
+	uint64_t size; /* SIZED, ATOM */
 	enum tc_kind kind;
+	uint32_t same; /* 1 + the number of the same object among the values of its record; 0: none */
 	const struct tc_type *of; /* type of a REF or SIZED */
 };
 
 #define TC_VALUES_MAX 16384u
 #define TC_FRAMES_KEPT 4096u
 
+/* Arguments are handed on from frame to frame: an object that stood in a slot of this chain before is
+ * known. */
+#define TC_SLOT_CACHE 128u
+struct tc_slot_cache {
+	uint64_t word;
+	uint32_t chain, value; /* of this chain, the number of its value */
+};
+
 /* The frames of one chain whose locals were read: the outermost ones when there are too many. */
 struct tc_locals {
 	struct tc_value *values; /* TC_VALUES_MAX */
 	uint32_t n_values;
+	uint32_t chain; /* each has a number */
+	struct tc_slot_cache *slots; /* TC_SLOT_CACHE */
 	struct {
 		const struct tc_pycode *code;
 		uint32_t first, n;
@@ -238,9 +249,10 @@ uint32_t tc_walker_link(struct tc_walker *w, uint32_t parent, enum tc_frame kind
 /* walk_value.c */
 void tc_walker_value(struct tc_walker *w, tc_addr object, struct tc_value *ret);
 void tc_walker_put_value(struct tc_walker *w, const struct tc_value *value);
+void tc_walker_locals_begin(struct tc_walker *w); /* of another chain */
 void tc_walker_frame_locals(struct tc_walker *w, const struct tc_pycode *code, tc_addr slots);
-void tc_walker_put_locals(struct tc_walker *w,
-			  tc_addr about); /* as a record; nothing when none were read */
+/* As a record, nothing when none were read; near: where its references start. */
+void tc_walker_put_locals(struct tc_walker *w, tc_addr near);
 uint32_t tc_walker_context(struct tc_walker *w, tc_addr context);
 
 /* walk_chain.c */

@@ -47,7 +47,7 @@ class Record:
     """The payload of one record; streams: previous addresses of the chunk."""
 
     def __init__(self, data, streams):
-        self.data, self.at, self.streams = data, 0, streams
+        self.data, self.at, self.streams, self.values = data, 0, streams, []
 
     def u(self):
         value = shift = 0
@@ -142,6 +142,10 @@ class Dump:
 
     def value(self, r):
         tag = r.u()
+        r.values.append(self.value_by_tag(tag, r) if tag < 16 else r.values[tag - 16])
+        return r.values[-1]
+
+    def value_by_tag(self, tag, r):
         if tag in (1, 2, 3):
             return {
                 "type": ["NoneType", "bool", "bool"][tag - 1],
@@ -158,6 +162,8 @@ class Dump:
             return dict(entry, length=r.u()) if tag == 8 else entry
         if tag == 9:
             return {"type": "word", "word": r.u()}
+        if tag == 10:
+            return {"type": self.type_name(r.u()), "length": r.u()}
         return None if tag == 0 else {"type": "tag %d" % tag}
 
     def type_name(self, ident):
@@ -223,7 +229,6 @@ class Dump:
         )
 
     def record_15(self, r):
-        r.streams["references"] = r.d("contexts")
         self.contexts.append({self.strings[r.u()]: self.value(r) for _ in range(r.u())})
 
     def record_16(self, r):
@@ -239,18 +244,20 @@ class Dump:
             self.descriptors[-1][word] = self.descriptors[-1][word] - 1 if self.descriptors[-1][word] else None
 
     def record_20(self, r):
-        flags, _, address, kind, name, loop = r.u(), r.u(), r.d("tasks"), r.u(), r.u(), r.u()
+        flags, _, address, kind, name, loop = r.u(), r.u(), r.d("tasks"), r.u(), r.d("names"), r.u()
         coro, chain, leaf, waiter, cancels, context, exception, thread = (
             r.s(),
             r.u(),
             r.s(),
             r.s(),
             r.u(),
-            r.u(),
+            r.d("contexts"),
             r.u(),
             r.u(),
         )
         r.u()
+        if leaf:
+            r.streams["objects"] = address + leaf
         state = "running" if flags & 4 else "?" if flags & 1 << 13 else STATES[flags & 3]
         self.tasks.append(
             {
@@ -304,7 +311,7 @@ class Dump:
     def record_21(self, r):
         """Locals of the record before: a task's, or a thread's of an interpreter."""
         owner = self.owner
-        r.streams["references"] = int(owner["address"], 16)
+        r.streams["references"] = int(owner.get("leaf") or owner["address"], 16)
         links = [link for link in owner.get("chain", owner.get("python")) if "names" in link]
         for link in links[: r.u()]:
             values = [self.value(r) for _ in range(r.u())]

@@ -254,13 +254,15 @@ void builder_task(struct builder *b, const struct builder_task *task)
 		flags |= TC_TASK_LAZY_NAME;
 	if (!task->leaf)
 		flags |= TC_TASK_NO_WAITER;
-	b->task = task->addr;
+	b->task = task->leaf ? task->leaf : task->addr;
 	tc_record_begin(&b->rec, TC_REC_TASK);
+	if (task->leaf)
+		tc_record_near(&b->rec, TC_STREAM_OBJECT, task->leaf);
 	tc_put_u(&b->rec, flags);
 	tc_put_u(&b->rec, 1);
 	tc_put_d(&b->rec, TC_STREAM_TASK, task->addr);
 	tc_put_u(&b->rec, task->type);
-	tc_put_u(&b->rec, task->name ? name : (task->addr >> 8) & 0xffffff);
+	tc_put_d(&b->rec, TC_STREAM_NAME, task->name ? name : (task->addr >> 8) & 0xffffff);
 	tc_put_u(&b->rec, task->loop);
 	tc_put_s(&b->rec, 64);
 	tc_put_u(&b->rec, task->chain);
@@ -282,7 +284,7 @@ static void put_ref(struct builder *b, uint32_t type, uint64_t addr)
 void builder_locals(struct builder *b, const uint64_t *addrs, const uint32_t *types, size_t n)
 {
 	tc_record_begin(&b->rec, TC_REC_LOCALS);
-	tc_record_about(&b->rec, b->task);
+	tc_record_near(&b->rec, TC_STREAM_REF, b->task);
 	tc_put_u(&b->rec, n);
 	for (size_t i = 0; i < n; i++) {
 		tc_put_u(&b->rec, addrs[i] != 0);
@@ -301,7 +303,7 @@ void builder_object(struct builder *b, uint64_t addr, uint32_t type, const char 
 
 	tc_record_begin(&b->rec, TC_REC_OBJECT);
 	tc_put_d(&b->rec, TC_STREAM_OBJECT, addr);
-	tc_record_about(&b->rec, addr);
+	tc_record_near(&b->rec, TC_STREAM_REF, addr);
 	tc_put_u(&b->rec, type);
 	tc_put_u(&b->rec, 0);
 	tc_put_u(&b->rec, attr != NULL);
@@ -344,7 +346,7 @@ void builder_transport(struct builder *b, uint64_t addr, uint32_t type, const ch
 
 	tc_record_begin(&b->rec, TC_REC_OBJECT);
 	tc_put_d(&b->rec, TC_STREAM_OBJECT, addr);
-	tc_record_about(&b->rec, addr);
+	tc_record_near(&b->rec, TC_STREAM_REF, addr);
 	tc_put_u(&b->rec, type);
 	tc_put_u(&b->rec, 0);
 	tc_put_u(&b->rec, 1 + closed);

@@ -11,7 +11,7 @@
 
 struct builder {
 	struct tc_records rec;
-	uint64_t task; /* address of the task written last */
+	uint64_t task; /* where the locals of the task written last start: its leaf, or itself */
 	struct tc_sink sink; /* of rec */
 	uint8_t *bytes;	     /* the file so far */
 	size_t size, room;

@@ -7,6 +7,7 @@
 #include "builder.h"
 #include "crc32c.h"
 #include "model.h"
+#include "values.h"
 
 static const struct {
 	const uint8_t bytes[12];
@@ -46,9 +47,31 @@ START_TEST(test_bytes_do_not_reach_past_the_end)
 }
 END_TEST
 
+START_TEST(test_same_value_is_an_earlier_one)
+{
+	const uint8_t bytes[] = {
+		1, 4, TC_VAL_INT, 3, TC_VAL_SAME, TC_VAL_SAME + 1, TC_VAL_SAME + 3
+	};
+	const struct tc_task task = { .locals = bytes, .locals_size = sizeof(bytes) };
+	struct tc_locals locals;
+	struct tc_value value;
+	uint32_t name;
+
+	tc_locals_begin(&locals, &task);
+	ck_assert(tc_locals_frame(&locals, &(const struct tc_pycode){ 0 }));
+	for (int i = 0; i < 3; i++) {
+		ck_assert(tc_locals_slot(&locals, &name, &value));
+		ck_assert_int_eq(value.tag, TC_VAL_INT);
+		ck_assert_int_eq((int64_t)value.word, -2);
+	}
+	ck_assert(!tc_locals_slot(&locals, &name, &value)); /* itself */
+	ck_assert(!tc_locals_frame(&locals, &(const struct tc_pycode){ 0 }));
+}
+END_TEST
+
 START_TEST(test_unknown_tag_ends_the_record)
 {
-	const uint8_t bytes[] = { TC_VAL_INT, 3, 10, 1, 2 };
+	const uint8_t bytes[] = { TC_VAL_INT, 3, 11, 1, 2 };
 	struct tc_cursor cur = { .at = bytes, .end = bytes + sizeof(bytes) };
 	struct tc_value value;
 	uint64_t previous = 0;
@@ -202,7 +225,8 @@ START_TEST(test_locals_are_read_across_chunks)
 }
 END_TEST
 
-/* A record that is too long is dropped by the writer: the addresses behind it must not be counted from its own. */
+/* A record that is too long is dropped by the writer: the addresses behind it must not be counted
+ * from its own. */
 START_TEST(test_dropped_record_does_not_move_the_next)
 {
 	const size_t n = 400000;
@@ -235,6 +259,7 @@ int main(void)
 			    sizeof(varints) / sizeof(*varints));
 	tcase_add_test(c, test_bytes_do_not_reach_past_the_end);
 	tcase_add_test(c, test_unknown_tag_ends_the_record);
+	tcase_add_test(c, test_same_value_is_an_earlier_one);
 	tcase_add_test(c, test_whole_file_has_no_problem);
 	tcase_add_test(c, test_cut_file_keeps_what_is_before_the_cut);
 	tcase_add_test(c, test_flipped_bit_names_the_chunk);

@@ -344,7 +344,7 @@ static void put_worked_task(void)
 	tc_put_u(&rec, 0);
 	tc_put_d(&rec, TC_STREAM_TASK, 0x7f12a4c03e50);
 	tc_put_u(&rec, 1);
-	tc_put_u(&rec, 4);
+	tc_put_d(&rec, TC_STREAM_NAME, 4);
 	tc_put_u(&rec, 0);
 	tc_put_s(&rec, -0x3b0);
 	tc_put_u(&rec, 1);
