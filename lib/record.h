@@ -84,7 +84,7 @@ static inline void tc_put_end(struct tc_records *rec, const uint8_t *end)
 	rec->used = (size_t)(end - rec->buf);
 }
 
-/* Into such a place: tc_put_u, tc_put_s, tc_put_d; at most TC_LEB_MAX bytes each. Returns the end.
+/* Into such a place: tc_put_u, tc_put_s; at most TC_LEB_MAX bytes each. Returns the end.
  */
 #define TC_LEB_MAX 10
 static inline uint8_t *tc_leb_u(uint8_t *to, uint64_t value)
@@ -100,14 +100,6 @@ static inline uint8_t *tc_leb_u(uint8_t *to, uint64_t value)
 static inline uint8_t *tc_leb_s(uint8_t *to, int64_t value)
 {
 	return tc_leb_u(to, (uint64_t)value << 1 ^ (uint64_t)(value >> 63));
-}
-
-static inline uint8_t *tc_leb_d(uint8_t *to, struct tc_records *rec, enum tc_stream stream,
-				uint64_t addr)
-{
-	to = tc_leb_s(to, (int64_t)(addr - rec->previous[stream]));
-	rec->previous[stream] = addr;
-	return to;
 }
 
 void tc_put_s(struct tc_records *rec, int64_t value);			     /* zigzag */

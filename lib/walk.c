@@ -61,8 +61,10 @@ static int take_scratch(struct tc_walker *w)
 	} pieces[] = {
 		{ &w->text, TC_STRING_MAX + 64 },
 		{ &w->name_ids, TC_NAMES_MAX * sizeof(*w->name_ids) },
-		{ &w->locals.values, TC_VALUES_MAX * sizeof(*w->locals.values) },
-		{ &w->locals.frames, TC_FRAMES_KEPT * sizeof(*w->locals.frames) },
+		{ &w->locals.bytes, TC_LOCALS_BYTES },
+		{ &w->locals.words, TC_NAMES_MAX * sizeof(*w->locals.words) },
+		{ &w->locals.refs, TC_REFS_KEPT * sizeof(*w->locals.refs) },
+		{ &w->locals.libraries, TC_FRAMES_KEPT * sizeof(*w->locals.libraries) },
 		{ &w->locals.slots, TC_SLOT_CACHE * sizeof(*w->locals.slots) },
 		{ &w->context, sizeof(*w->context) },
 		{ &w->contexts, TC_CONTEXT_CACHE * sizeof(*w->contexts) },

@@ -221,22 +221,6 @@ static void follow(struct chain_walk *walk)
 	}
 }
 
-void tc_walker_want_locals(struct tc_walker *w, uint32_t n_frames)
-{
-	uint32_t n = 0;
-
-	for (uint32_t f = w->locals.n_frames; f-- > 0 && n < n_frames; n++) {
-		if (!w->locals.frames[f].code->library)
-			continue;
-		for (uint32_t i = 0; i < w->locals.frames[f].n; i++) {
-			const struct tc_value *value =
-				&w->locals.values[w->locals.frames[f].first + i];
-			if (value->tag == TC_VAL_REF || value->tag == TC_VAL_SIZED)
-				tc_walker_want(w, value->bits, 2);
-		}
-	}
-}
-
 /* Ring of awaits: a coroutine may be met again only in a target that is torn or forged. */
 static bool in_ring(tc_addr at, tc_addr *mark, unsigned step)
 {

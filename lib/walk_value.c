@@ -5,8 +5,7 @@
 
 #include "safe.h"
 
-enum { HEAD_BYTES = 32, SMALLEST = 16, SLOTS_AT_ONCE = 64, FLOAT_VALUE = 16, SET_USED = 24 };
-#define STACKREF_TAG 3ul
+enum { HEAD_BYTES = 32, SMALLEST = 16, FLOAT_VALUE = 16, SET_USED = 24 };
 
 static uint64_t word_at(const uint8_t *bytes, size_t offset)
 {
@@ -116,127 +115,38 @@ void tc_walker_value(struct tc_walker *w, tc_addr object, struct tc_value *ret)
 		ret->bits = object;
 }
 
-void tc_walker_put_value(struct tc_walker *w, const struct tc_value *value)
+uint8_t *tc_walker_encode(uint8_t *to, const struct tc_value *value, uint64_t *previous)
 {
-	uint8_t *to = tc_put_begin(w->out, 4 * TC_LEB_MAX);
-
-	if (!to)
-		return;
-	if (value->same && value->tag > TC_VAL_FALSE) {
-		*to++ = (uint8_t)(TC_VAL_SAME + value->same - 1);
-		tc_put_end(w->out, to);
-		return;
-	}
 	*to++ = (uint8_t)value->tag;
 	switch (value->tag) {
 	case TC_VAL_INT:
-		to = tc_leb_s(to, (int64_t)value->bits);
-		break;
+		return tc_leb_s(to, (int64_t)value->bits);
 	case TC_VAL_FLOAT:
 		memcpy(to, &value->bits, 8);
-		to += 8;
-		break;
+		return to + 8;
 	case TC_VAL_STRING:
-		to = tc_leb_u(to, value->type);
-		break;
+		return tc_leb_u(to, value->type);
 	case TC_VAL_REF:
 	case TC_VAL_SIZED:
 		to = tc_leb_u(to, value->type);
-		to = tc_leb_d(to, w->out, TC_STREAM_REF, value->bits);
-		if (value->tag == TC_VAL_SIZED)
-			to = tc_leb_u(to, value->size);
-		break;
+		to = tc_leb_s(to, (int64_t)(value->bits - *previous));
+		*previous = value->bits;
+		return value->tag == TC_VAL_SIZED ? tc_leb_u(to, value->size) : to;
 	case TC_VAL_ATOM:
-		to = tc_leb_u(to, value->type);
-		to = tc_leb_u(to, value->size);
-		break;
+		return tc_leb_u(tc_leb_u(to, value->type), value->size);
 	case TC_VAL_WORD:
-		to = tc_leb_u(to, value->bits);
-		break;
+		return tc_leb_u(to, value->bits);
 	default:
-		break;
+		return to;
 	}
-	tc_put_end(w->out, to);
 }
 
-/* The variable behind a slot: a cell stands for its content, a tagged integer for nothing that was
- * named. */
-static void slot_value(struct tc_walker *w, uint64_t slot, struct tc_value *ret)
+void tc_walker_put_value(struct tc_walker *w, const struct tc_value *value)
 {
-	tc_addr content;
+	uint8_t *to = tc_put_begin(w->out, TC_ENCODED_MAX);
 
-	if ((slot & STACKREF_TAG) == STACKREF_TAG)
-		slot = 0;
-	tc_walker_value(w, slot & ~STACKREF_TAG, ret);
-	if (ret->tag == TC_VAL_REF && ret->kind == TC_KIND_CELL &&
-	    tc_get(w->mem, ret->bits + TC_CELL_REF, &content) == 0)
-		tc_walker_value(w, content, ret);
-}
-
-/* The value in a slot of the chain; the number of *to is number. */
-static void chain_value(struct tc_walker *w, uint64_t slot, uint32_t number, struct tc_value *to)
-{
-	struct tc_locals *locals = &w->locals;
-	struct tc_slot_cache *known = &locals->slots[slot >> 4 & (TC_SLOT_CACHE - 1)];
-
-	if (known->word == slot && known->chain == locals->chain && slot) {
-		*to = locals->values[known->value];
-		to->same = known->value + 1;
-		return;
-	}
-	slot_value(w, slot, to);
-	if (number < TC_SAME_MAX)
-		*known = (struct tc_slot_cache){ slot, locals->chain, number };
-}
-
-void tc_walker_locals_begin(struct tc_walker *w)
-{
-	w->locals.n_values = w->locals.n_frames = 0;
-	w->locals.chain++;
-}
-
-void tc_walker_frame_locals(struct tc_walker *w, const struct tc_pycode *code, tc_addr slots)
-{
-	struct tc_locals *locals = &w->locals;
-	uint32_t n = code->facts.n_slots > TC_NAMES_MAX ? TC_NAMES_MAX : code->facts.n_slots;
-	uint64_t words[SLOTS_AT_ONCE];
-
-	if (locals->n_frames == TC_FRAMES_KEPT)
-		return;
-	if (n > TC_VALUES_MAX - locals->n_values)
-		n = 0;
-	struct tc_value *first = &locals->values[locals->n_values], *to = first;
-	for (uint32_t piece; n > 0; n -= piece, slots += 8ul * piece) {
-		piece = n < SLOTS_AT_ONCE ? n : SLOTS_AT_ONCE;
-		if (tc_read_words(w->mem, slots, words, piece) < 0)
-			break;
-		for (uint32_t i = 0; i < piece; i++)
-			chain_value(w, words[i], (uint32_t)(to - locals->values), to), to++;
-	}
-	while (to > first && to[-1].tag == TC_VAL_UNBOUND)
-		to--;
-	uint32_t frame = locals->n_frames++;
-	locals->frames[frame].code = code;
-	locals->frames[frame].first = locals->n_values;
-	locals->frames[frame].n = (uint32_t)(to - first);
-	locals->n_values += (uint32_t)(to - first);
-}
-
-void tc_walker_put_locals(struct tc_walker *w, tc_addr near)
-{
-	const struct tc_locals *locals = &w->locals;
-
-	if (locals->n_frames == 0 || w->options->no_locals)
-		return;
-	tc_record_begin(w->out, TC_REC_LOCALS);
-	tc_record_near(w->out, TC_STREAM_REF, near);
-	tc_put_u(w->out, locals->n_frames);
-	for (uint32_t f = 0; f < locals->n_frames; f++) {
-		tc_put_u(w->out, locals->frames[f].n);
-		for (uint32_t i = 0; i < locals->frames[f].n; i++)
-			tc_walker_put_value(w, &locals->values[locals->frames[f].first + i]);
-	}
-	tc_record_end(w->out);
+	if (to)
+		tc_put_end(w->out, tc_walker_encode(to, value, &w->out->previous[TC_STREAM_REF]));
 }
 
 /* Context variables: an immutable hash tree (HAMT), Python/hamt.c, at most eight levels deep. */

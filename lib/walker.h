@@ -74,32 +74,37 @@ struct tc_value {
 	uint64_t bits; /* INT, FLOAT (its bits), REF and SIZED (address) */
 	uint64_t size; /* SIZED, ATOM */
 	enum tc_kind kind;
-	uint32_t same; /* 1 + the number of the same object among the values of its record; 0: none */
 	const struct tc_type *of; /* type of a REF or SIZED */
 };
 
-#define TC_VALUES_MAX 16384u
-#define TC_FRAMES_KEPT 4096u
+#define TC_ENCODED_MAX 31u /* bytes of a value: tag, type, address, size */
 
 /* Arguments are handed on from frame to frame: an object that stood in a slot of this chain before is
  * known. */
 #define TC_SLOT_CACHE 128u
 struct tc_slot_cache {
 	uint64_t word;
+	tc_addr ref;	       /* 0: no reference */
 	uint32_t chain, value; /* of this chain, the number of its value */
 };
 
-/* The frames of one chain whose locals were read: the outermost ones when there are too many. */
+#define TC_LOCALS_BYTES (256u << 10)
+#define TC_FRAMES_KEPT 4096u
+#define TC_REFS_KEPT 16384u
+
+/* The locals of one chain: of the outermost frames when there are too many. */
 struct tc_locals {
-	struct tc_value *values; /* TC_VALUES_MAX */
-	uint32_t n_values;
-	uint32_t chain; /* each has a number */
+	uint8_t *bytes; /* TC_LOCALS_BYTES: the frames as in a record, without the address of the first reference */
+	uint32_t size, n_frames, n_values;
+	uint32_t first_at;   /* where in bytes that address belongs */
+	tc_addr first, last; /* reference; 0: none */
+	uint32_t chain;	     /* each has a number */
 	struct tc_slot_cache *slots; /* TC_SLOT_CACHE */
-	struct {
-		const struct tc_pycode *code;
-		uint32_t first, n;
-	} * frames; /* TC_FRAMES_KEPT */
-	uint32_t n_frames;
+	uint64_t *words;	     /* scratch, TC_NAMES_MAX */
+	tc_addr *refs;		     /* TC_REFS_KEPT: what frames of libraries refer to */
+	uint32_t n_refs;
+	uint32_t *libraries; /* TC_FRAMES_KEPT: where in refs each of these frames begins */
+	uint32_t n_libraries;
 };
 
 #define TC_CONTEXT_MAX 64u
@@ -249,11 +254,18 @@ uint32_t tc_walker_link(struct tc_walker *w, uint32_t parent, enum tc_frame kind
 /* walk_value.c */
 void tc_walker_value(struct tc_walker *w, tc_addr object, struct tc_value *ret);
 void tc_walker_put_value(struct tc_walker *w, const struct tc_value *value);
+/* At most TC_ENCODED_MAX bytes to to; a reference as its distance to *previous. Returns the end. */
+uint8_t *tc_walker_encode(uint8_t *to, const struct tc_value *value, uint64_t *previous);
+uint32_t tc_walker_context(struct tc_walker *w, tc_addr context);
+
+/* walk_locals.c */
 void tc_walker_locals_begin(struct tc_walker *w); /* of another chain */
 void tc_walker_frame_locals(struct tc_walker *w, const struct tc_pycode *code, tc_addr slots);
 /* As a record, nothing when none were read; near: where its references start. */
 void tc_walker_put_locals(struct tc_walker *w, tc_addr near);
-uint32_t tc_walker_context(struct tc_walker *w, tc_addr context);
+/* What the innermost frames hold in their locals gets records, where they are frames of asyncio or
+ * concurrent.futures; n_frames are looked at. */
+void tc_walker_want_locals(struct tc_walker *w, uint32_t n_frames);
 
 /* walk_chain.c */
 struct tc_chain {
@@ -263,9 +275,6 @@ struct tc_chain {
 	uint32_t tid; /* of the thread that runs it */
 	bool running, not_started, torn, cut;
 };
-/* What the innermost frames hold in their locals gets records, where they are frames of asyncio or
- * concurrent.futures; n_frames are looked at. */
-void tc_walker_want_locals(struct tc_walker *w, uint32_t n_frames);
 void tc_walker_chain(struct tc_walker *w, tc_addr coro, struct tc_chain *ret);
 enum tc_frame tc_frame_kind(uint32_t co_flags);
 
