@@ -26,15 +26,31 @@ struct tc_value {
 	uint64_t size; /* length of TC_VAL_SIZED and TC_VAL_ATOM */
 };
 
-/* The slow half of tc_cur_u: more than one byte, or the end. */
-uint64_t tc_cur_u_long(struct tc_cursor *cur);
+/* Something does not fit: nothing more is read. Returns 0. */
+static inline uint64_t tc_cur_spoil(struct tc_cursor *cur)
+{
+	cur->bad = true;
+	cur->at = cur->end;
+	return 0;
+}
 
-/* Unsigned LEB128 of at most 64 bits. */
+/* A number of more than one byte, or the end; next is what follows, NULL where it does not fit. */
+struct tc_number {
+	uint64_t value;
+	const uint8_t *next;
+};
+__attribute__((pure)) struct tc_number tc_number_at(const uint8_t *at, const uint8_t *end);
+
+/* Unsigned LEB128 of at most 64 bits; most are of one byte. */
 static inline uint64_t tc_cur_u(struct tc_cursor *cur)
 {
-	if (cur->at < cur->end && *cur->at < 128)
+	if (__builtin_expect(cur->at < cur->end && *cur->at < 128, 1))
 		return *cur->at++;
-	return tc_cur_u_long(cur);
+	struct tc_number number = tc_number_at(cur->at, cur->end);
+	if (!number.next)
+		return tc_cur_spoil(cur);
+	cur->at = number.next;
+	return number.value;
 }
 
 /* The same, for fields that have 32 bits in the model: a larger one reads as 0, which means unknown
@@ -70,7 +86,18 @@ double tc_cur_f(struct tc_cursor *cur);
 
 /* Bytes with their length before them; *ret_size is 0 when they do not fit. Borrowed from what the
  * cursor reads. */
-const uint8_t *tc_cur_b(struct tc_cursor *cur, size_t *ret_size);
+static inline const uint8_t *tc_cur_b(struct tc_cursor *cur, size_t *ret_size)
+{
+	uint64_t size = tc_cur_u(cur);
+	const uint8_t *bytes = cur->at;
+
+	if (size > (size_t)(cur->end - cur->at))
+		size = tc_cur_spoil(cur);
+	else
+		cur->at += size;
+	*ret_size = (size_t)size;
+	return bytes;
+}
 
 /* One value; *previous is the stream "references". False when the rest of the record cannot be
  * understood: the end, damage (bad is set) or a tag of a later version, or one that

@@ -446,11 +446,38 @@ static bool take_bases(struct tc_model *model, const struct tc_piece *piece)
 	return true;
 }
 
+/* Read the next record of a piece. False: it does not fit. */
+static bool take_record(struct tc_model *model, struct tc_cursor *all)
+{
+	uint64_t kind = tc_cur_u(all);
+	size_t size;
+	struct tc_cursor cur = { .at = tc_cur_b(all, &size) };
+
+	cur.end = cur.at + size;
+	if (all->bad || size > TC_RECORD_MAX)
+		return false;
+	read_record(model, kind, &cur);
+	return !cur.bad;
+}
+
+/* Behind a record that does not fit nothing can be read. */
+static void leave_rest(struct tc_model *model, const struct tc_piece *piece, const uint8_t *start)
+{
+	struct tc_cursor cur = { .at = start, .end = piece->records + piece->size };
+
+	model->open = TC_OPEN_NONE;
+	if (!piece->cut) /* else it was to be expected, and is said already */
+		tc_dump_problem(model->dump, (uint64_t)(start - model->dump->map),
+				"a record of kind %llu does not fit; the rest of chunk %u is left "
+				"out",
+				(unsigned long long)tc_cur_u(&cur), piece->head.seq);
+}
+
 void tc_decode_piece(struct tc_model *model, const struct tc_piece *piece)
 {
-	const uint8_t *base = model->dump->map;
 	struct tc_cursor all = { .at = piece->records, .end = piece->records + piece->size };
-	uint32_t n = 0;
+	const uint64_t at = (uint64_t)(piece->records - model->dump->map);
+	uint32_t n = 0, n_records = piece->head.n_records;
 
 	model->streams = (struct tc_streams){ 0 };
 	/* A task may be the last record of the piece before this one, its locals the first of
@@ -459,33 +486,19 @@ void tc_decode_piece(struct tc_model *model, const struct tc_piece *piece)
 		model->open = TC_OPEN_NONE;
 	model->next_seq = piece->head.seq + 1;
 	if (!take_bases(model, piece)) {
-		tc_dump_problem(model->dump, (uint64_t)(piece->records - base),
+		tc_dump_problem(model->dump, at,
 				"chunk %u contradicts the chunks before it, skipped",
 				piece->head.seq);
 		return;
 	}
-	for (; tc_cur_more(&all) && n < piece->head.n_records; n++) {
+	for (; tc_cur_more(&all) && n < n_records; n++) {
 		const uint8_t *start = all.at;
-		uint64_t kind = tc_cur_u(&all);
-		struct tc_cursor cur = { 0 };
-		size_t size;
-		cur.at = tc_cur_b(&all, &size);
-		cur.end = cur.at + size;
-		if (!all.bad && size <= TC_RECORD_MAX)
-			read_record(model, kind, &cur);
-		if (all.bad || size > TC_RECORD_MAX || cur.bad) {
-			model->open = TC_OPEN_NONE;
-			if (piece->cut) /* was to be expected, and is said already */
-				return;
-			tc_dump_problem(model->dump, (uint64_t)(start - base),
-					"a record of kind %llu does not fit; the rest of chunk %u "
-					"is left out",
-					(unsigned long long)kind, piece->head.seq);
+		if (!take_record(model, &all)) {
+			leave_rest(model, piece, start);
 			return;
 		}
 	}
-	if ((n != piece->head.n_records || all.at != all.end) && !piece->cut)
-		tc_dump_problem(model->dump, (uint64_t)(piece->records - base),
-				"chunk %u does not hold %u records", piece->head.seq,
-				piece->head.n_records);
+	if ((n != n_records || all.at != all.end) && !piece->cut)
+		tc_dump_problem(model->dump, at, "chunk %u does not hold %u records",
+				piece->head.seq, n_records);
 }
