@@ -161,20 +161,17 @@ static const struct tc_verdict *verdict_of(const struct tc_links *links, uint32_
 	return verdict;
 }
 
-/* True when a recorded function has this qualified name. */
-static bool function_is(const struct tc_model *model, const struct tc_object *object,
-			const char *qualname)
-{
-	struct tc_value value;
-
-	return tc_object_attr(model, object, "__qualname__", &value) &&
-	       value.tag == TC_VAL_STRING && value.word <= UINT32_MAX &&
-	       tc_text_is(tc_model_string(model, (uint32_t)value.word), qualname);
-}
+/* The functions of asyncio among the callbacks of a future that tell what it is for; NULL: none. */
+struct callbacks {
+	const struct tc_object *future;
+	const struct tc_object *list;	  /* of a pure-Python future: what holds them */
+	const struct tc_object *shield;	  /* of asyncio.shield */
+	const struct tc_object *executor; /* by which futures.py wraps one of concurrent.futures */
+};
 
 /* Callbacks of a future are the items of its record; those of a pure-Python one are a list of
- * tuples. */
-#define CALLBACK_DEPTH 3
+ * tuples, one level more. */
+#define CALLBACK_LEVELS 3
 #define CALLBACK_ITEMS 16
 
 static const struct tc_object *object_of(const struct tc_model *model, const struct tc_value *value)
@@ -185,34 +182,49 @@ static const struct tc_object *object_of(const struct tc_model *model, const str
 	return tc_model_object_at(model, value->word);
 }
 
-static const struct tc_object *find_function(const struct tc_model *model,
-					     const struct tc_object *object, const char *qualname,
-					     unsigned depth)
+/* Is object itself one of them? */
+static void look_at_name(const struct tc_model *model, const struct tc_object *object,
+			 const struct tc_value *value, struct callbacks *found)
 {
-	const struct tc_object *found = NULL;
-	struct tc_attrs items;
-	struct tc_value item;
-
-	if (!object || function_is(model, object, qualname))
-		return object;
-	if (depth == CALLBACK_DEPTH)
-		return NULL;
-	tc_attrs_begin(&items, object);
-	tc_items_begin(&items);
-	for (unsigned i = 0; i < CALLBACK_ITEMS && !found && tc_items_next(&items, &item); i++)
-		found = find_function(model, object_of(model, &item), qualname, depth + 1);
-	return found;
+	if (value->tag != TC_VAL_STRING || value->word > UINT32_MAX)
+		return;
+	const struct tc_text name = tc_model_string(model, (uint32_t)value->word);
+	if (!found->shield && tc_text_is(name, "shield.<locals>._outer_done_callback"))
+		found->shield = object;
+	if (!found->executor && tc_text_is(name, "_chain_future.<locals>._call_check_cancel"))
+		found->executor = object;
 }
 
-/* The callback of this name on a future, or NULL. */
-static const struct tc_object *find_callback(const struct tc_model *model,
-					     const struct tc_object *future, const char *qualname)
+/* The object, its items, their items: so many levels. */
+static void find_functions(const struct tc_model *model, const struct tc_object *object,
+			   unsigned levels, struct callbacks *found)
 {
-	const struct tc_object *found = find_function(model, future, qualname, 1);
+	struct tc_attrs attrs;
+	struct tc_value value;
+	uint32_t name;
 
-	return found ? found :
-		       find_function(model, tc_object_member(model, future, "_callbacks"), qualname,
-				     0);
+	if (!object || levels == 0)
+		return;
+	tc_attrs_begin(&attrs, object);
+	while (tc_attrs_next(&attrs, &name, &value)) {
+		const struct tc_text attr = tc_model_string(model, name);
+		if (tc_text_is(attr, "__qualname__"))
+			look_at_name(model, object, &value, found);
+		else if (object == found->future && tc_text_is(attr, "_callbacks"))
+			found->list = object_of(model, &value);
+	}
+	tc_items_begin(&attrs);
+	for (unsigned i = 0; i < CALLBACK_ITEMS && tc_items_next(&attrs, &value); i++)
+		find_functions(model, object_of(model, &value), levels - 1, found);
+}
+
+static struct callbacks callbacks_of(const struct tc_model *model, const struct tc_object *future)
+{
+	struct callbacks found = { .future = future };
+
+	find_functions(model, future, CALLBACK_LEVELS, &found);
+	find_functions(model, found.list, CALLBACK_LEVELS + 1, &found);
+	return found;
 }
 
 /* Name the object of a link. */
@@ -227,14 +239,11 @@ static void set_object(const struct tc_model *model, const struct tc_task *task,
 		link->type = link->task->type;
 }
 
-/* asyncio/futures.py wraps a future of concurrent.futures so. */
-#define EXECUTOR_CALLBACK "_chain_future.<locals>._call_check_cancel"
-
 /* The wrapped future, and who works for it. */
 static void find_worker(const struct tc_links *links, struct tc_link *link)
 {
 	const struct tc_model *model = links->model;
-	const struct tc_object *callback = find_callback(model, link->object, EXECUTOR_CALLBACK);
+	const struct tc_object *callback = callbacks_of(model, link->object).executor;
 	struct tc_value source, state;
 
 	if (!callback || !tc_object_attr(model, callback, "source", &source) ||
@@ -249,7 +258,6 @@ static void find_worker(const struct tc_links *links, struct tc_link *link)
 
 static void judge_future(const struct tc_model *model, struct tc_link *link)
 {
-	const struct tc_object *callback;
 	struct tc_value inner;
 
 	if (tc_text_is(tc_model_string(model, tc_model_type(model, link->type)->name),
@@ -258,15 +266,12 @@ static void judge_future(const struct tc_model *model, struct tc_link *link)
 		link->members = tc_object_member(model, link->object, "_children");
 		return;
 	}
-	link->wait = TC_WAIT_FUTURE;
-	callback = find_callback(model, link->object, "shield.<locals>._outer_done_callback");
-	if (callback) {
-		link->wait = TC_WAIT_SHIELD;
-		if (tc_object_attr(model, callback, "inner", &inner) && tc_value_is_ref(&inner))
-			link->task = tc_model_task_at(model, inner.word);
-	} else if (find_callback(model, link->object, EXECUTOR_CALLBACK)) {
-		link->wait = TC_WAIT_EXECUTOR;
-	}
+	const struct callbacks callbacks = callbacks_of(model, link->object);
+	link->wait = callbacks.shield	? TC_WAIT_SHIELD :
+		     callbacks.executor ? TC_WAIT_EXECUTOR :
+					  TC_WAIT_FUTURE;
+	if (tc_object_attr(model, callbacks.shield, "inner", &inner) && tc_value_is_ref(&inner))
+		link->task = tc_model_task_at(model, inner.word);
 }
 
 static bool is_asyncgen_step(const struct tc_model *model, uint32_t type)

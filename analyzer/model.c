@@ -9,12 +9,6 @@
 #include "array.h"
 #include "decode.h"
 
-bool tc_text_is(struct tc_text text, const char *want)
-{
-	return text.size == strlen(want) &&
-	       (text.size == 0 || memcmp(text.at, want, text.size) == 0);
-}
-
 bool tc_text_ends_in(struct tc_text text, const char *want)
 {
 	size_t size = strlen(want);

@@ -247,8 +247,15 @@ static inline bool tc_task_alive(const struct tc_task *task)
 	return (task->flags & TC_TASK_STATE_UNKNOWN) || tc_task_state(task) == TC_STATE_PENDING;
 }
 
+static inline bool tc_text_same(struct tc_text a, struct tc_text b)
+{
+	return a.size == b.size && (a.size == 0 || memcmp(a.at, b.at, a.size) == 0);
+}
 /* True for text equal to a C string. */
-bool tc_text_is(struct tc_text text, const char *want);
+static inline bool tc_text_is(struct tc_text text, const char *want)
+{
+	return tc_text_same(text, (struct tc_text){ (const uint8_t *)want, strlen(want) });
+}
 /* True when text ends in want, at its beginning or behind a slash. */
 bool tc_text_ends_in(struct tc_text text, const char *want);
 

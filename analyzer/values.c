@@ -124,12 +124,13 @@ bool tc_items_next(struct tc_attrs *attrs, struct tc_value *ret)
 bool tc_object_attr(const struct tc_model *model, const struct tc_object *object, const char *name,
 		    struct tc_value *ret)
 {
+	const struct tc_text want = { (const uint8_t *)name, strlen(name) };
 	struct tc_attrs attrs;
 	uint32_t id;
 
 	tc_attrs_begin(&attrs, object);
 	while (tc_attrs_next(&attrs, &id, ret))
-		if (tc_text_is(tc_model_string(model, id), name))
+		if (tc_text_same(tc_model_string(model, id), want))
 			return true;
 	return false;
 }
