@@ -257,21 +257,29 @@ static uint32_t near_number(struct tc_cursor *cur, uint64_t *previous)
 	return value > UINT32_MAX ? 0 : (uint32_t)value;
 }
 
+static void count_task(struct tc_model *model, const struct tc_task *task)
+{
+	model->n_links += model->chains[task->chain].depth;
+	if (!tc_task_alive(task))
+		return;
+	model->n_torn += (task->flags & TC_TASK_TORN) != 0;
+	model->n_clean += !(task->flags & (TC_TASK_TORN | TC_TASK_CUT));
+}
+
 static void read_task(struct tc_model *model, struct tc_cursor *cur)
 {
 	struct tc_task *task = tc_push(model->tasks, model->n_tasks, model->tasks_room);
 
 	task->locals = NULL;
-	task->locals_size = 0;
+	task->locals_size = task->wait = 0;
 	task->objects = (uint32_t)model->n_objects;
-	task->wait = 0;
 	task->flags = tc_cur_u32(cur) & ~TC_TASK_READY;
-	task->interp = (uint16_t)tc_cur_u32(cur);
+	tc_cur_u(cur); /* interpreter */
 	task->addr = tc_cur_d(cur, &model->streams.task);
 	task->type = tc_cur_u32(cur);
 	task->name = near_number(cur, &model->streams.name);
 	task->loop = tc_cur_u32(cur);
-	task->coro = near_address(cur, task->addr);
+	tc_cur_u(cur); /* coroutine */
 	task->chain = tc_cur_u32(cur);
 	task->leaf = near_address(cur, task->addr);
 	if (task->leaf)
@@ -284,9 +292,9 @@ static void read_task(struct tc_model *model, struct tc_cursor *cur)
 	task->context = near_number(cur, &model->streams.context);
 	task->exception = tc_cur_u32(cur);
 	task->thread = tc_cur_u32(cur);
-	task->runtime = (uint8_t)tc_cur_u(cur);
 	if (task->chain >= model->n_chains)
 		task->chain = 0; /* lost with its piece */
+	count_task(model, task);
 	model->open = TC_OPEN_TASK;
 }
 

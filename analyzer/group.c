@@ -66,7 +66,7 @@ static void add_object(struct tc_group *group, const struct tc_links *links,
 {
 	struct tc_link link;
 
-	if (group->others && group->count % 16) /* enough is known: a sample will do */
+	if (group->others || group->wait == TC_WAIT_SLEEP) /* these are not named */
 		return;
 	tc_link_find(links, task, &link);
 	if (!link.addr)
@@ -78,7 +78,7 @@ static void add_object(struct tc_group *group, const struct tc_links *links,
 		group->objects[i].count++;
 		return;
 	}
-	group->others++;
+	group->others = true;
 }
 
 /* Groups of one size are put in the order of their first task. */

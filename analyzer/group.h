@@ -15,12 +15,12 @@ struct tc_group {
 	uint64_t n_ready; /* of these: woken, not yet run */
 	enum tc_wait wait;
 	bool not_started;
-	/* The objects that its tasks wait for, the first few different ones; others counts the
-	 * tasks of all the rest. */
+	/* The objects that its tasks wait for, where they are no more than these: others says that
+	 * they are. Not of sleeps. */
 	struct {
 		uint64_t addr, count;
 	} objects[TC_GROUP_OBJECTS];
-	uint64_t others;
+	bool others;
 	/* The groups of the tasks that its tasks wait for, the first few, most tasks first;
 	 * found with the objects. */
 	struct {

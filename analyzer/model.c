@@ -39,40 +39,54 @@ static void index_init(struct tc_index *index, size_t n)
 		index->seed = (uint64_t)(uintptr_t)index->slots;
 }
 
-/* Of two records with one address the first stays. */
-#define INDEX_ALL(index, array, n)                                                        \
-	do {                                                                              \
-		index_init((index), (n));                                                 \
-		for (size_t i = 0; i < (n); i++) {                                        \
-			size_t slot = slot_of((index), (array)[i].addr);                  \
-			while ((index)->slots[slot] &&                                    \
-			       (array)[(index)->slots[slot] - 1].addr != (array)[i].addr) \
-				slot = (slot + 1) & (index)->mask;                        \
-			if (!(index)->slots[slot])                                        \
-				(index)->slots[slot] = (uint32_t)i + 1;                   \
-		}                                                                         \
-	} while (0)
+/* The address of element i: it stands first in each. */
+static uint64_t addr_of(const void *array, size_t size, size_t i)
+{
+	uint64_t addr;
+
+	memcpy(&addr, (const char *)array + i * size, sizeof(addr));
+	return addr;
+}
+
+/* Where the element with this address is named, or is to be. */
+static size_t find_slot(const struct tc_index *index, const void *array, size_t size, uint64_t addr)
+{
+	size_t slot = slot_of(index, addr);
+
+	while (index->slots[slot] && addr_of(array, size, index->slots[slot] - 1) != addr)
+		slot = (slot + 1) & index->mask;
+	return slot;
+}
+
+/* The element of the n in array with this address: its index + 1; 0: there is none. Of two with one
+ * address it is the first. */
+static size_t find(struct tc_index *index, const void *array, size_t n, size_t size, uint64_t addr)
+{
+	if (!index->slots) {
+		index_init(index, n);
+		for (size_t i = 0; i < n; i++) {
+			size_t slot = find_slot(index, array, size, addr_of(array, size, i));
+			if (!index->slots[slot])
+				index->slots[slot] = (uint32_t)i + 1;
+		}
+	}
+	return index->slots[find_slot(index, array, size, addr)];
+}
 
 const struct tc_task *tc_model_task_at(const struct tc_model *model, uint64_t addr)
 {
-	const struct tc_index *index = &model->task_index;
+	size_t found =
+		find(model->task_index, model->tasks, model->n_tasks, sizeof(*model->tasks), addr);
 
-	for (size_t slot = slot_of(index, addr); index->slots[slot];
-	     slot = (slot + 1) & index->mask)
-		if (model->tasks[index->slots[slot] - 1].addr == addr)
-			return &model->tasks[index->slots[slot] - 1];
-	return NULL;
+	return found ? &model->tasks[found - 1] : NULL;
 }
 
 const struct tc_object *tc_model_object_at(const struct tc_model *model, uint64_t addr)
 {
-	const struct tc_index *index = &model->object_index;
+	size_t found = find(model->object_index, model->objects, model->n_objects,
+			    sizeof(*model->objects), addr);
 
-	for (size_t slot = slot_of(index, addr); index->slots[slot];
-	     slot = (slot + 1) & index->mask)
-		if (model->objects[index->slots[slot] - 1].addr == addr)
-			return &model->objects[index->slots[slot] - 1];
-	return NULL;
+	return found ? &model->objects[found - 1] : NULL;
 }
 
 #define NEAR 8 /* records looked at before the index is asked */
@@ -84,18 +98,6 @@ const struct tc_object *tc_model_object_near(const struct tc_model *model,
 		if (model->objects[i].addr == addr)
 			return &model->objects[i];
 	return tc_model_object_at(model, addr);
-}
-
-static void count_tasks(struct tc_model *model)
-{
-	for (size_t i = 0; i < model->n_tasks; i++) {
-		const struct tc_task *task = &model->tasks[i];
-		if (!tc_task_alive(task))
-			continue;
-		model->n_pending++;
-		model->n_torn += (task->flags & TC_TASK_TORN) != 0;
-		model->n_clean += !(task->flags & (TC_TASK_TORN | TC_TASK_CUT));
-	}
 }
 
 static void connect_loops(struct tc_model *model)
@@ -144,7 +146,11 @@ static void check_sums(struct tc_model *model)
 
 void tc_model_init(struct tc_model *model, struct tc_dump *dump, void (*progress)(double part))
 {
-	*model = (struct tc_model){ .dump = dump };
+	*model = (struct tc_model){
+		.dump = dump,
+		.task_index = tc_array_new(1, sizeof(*model->task_index)),
+		.object_index = tc_array_new(1, sizeof(*model->object_index)),
+	};
 	tc_decode_init(model);
 	for (size_t i = 0; i < dump->n_pieces; i++) {
 		const struct tc_piece *piece = &dump->pieces[i];
@@ -153,12 +159,16 @@ void tc_model_init(struct tc_model *model, struct tc_dump *dump, void (*progress
 		if (progress)
 			progress((double)(piece->records - dump->map) / (double)dump->size);
 	}
-	INDEX_ALL(&model->task_index, model->tasks, model->n_tasks);
-	INDEX_ALL(&model->object_index, model->objects, model->n_objects);
 	connect_loops(model);
 	order_fds(model);
-	count_tasks(model);
 	check_sums(model);
+}
+
+static void free_index(struct tc_index *index)
+{
+	if (index)
+		free(index->slots);
+	free(index);
 }
 
 void tc_model_deinit(struct tc_model *model)
@@ -180,7 +190,7 @@ void tc_model_deinit(struct tc_model *model)
 	free(model->loops);
 	free(model->handles);
 	free(model->faults);
-	free(model->task_index.slots);
-	free(model->object_index.slots);
+	free_index(model->task_index);
+	free_index(model->object_index);
 	*model = (struct tc_model){ 0 };
 }

@@ -70,21 +70,21 @@ struct tc_interp {
 };
 
 struct tc_task {
-	uint64_t addr, coro, leaf, waiter; /* 0: none */
-	const uint8_t *locals;		   /* payload of the record, NULL: none */
-	uint32_t locals_size;
-	uint32_t flags; /* state and enum tc_task_flag */
+	uint64_t addr, leaf, waiter; /* 0: none */
+	const uint8_t *locals;	     /* payload of the record, NULL: none */
+	uint32_t locals_size : 24;   /* at most TC_RECORD_MAX */
+	uint32_t wait : 8;	     /* enum tc_wait, filled by tc_links_init */
+	uint32_t flags;		     /* state and enum tc_task_flag */
 	uint32_t type, name, loop, chain, context, exception, cancels, thread;
 	uint32_t objects; /* number of objects before this record: what it waits for comes next */
-	uint16_t interp;
-	uint8_t runtime;
-	uint8_t wait; /* enum tc_wait, filled by tc_links_find */
 };
 
 struct tc_object {
 	uint64_t addr;
 	const uint8_t *at; /* from the number of attributes on */
-	uint32_t size, type, flags;
+	uint32_t type;
+	uint32_t size : 24; /* at most TC_RECORD_MAX */
+	uint32_t flags : 8;
 };
 
 struct tc_thread {
@@ -160,7 +160,8 @@ struct tc_streams {
 	struct type *name;   \
 	size_t n_##name, name##_room
 
-/* Addresses to indices. */
+/* Where in an array the element with an address is. Made when the first one is asked for: of a million
+ * tasks most are never looked up. */
 struct tc_index {
 	uint32_t *slots; /* index + 1; 0: free */
 	size_t mask;
@@ -193,10 +194,10 @@ struct tc_model {
 	/* while reading: what locals that come next belong to: the last task or thread */
 	enum { TC_OPEN_NONE, TC_OPEN_TASK, TC_OPEN_THREAD } open;
 	uint32_t next_seq; /* while reading: of the next piece */
-	struct tc_index task_index, object_index;
-	uint64_t n_pending; /* task records that are neither finished nor cancelled */
-	uint64_t n_clean;   /* of these, neither torn nor cut */
-	uint64_t n_torn;    /* of these, torn */
+	struct tc_index *task_index, *object_index;
+	uint64_t n_clean; /* pending tasks that are neither torn nor cut */
+	uint64_t n_torn;  /* pending tasks that are torn */
+	uint64_t n_links; /* of the chains of all tasks */
 };
 
 /* Read all pieces of dump, which must outlive the model. Damage is noted in the dump. progress:

@@ -194,10 +194,8 @@ static void add_loops(struct tc_report *report)
 
 static size_t max_links(const struct tc_model *model)
 {
-	uint64_t sum = 0;
+	uint64_t sum = model->n_links;
 
-	for (size_t i = 0; i < model->n_tasks; i++)
-		sum += tc_model_chain(model, model->tasks[i].chain)->depth;
 	for (size_t i = 0; i < model->n_pythreads; i++)
 		sum += tc_model_chain(model, model->pythreads[i].chain)->depth;
 	return sum > LINKS_IN_ALL + 4 * model->dump->size ? LINKS_THEN : TC_CHAIN_MAX;

@@ -123,7 +123,7 @@ START_TEST(test_whole_file_has_no_problem)
 	ck_assert(o.dump.sealed);
 	ck_assert_uint_eq(o.model.head.pid, 100);
 	ck_assert_uint_eq(o.model.n_tasks, 13);
-	ck_assert_uint_eq(o.model.n_pending, 12);
+	ck_assert_uint_eq(o.model.n_clean, 12);
 	ck_assert_ptr_nonnull(tc_model_task_at(&o.model, 0x90010000));
 	ck_assert_ptr_null(tc_model_task_at(&o.model, 0x90010001));
 	close_sample(&o);
