@@ -333,13 +333,3 @@ void tc_dump_close(struct tc_dump *dump)
 	dump->problems = NULL;
 	dump->n_pieces = dump->n_problems = 0;
 }
-
-void tc_piece_drop(const struct tc_dump *dump, const struct tc_piece *piece)
-{
-	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-	uintptr_t from = ((uintptr_t)piece->records + page - 1) & ~(page - 1);
-	uintptr_t to = ((uintptr_t)piece->records + piece->size) & ~(page - 1);
-
-	if (dump->mapped && to > from)
-		madvise((void *)from, to - from, MADV_DONTNEED);
-}

@@ -65,8 +65,4 @@ void tc_dump_close(struct tc_dump *dump);
 void tc_dump_problem(struct tc_dump *dump, uint64_t at, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Tell the kernel that a piece has been read: its pages need not stay in memory. Reading it again
- * is allowed. */
-void tc_piece_drop(const struct tc_dump *dump, const struct tc_piece *piece);
-
 #endif

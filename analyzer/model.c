@@ -144,6 +144,30 @@ static void check_sums(struct tc_model *model)
 			(unsigned long long)status->read, (unsigned long long)model->n_clean);
 }
 
+/* The arrays that have an element for each task get room for all that the file can hold: none can be
+ * longer than there are records. A forged file may claim any number of these, or have many more than a
+ * real one of its size: then the arrays grow. */
+#define RECORD_BYTES 16 /* in a real dump they are larger on average: 23 with locals */
+
+static void reserve(struct tc_model *model)
+{
+	const struct tc_dump *dump = model->dump;
+	size_t n = 64;
+
+	for (size_t i = 0; i < dump->n_pieces; i++)
+		n += dump->pieces[i].head.n_records;
+	if (n > 64 + dump->size / RECORD_BYTES)
+		n = 64 + dump->size / RECORD_BYTES;
+#define RESERVE(array)                                             \
+	model->array = tc_array_reserve(n, sizeof(*model->array)); \
+	model->array##_room = model->array ? n : 0
+	RESERVE(strings);
+	RESERVE(contexts);
+	RESERVE(tasks);
+	RESERVE(objects);
+#undef RESERVE
+}
+
 void tc_model_init(struct tc_model *model, struct tc_dump *dump, void (*progress)(double part))
 {
 	*model = (struct tc_model){
@@ -151,11 +175,11 @@ void tc_model_init(struct tc_model *model, struct tc_dump *dump, void (*progress
 		.task_index = tc_array_new(1, sizeof(*model->task_index)),
 		.object_index = tc_array_new(1, sizeof(*model->object_index)),
 	};
+	reserve(model);
 	tc_decode_init(model);
 	for (size_t i = 0; i < dump->n_pieces; i++) {
 		const struct tc_piece *piece = &dump->pieces[i];
 		tc_decode_piece(model, piece);
-		tc_piece_drop(dump, piece);
 		if (progress)
 			progress((double)(piece->records - dump->map) / (double)dump->size);
 	}
