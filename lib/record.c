@@ -27,9 +27,9 @@ void tc_records_init(struct tc_records *rec, void *buf, struct tc_sink *sink, ui
 	begin_chunk(rec);
 }
 
-/* The length goes before the payload but is known after it: room for three bytes is kept and closed
- * up at the end. */
-#define LENGTH_ROOM 3
+/* The length goes before the payload but is known after it: nearly all need one byte, the others are
+ * moved. The buffer has room for that beyond the longest record. */
+#define LENGTH_ROOM 1
 
 void tc_record_begin(struct tc_records *rec, enum tc_rec kind)
 {
@@ -43,8 +43,9 @@ void tc_record_begin(struct tc_records *rec, enum tc_rec kind)
 
 int tc_record_end(struct tc_records *rec)
 {
-	uint8_t *length = rec->buf + rec->start + 1;
+	uint8_t *length = rec->buf + rec->start + 1, *payload = length + LENGTH_ROOM;
 	size_t size = rec->used - rec->start - 1 - LENGTH_ROOM;
+	size_t more = (size > 127) + (size > 16383);
 
 	if (rec->overflow || rec->error) {
 		rec->used = rec->start;
@@ -52,15 +53,10 @@ int tc_record_end(struct tc_records *rec)
 		rec->dropped++;
 		return rec->error ? rec->error : -TC_EBOUND;
 	}
-	uint8_t *payload = length + LENGTH_ROOM;
-	size_t left = size;
-	do {
-		*length++ = (uint8_t)((left & 127) | (left > 127 ? 128 : 0));
-		left >>= 7;
-	} while (left);
-	if (length != payload)
-		memmove(length, payload, size);
-	rec->used = (size_t)(length - rec->buf) + size;
+	if (more)
+		memmove(payload + more, payload, size);
+	tc_leb_u(length, size);
+	rec->used += more;
 	rec->head.n_records++;
 	if (rec->used >= TC_RECORDS_FLUSH)
 		return tc_records_flush(rec, TC_NOTE_RECORDS);

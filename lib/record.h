@@ -84,8 +84,7 @@ static inline void tc_put_end(struct tc_records *rec, const uint8_t *end)
 	rec->used = (size_t)(end - rec->buf);
 }
 
-/* Into such a place: tc_put_u, tc_put_s; at most TC_LEB_MAX bytes each. Returns the end.
- */
+/* Into such a place: tc_put_u, tc_put_s; at most TC_LEB_MAX bytes each. Returns the end. */
 #define TC_LEB_MAX 10
 static inline uint8_t *tc_leb_u(uint8_t *to, uint64_t value)
 {

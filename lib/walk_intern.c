@@ -332,7 +332,7 @@ const struct tc_type *tc_walker_look_up_type(struct tc_walker *w, tc_addr addr)
 	if (*slot == 1)
 		return NULL;
 	const struct tc_type *type = (const struct tc_type *)(uintptr_t)*slot;
-	w->type_cache[addr >> 4 & (TC_TYPE_CACHE - 1)] = type;
+	*tc_walker_type_front(w, addr) = type;
 	return type;
 }
 

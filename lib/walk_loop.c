@@ -24,18 +24,11 @@ struct handle_slots {
 	uint64_t callback, args, cancelled, when;
 };
 
-uint32_t tc_walker_loop(struct tc_walker *w, tc_addr addr)
+static uint32_t define_loop(struct tc_walker *w, tc_addr addr, const struct tc_type *type,
+			    uint64_t *slot)
 {
-	const struct tc_type *type = tc_walker_type_of(w, addr);
 	uint32_t id = 0;
 
-	if (!type || type->kind == TC_KIND_NONE)
-		return 0;
-	uint64_t *slot = tc_hash_at(&w->loops, addr);
-	if (!slot)
-		return 0;
-	if (*slot)
-		return (uint32_t)*slot;
 	tc_record_begin(w->out, TC_REC_LOOPREF);
 	tc_put_u(w->out, addr);
 	tc_put_u(w->out, type->id);
@@ -44,6 +37,21 @@ uint32_t tc_walker_loop(struct tc_walker *w, tc_addr addr)
 	if (id && w->n_loops < TC_LOOPS_MAX)
 		w->loop_views[w->n_loops++] = (struct tc_loop_view){ .addr = addr, .id = id };
 	return id;
+}
+
+uint32_t tc_walker_loop(struct tc_walker *w, tc_addr addr)
+{
+	if (addr == w->last_loop)
+		return w->last_loop_id;
+	const struct tc_type *type = tc_walker_type_of(w, addr);
+	if (!type || type->kind == TC_KIND_NONE)
+		return 0;
+	uint64_t *slot = tc_hash_at(&w->loops, addr);
+	if (!slot)
+		return 0;
+	w->last_loop = addr;
+	w->last_loop_id = *slot ? (uint32_t)*slot : define_loop(w, addr, type, slot);
+	return w->last_loop_id;
 }
 
 static bool find_slots(struct tc_walker *w, tc_addr handle, struct handle_slots *ret)

@@ -149,7 +149,7 @@ struct tc_object_todo {
 #define TC_LEAF_DEPTH 3	 /* steps that are followed from what a chain ends in */
 #define TC_ATTRS_MAX 64u /* of one object */
 
-#define TC_TYPE_CACHE 256u
+#define TC_TYPE_CACHE 2048u
 #define TC_NAME_CACHE 256u
 #define TC_LABEL_CACHE 1024u
 #define TC_LINK_CACHE 256u
@@ -195,6 +195,8 @@ struct tc_walker {
 	uint32_t n_threads;
 	struct tc_loop_view *loop_views;
 	uint32_t n_loops;
+	tc_addr last_loop; /* tasks of one loop follow each other */
+	uint32_t last_loop_id;
 	struct tc_object_todo *todo;
 	uint32_t todo_first, todo_n;
 	struct tc_value *attr_values; /* scratch, TC_ATTRS_MAX */
@@ -232,10 +234,16 @@ uint32_t tc_walker_name(struct tc_walker *w,
 const struct tc_type *tc_walker_look_up_type(struct tc_walker *w, tc_addr type);
 const struct tc_type *tc_walker_type_of(struct tc_walker *w, tc_addr object);
 
+/* Where the type at addr stands if it was met lately. Static types lie a page or more apart. */
+static inline const struct tc_type **tc_walker_type_front(struct tc_walker *w, tc_addr addr)
+{
+	return &w->type_cache[(addr >> 4 ^ addr >> 12) & (TC_TYPE_CACHE - 1)];
+}
+
 /* The type at addr; NULL: there is none. */
 static inline const struct tc_type *tc_walker_type(struct tc_walker *w, tc_addr addr)
 {
-	const struct tc_type *front = w->type_cache[addr >> 4 & (TC_TYPE_CACHE - 1)];
+	const struct tc_type *front = *tc_walker_type_front(w, addr);
 
 	return front && front->addr == addr ? front : tc_walker_look_up_type(w, addr);
 }
