@@ -94,11 +94,11 @@ void tc_report_canonical(const struct tc_report *report, struct tc_out *out)
 {
 	const struct tc_model *model = report->model;
 	struct tc_out text;
-	struct tc_json_report r = { .report = report, .json = { .out = &text } };
+	struct tc_json_report r;
 	struct line *lines = tc_array_new(model->n_tasks, sizeof(*lines));
 
 	tc_out_init_memory(&text);
-	tc_out_init_memory(&r.scratch);
+	tc_json_report_init(&r, report, &text);
 	for (size_t i = 0; i < model->n_tasks; i++) {
 		lines[i].at = text.used;
 		put_task(&r, &model->tasks[i]);
@@ -109,7 +109,7 @@ void tc_report_canonical(const struct tc_report *report, struct tc_out *out)
 		qsort(lines, model->n_tasks, sizeof(*lines), by_bytes);
 	for (size_t i = 0; i < model->n_tasks; i++)
 		tc_out_raw(out, text.buffer + lines[i].at, lines[i].size);
-	tc_out_deinit(&r.scratch);
+	tc_json_report_deinit(&r);
 	tc_out_deinit(&text);
 	free(lines);
 }

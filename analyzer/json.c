@@ -11,6 +11,11 @@ const char TC_JSON_KEYED[] = "";
 
 static void quoted(struct tc_out *out, struct tc_text text)
 {
+	static const bool as_it_is[256] = {
+		[0x20 ... '"' - 1] = true,
+		['"' + 1 ... '\\' - 1] = true,
+		['\\' + 1 ... 0x7e] = true,
+	};
 	size_t plain = 0; /* start of the bytes that need no care */
 
 	tc_out_raw(out, "\"", 1);
@@ -18,7 +23,7 @@ static void quoted(struct tc_out *out, struct tc_text text)
 		char piece[16];
 		uint32_t code = text.at[at];
 		size_t n = 1;
-		if (code >= 0x20 && code < 0x7f && code != '"' && code != '\\') {
+		if (as_it_is[code]) {
 			at++;
 			continue;
 		}
@@ -63,7 +68,7 @@ static void begin(struct tc_json *json, const char *key)
 static void open_bracket(struct tc_json *json, const char *key, const char *bracket)
 {
 	begin(json, key);
-	tc_out_raw(json->out, bracket, 1);
+	tc_out_str(json->out, bracket);
 	json->depth++;
 	json->comma[json->depth] = false;
 }
@@ -71,6 +76,13 @@ static void open_bracket(struct tc_json *json, const char *key, const char *brac
 void tc_json_object(struct tc_json *json, const char *key)
 {
 	open_bracket(json, key, "{");
+}
+
+void tc_json_begun(struct tc_json *json, const char *text, size_t size)
+{
+	open_bracket(json, NULL, "");
+	tc_out_raw(json->out, text, size);
+	json->comma[json->depth] = true;
 }
 
 void tc_json_array(struct tc_json *json, const char *key)
@@ -104,7 +116,9 @@ void tc_json_u(struct tc_json *json, const char *key, uint64_t value)
 void tc_json_i(struct tc_json *json, const char *key, int64_t value)
 {
 	begin(json, key);
-	tc_out_printf(json->out, "%" PRId64, value);
+	if (value < 0)
+		tc_out_raw(json->out, "-", 1);
+	tc_out_u(json->out, value < 0 ? -(uint64_t)value : (uint64_t)value);
 }
 
 void tc_json_f(struct tc_json *json, const char *key, double value)

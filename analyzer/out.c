@@ -49,7 +49,7 @@ void tc_out_deinit(struct tc_out *out)
 	out->buffer = NULL;
 }
 
-static void put(struct tc_out *out, const char *bytes, size_t size)
+void tc_out_put(struct tc_out *out, const char *bytes, size_t size)
 {
 	while (size) {
 		if (out->used == out->room && out->fd < 0)
@@ -62,17 +62,6 @@ static void put(struct tc_out *out, const char *bytes, size_t size)
 		bytes += part;
 		size -= part;
 	}
-}
-
-void tc_out_raw(struct tc_out *out, const char *bytes, size_t size)
-{
-	put(out, bytes, size);
-	out->column += (unsigned)size;
-}
-
-void tc_out_str(struct tc_out *out, const char *text)
-{
-	tc_out_raw(out, text, strlen(text));
 }
 
 void tc_out_printf(struct tc_out *out, const char *format, ...)
@@ -118,7 +107,7 @@ void tc_out_ink(struct tc_out *out, enum tc_ink ink)
 		[TC_INK_CYAN] = "\033[36m",
 	};
 	if (out->color)
-		put(out, codes[ink], strlen(codes[ink]));
+		tc_out_put(out, codes[ink], strlen(codes[ink]));
 }
 
 size_t tc_utf8_next(const uint8_t *at, size_t size, uint32_t *ret)
@@ -219,14 +208,14 @@ static void fold_line(struct tc_out *out)
 		if (words <= 1)
 			indent = (column + (unsigned)blanks) % (out->wrap / 2);
 		if (words > 1 && column + blanks + columns > out->wrap) {
-			put(out, "\n", 1);
+			tc_out_put(out, "\n", 1);
 			for (column = 0; column < indent; column++)
-				put(out, " ", 1);
+				tc_out_put(out, " ", 1);
 		} else {
-			put(out, text + at, blanks);
+			tc_out_put(out, text + at, blanks);
 			column += (unsigned)blanks;
 		}
-		put(out, text + at + blanks, length);
+		tc_out_put(out, text + at + blanks, length);
 		column += columns;
 		at += blanks + length;
 	}
@@ -237,7 +226,7 @@ void tc_out_newline(struct tc_out *out)
 {
 	if (out->wrap && out->column > out->wrap && !out->keep)
 		fold_line(out);
-	put(out, "\n", 1);
+	tc_out_put(out, "\n", 1);
 	out->column = 0;
 	out->line = out->used;
 	out->keep = false;
@@ -283,7 +272,7 @@ static unsigned show_part(struct tc_out *out, struct tc_text text, size_t *at, u
 		if (used + columns > max)
 			break;
 		if (out)
-			put(out, piece, size);
+			tc_out_put(out, piece, size);
 		used += columns;
 		*at += n;
 	}

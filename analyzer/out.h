@@ -38,9 +38,24 @@ void tc_out_init_memory(struct tc_out *out);
 int tc_out_flush(struct tc_out *out);
 void tc_out_deinit(struct tc_out *out);
 
+/* tc_out_raw for bytes that take no column, and for any number of them. */
+void tc_out_put(struct tc_out *out, const char *bytes, size_t size);
+
 /* Bytes as they are, text of our own only. */
-void tc_out_raw(struct tc_out *out, const char *bytes, size_t size);
-void tc_out_str(struct tc_out *out, const char *text);
+static inline void tc_out_raw(struct tc_out *out, const char *bytes, size_t size)
+{
+	out->column += (unsigned)size;
+	if (size == 0 || size > out->room - out->used) {
+		tc_out_put(out, bytes, size);
+		return;
+	}
+	memcpy(out->buffer + out->used, bytes, size);
+	out->used += size;
+}
+static inline void tc_out_str(struct tc_out *out, const char *text)
+{
+	tc_out_raw(out, text, strlen(text));
+}
 void tc_out_printf(struct tc_out *out, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 void tc_out_u(struct tc_out *out, uint64_t value);

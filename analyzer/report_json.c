@@ -79,7 +79,7 @@ bool tc_json_ref(struct tc_json_report *r, const char *key, uint64_t addr)
 	return task || object;
 }
 
-void tc_json_frame_begin(struct tc_json_report *r, uint32_t chain)
+static void put_frame(struct tc_json_report *r, uint32_t chain)
 {
 	struct tc_place place;
 	struct tc_json *json = &r->json;
@@ -97,6 +97,27 @@ void tc_json_frame_begin(struct tc_json_report *r, uint32_t chain)
 	if (place.column)
 		tc_json_u(json, "column", place.column); /* from 1, as editors count */
 	tc_json_str(json, "kind", tc_place_kind(place.link->kind));
+}
+
+/* The links of chains are few, and written for each task: their texts are kept, unless a forged file
+ * makes them large. */
+#define FRAMES_MAX (16u << 20)
+
+void tc_json_frame_begin(struct tc_json_report *r, uint32_t chain)
+{
+	if (r->frame_of[chain].size == 0) {
+		if (r->frames.used > FRAMES_MAX) {
+			put_frame(r, chain);
+			return;
+		}
+		const struct tc_json json = r->json;
+		r->json = (struct tc_json){ .out = &r->frames };
+		r->frame_of[chain].at = (uint32_t)r->frames.used;
+		put_frame(r, chain);
+		r->frame_of[chain].size = (uint32_t)r->frames.used - r->frame_of[chain].at;
+		r->json = json;
+	}
+	tc_json_begun(&r->json, r->frames.buffer + r->frame_of[chain].at, r->frame_of[chain].size);
 }
 
 static void put_argv(struct tc_json_report *r, struct tc_text argv)
@@ -390,18 +411,21 @@ static void put_lists(struct tc_json_report *r)
 	list_end(r);
 }
 
-static void begin_report(struct tc_json_report *r, const struct tc_report *report,
-			 struct tc_out *out, bool jsonl)
+void tc_json_report_init(struct tc_json_report *r, const struct tc_report *report,
+			 struct tc_out *out)
 {
-	*r = (struct tc_json_report){ .report = report, .json = { .out = out }, .jsonl = jsonl };
+	*r = (struct tc_json_report){ .report = report, .json = { .out = out } };
 	tc_out_init_memory(&r->scratch);
-	find_waiters(r);
+	tc_out_init_memory(&r->frames);
+	r->frame_of = tc_array_new(report->model->n_chains, sizeof(*r->frame_of));
 }
 
-static void end_report(struct tc_json_report *r)
+void tc_json_report_deinit(struct tc_json_report *r)
 {
 	free(r->waiters_first);
 	free(r->waiters);
+	free(r->frame_of);
+	tc_out_deinit(&r->frames);
 	tc_out_deinit(&r->scratch);
 }
 
@@ -409,7 +433,8 @@ void tc_report_json(const struct tc_report *report, struct tc_out *out)
 {
 	struct tc_json_report r;
 
-	begin_report(&r, report, out, false);
+	tc_json_report_init(&r, report, out);
+	find_waiters(&r);
 	tc_json_object(&r.json, NULL);
 	tc_json_str(&r.json, "schema", "taskcore-report/1");
 	tc_json_object(&r.json, "dump");
@@ -418,18 +443,20 @@ void tc_report_json(const struct tc_report *report, struct tc_out *out)
 	put_lists(&r);
 	tc_json_end(&r.json, '}');
 	tc_json_line(&r.json);
-	end_report(&r);
+	tc_json_report_deinit(&r);
 }
 
 void tc_report_jsonl(const struct tc_report *report, struct tc_out *out)
 {
 	struct tc_json_report r;
 
-	begin_report(&r, report, out, true);
+	tc_json_report_init(&r, report, out);
+	r.jsonl = true;
+	find_waiters(&r);
 	tc_json_record_begin(&r, "dump");
 	tc_json_str(&r.json, "schema", "taskcore-report/1");
 	put_dump(&r);
 	tc_json_record_end(&r);
 	put_lists(&r);
-	end_report(&r);
+	tc_json_report_deinit(&r);
 }

@@ -11,6 +11,10 @@ struct tc_json_report {
 	const struct tc_report *report;
 	struct tc_json json;
 	struct tc_out scratch; /* in memory */
+	struct tc_out frames;  /* in memory: the text of each link that was written before */
+	struct {
+		uint32_t at, size; /* in frames; size 0: not there */
+	} * frame_of;		   /* of each link */
 	/* of each object: index into waiters; n_objects + 1 entries; NULL: none wanted */
 	uint32_t *waiters_first;
 	uint32_t *waiters; /* task indices */
@@ -20,6 +24,11 @@ struct tc_json_report {
 void tc_json_tasks(struct tc_json_report *r);
 void tc_json_objects(struct tc_json_report *r);
 void tc_json_descriptors(struct tc_json_report *r);
+
+/* Room for what is written several times, for as long as the report is written. */
+void tc_json_report_init(struct tc_json_report *r, const struct tc_report *report,
+			 struct tc_out *out);
+void tc_json_report_deinit(struct tc_json_report *r);
 
 /* Begin a record, as an element of its array or as a line of jsonl, and end it. */
 void tc_json_record_begin(struct tc_json_report *r, const char *kind);
