@@ -7,8 +7,6 @@ static struct tc_number read_bytes(const uint8_t *at, const uint8_t *end)
 {
 	uint64_t value = 0;
 
-	if (at == end)
-		return (struct tc_number){ 0, at };
 	for (unsigned shift = 0; shift < 70 && at < end; shift += 7) {
 		uint8_t byte = *at++;
 		if (shift == 63 && byte > 1)

@@ -34,7 +34,8 @@ static inline uint64_t tc_cur_spoil(struct tc_cursor *cur)
 	return 0;
 }
 
-/* A number of more than one byte, or the end; next is what follows, NULL where it does not fit. */
+/* A number of more than one byte, where at is before end; next is what follows, NULL where it does not
+ * fit. */
 struct tc_number {
 	uint64_t value;
 	const uint8_t *next;
@@ -46,6 +47,8 @@ static inline uint64_t tc_cur_u(struct tc_cursor *cur)
 {
 	if (__builtin_expect(cur->at < cur->end && *cur->at < 128, 1))
 		return *cur->at++;
+	if (cur->at == cur->end)
+		return 0;
 	struct tc_number number = tc_number_at(cur->at, cur->end);
 	if (!number.next)
 		return tc_cur_spoil(cur);

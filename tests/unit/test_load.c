@@ -35,6 +35,32 @@ START_TEST(test_varint_reads_what_fits_and_no_more)
 }
 END_TEST
 
+/* Near the end numbers are read in another way than before it. */
+START_TEST(test_varint_is_the_same_with_and_without_more_behind)
+{
+	uint8_t bytes[32];
+	size_t size = 0;
+
+	for (uint64_t rest = 0xfedcba9876543210 >> _i; size == 0 || rest; rest >>= 7)
+		bytes[size++] = (uint8_t)((rest & 127) | (rest > 127 ? 128 : 0));
+	memset(bytes + size, 0xff, sizeof(bytes) - size);
+	for (size_t behind = 0; size + behind <= sizeof(bytes); behind++) {
+		struct tc_cursor cur = { .at = bytes, .end = bytes + size + behind };
+		ck_assert_uint_eq(tc_cur_u(&cur), 0xfedcba9876543210 >> _i);
+		ck_assert(!cur.bad && cur.at == bytes + size);
+	}
+}
+END_TEST
+
+START_TEST(test_nothing_reads_as_0)
+{
+	struct tc_cursor cur = { 0 };
+
+	ck_assert_uint_eq(tc_cur_u(&cur), 0);
+	ck_assert(!cur.bad);
+}
+END_TEST
+
 START_TEST(test_bytes_do_not_reach_past_the_end)
 {
 	const uint8_t bytes[] = { 5, 'a', 'b' };
@@ -257,6 +283,8 @@ int main(void)
 
 	tcase_add_loop_test(c, test_varint_reads_what_fits_and_no_more, 0,
 			    sizeof(varints) / sizeof(*varints));
+	tcase_add_loop_test(c, test_varint_is_the_same_with_and_without_more_behind, 0, 64);
+	tcase_add_test(c, test_nothing_reads_as_0);
 	tcase_add_test(c, test_bytes_do_not_reach_past_the_end);
 	tcase_add_test(c, test_unknown_tag_ends_the_record);
 	tcase_add_test(c, test_same_value_is_an_earlier_one);
