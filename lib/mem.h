@@ -57,7 +57,7 @@ struct tc_mem_ops {
 
 /* Pages that the reader holds a copy of, for reads that need no call: most of them. A reader may
  * leave this empty. */
-#define TC_WINDOWS 256u
+#define TC_WINDOWS 1024u
 struct tc_window {
 	uint64_t page;	      /* address >> 12; 0: free */
 	const uint8_t *bytes; /* of the whole page */
