@@ -67,6 +67,7 @@ static int start(char how)
 		r = tc_hook_stacks_init();
 	if (r < 0)
 		return r;
+	tc_process_at_fork(tc_hook_before_fork, NULL);
 	tc_hook_settings.private_signal = free_signal();
 	if (tc_hook_settings.private_signal)
 		r = tc_chain_take(tc_hook_settings.private_signal, tc_hook_on_signal);

@@ -141,6 +141,12 @@ int tc_hook_request_again(const struct tc_arch_context *context);
 /* Reap the children that have ended; true: none is at work on a dump, nor in our memory. */
 bool tc_hook_reap(void);
 bool tc_hook_reap_all(void); /* true: no child of ours is left */
+/* A fork while another thread begins a dump would hand its descriptors and memory on to the child: wait
+ * for it, for TASKCORE_PAUSE_MS at most. */
+void tc_hook_before_fork(void);
+/* Before the process ends or becomes another program: wait for a child of ours, for TASKCORE_PAUSE_MS at
+ * most. Nothing in a vfork child. */
+void tc_hook_reap_at_end(void);
 /* Say in one line why a request was refused, from a process of its own, once a second at most; those
  * between are counted in the next line. error: of tc_hook_request, or -EAGAIN: the last dump was
  * ago_s seconds ago. */

@@ -17,6 +17,7 @@
 #include "../lib/safe.h"
 
 #define CORE_MEMORY (4u << 20) /* of tc_core_begin */
+#define MAPS_MEMORY (256ul << 20)
 #define TASKS_PER_LOOK 64
 #define TARGET_NS 20000000
 #define TARGET_LOOKS 100
@@ -26,10 +27,17 @@
 
 static struct tc_hook_file file; /* the one under way; too big for the stack */
 
+static void report_refusal(struct tc_hook_dump *dump, const char *why);
+
+/* The alarm. */
 static void end_now(int sig)
 {
+	const struct tc_outcome_page *page = tc_hook_dump.outcome;
+
 	(void)sig;
 	tc_hook_file_abort(&file);
+	if (!page || page->outcome == TC_OUTCOME_RUNNING)
+		report_refusal(&tc_hook_dump, "it took longer than TASKCORE_BUDGET_MS");
 	for (;;)
 		tc_syscall1(SYS_exit_group, 0);
 }
@@ -84,6 +92,8 @@ static void become_guest(struct tc_hook_dump *dump)
 	tc_sys_mask(~open, NULL);
 	tc_syscall2(SYS_prctl, PR_SET_NAME, (long)"taskcore-dump");
 	tc_hook_gather_fds(dump);
+	if (dump->snapshot) /* now that a descriptor is free, if there was none */
+		tc_hook_die_first();
 	close_all(dump);
 }
 
@@ -232,13 +242,24 @@ static int write_dump(struct tc_hook_dump *dump, int fd)
 	return r < 0 ? -ENOMEM : 0;
 }
 
+/* Does the target, which may have called execve, still catch this signal? Else it would die of it. */
+static bool is_caught(const struct tc_hook_dump *dump, int sig)
+{
+	char text[3072];
+	const char *at = NULL;
+
+	if (dump->proc >= 0 && tc_proc_read(dump->proc, "status", text, sizeof(text)) > 0)
+		at = tc_proc_field(text, "SigCgt");
+	return at && tc_text_number(&at, 16) >> (sig - 1) & 1;
+}
+
 static bool send_again(const struct tc_hook_dump *dump)
 {
 	siginfo_t info = { .si_signo = tc_hook_settings.private_signal, .si_code = SI_QUEUE };
 	long parent = tc_syscall0(SYS_getppid);
 
 	info.si_value.sival_ptr = (void *)(uintptr_t)tc_cookie(TC_COOKIE_AGAIN, dump->began_ns);
-	return (uint32_t)parent == dump->pid &&
+	return (uint32_t)parent == dump->pid && is_caught(dump, info.si_signo) &&
 	       tc_syscall3(SYS_rt_sigqueueinfo, parent, info.si_signo, (long)&info) == 0;
 }
 
@@ -344,6 +365,19 @@ void tc_hook_child_failed(struct tc_hook_dump *dump)
 	report_refusal(dump, "a fault in its making");
 }
 
+/* For the maps of the process, and what is made of them: 100,000 mappings take 50 MB. Ours until we
+ * end. */
+static void take_maps_memory(struct tc_arena *arena)
+{
+	for (size_t size = MAPS_MEMORY; size > arena->left; size /= 4) {
+		void *memory = tc_sys_map(size, false);
+		if (memory) {
+			tc_arena_init(arena, memory, size);
+			return;
+		}
+	}
+}
+
 void tc_hook_child(void *argument)
 {
 	struct tc_hook_dump *dump = argument;
@@ -356,6 +390,7 @@ void tc_hook_child(void *argument)
 		tc_hook_gather_threads_late(dump);
 	arena = dump->arena;
 	if (dump->snapshot) {
+		take_maps_memory(&arena);
 		tc_mem_self_init(&dump->mem, true);
 		int r = tc_hook_gather_maps(dump, &arena);
 		if (r < 0) {

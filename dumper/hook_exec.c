@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../lib/sys.h"
+#include "hook.h"
 #include "hook_action.h"
 #include "hook_next.h"
 
@@ -23,6 +24,7 @@
 EXPORT int execve(const char *path, char *const argv[], char *const env[])
 {
 	__typeof__(execve) *next = tc_next(TC_NEXT_EXECVE);
+	tc_hook_reap_at_end();
 	uint32_t ignored = tc_action_ignore_begin();
 	int r = next ? next(path, argv, env) : -1;
 
@@ -33,6 +35,7 @@ EXPORT int execve(const char *path, char *const argv[], char *const env[])
 EXPORT int execvpe(const char *file, char *const argv[], char *const env[])
 {
 	__typeof__(execvpe) *next = tc_next(TC_NEXT_EXECVPE);
+	tc_hook_reap_at_end();
 	uint32_t ignored = tc_action_ignore_begin();
 	int r = next ? next(file, argv, env) : -1;
 
@@ -43,6 +46,7 @@ EXPORT int execvpe(const char *file, char *const argv[], char *const env[])
 EXPORT int execveat(int dir, const char *path, char *const argv[], char *const env[], int flags)
 {
 	__typeof__(execveat) *next = tc_next(TC_NEXT_EXECVEAT);
+	tc_hook_reap_at_end();
 	uint32_t ignored = tc_action_ignore_begin();
 	int r = next ? next(dir, path, argv, env, flags) : -1;
 
@@ -53,6 +57,7 @@ EXPORT int execveat(int dir, const char *path, char *const argv[], char *const e
 EXPORT int fexecve(int fd, char *const argv[], char *const env[])
 {
 	__typeof__(fexecve) *next = tc_next(TC_NEXT_FEXECVE);
+	tc_hook_reap_at_end();
 	uint32_t ignored = tc_action_ignore_begin();
 	int r = next ? next(fd, argv, env) : -1;
 

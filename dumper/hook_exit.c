@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The end of the process, interposed: what it leaves behind unreaped, the kernel hands to a stranger
- * (the nearest child sub-reaper, or init), who never started it. */
+ * (the nearest child sub-reaper, or init), who never started it. The program that takes its place is a
+ * stranger too, and is sent SIGCHLD (kernel/signal.c, do_notify_parent: parent_exec_id). */
 #include <signal.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -12,7 +13,7 @@
 #define LOOK_NS 500000
 
 /* A dump under way may be finished, for as long as a dump may take of the target's time anyway. */
-static void reap_all(void)
+void tc_hook_reap_at_end(void)
 {
 	uint64_t end = tc_sys_clock_ns(CLOCK_MONOTONIC) + tc_hook_settings.pause_ms * 1000000u;
 	struct timespec wait = { 0, LOOK_NS };
@@ -25,12 +26,12 @@ static void reap_all(void)
 
 __attribute__((destructor)) static void destruct(void)
 {
-	reap_all();
+	tc_hook_reap_at_end();
 }
 
 static _Noreturn void leave(int status)
 {
-	reap_all();
+	tc_hook_reap_at_end();
 	for (;;)
 		tc_syscall1(SYS_exit_group, status);
 }

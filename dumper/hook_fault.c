@@ -25,8 +25,7 @@ void tc_chain_guard_begin(tc_chain_entry *fault)
 	struct tc_arch_action ours, found[2], was;
 
 	altstack_off = altstack_begin();
-	/* Another thread's stack overflow needs its alternate stack. */
-	ours = tc_action_of((void *)fault, SA_SIGINFO | (altstack_off ? SA_ONSTACK : 0), 0);
+	ours = tc_action_of((void *)fault, SA_SIGINFO, 0);
 	for (unsigned i = 0; i < 2; i++) {
 		struct tc_action *action = &tc_action_guarded[i];
 		tc_action_kernel(action->sig, NULL, &found[i]);
@@ -37,6 +36,10 @@ void tc_chain_guard_begin(tc_chain_entry *fault)
 	atomic_store(&tc_action_guarding, true);
 	for (unsigned i = 0; i < 2; i++) {
 		struct tc_action *action = &tc_action_guarded[i];
+		/* In another thread it must run where the program's own would: a stack overflow needs
+		 * the alternate stack, and what runs on that must fit it. */
+		ours.flags &= ~(unsigned long)SA_ONSTACK;
+		ours.flags |= altstack_off ? found[i].flags & SA_ONSTACK : 0;
 		tc_action_kernel(action->sig, &ours, &was);
 		if (was.handler != found[i].handler) /* another thread was in the middle of it */
 			tc_action_found(action, &was);

@@ -11,7 +11,8 @@
 #include "hook_chain.h"
 #include "../lib/safe.h"
 
-#define STACK_SIZE (64u << 10) /* tests/build/stack_depth.sh: the deepest path needs less than half */
+#define STACK_SIZE \
+	(64u << 10) /* tests/build/stack_depth.sh: the deepest path needs less than half */
 #define GUARD_SIZE TC_ARCH_PAGE
 #define SIGNAL_BITS(sig) (1ull << ((sig)-1))
 
@@ -44,7 +45,8 @@ static void fence(void)
 {
 	if (!atomic_exchange(&are_fenced, true))
 		for (int i = 0; i < N_STACKS; i++)
-			tc_syscall3(SYS_mprotect, (long)(stacks + i * STRIDE), GUARD_SIZE, PROT_NONE);
+			tc_syscall3(SYS_mprotect, (long)(stacks + i * STRIDE), GUARD_SIZE,
+				    PROT_NONE);
 }
 
 static void *top_of(int stack)
@@ -62,15 +64,43 @@ void *tc_hook_line_stack(void)
 	return top_of(STACK_LINE);
 }
 
+/* SIGSEGV and SIGBUS that somebody sent while the handler was guarded, one of each. They cannot be
+ * blocked meanwhile: a guarded read that faults would end the process. */
+static siginfo_t sent[2];
+
 static uint32_t own_tid(void)
 {
 	return (uint32_t)tc_syscall0(SYS_gettid);
+}
+
+/* One that no instruction raised: kept for the program. A child is sent nothing that concerns it.
+ */
+static void on_sent(int sig, siginfo_t *info, void *context, uint32_t tid)
+{
+	if (guards[0].tid == tid)
+		sent[sig == SIGBUS] = *info;
+	else if (guards[1].tid != tid)
+		tc_chain_guard_yield(sig, info, context);
+}
+
+static void send_kept(void)
+{
+	for (int i = 0; i < 2; i++) {
+		if (sent[i].si_signo)
+			tc_syscall4(SYS_rt_tgsigqueueinfo, tc_syscall0(SYS_getpid), own_tid(),
+				    sent[i].si_signo, (long)&sent[i]);
+		sent[i].si_signo = 0;
+	}
 }
 
 static void on_fault(int sig, siginfo_t *info, void *context)
 {
 	uint32_t tid = own_tid();
 
+	if (info->si_code <= 0) {
+		on_sent(sig, info, context, tid);
+		return;
+	}
 	if (tc_arch_fix(context))
 		return;
 	for (int i = 0; i < 2; i++)
@@ -103,6 +133,8 @@ bool tc_hook_guarded(void (*function)(void *argument), void *argument, bool priv
 	if (!private_actions)
 		tc_chain_guard_end();
 	guard->tid = 0;
+	if (!private_actions)
+		send_kept();
 	tc_sys_mask(mask, NULL);
 	return whole;
 }

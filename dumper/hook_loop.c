@@ -10,6 +10,19 @@
 #include "hook.h"
 #include "hook_process.h"
 
+/* Set by the loader where the program, or a library it was started with, is a Python. */
+extern int Py_IsInitialized(void) __attribute__((weak));
+
+/* Others may load one later, and the signal looks again: here, where each look costs 30 µs and more, at
+ * calls 1, 2, 4, 8 … */
+static bool is_worth_a_look(void)
+{
+	static _Atomic uint32_t calls;
+	uint32_t n = calls++;
+
+	return Py_IsInitialized || (n & (n - 1)) == 0;
+}
+
 /* Without /proc the interpreter cannot be found in a handler, and a signal would end the process. */
 static void look_for_python(void)
 {
@@ -21,7 +34,8 @@ static void look_for_python(void)
 static int create(int flags)
 {
 	if (tc_hook_installed() && tc_process_kind() == TC_PROCESS_OWN) {
-		look_for_python();
+		if (is_worth_a_look())
+			look_for_python();
 		tc_hook_reap();
 	}
 	long r = tc_syscall1(SYS_epoll_create1, flags);

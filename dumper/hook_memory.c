@@ -3,6 +3,8 @@
  * cgroup leaves room for what will be written to meanwhile. */
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 
 #include "../lib/proc.h"
 #include "../lib/sys.h"
@@ -24,14 +26,26 @@ static uint64_t pinned(int proc)
 	return at ? tc_text_number(&at, 10) << 10 : 0;
 }
 
+/* What was resident at the most: where no descriptor is left to ask for what is. */
+static uint64_t most_resident(void)
+{
+	struct rusage usage;
+
+	if (tc_syscall2(SYS_getrusage, RUSAGE_SELF, (long)&usage) < 0)
+		return 0;
+	return (uint64_t)usage.ru_maxrss << 10;
+}
+
 void tc_hook_memory(int proc, bool own_oom_score, struct tc_hook_memory *ret)
 {
 	char text[256];
 	const char *at = text;
 
 	*ret = (struct tc_hook_memory){ .room = TC_HOOK_NO_LIMIT };
-	if (proc < 0 || tc_proc_read(proc, "statm", text, sizeof(text)) <= 0)
+	if (proc < 0 || tc_proc_read(proc, "statm", text, sizeof(text)) <= 0) {
+		ret->private_bytes = most_resident();
 		return;
+	}
 	tc_text_number(&at, 10); /* size, resident, shared … in pages: proc(5) */
 	uint64_t resident = tc_text_number(&at, 10), shared = tc_text_number(&at, 10);
 	ret->private_bytes = (resident > shared ? resident - shared : 0) * TC_ARCH_PAGE;
@@ -39,7 +53,7 @@ void tc_hook_memory(int proc, bool own_oom_score, struct tc_hook_memory *ret)
 		ret->room = tc_hook_headroom();
 	if (pinned(proc) > PINNED_MAX)
 		ret->no_clone = "more than 64 MB of its memory is pinned";
-	else if (ret->room < (own_oom_score ? ret->private_bytes / TABLES + CLONE_ROOM :
-					      ret->private_bytes))
+	else if (ret->room <
+		 (own_oom_score ? ret->private_bytes / TABLES + CLONE_ROOM : ret->private_bytes))
 		ret->no_clone = "its cgroup has too little memory left for a copy";
 }

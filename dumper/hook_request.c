@@ -18,6 +18,8 @@
 
 #define LOCATE_MEMORY (16u << 20)
 #define PARK_NS 20000000u
+#define SEARCH_NS 20000000
+#define SEARCH_LOOKS 400
 #define LEAVE_NS 5000000
 #define LEAVE_LOOKS 50
 
@@ -56,25 +58,30 @@ static void give_turn(struct tc_hook_process *process, uint64_t mask)
 	tc_sys_mask(mask, NULL);
 }
 
-/* Reap this child if it has ended; true: there is none. __WCLONE (wait4(2)): no child that sends
- * SIGCHLD, should the program have reaped ours and have one of its own under that pid now. */
-static bool reap(_Atomic uint32_t *pid, int *ret_status)
+/* Reap the child whose pid was read there if it has ended; true: there is none. __WCLONE
+ * (wait4(2)): no child that sends SIGCHLD, should the program have reaped ours and have one of its
+ * own under that pid now. */
+static bool reap_one(_Atomic uint32_t *pid, uint32_t child, int *ret_status)
 {
-	uint32_t child = *pid;
-
 	if (!child || tc_syscall4(SYS_wait4, child, (long)ret_status, WNOHANG | __WCLONE, 0) == 0)
 		return !child;
 	atomic_compare_exchange_strong(pid, &child, 0);
 	return true;
 }
 
-/* The one that says a line. */
+static bool reap(_Atomic uint32_t *pid, int *ret_status)
+{
+	return reap_one(pid, *pid, ret_status);
+}
+
+/* The one that says a line. 1 is the claim of a thread that is about to start it. */
 static void reap_speaker(struct tc_hook_process *process)
 {
+	uint32_t child = process->speaking;
 	int status;
 
-	if (process->speaking != 1)
-		reap(&process->speaking, &status);
+	if (child != 1)
+		reap_one(&process->speaking, child, &status);
 }
 
 /* The same for the one that makes a dump; whether it was killed at that (nothing else but SIGKILL
@@ -127,20 +134,24 @@ bool tc_hook_reap_all(void)
 	return !process->child && !process->leaving && !process->speaking;
 }
 
-static void locate(void *found)
+/* What the search for an interpreter said. */
+enum presence { CANNOT_TELL, ABSENT, PRESENT };
+
+static void locate(void *result)
 {
 	struct tc_hook_dump *dump = &tc_hook_dump;
 	struct tc_runtime_site site;
 	void *memory = tc_sys_map(LOCATE_MEMORY, false);
 	struct tc_arena arena;
+	enum presence *presence = result;
 
 	if (!memory)
 		return;
 	tc_arena_init(&arena, memory, LOCATE_MEMORY);
 	tc_mem_self_init(&dump->mem, false);
-	*(bool *)found = tc_hook_gather_maps(dump, &arena) == 0 &&
-			 tc_find_runtime(&dump->mem, &site) == 0;
-	if (*(bool *)found) {
+	if (tc_hook_gather_maps(dump, &arena) == 0)
+		*presence = tc_find_runtime(&dump->mem, &site) == 0 ? PRESENT : ABSENT;
+	if (*presence == PRESENT) {
 		python = site;
 		python.module = NULL; /* in memory that is given back here */
 		has_site = true;
@@ -150,20 +161,39 @@ static void locate(void *found)
 	tc_sys_unmap(memory, LOCATE_MEMORY);
 }
 
+/* Set by the loader where the program, or a library it was started with, is a Python. */
+extern int Py_IsInitialized(void) __attribute__((weak));
+
+/* Another thread may be at the search: its turn is short. */
+static bool wait_turn(struct tc_hook_process *process, uint64_t *ret_mask)
+{
+	struct timespec wait = { 0, SEARCH_NS / SEARCH_LOOKS };
+
+	for (int i = 0; i < SEARCH_LOOKS && !has_python; i++) {
+		if (take_turn(process, ret_mask))
+			return true;
+		tc_syscall2(SYS_nanosleep, (long)&wait, 0);
+	}
+	return false;
+}
+
 bool tc_hook_has_python(void)
 {
 	struct tc_hook_process *process = tc_process();
-	bool found = false;
+	enum presence presence = CANNOT_TELL;
 	uint64_t mask;
 
 	if (has_python)
 		return true;
-	if (!take_turn(process, &mask))
-		return true; /* a dump is under way: there is one */
-	if (tc_hook_reap() && tc_hook_guarded(locate, &found, false) && found)
-		has_python = true;
-	give_turn(process, mask);
-	return found;
+	if (wait_turn(process, &mask)) {
+		if (!tc_hook_reap() || !tc_hook_guarded(locate, &presence, false))
+			presence = CANNOT_TELL;
+		if (presence == PRESENT)
+			has_python = true;
+		give_turn(process, mask);
+	}
+	/* No memory, no descriptor, too many mappings: a Python must not die of that. */
+	return has_python || (presence == CANNOT_TELL && Py_IsInitialized);
 }
 
 const struct tc_runtime_site *tc_hook_python(void)
@@ -174,6 +204,18 @@ const struct tc_runtime_site *tc_hook_python(void)
 void tc_hook_told_of_python(void)
 {
 	has_python = true;
+}
+
+void tc_hook_before_fork(void)
+{
+	const struct tc_hook_process *process = tc_process();
+	uint64_t end = tc_sys_clock_ns(CLOCK_MONOTONIC) + tc_hook_settings.pause_ms * 1000000u;
+	struct timespec wait = { 0, SEARCH_NS / SEARCH_LOOKS };
+	uint32_t busy;
+
+	while ((busy = process->busy) != 0 && busy != own_tid() &&
+	       tc_sys_clock_ns(CLOCK_MONOTONIC) < end)
+		tc_syscall2(SYS_nanosleep, (long)&wait, 0);
 }
 
 /* The page of this process; a forked one leaves its parent's. */
@@ -340,18 +382,18 @@ static void say_refused(void *unused)
 
 	(void)unused;
 	tc_text_init(&text, line, sizeof(line) - 1);
-	tc_text_s(&text, refusal.error == -EOWNERDEAD ? "taskcore: no dump (" :
-							"taskcore: refused (");
+	tc_text_s(&text,
+		  refusal.error == -EOWNERDEAD ? "taskcore: no dump (" : "taskcore: refused (");
 	tc_text_s(&text, refusal.reason);
 	tc_text_s(&text, refusal.error == -EOWNERDEAD ? "): the process that made it was killed, "
 							"as if for want of memory" :
-			 refusal.error == -EBUSY   ? "): a dump is under way" :
-			 refusal.error == -ENOEXEC ? "): no Python in this process" :
-			 refusal.error == -ENOENT  ? "): there is no /proc" :
-			 refusal.error == -EDQUOT  ? "): its cgroup has too little memory left" :
-			 refusal.error == -ENOMEM  ? "): no memory to read the process" :
-			 refusal.error == -EFAULT  ? "): a fault while the process was read" :
-						     "): last dump ");
+			 refusal.error == -EBUSY      ? "): a dump is under way" :
+			 refusal.error == -ENOEXEC    ? "): no Python in this process" :
+			 refusal.error == -ENOENT     ? "): there is no /proc" :
+			 refusal.error == -EDQUOT     ? "): its cgroup has too little memory left" :
+			 refusal.error == -ENOMEM     ? "): no memory to read the process" :
+			 refusal.error == -EFAULT     ? "): a fault while the process was read" :
+							"): last dump ");
 	if (refusal.error == -EAGAIN) {
 		tc_text_u(&text, refusal.ago_s);
 		tc_text_s(&text, " s ago, TASKCORE_MIN_INTERVAL_S is ");

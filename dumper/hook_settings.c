@@ -88,8 +88,11 @@ static bool take_dir(const char *value, char *to)
 	here[0] = 0;
 	if (value[0] != '/' && !getcwd(here, sizeof(here)))
 		return false;
-	return snprintf(to, TC_HOOK_PATH, "%s%s%s", here, value[0] == '/' ? "" : "/", value) <
-	       TC_HOOK_PATH;
+	if (snprintf(to, TC_HOOK_PATH, "%s%s%s", here, value[0] == '/' ? "" : "/", value) <
+	    TC_HOOK_PATH)
+		return true;
+	to[0] = 0; /* not half of it */
+	return false;
 }
 
 /* False: the value of this variable is not understood. Names of no interest are fine. */

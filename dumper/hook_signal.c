@@ -11,6 +11,12 @@
 #include "hook_process.h"
 #include "../lib/safe.h"
 
+/* Does a signal of this code name its sender? Those of timers and of the kernel do not. */
+static bool has_sender(int code)
+{
+	return code == SI_USER || code == SI_TKILL || code == SI_QUEUE || code == SI_MESGQ;
+}
+
 /* The program's own signal: a dump, unless there was one a moment ago. */
 static void on_plain(int sig, siginfo_t *info, void *context)
 {
@@ -18,8 +24,8 @@ static void on_plain(int sig, siginfo_t *info, void *context)
 	struct tc_request request = {
 		.reason = tc_hook_settings.reason,
 		.signal = sig,
-		.sender_pid = info->si_code <= 0 ? (uint32_t)info->si_pid : 0,
-		.sender_uid = info->si_code <= 0 ? (uint32_t)info->si_uid : 0,
+		.sender_pid = has_sender(info->si_code) ? (uint32_t)info->si_pid : 0,
+		.sender_uid = has_sender(info->si_code) ? (uint32_t)info->si_uid : 0,
 		.context = context,
 	};
 	uint64_t now = tc_sys_clock_ns(CLOCK_MONOTONIC), last = process->last_ns;

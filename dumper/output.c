@@ -9,10 +9,13 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "../lib/dump_name.h"
+
+#define CREATE_TRIES 3
 
 /* The parent removes it when we are stopped: told before it is there, or for a moment it would have
  * no owner; with our pid in its name it is nobody else's. The first byte last: half a path is
@@ -27,6 +30,26 @@ static void leave_to(struct tc_watch *watch, const char *dir, const char *tempor
 	memcpy(watch->temporary + 1, path + 1, (size_t)n);
 	atomic_signal_fence(memory_order_seq_cst);
 	watch->temporary[0] = path[0];
+}
+
+/* The lock says that somebody is at work on the file: a hook that looks through the directory
+ * removes what has none, and may have done so in between. Where the file system has no locks,
+ * nobody has. */
+static int create_locked(struct tc_output *out)
+{
+	struct stat st;
+
+	for (int i = 0; i < CREATE_TRIES; i++) {
+		out->fd = openat(out->dir, out->temporary,
+				 O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (out->fd < 0)
+			return -errno;
+		flock(out->fd, LOCK_EX);
+		if (fstat(out->fd, &st) == 0 && st.st_nlink > 0)
+			return 0;
+		close(out->fd);
+	}
+	return -EAGAIN;
 }
 
 int tc_output_create(struct tc_output *out, const char *file, const struct tc_process *process,
@@ -59,12 +82,10 @@ int tc_output_create(struct tc_output *out, const char *file, const struct tc_pr
 	snprintf(out->temporary, sizeof(out->temporary), ".taskcore.%u.%d.tmp", process->pid,
 		 getpid());
 	leave_to(watch, dir, out->temporary);
-	out->fd = openat(out->dir, out->temporary,
-			 O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (out->fd >= 0)
-		return 0;
-	watch->temporary[0] = 0;
-	return -errno;
+	int r = create_locked(out);
+	if (r < 0)
+		watch->temporary[0] = 0;
+	return r;
 }
 
 int tc_output_commit(struct tc_output *out)
