@@ -89,6 +89,7 @@ static void init_tables(struct tc_walker *w)
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		tc_hash_init(tables[i], w->arena);
 	tc_seen_init(&w->seen, w->arena);
+	tc_seen_init(&w->seen_tasks, w->arena);
 }
 
 static void put_interp(struct tc_walker *w, uint32_t version, const char *layout)

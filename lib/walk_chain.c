@@ -88,6 +88,8 @@ static void add_running(struct chain_walk *walk, tc_addr frame)
 				continue;
 			walk->out->running = true;
 			walk->out->tid = thread->tid;
+			walk->out->nested =
+				i > 0 && (thread->running_task || thread->running_loop);
 			for (uint32_t j = i + 1; j-- > 0;)
 				add_frame(walk, &thread->frames[j], 0, &awaits);
 			return;
@@ -119,6 +121,10 @@ static void follow_gen(struct chain_walk *walk)
 		return;
 	default:
 		break;
+	}
+	if (gen.state == TC_GEN_CREATED && walk->n_links > 0) {
+		walk->out->torn = true; /* what is awaited has begun: it is another one by now */
+		return;
 	}
 	walk->out->not_started |= gen.state == TC_GEN_CREATED && walk->n_links == 0;
 	if (!add_frame(walk, &gen.frame, gen.qualname, &awaits) || gen.state == TC_GEN_CREATED ||
@@ -252,8 +258,10 @@ void tc_walker_chain(struct tc_walker *w, tc_addr coro, struct tc_chain *ret)
 		}
 		follow(&walk);
 	}
-	if (w->full)
+	if (w->full) {
+		tc_walker_notice(w, "the walker's memory is full: raise --max-memory");
 		ret->cut = true;
+	}
 	tc_walker_want_locals(w, LIBRARY_FRAMES);
 	if (ret->leaf)
 		tc_walker_want(w, ret->leaf, TC_LEAF_DEPTH);

@@ -4,7 +4,7 @@
 
 #include "safe.h"
 
-#define MAX_BASES 16
+#define MAX_BASES 64
 enum { NAME_MAX_BYTES = 256 };
 
 static uint32_t define_string(struct tc_walker *w, const char *text, size_t len, enum tc_str class)
@@ -187,32 +187,41 @@ static bool is_class(struct tc_walker *w, tc_addr type, const char *name, const 
 	       tc_str_is(&w->py, value, module);
 }
 
-/* A subclass of a task or future, of C or of Python? */
-static enum tc_kind kind_by_bases(struct tc_walker *w, tc_addr type)
+/* A task or future, or one of the containers that a class may be derived from? */
+static enum tc_kind kind_of_base(struct tc_walker *w, tc_addr type)
 {
 	char name[NAME_MAX_BYTES];
+	struct tc_type_facts facts;
+	tc_addr tp_name;
 
-	for (int depth = 0; depth < MAX_BASES && type; depth++) {
-		struct tc_type_facts facts;
-		tc_addr tp_name;
-		if (tc_get(w->mem, type + TC_TP_NAME, &tp_name) < 0 ||
-		    read_c_string(w->mem, tp_name, name, sizeof(name)) < 0 ||
-		    tc_type_facts_read(&w->py, type, &facts) < 0)
-			break;
-		enum tc_kind kind = kind_by_name(name, facts.flags);
-		if (tc_kind_is_future(kind) || kind == TC_KIND_DEQUE || kind == TC_KIND_SET ||
-		    kind == TC_KIND_WEAKREF || kind == TC_KIND_PARTIAL)
-			return kind;
-		if (facts.flags & TC_TPFLAG_HEAPTYPE) {
-			if (is_class(w, type, "Task", "asyncio.tasks"))
-				return TC_KIND_PY_TASK;
-			if (is_class(w, type, "Future", "asyncio.futures"))
-				return TC_KIND_PY_FUTURE;
-		}
-		if (tc_get(w->mem, type + TC_TP_BASE, &type) < 0)
-			break;
-	}
-	return TC_KIND_OTHER;
+	if (tc_get(w->mem, type + TC_TP_NAME, &tp_name) < 0 ||
+	    read_c_string(w->mem, tp_name, name, sizeof(name)) < 0 ||
+	    tc_type_facts_read(&w->py, type, &facts) < 0)
+		return TC_KIND_OTHER;
+	enum tc_kind kind = kind_by_name(name, facts.flags);
+	if (tc_kind_is_future(kind) || kind == TC_KIND_DEQUE || kind == TC_KIND_SET ||
+	    kind == TC_KIND_WEAKREF || kind == TC_KIND_PARTIAL)
+		return kind;
+	if (!(facts.flags & TC_TPFLAG_HEAPTYPE))
+		return TC_KIND_OTHER;
+	return is_class(w, type, "Task", "asyncio.tasks")     ? TC_KIND_PY_TASK :
+	       is_class(w, type, "Future", "asyncio.futures") ? TC_KIND_PY_FUTURE :
+								TC_KIND_OTHER;
+}
+
+/* By all that the class is derived from, mixins too, in the order of its methods. */
+static enum tc_kind kind_by_bases(struct tc_walker *w, tc_addr type)
+{
+	struct tc_seq mro;
+	tc_addr tuple, base;
+	enum tc_kind kind = TC_KIND_OTHER;
+
+	if (tc_get(w->mem, type + TC_TP_MRO, &tuple) < 0 ||
+	    tc_seq_open(&w->py, tuple, TC_SEQ_TUPLE, &mro) < 0)
+		return kind;
+	for (int i = 0; i < MAX_BASES && kind == TC_KIND_OTHER && tc_seq_next(&mro, &base) > 0; i++)
+		kind = kind_of_base(w, base);
+	return kind;
 }
 
 bool tc_kind_is_task(enum tc_kind kind)

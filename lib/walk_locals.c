@@ -5,8 +5,9 @@
 
 #include "safe.h"
 
-#define STACKREF_TAG 3ul /* Include/internal/pycore_stackref.h, 3.14: bits 0 and 1 are no address \
-			  */
+#define STACKREF_TAG                                                                 \
+	3ul /* Include/internal/pycore_stackref.h, 3.14: bits 0 and 1 are no address \
+	     */
 
 void tc_walker_locals_begin(struct tc_walker *w)
 {
@@ -32,6 +33,11 @@ static void slot_value(struct tc_walker *w, uint64_t slot, struct tc_value *ret)
 		tc_walker_value(w, content, ret);
 }
 
+static tc_addr reference_of(const struct tc_value *value)
+{
+	return value->tag == TC_VAL_REF || value->tag == TC_VAL_SIZED ? value->bits : 0;
+}
+
 /* The first reference: where its address belongs is kept, and the address. */
 static uint8_t *encode_first(struct tc_locals *locals, uint8_t *to, const struct tc_value *value)
 {
@@ -55,49 +61,81 @@ static uint8_t *encode_slot(struct tc_walker *w, uint8_t *to, uint64_t slot, tc_
 		return to;
 	}
 	slot_value(w, slot, &value);
-	bool is_ref = value.tag == TC_VAL_REF || value.tag == TC_VAL_SIZED;
-	*ret_ref = is_ref ? value.bits : 0;
+	*ret_ref = reference_of(&value);
 	/* None and the like are one byte themselves. */
 	if (locals->n_values < TC_SAME_MAX && value.tag > TC_VAL_FALSE)
 		*known = (struct tc_slot_cache){ slot, *ret_ref, locals->chain, locals->n_values };
-	return is_ref && !locals->first ? encode_first(locals, to, &value) :
-					  tc_walker_encode(to, &value, &locals->last);
+	return *ret_ref && !locals->first ? encode_first(locals, to, &value) :
+					    tc_walker_encode(to, &value, &locals->last);
 }
 
-/* Of how many slots the frame is recorded; their words are in locals->words then. */
+/* How many slots of the frame hold anything, up to the last; their words are in locals->words then.
+ */
 static uint32_t read_slots(struct tc_walker *w, const struct tc_pycode *code, tc_addr slots)
 {
 	struct tc_locals *locals = &w->locals;
 	uint32_t n = code->facts.n_slots > TC_NAMES_MAX ? TC_NAMES_MAX : code->facts.n_slots;
 
-	if (2 * TC_LEB_MAX + n * TC_ENCODED_MAX > TC_LOCALS_BYTES - locals->size ||
-	    tc_read_words(w->mem, slots, locals->words, n) < 0)
+	if (tc_read_words(w->mem, slots, locals->words, n) < 0)
 		return 0;
 	while (n > 0 && !locals->words[n - 1])
 		n--;
 	return n;
 }
 
+/* Of very many only the innermost count. */
+static void begin_library(struct tc_locals *locals)
+{
+	if (locals->n_libraries == TC_FRAMES_KEPT || locals->n_refs > TC_REFS_KEPT - TC_NAMES_MAX)
+		locals->n_libraries = locals->n_refs = 0;
+	locals->libraries[locals->n_libraries++] = locals->n_refs;
+}
+
+static void keep_ref(struct tc_locals *locals, const struct tc_pycode *code, tc_addr ref)
+{
+	if (ref && code->library)
+		locals->refs[locals->n_refs++] = ref;
+}
+
+/* A frame whose values do not fit any more: what it waits for is known all the same. */
+static void leave_out(struct tc_walker *w, const struct tc_pycode *code, uint32_t n)
+{
+	struct tc_value value;
+
+	if (n > 0 && !w->options->no_locals)
+		tc_walker_notice(w, "locals of more than 4096 frames, or 256 KiB of them, in one "
+				    "chain: the rest is left out");
+	for (uint32_t i = 0; i < n && code->library; i++) {
+		slot_value(w, w->locals.words[i], &value);
+		keep_ref(&w->locals, code, reference_of(&value));
+	}
+}
+
 void tc_walker_frame_locals(struct tc_walker *w, const struct tc_pycode *code, tc_addr slots)
 {
 	struct tc_locals *locals = &w->locals;
+	size_t left = TC_LOCALS_BYTES - locals->size;
 	tc_addr ref;
 
 	if (w->options->no_locals && !code->library)
 		return;
-	if (locals->n_frames == TC_FRAMES_KEPT || TC_LOCALS_BYTES - locals->size < 2 * TC_LEB_MAX)
-		return;
 	uint32_t n = read_slots(w, code, slots);
-	uint8_t *to = tc_leb_u(locals->bytes + locals->size, n);
+	bool counts = locals->n_frames < TC_FRAMES_KEPT && left >= TC_LEB_MAX;
+	bool fits = counts && TC_LEB_MAX + n * (size_t)TC_ENCODED_MAX <= left;
+	uint8_t *to = locals->bytes + locals->size;
 	if (code->library)
-		locals->libraries[locals->n_libraries++] = locals->n_refs;
-	for (uint32_t i = 0; i < n; i++, locals->n_values++) {
+		begin_library(locals);
+	if (counts) {
+		to = tc_leb_u(to, fits ? n : 0);
+		locals->n_frames++;
+	}
+	if (!fits)
+		leave_out(w, code, n);
+	for (uint32_t i = 0; i < n && fits; i++, locals->n_values++) {
 		to = encode_slot(w, to, locals->words[i], &ref);
-		if (ref && code->library && locals->n_refs < TC_REFS_KEPT)
-			locals->refs[locals->n_refs++] = ref;
+		keep_ref(locals, code, ref);
 	}
 	locals->size = (uint32_t)(to - locals->bytes);
-	locals->n_frames++;
 }
 
 void tc_walker_put_locals(struct tc_walker *w, tc_addr near)

@@ -102,7 +102,7 @@ static bool is_cancelled(struct tc_walker *w, tc_addr handle, const struct handl
 	tc_addr object;
 
 	if (tc_get(w->mem, handle + slots->cancelled, &object) == 0)
-		tc_walker_value(w, object, &value);
+		tc_walker_fact(w, object, &value);
 	return value.tag == TC_VAL_TRUE;
 }
 
@@ -161,7 +161,7 @@ static uint64_t due_ns(struct tc_walker *w, tc_addr handle, const struct handle_
 	double seconds = 0;
 
 	if (slots->when && tc_get(w->mem, handle + slots->when, &object) == 0)
-		tc_walker_value(w, object, &value);
+		tc_walker_fact(w, object, &value);
 	if (value.tag == TC_VAL_FLOAT)
 		memcpy(&seconds, &value.bits, 8);
 	else if (value.tag == TC_VAL_INT)
@@ -241,7 +241,7 @@ static void loop_attribute(struct tc_walker *w, struct loop *loop, tc_addr key, 
 
 	if (tc_str_read(&w->py, key, name, sizeof(name), NULL) < 0)
 		return;
-	tc_walker_value(w, object, &value);
+	tc_walker_fact(w, object, &value);
 	if (strcmp(name, "_ready") == 0 && value.kind == TC_KIND_DEQUE)
 		loop->ready = object;
 	else if (strcmp(name, "_scheduled") == 0 && value.kind == TC_KIND_LIST)

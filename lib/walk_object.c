@@ -261,6 +261,10 @@ static void instance_fields(struct tc_walker *w, struct object *object)
 	if (tc_attrs_open(&w->py, object->addr, &object->type->facts, &dict) < 0)
 		return;
 	while (tc_dict_next(&dict, &key, &value) > 0) {
+		if (object->n_attrs == TC_ATTRS_MAX) {
+			object->flags |= TC_OBJ_CUT;
+			break;
+		}
 		uint32_t name = tc_walker_name(w, key);
 		/* The state of a future, of concurrent.futures too, is a word of the library's. */
 		if (name && name == w->state_name)

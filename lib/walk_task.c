@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One task: its fields, in C (Modules/_asynciomodule.c, TaskObj) or in Python (asyncio/tasks.py),
  * its chain, its record. */
+#include "text.h"
 #include "walker.h"
 
 #include "safe.h"
 
 enum { FUT_LOOP = 16, FUT_EXCEPTION = 48, TASK_MAX = 200 };
 #define MAX_TRIES 3
+#define NUMBER_MAX UINT32_MAX /* of a default name that is recorded as a number */
 
 /* A task as it was read. */
 struct task {
@@ -74,7 +76,7 @@ static void python_field(struct tc_walker *w, struct task *task, const char *nam
 {
 	struct tc_value value;
 
-	tc_walker_value(w, object, &value);
+	tc_walker_fact(w, object, &value);
 	bool is_none = value.tag == TC_VAL_NONE;
 	if (strcmp(name, "_coro") == 0)
 		task->coro = object;
@@ -152,7 +154,8 @@ static bool consistent(const struct tc_walker *w, const struct task *task,
 	if (chain->torn)
 		return false;
 	if (chain->running)
-		return task->flags & TC_TASK_THIRD_PARTY || is_current(w, task->addr);
+		return task->flags & TC_TASK_THIRD_PARTY || chain->nested ||
+		       is_current(w, task->addr);
 	if (!chain->leaf || !chain->leaf_type || !tc_kind_is_future(chain->leaf_type->kind) ||
 	    !task->waiter)
 		return true;
@@ -196,18 +199,33 @@ static int read_whole(struct tc_walker *w, tc_addr addr, uint32_t known, struct 
 	return r;
 }
 
-static uint64_t number_of(const char *text)
+static uint64_t number_of(const char *text, size_t len)
 {
 	uint64_t n = 0;
 
-	if (strncmp(text, "Task-", 5) != 0 || text[5] < '1' || text[5] > '9')
+	if (len < 6 || memcmp(text, "Task-", 5) != 0 || text[5] < '1' || text[5] > '9')
 		return 0;
-	for (const char *c = text + 5; *c; c++) {
-		if (*c < '0' || *c > '9' || n > 1ul << 52)
+	for (size_t i = 5; i < len; i++) {
+		if (text[i] < '0' || text[i] > '9' || n > NUMBER_MAX / 10)
 			return 0;
-		n = n * 10 + (uint64_t)(*c - '0');
+		n = n * 10 + (uint64_t)(text[i] - '0');
 	}
-	return n;
+	return n <= NUMBER_MAX ? n : 0;
+}
+
+/* "Task-7" by its number alone; one too large for that as a string. */
+static uint64_t numbered_name(struct tc_walker *w, struct task *task, uint64_t number)
+{
+	struct tc_text text;
+
+	if (number <= NUMBER_MAX) {
+		task->flags |= TC_TASK_LAZY_NAME;
+		return number;
+	}
+	tc_text_init(&text, w->text, TC_STRING_MAX);
+	tc_text_s(&text, "Task-");
+	tc_text_u(&text, number);
+	return tc_walker_label(w, w->text, (size_t)(text.at - w->text));
 }
 
 /* The name as it is written: the number of a default name ("Task-7", from 3.12 on an int until it
@@ -222,19 +240,13 @@ static uint64_t task_name(struct tc_walker *w, struct task *task)
 	if (!type)
 		return 0;
 	if (type->kind == TC_KIND_INT && tc_int_read(&w->py, task->name, &number, &digits) == 0 &&
-	    number > 0) {
-		task->flags |= TC_TASK_LAZY_NAME;
-		return (uint64_t)number;
-	}
+	    number > 0)
+		return numbered_name(w, task, (uint64_t)number);
 	if (type->kind != TC_KIND_STR ||
 	    tc_str_read(&w->py, task->name, w->text, TC_STRING_MAX, &len) < 0)
 		return 0;
-	uint64_t n = number_of(w->text);
-	if (n) {
-		task->flags |= TC_TASK_LAZY_NAME;
-		return n;
-	}
-	return tc_walker_label(w, w->text, len);
+	uint64_t n = number_of(w->text, len);
+	return n ? numbered_name(w, task, n) : tc_walker_label(w, w->text, len);
 }
 
 static void put_task(struct tc_walker *w, struct task *task, const struct tc_chain *chain)
@@ -263,7 +275,7 @@ static void put_task(struct tc_walker *w, struct task *task, const struct tc_cha
 	tc_put_s(w->out, task->waiter ? (int64_t)(task->waiter - (leaf ? leaf : task->addr)) : 0);
 	tc_put_u(w->out, task->cancels);
 	tc_put_d(w->out, TC_STREAM_CONTEXT, context);
-	if (leaf)
+	if (leaf && leaf != task->addr)
 		tc_record_near(w->out, TC_STREAM_OBJECT, leaf); /* whose record is the next */
 	/* The rest is missing where it is 0, see docs/format.md section 5. */
 	if (exception || chain->tid) {
@@ -303,7 +315,7 @@ void tc_walker_task(struct tc_walker *w, tc_addr addr, uint32_t known)
 {
 	struct task task;
 	struct tc_chain chain;
-	int new = tc_seen_mark(&w->seen, addr);
+	int new = tc_seen_mark(&w->seen_tasks, addr);
 
 	if (new == 0)
 		return;

@@ -54,13 +54,9 @@ static void by_kind(struct tc_walker *w, tc_addr object, const uint8_t *body, st
 		ret->tag = small_int(w, body, ret) && ret->bits ? TC_VAL_TRUE : TC_VAL_FALSE;
 		break;
 	case TC_KIND_INT:
-		if (w->options->no_values)
-			break;
 		ret->tag = small_int(w, body, ret) ? TC_VAL_INT : TC_VAL_ATOM;
 		break;
 	case TC_KIND_FLOAT:
-		if (w->options->no_values)
-			break;
 		ret->tag = TC_VAL_FLOAT;
 		ret->bits = word_at(body, FLOAT_VALUE);
 		break;
@@ -96,7 +92,7 @@ static bool read_object_head(struct tc_walker *w, tc_addr object, uint8_t body[H
 	return tc_read(w->mem, object, body, SMALLEST) == 0;
 }
 
-void tc_walker_value(struct tc_walker *w, tc_addr object, struct tc_value *ret)
+void tc_walker_fact(struct tc_walker *w, tc_addr object, struct tc_value *ret)
 {
 	uint8_t body[HEAD_BYTES];
 	const struct tc_type *type = NULL;
@@ -113,6 +109,15 @@ void tc_walker_value(struct tc_walker *w, tc_addr object, struct tc_value *ret)
 	by_kind(w, object, body, ret);
 	if (ret->tag == TC_VAL_SIZED)
 		ret->bits = object;
+}
+
+void tc_walker_value(struct tc_walker *w, tc_addr object, struct tc_value *ret)
+{
+	tc_walker_fact(w, object, ret);
+	if (w->options->no_values && (ret->kind == TC_KIND_INT || ret->kind == TC_KIND_FLOAT)) {
+		ret->tag = TC_VAL_REF;
+		ret->bits = object;
+	}
 }
 
 uint8_t *tc_walker_encode(uint8_t *to, const struct tc_value *value, uint64_t *previous)
@@ -192,6 +197,8 @@ static void add_variable(struct tc_walker *w, struct tc_context_scratch *scratch
 	const struct tc_type *type = tc_walker_type_of(w, var);
 	tc_addr name;
 
+	if (scratch->n == TC_CONTEXT_MAX)
+		tc_walker_notice(w, "more than 64 context variables: the rest is left out");
 	if (!type || type->kind != TC_KIND_CONTEXTVAR || scratch->n == TC_CONTEXT_MAX ||
 	    tc_get(w->mem, var + VAR_NAME, &name) < 0)
 		return;

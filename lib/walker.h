@@ -187,7 +187,8 @@ struct tc_walker {
 		bool awaits;
 	} link_cache[TC_LINK_CACHE];
 	struct tc_hash strings, types, codes, sites, chains, loops;
-	struct tc_seen seen;		   /* tasks and objects */
+	struct tc_seen seen;		   /* objects */
+	struct tc_seen seen_tasks;	   /* one of a foreign class may be an object too */
 	struct tc_context_cache *contexts; /* TC_CONTEXT_CACHE: those met last, by root */
 	struct tc_locals locals;
 	struct tc_context_scratch *context;
@@ -261,6 +262,8 @@ uint32_t tc_walker_link(struct tc_walker *w, uint32_t parent, enum tc_frame kind
 
 /* walk_value.c */
 void tc_walker_value(struct tc_walker *w, tc_addr object, struct tc_value *ret);
+/* The same for the walk's own use: numbers also where values are not to be recorded. */
+void tc_walker_fact(struct tc_walker *w, tc_addr object, struct tc_value *ret);
 void tc_walker_put_value(struct tc_walker *w, const struct tc_value *value);
 /* At most TC_ENCODED_MAX bytes to to; a reference as its distance to *previous. Returns the end. */
 uint8_t *tc_walker_encode(uint8_t *to, const struct tc_value *value, uint64_t *previous);
@@ -282,6 +285,7 @@ struct tc_chain {
 	const struct tc_type *leaf_type;
 	uint32_t tid; /* of the thread that runs it */
 	bool running, not_started, torn, cut;
+	bool nested; /* its thread is in another step, or turn of a loop, begun inside its own */
 };
 void tc_walker_chain(struct tc_walker *w, tc_addr coro, struct tc_chain *ret);
 enum tc_frame tc_frame_kind(uint32_t co_flags);
