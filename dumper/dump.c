@@ -107,6 +107,7 @@ static int walk(struct dump *d)
 		.give_up = note_progress,
 		.context = d->watch,
 		.no_locals = d->options->no_locals,
+		.no_values = d->options->no_values,
 		.value_strings = d->options->value_strings,
 		.now_ns = tc_sys_clock_ns(CLOCK_MONOTONIC),
 	};

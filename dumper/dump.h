@@ -13,7 +13,7 @@ struct tc_dump_options {
 	uint64_t max_memory; /* bytes */
 	bool stop;
 	unsigned stop_ms; /* bound in time of --stop */
-	bool no_locals, value_strings;
+	bool no_locals, no_values, value_strings;
 };
 
 /* Make the dump and print its path on stdout, or one line on stderr. The exit code (exit.h).

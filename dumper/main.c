@@ -73,7 +73,7 @@ static const struct verb verbs[] = {
 	{ "signal", run_signal, "tfd", true,
 	  "signal PID [--timeout S] [--force-signal N [--dir DIR]]" },
 	{ "dump", run_dump, "osmrvl", true,
-	  "dump PID [-o FILE] [--stop[=MS]] [--max-memory N] [--report] [--values=strings] "
+	  "dump PID [-o FILE] [--stop[=MS]] [--max-memory N] [--report] [--values=WORD] "
 	  "[--no-locals]" },
 	{ "status", run_status, "mc", true, "status PID [--children]" },
 	{ "doctor", run_doctor, "m", true, "doctor PID" },
@@ -99,7 +99,7 @@ static int usage(FILE *out, int code)
 		"milliseconds (500)\n"
 		"  --max-memory N    memory for reading, in bytes, or with K, M, G\n"
 		"  --report          print the report too\n"
-		"  --values=strings  record the text of str values of locals and attributes\n"
+		"  --values=WORD     of locals and attributes: none, scalars (numbers), strings (text too)\n"
 		"  --no-locals       leave out local variables\n"
 		"  --children        the processes below PID that have an event loop\n"
 		"  --timeout S       signal: wait so many seconds for the dump (30)\n"
@@ -206,6 +206,15 @@ static const char *value_of(char **argv, int *at, const char *name)
 	return NULL;
 }
 
+static int parse_values(struct tc_dump_options *o, const char *word)
+{
+	o->no_values = strcmp(word, "none") == 0;
+	o->value_strings = strcmp(word, "strings") == 0;
+	if (!o->no_values && !o->value_strings && strcmp(word, "scalars") != 0)
+		return wrong("--values takes none, scalars or strings, not '%s'", word);
+	return 0;
+}
+
 static int parse_stop(struct tc_dump_options *dump, const char *arg)
 {
 	char *end;
@@ -261,10 +270,8 @@ static int parse_option(const struct verb *verb, struct options *o, char **argv,
 			return wrong("--max-memory takes a size of at least 24M, not '%s'", value);
 	} else if (strchr(ok, 'r') && strcmp(arg, "--report") == 0)
 		o->report = true;
-	else if (strchr(ok, 'v') && strcmp(arg, "--values=strings") == 0)
-		o->dump.value_strings = true;
-	else if (strchr(ok, 'v') && strcmp(arg, "--values=scalars") == 0)
-		o->dump.value_strings = false;
+	else if (strchr(ok, 'v') && strncmp(arg, "--values=", 9) == 0)
+		return parse_values(&o->dump, arg + 9);
 	else if (strchr(ok, 'l') && strcmp(arg, "--no-locals") == 0)
 		o->dump.no_locals = true;
 	else if (strchr(ok, 'c') && strcmp(arg, "--children") == 0)

@@ -20,6 +20,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import compare  # noqa: E402
 import lab  # noqa: E402
 import odd_targets  # noqa: E402
+import rare  # noqa: E402
 from lab import interpreters  # noqa: E402
 
 MODES = [
@@ -134,6 +135,22 @@ def tests_inside(quick):
     yield from [] if quick else tests_absent(found)
 
 
+def test_rare(one):
+    """Counts, names and timers of rare.py, with values and without."""
+    program = os.path.join(lab.HERE, "rare.py")
+    for options in ([], ["--values=none"]):
+        with lab.Target(one, program) as target, lab.Scratch() as scratch:
+            lab.dumped(target.pid, scratch.file(), *options)
+            report = lab.report(scratch.file())
+            counts, names = report["dump"]["counts"], [task["name"] for task in report["tasks"]]
+            want = 15 + (one.number() >= (3, 12))
+            odd_targets.must(counts["tasks"] == counts["read"] == want, "%s, not %d" % (counts, want))
+            odd_targets.must(set(rare.NAMES) <= set(names) and names.count(None) == 5, "names: %r" % names)
+            odd_targets.must(report["loops"][0]["overdue"] == rare.TIMERS, "%s" % report["loops"])
+            wide = [o for o in report["objects"] if o["type"].endswith("Wide")]
+            odd_targets.must(len(wide) == 1 and 3 < len(wide[0]["attrs"]) <= 64, "%d wide locks" % len(wide))
+
+
 def tests(quick):
     """All tests: (name, function, arguments)."""
     found = found_interpreters(quick)
@@ -147,6 +164,8 @@ def tests(quick):
         if not one.debug:
             what = "%s: the file, read by docs/format.md alone, says the same"
             yield what % one.name, test_decoded, (one,)
+        if not one.debug:
+            yield "%s: foreign tasks, steps inside steps, odd names, timers without values" % one.name, test_rare, (one,)
         yield "%s: ten canonical reports and one with --stop are the same bytes" % one.name, test_canonical, (
             one,
         )
