@@ -436,18 +436,20 @@ static void read_record(struct tc_model *model, uint64_t kind, struct tc_cursor 
 		model->open = TC_OPEN_NONE;
 }
 
-/* The identifiers of this piece begin at its bases. A gap is what a lost piece defined; it cannot
- * be larger than half of the bytes before this piece, because a definition has at least two. */
+/* The identifiers of this piece begin at its bases. A gap is what a lost piece defined: no more than
+ * fits into the bytes before this piece. */
 static bool take_bases(struct tc_model *model, const struct tc_piece *piece)
 {
-	size_t most = (size_t)(piece->records - model->dump->map) / 2 + 1;
+	/* A definition takes three bytes at least: kind, length, a field. */
+	size_t most = (size_t)(piece->records - model->dump->map) / 3 + TC_N_TABLES, sum = 0;
 
 	for (int t = 0; t < TC_N_TABLES; t++) {
-		size_t have = table_size(model, (enum tc_table)t);
-		size_t base = piece->head.base[t];
-		if (base < have || base > most)
+		if (piece->head.base[t] < table_size(model, (enum tc_table)t))
 			return false;
+		sum += piece->head.base[t];
 	}
+	if (sum > most)
+		return false;
 	for (int t = 0; t < TC_N_TABLES; t++)
 		for (size_t n = table_size(model, (enum tc_table)t); n < piece->head.base[t]; n++)
 			add_empty(model, (enum tc_table)t);

@@ -69,6 +69,7 @@ static bool is_code(struct tc_walker *w, tc_addr addr)
 static void read_frames(struct tc_walker *w, struct tc_thread_view *thread)
 {
 	tc_addr at, previous;
+	uint32_t n_foreign = 0; /* of C, between Python's: in torn memory they may lead in a ring */
 	bool foreign;
 
 	if (tc_thread_frame(&w->py, thread->tstate, &at) < 0) {
@@ -77,7 +78,7 @@ static void read_frames(struct tc_walker *w, struct tc_thread_view *thread)
 	}
 	while (at) {
 		struct tc_frame_view *frame = tc_arena_take(w->arena, sizeof(*frame));
-		if (!frame || thread->n_frames == TC_CHAIN_MAX) {
+		if (!frame || thread->n_frames == TC_CHAIN_MAX || n_foreign == TC_CHAIN_MAX) {
 			thread->cut = true;
 			break;
 		}
@@ -90,7 +91,9 @@ static void read_frames(struct tc_walker *w, struct tc_thread_view *thread)
 			thread->torn = true;
 			break;
 		}
-		if (!foreign)
+		if (foreign)
+			n_foreign++;
+		else
 			thread->n_frames++;
 		at = previous;
 	}
