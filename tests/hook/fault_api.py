@@ -8,6 +8,7 @@ import time
 
 from fault_files import sub
 from fault_process import LOOP, PYTHONHOME, libpython
+from fault_surroundings import TAKE_ALL
 from hooked import LIBRARY, Hooked, await_true, dumps_in, environment, files, must, taskcore, whole
 
 PROGRAM = r"""
@@ -120,6 +121,32 @@ def working_child(target):
     return found[0]
 
 
+def step_to_file(child, dumps):
+    """Let the stopped child go on, a little at a time, till it has its file."""
+    while not any(name.endswith(".tmp") for name in files(dumps)):
+        os.kill(child, signal.SIGCONT)
+        time.sleep(0.0005)
+        os.kill(child, signal.SIGSTOP)
+
+
+def test_offered_child(directory):
+    """a child offers itself to the OOM killer, also where every descriptor is taken; the target does not"""
+    for code, expression in (("", "0"), (TAKE_ALL, "take()")):
+        dumps = sub(directory, expression.strip("()"))
+        with Hooked(directory, dumps, code, tasks=20000, env={"TASKCORE_FREEZE": "snapshot"}) as target:
+            must(not code or target.ask(expression) > 20, "they are not taken")
+            target.kick()
+            child = working_child(target)
+            step_to_file(child, dumps)
+            scores = []
+            for pid in (child, target.pid, os.getpid()):
+                with open("/proc/%d/oom_score_adj" % pid) as file:
+                    scores.append(int(file.read()))
+            os.kill(child, signal.SIGCONT)
+            whole(target.dumped(), target.tasks)
+            must(scores[0] == 1000 and scores[1] == scores[2], "oom_score_adj %d, of the target %d, here %d" % tuple(scores))
+
+
 def test_killed_child(directory):
     """a child that is killed in its dump: no file with a final name; the next request says so, and its dump removes what was left"""
     dumps = sub(directory, "dumps")
@@ -127,10 +154,7 @@ def test_killed_child(directory):
         for _ in range(3):
             target.kick()
             child = working_child(target)
-            while not any(name.endswith(".tmp") for name in files(dumps)):  # a few steps, till it has its file
-                os.kill(child, signal.SIGCONT)
-                time.sleep(0.0005)
-                os.kill(child, signal.SIGSTOP)
+            step_to_file(child, dumps)
             os.kill(child, signal.SIGKILL)
             target.idle()
             must(len(files(dumps)) == 1 and not dumps_in(dumps), "%s" % files(dumps))

@@ -10,7 +10,8 @@ import sys
 import sysconfig
 import time
 
-from hooked import LONG_S, TARGET, Hooked, Skip, dumps_in, environment, files, full_pipe, must, whole
+from hooked import LONG_S, TARGET, Hooked, Skip, await_true, dumps_in, environment, files, full_pipe, must, whole
+from common import TASKCORE, parked  # where hooked.py finds it
 
 
 def sub(directory, *names, mode=0o755):
@@ -113,6 +114,30 @@ def test_place_replaced(directory):
 
 
 
+def test_place_too_long(directory):
+    """a TASKCORE_DIR that is too long for a path is named in one line, and not used shortened: the next place is"""
+    here, deepest = sub(directory, "here"), directory
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    while len(deepest) < 4095:  # the longest path
+        name = "d" * min(200, 4095 - len(deepest) - 1)
+        if len(deepest) + len(name) + 1 == 4094:  # the next name would be empty
+            name = name[:-1]
+        os.mkdir(name, dir_fd=fd)
+        inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY, dir_fd=fd)
+        os.close(fd)
+        fd, deepest = inner, deepest + "/" + name
+    os.close(fd)
+    for place in (deepest + "/", deepest + "x"):
+        with Hooked(directory, place, cwd=here) as target:
+            line = target.line()
+            must("TASKCORE_DIR" in line and len(line) < 300, "its line: ...%s" % line[-300:])
+            target.kick()
+            line = target.line()
+            must(line.startswith("taskcore: %s/taskcore." % here), "not here: ...%s" % line[-300:])
+            must(files(deepest) == [], "in the directory: %s" % files(deepest))
+            target.lives()
+
+
 def squat(target, dumps, leave, make):
     """Take the names that a dump of the next 5 s would get, by make(path), but every 8th if leave."""
     begin = int(time.time() * 1000)
@@ -206,6 +231,29 @@ def test_limits(directory):
             if made:
                 os.unlink(made[0])
                 made.append(target.dump())
+
+
+def test_swept(directory):
+    """a taskcore dump that is at work in the same directory keeps its file; one that nobody is at work on is removed"""
+    dumps = sub(directory, "dumps")
+    left = ".taskcore.1.2.tmp"
+    open(os.path.join(dumps, left), "w").close()
+    with parked(20000) as other, Hooked(directory, dumps) as target:
+        tool = subprocess.Popen([TASKCORE, "dump", str(other.pid)], cwd=dumps, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        try:
+            await_true(lambda: any(os.path.getsize(os.path.join(dumps, name)) for name in files(dumps)), "what it writes")  # its lock comes before that
+            os.killpg(tool.pid, signal.SIGSTOP)
+            at_work = [name for name in files(dumps) if name != left]
+            must(at_work[0].endswith(".tmp"), "control: it is at work no more: %s" % at_work)
+            path = target.dump()
+            must(sorted(files(dumps)) == sorted([os.path.basename(path)] + at_work), "%s, not %s and the dump" % (files(dumps), at_work))
+        finally:
+            os.killpg(tool.pid, signal.SIGCONT)
+            said = tool.communicate(timeout=LONG_S)
+        must(tool.returncode == 0, "taskcore dump: %d %s" % (tool.returncode, said))
+        must(len(dumps_in(dumps)) == 2 == len(files(dumps)), "%s" % files(dumps))
+        for made in dumps_in(dumps):
+            whole(made, target.tasks if made == path else 20001)
 
 
 def test_keep_newest(directory):

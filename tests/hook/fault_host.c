@@ -7,6 +7,7 @@
 #include <immintrin.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -204,6 +206,67 @@ static void mode_jump(void)
 	}
 }
 
+static volatile bool on_stack, in_signal, at_end;
+static volatile long n_faults, n_during, n_elsewhere;
+static uint8_t *alternate, *page;
+
+static void mend(int sig, siginfo_t *info, void *context)
+{
+	uint8_t here, *at = &here;
+
+	(void)sig;
+	(void)info;
+	(void)context;
+	n_elsewhere += (at >= alternate && at < alternate + 65536) != on_stack;
+	n_faults++;
+	n_during += in_signal;
+	mprotect(page, 4096, PROT_READ | PROT_WRITE);
+}
+
+static void *fault(void *unused)
+{
+	stack_t stack = { .ss_sp = alternate, .ss_size = 65536 };
+
+	sigaltstack(&stack, NULL);
+	while (!at_end) {
+		mprotect(page, 4096, PROT_NONE);
+		*(volatile uint8_t *)page = 1;
+	}
+	return unused;
+}
+
+/* A thread that has nothing but faults, and an alternate stack, which the handler wants or not. Dumps until a hundred of them came during one. */
+static void mode_faults(void)
+{
+	struct sigaction action = { .sa_sigaction = mend };
+	stack_t none = { .ss_flags = SS_DISABLE };
+	pthread_t thread;
+
+	/* That of faulthandler in Python 3.8: a dump by a thread that stands on one cannot lend SA_ONSTACK to the others. */
+	sigaltstack(&none, NULL);
+	alternate = malloc(65536);
+	page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	for (int i = 0; i < 2; i++) {
+		on_stack = i;
+		at_end = false;
+		n_faults = n_during = n_elsewhere = 0;
+		action.sa_flags = SA_SIGINFO | (i ? SA_ONSTACK : 0);
+		sigaction(SIGSEGV, &action, NULL);
+		pthread_create(&thread, NULL, fault, NULL);
+		for (int n = 0; n < 4 || (n < 50 && n_during < 100); n++) {
+			for (long before = n_faults; n_faults == before;)
+				sched_yield();
+			in_signal = true;
+			raise_now(SIGUSR1);
+			in_signal = false;
+			settle();
+		}
+		at_end = true;
+		pthread_join(thread, NULL);
+		CHECK(n_elsewhere == 0, "%ld of %ld handlers not on the %s stack", n_elsewhere, n_faults, i ? "alternate" : "own");
+	}
+}
+
 /* A vfork child dies of the signal as without us, and so does nobody else. */
 static void mode_vfork(void)
 {
@@ -234,7 +297,7 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		void (*run)(void);
-	} modes[] = { { "state", mode_state }, { "control", mode_control }, { "blocked", mode_blocked }, { "jump", mode_jump }, { "vfork", mode_vfork } };
+	} modes[] = { { "state", mode_state }, { "control", mode_control }, { "blocked", mode_blocked }, { "jump", mode_jump }, { "vfork", mode_vfork }, { "faults", mode_faults } };
 
 	void *lib = argc > 3 ? dlopen(argv[1], RTLD_NOW | RTLD_GLOBAL) : NULL;
 	if (!lib)

@@ -101,6 +101,12 @@ def test_state_control(directory):
         must(any(what in line for line in lines), "%s was not noticed: %s" % (what, lines))
 
 
+def test_fault_stack(directory):
+    """while dumps are made, another thread's SIGSEGV handler runs on the thread's own stack, or with SA_ONSTACK on the alternate one, as without us"""
+    for freeze in ("snapshot", "place"):
+        host(sub(directory, freeze), "faults", 8, freeze)
+
+
 def test_blocked(directory):
     """blocked in all threads: sigwait and signalfd get it with its data, and no dump is made; unblocked one is"""
     lines, paths, _ = host(directory, "blocked", 1)
@@ -119,7 +125,7 @@ def test_vfork_and_fork(directory):
     child = next(int(line.split()[1]) for line in lines if line.startswith("fork "))
     pids = sorted(whole(path)["dump"]["pid"] for path in paths)
     must(pids == sorted([child, target.pid]), "%s, not %d and %d" % (pids, child, target.pid))
-    must(sorted(int(os.path.basename(path).split(".20")[0].split(".")[-1]) for path in paths) == pids, "names: %s" % paths)
+    must(sorted(int(re.search(r"\.(\d+)\.\d{8}T", path).group(1)) for path in paths) == pids, "names: %s" % paths)
 
 
 FORK = """
@@ -353,6 +359,28 @@ def test_stopped(directory):
             whole(target.dumped(), target.tasks)
             target.kick(signal.SIGCONT)
             target.lives()
+
+
+LOCK = """
+import ctypes, resource
+def lock():
+    return ctypes.CDLL(None).mlockall(2) == 0  # MCL_FUTURE
+def most():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+"""
+
+
+def test_locked_memory(directory):
+    """after mlockall(MCL_FUTURE): whole dumps, and no memory filled for them that is not needed"""
+    for freeze in ("snapshot", "place"):
+        with Hooked(directory, sub(directory, freeze), LOCK, env={"TASKCORE_FREEZE": freeze}) as target:
+            if not target.ask("lock()"):
+                raise Skip("no right to lock memory")
+            before = target.ask("most()")
+            path = target.dump()
+            grown = target.ask("most()") - before
+            must(grown <= 64 << 10, "%s: %d kB more were resident at the most" % (freeze, grown))
+            whole(path, target.tasks)
 
 
 STORM = """
