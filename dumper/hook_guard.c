@@ -119,7 +119,7 @@ bool tc_hook_guarded(void (*function)(void *argument), void *argument, bool priv
 	struct guard *guard = &guards[private_actions];
 	const uint64_t faults = SIGNAL_BITS(SIGSEGV) | SIGNAL_BITS(SIGBUS);
 
-	tc_sys_mask(~faults, &mask);
+	tc_sys_mask(~0ull, &mask);
 	fence();
 	guard->way_out = NULL;
 	guard->tid = own_tid();
@@ -129,7 +129,10 @@ bool tc_hook_guarded(void (*function)(void *argument), void *argument, bool priv
 	} else {
 		tc_chain_guard_begin(on_fault);
 	}
+	/* Not before: one that was sent may be pending, blocked by the program, and not for it now. */
+	tc_sys_mask(~faults, NULL);
 	bool whole = tc_arch_call_on(top, function, argument, &guard->way_out);
+	tc_sys_mask(~0ull, NULL);
 	if (!private_actions)
 		tc_chain_guard_end();
 	guard->tid = 0;

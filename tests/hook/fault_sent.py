@@ -51,6 +51,34 @@ def test_sent_fault(directory):
             must(target.process.wait(LONG_S) == -sig, "it ended with %d" % target.process.returncode)
 
 
+BLOCK = """
+import os, signal, threading
+FAULTS = [signal.SIGSEGV, signal.SIGBUS]
+def block():
+    signal.pthread_sigmask(signal.SIG_BLOCK, FAULTS)
+    for sig in FAULTS:
+        os.kill(os.getpid(), sig)
+    return pending()
+def pending():
+    return sorted(int(sig) for sig in signal.sigpending())
+def take():
+    taken = [signal.sigtimedwait(FAULTS, 0) for sig in FAULTS]
+    return sorted((info.si_signo, info.si_code, info.si_pid) for info in taken)
+"""
+
+
+def test_blocked_fault(directory):
+    """SIGSEGV and SIGBUS that the program has blocked, and somebody sent before a dump, wait with their sender after it"""
+    for freeze in ("snapshot", "place"):
+        with Hooked(directory, sub(directory, freeze), code=BLOCK, env={"TASKCORE_FREEZE": freeze}) as target:
+            wanted = sorted(int(sig) for sig in FAULTS)
+            must(target.ask("block()") == wanted, "control: they are not pending")
+            whole(target.dump(), target.tasks)
+            must(target.ask("pending()") == wanted, "pending after a dump: %s" % target.ask("pending()"))
+            must(target.ask("take()") == [(sig, 0, target.pid) for sig in wanted], "the sender")
+            must(target.ask("pending()") == [], "one too many")
+
+
 TIMER = """
 import ctypes
 class Event(ctypes.Structure):
