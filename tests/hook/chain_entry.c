@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "../../dumper/hook.h"
 #include "../../dumper/hook_chain.h"
 #include "../../dumper/hook_process.h"
 #include "../../lib/arch_x86_64.h"
@@ -24,6 +25,11 @@ EXPORT void test_guard(int on);
 EXPORT void test_live(int on);
 EXPORT int test_in_front(int sig);
 EXPORT void test_guarded_call(void (*function)(void));
+
+/* Of hook_exit.c, which is not in here: nothing here starts a child. */
+void tc_hook_reap_at_end(void)
+{
+}
 
 static void on_fault(int sig, siginfo_t *info, void *context)
 {
