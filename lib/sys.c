@@ -90,29 +90,36 @@ uint64_t tc_sys_clock_ns(int clock)
 	return (uint64_t)at.tv_sec * 1000000000u + (uint64_t)at.tv_nsec;
 }
 
-/* After mlockall(MCL_FUTURE) the kernel would fill the whole of it at once, a gigabyte of which next to
- * nothing will be used; and with huge pages for all, 2 MB at each touch. */
-static bool keep_empty(long memory, size_t size)
+static void *map(size_t size, bool shared, int protection)
 {
-	tc_syscall2(SYS_munlock, memory, (long)size);
-	tc_syscall3(SYS_madvise, memory, (long)size, MADV_NOHUGEPAGE);
-	return tc_syscall3(SYS_mprotect, memory, (long)size, PROT_READ | PROT_WRITE) == 0;
+	long r = tc_syscall6(SYS_mmap, 0, (long)size, protection,
+			     MAP_ANONYMOUS | MAP_NORESERVE | (shared ? MAP_SHARED : MAP_PRIVATE),
+			     -1, 0);
+
+	return r < 0 && r > -4096 ? NULL : (void *)r;
+}
+
+/* After mlockall(MCL_FUTURE) the kernel would fill the whole of it at once, a gigabyte of which
+ * next to nothing will be used; and with huge pages for all, 2 MB at each touch. */
+static void *map_empty(size_t size, bool shared)
+{
+	void *memory = map(size, shared, PROT_NONE);
+
+	if (!memory)
+		return NULL;
+	tc_syscall2(SYS_munlock, (long)memory, (long)size);
+	tc_syscall3(SYS_madvise, (long)memory, (long)size, MADV_NOHUGEPAGE);
+	if (tc_syscall3(SYS_mprotect, (long)memory, (long)size, PROT_READ | PROT_WRITE) == 0)
+		return memory;
+	tc_sys_unmap(memory, size);
+	return NULL;
 }
 
 void *tc_sys_map(size_t size, bool shared)
 {
-	bool large = size >= LARGE;
-	long r = tc_syscall6(SYS_mmap, 0, (long)size, large ? PROT_NONE : PROT_READ | PROT_WRITE,
-			     MAP_ANONYMOUS | MAP_NORESERVE | (shared ? MAP_SHARED : MAP_PRIVATE),
-			     -1, 0);
+	void *memory = size >= LARGE ? map_empty(size, shared) : NULL;
 
-	if (r < 0 && r > -4096)
-		return NULL;
-	if (large && !keep_empty(r, size)) {
-		tc_syscall2(SYS_munmap, r, (long)size);
-		return NULL;
-	}
-	return (void *)r;
+	return memory ? memory : map(size, shared, PROT_READ | PROT_WRITE);
 }
 
 void tc_sys_unmap(void *memory, size_t size)
