@@ -167,6 +167,7 @@ def refusals(directory, freeze):
             most = max(most, zombies(target.pid))
         must("refused (usr1)" in target.text(), "no request was refused")
         target.dump()
+        await_true(lambda: not any(x != "Z" for x in dumpers(target.pid)), "the end of the children")
         target.dump()
         must(zombies(target.pid) <= 1, "%d zombies after it" % zombies(target.pid))
         nobody(target.seen())
