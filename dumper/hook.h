@@ -134,7 +134,8 @@ extern struct tc_hook_dump tc_hook_dump;
 int tc_hook_request(const struct tc_request *request);
 /* Whether an interpreter was found in this process; looks for it unless that is known already. */
 bool tc_hook_has_python(void);
-void tc_hook_told_of_python(void); /* it was found in another way */
+/* Whether the program, or a library that it was started with, is a Python. Others may load one later. */
+bool tc_hook_is_linked_python(void);
 const struct tc_runtime_site *tc_hook_python(void); /* where; NULL: unknown */
 /* The child of the last dump asks for another one: 0, or -errno. */
 int tc_hook_request_again(const struct tc_arch_context *context);
@@ -191,8 +192,8 @@ void *tc_hook_line_stack(void);	 /* the same, for one that says a line */
 /* hook_child.c: what the children run. */
 /* Everything from there to the line on stderr; after a walk in place the file only. */
 void tc_hook_child(void *dump);
-/* Offer this process to whoever looks for memory. */
-void tc_hook_die_first(void);
+/* Offer this process to whoever looks for memory. False: no descriptor, or no /proc. */
+bool tc_hook_die_first(void);
 /* It was ended by a fault: take its file away, and say so. */
 void tc_hook_child_failed(struct tc_hook_dump *dump);
 

@@ -42,14 +42,15 @@ static void end_now(int sig)
 		tc_syscall1(SYS_exit_group, 0);
 }
 
-void tc_hook_die_first(void)
+bool tc_hook_die_first(void)
 {
 	int fd = tc_sys_open(AT_FDCWD, "/proc/self/oom_score_adj", O_WRONLY, 0);
 
 	if (fd < 0)
-		return;
+		return false;
 	tc_sys_write(fd, "1000", 4);
 	tc_sys_close(fd);
+	return true;
 }
 
 /* Everything but stderr and /proc of the target: a socket that is held keeps its port. */
@@ -85,14 +86,14 @@ static void become_guest(struct tc_hook_dump *dump)
 {
 	const uint64_t open = 1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1) | 1ull << (SIGALRM - 1);
 
-	if (dump->snapshot) /* what shares our memory shares the score too */
-		tc_hook_die_first();
+	/* What shares our memory shares the score too. */
+	bool offered = !dump->snapshot || tc_hook_die_first();
 	tc_sys_action(SIGXFSZ, (void *)SIG_IGN, 0, 0);
 	set_alarm();
 	tc_sys_mask(~open, NULL);
 	tc_syscall2(SYS_prctl, PR_SET_NAME, (long)"taskcore-dump");
 	tc_hook_gather_fds(dump);
-	if (dump->snapshot) /* now that a descriptor is free, if there was none */
+	if (!offered) /* there was no descriptor free; now one is */
 		tc_hook_die_first();
 	close_all(dump);
 }
@@ -245,12 +246,10 @@ static int write_dump(struct tc_hook_dump *dump, int fd)
 /* Does the target, which may have called execve, still catch this signal? Else it would die of it. */
 static bool is_caught(const struct tc_hook_dump *dump, int sig)
 {
-	char text[3072];
-	const char *at = NULL;
+	uint64_t caught;
 
-	if (dump->proc >= 0 && tc_proc_read(dump->proc, "status", text, sizeof(text)) > 0)
-		at = tc_proc_field(text, "SigCgt");
-	return at && tc_text_number(&at, 16) >> (sig - 1) & 1;
+	return dump->proc >= 0 && tc_proc_number(dump->proc, "status", "SigCgt", 16, &caught) &&
+	       caught >> (sig - 1) & 1;
 }
 
 static bool send_again(const struct tc_hook_dump *dump)

@@ -21,11 +21,16 @@
 /* Arguments of execl and its relatives that fit on the stack; more are put in a mapping. */
 #define N_ON_STACK 128
 
+static uint32_t begin_exec(void)
+{
+	tc_hook_reap_at_end();
+	return tc_action_ignore_begin();
+}
+
 EXPORT int execve(const char *path, char *const argv[], char *const env[])
 {
 	__typeof__(execve) *next = tc_next(TC_NEXT_EXECVE);
-	tc_hook_reap_at_end();
-	uint32_t ignored = tc_action_ignore_begin();
+	uint32_t ignored = begin_exec();
 	int r = next ? next(path, argv, env) : -1;
 
 	tc_action_ignore_end(ignored);
@@ -35,8 +40,7 @@ EXPORT int execve(const char *path, char *const argv[], char *const env[])
 EXPORT int execvpe(const char *file, char *const argv[], char *const env[])
 {
 	__typeof__(execvpe) *next = tc_next(TC_NEXT_EXECVPE);
-	tc_hook_reap_at_end();
-	uint32_t ignored = tc_action_ignore_begin();
+	uint32_t ignored = begin_exec();
 	int r = next ? next(file, argv, env) : -1;
 
 	tc_action_ignore_end(ignored);
@@ -46,8 +50,7 @@ EXPORT int execvpe(const char *file, char *const argv[], char *const env[])
 EXPORT int execveat(int dir, const char *path, char *const argv[], char *const env[], int flags)
 {
 	__typeof__(execveat) *next = tc_next(TC_NEXT_EXECVEAT);
-	tc_hook_reap_at_end();
-	uint32_t ignored = tc_action_ignore_begin();
+	uint32_t ignored = begin_exec();
 	int r = next ? next(dir, path, argv, env, flags) : -1;
 
 	tc_action_ignore_end(ignored);
@@ -57,8 +60,7 @@ EXPORT int execveat(int dir, const char *path, char *const argv[], char *const e
 EXPORT int fexecve(int fd, char *const argv[], char *const env[])
 {
 	__typeof__(fexecve) *next = tc_next(TC_NEXT_FEXECVE);
-	tc_hook_reap_at_end();
-	uint32_t ignored = tc_action_ignore_begin();
+	uint32_t ignored = begin_exec();
 	int r = next ? next(fd, argv, env) : -1;
 
 	tc_action_ignore_end(ignored);

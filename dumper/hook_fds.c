@@ -330,12 +330,10 @@ static void gather_one(struct tc_hook_dump *dump, uint32_t number)
 /* One more than the largest number there may be. */
 static uint32_t numbers(void)
 {
-	char text[1024]; /* FDSize is in the tenth line or so */
-	const char *field = NULL;
+	uint64_t n;
 
-	if (tc_proc_read(AT_FDCWD, "/proc/self/status", text, sizeof(text)) > 0)
-		field = tc_proc_field(text, "FDSize");
-	return field ? (uint32_t)tc_text_number(&field, 10) : NUMBERS_UNKNOWN;
+	return tc_proc_number(AT_FDCWD, "/proc/self/status", "FDSize", 10, &n) ? (uint32_t)n :
+										 NUMBERS_UNKNOWN;
 }
 
 void tc_hook_gather_fds(struct tc_hook_dump *dump)

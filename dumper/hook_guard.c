@@ -11,8 +11,7 @@
 #include "hook_chain.h"
 #include "../lib/safe.h"
 
-#define STACK_SIZE \
-	(64u << 10) /* tests/build/stack_depth.sh: the deepest path needs less than half */
+#define STACK_SIZE (64u << 10) /* tests/build/stack_depth.sh: the deepest path needs less than half */
 #define GUARD_SIZE TC_ARCH_PAGE
 #define SIGNAL_BITS(sig) (1ull << ((sig)-1))
 

@@ -18,12 +18,9 @@
 
 static uint64_t pinned(int proc)
 {
-	char text[3072];
-	const char *at = NULL;
+	uint64_t kib;
 
-	if (tc_proc_read(proc, "status", text, sizeof(text)) > 0)
-		at = tc_proc_field(text, "VmPin");
-	return at ? tc_text_number(&at, 10) << 10 : 0;
+	return tc_proc_number(proc, "status", "VmPin", 10, &kib) ? kib << 10 : 0;
 }
 
 /* What was resident at the most: where no descriptor is left to ask for what is. */

@@ -18,8 +18,8 @@
 
 #define LOCATE_MEMORY (16u << 20)
 #define PARK_NS 20000000u
-#define SEARCH_NS 20000000
-#define SEARCH_LOOKS 400
+#define TURN_LOOK_NS 50000
+#define TURN_LOOKS 400
 #define LEAVE_NS 5000000
 #define LEAVE_LOOKS 50
 
@@ -161,15 +161,19 @@ static void locate(void *result)
 	tc_sys_unmap(memory, LOCATE_MEMORY);
 }
 
-/* Set by the loader where the program, or a library it was started with, is a Python. */
-extern int Py_IsInitialized(void) __attribute__((weak));
+extern int Py_IsInitialized(void) __attribute__((weak)); /* set by the loader */
+
+bool tc_hook_is_linked_python(void)
+{
+	return Py_IsInitialized;
+}
 
 /* Another thread may be at the search: its turn is short. */
 static bool wait_turn(struct tc_hook_process *process, uint64_t *ret_mask)
 {
-	struct timespec wait = { 0, SEARCH_NS / SEARCH_LOOKS };
+	struct timespec wait = { 0, TURN_LOOK_NS };
 
-	for (int i = 0; i < SEARCH_LOOKS && !has_python; i++) {
+	for (int i = 0; i < TURN_LOOKS && !has_python; i++) {
 		if (take_turn(process, ret_mask))
 			return true;
 		tc_syscall2(SYS_nanosleep, (long)&wait, 0);
@@ -192,8 +196,8 @@ bool tc_hook_has_python(void)
 			has_python = true;
 		give_turn(process, mask);
 	}
-	/* No memory, no descriptor, too many mappings: a Python must not die of that. */
-	return has_python || (presence == CANNOT_TELL && Py_IsInitialized);
+	/* No /proc, memory or descriptor, too many mappings: a Python must not die of that. */
+	return has_python || (presence == CANNOT_TELL && tc_hook_is_linked_python());
 }
 
 const struct tc_runtime_site *tc_hook_python(void)
@@ -201,16 +205,11 @@ const struct tc_runtime_site *tc_hook_python(void)
 	return has_site ? &python : NULL;
 }
 
-void tc_hook_told_of_python(void)
-{
-	has_python = true;
-}
-
 void tc_hook_before_fork(void)
 {
 	const struct tc_hook_process *process = tc_process();
 	uint64_t end = tc_sys_clock_ns(CLOCK_MONOTONIC) + tc_hook_settings.pause_ms * 1000000u;
-	struct timespec wait = { 0, SEARCH_NS / SEARCH_LOOKS };
+	struct timespec wait = { 0, TURN_LOOK_NS };
 	uint32_t busy;
 
 	while ((busy = process->busy) != 0 && busy != own_tid() &&
@@ -317,7 +316,6 @@ int tc_hook_request(const struct tc_request *request)
 		process->child_apart = 0;
 		r = make(&tc_hook_dump, request);
 		process->n_dumps++;
-		reap(&process->leaving, &status); /* it has had the time: no second zombie */
 		reap(&process->leaving, &status); /* by now: no two zombies if it can be helped */
 	}
 	give_turn(process, mask);

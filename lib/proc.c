@@ -111,6 +111,18 @@ const char *tc_proc_field(const char *status, const char *name)
 	return NULL;
 }
 
+bool tc_proc_number(int dir, const char *path, const char *name, unsigned base, uint64_t *ret)
+{
+	char text[3072];
+	const char *at = NULL;
+
+	if (tc_proc_read(dir, path, text, sizeof(text)) > 0)
+		at = tc_proc_field(text, name);
+	if (at)
+		*ret = tc_text_number(&at, base);
+	return at;
+}
+
 /* Whether word is in the list of n bytes, with commas between; "" is in the empty list. */
 static bool is_listed(const char *list, size_t n, const char *word)
 {

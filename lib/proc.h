@@ -37,6 +37,10 @@ bool tc_proc_parse_stat(const char *text, struct tc_stat *ret);
  * none. */
 const char *tc_proc_field(const char *status, const char *name);
 
+/* The number of that field in the status file at path under dir, in base 10 or 16. False: it cannot be
+ * read, or has no such field. */
+bool tc_proc_number(int dir, const char *path, const char *name, unsigned base, uint64_t *ret);
+
 /* The path of a process's cgroup in the text of /proc/PID/cgroup: of the unified hierarchy, or of
  * the memory controller of version 1. To *to, terminated; empty when there is none. */
 void tc_proc_cgroup(const char *text, char *to, size_t size);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Prints READY pid=N in the middle of a step: 15 tasks, and from Python 3.12 on an eager one inside that step. Rare things that
+"""Prints READY pid=N in the middle of a step: 16 tasks, and from Python 3.12 on an eager one inside that step. Rare things that
 walkers get wrong: tasks of a foreign class that others wait for, names with large numbers and with a NUL, a lock with a thousand
-attributes, timers that are overdue, a step that begins another one."""
+attributes, timers that are overdue, a pure-Python task with a mixin, a step that begins another one."""
 import asyncio
 import os
 import sys
@@ -11,6 +11,14 @@ from asyncio import tasks
 NAMES = ["Task-1732174260123", "Task-7\0x", "Task-4294967295"]
 TIMERS = 20
 START = time.monotonic()
+
+
+class Mixin:
+    pass
+
+
+class Mixed(Mixin, tasks._PyTask):
+    """A class of its own before asyncio's."""
 
 
 class Foreign:
@@ -65,6 +73,8 @@ async def main():
         keep.append(loop.create_task(asyncio.Event().wait()))
         keep[-1].set_name(name)
     keep.append(loop.create_task(lock_twice()))
+    keep.append(Mixed(asyncio.Event().wait(), loop=loop))
+    keep[-1].set_name("mixed")
     await asyncio.sleep(0)
     keep += [loop.call_later(0.001, print) for _ in range(TIMERS)]
     if sys.version_info >= (3, 12):

@@ -143,9 +143,11 @@ def test_rare(one):
             lab.dumped(target.pid, scratch.file(), *options)
             report = lab.report(scratch.file())
             counts, names = report["dump"]["counts"], [task["name"] for task in report["tasks"]]
-            want = 15 + (one.number() >= (3, 12))
+            want = 16 + (one.number() >= (3, 12))
             odd_targets.must(counts["tasks"] == counts["read"] == want, "%s, not %d" % (counts, want))
             odd_targets.must(set(rare.NAMES) <= set(names) and names.count(None) == 5, "names: %r" % names)
+            mixed = [task["state"] for task in report["tasks"] if task["name"] == "mixed"]
+            odd_targets.must(mixed == ["pending"], "mixed: %s" % mixed)
             odd_targets.must(report["loops"][0]["overdue"] == rare.TIMERS, "%s" % report["loops"])
             wide = [o for o in report["objects"] if o["type"].endswith("Wide")]
             odd_targets.must(len(wide) == 1 and 3 < len(wide[0]["attrs"]) <= 64, "%d wide locks" % len(wide))
