@@ -27,9 +27,16 @@ void tc_check_refusal(const struct tc_dump *dump, struct tc_out *out)
 	case TC_FILE_CUT:
 		tc_out_str(out, "a core file that ends before its notes: nothing can be read");
 		break;
-	case TC_FILE_NEWER:
-		tc_out_printf(out, "written by a newer taskcore: format %u, this program reads %u",
-			      dump->newer, TC_FORMAT_VERSION);
+	case TC_FILE_OTHER:
+		tc_out_printf(out, "written by %s taskcore: format %u, this program reads %u",
+			      dump->other > TC_FORMAT_VERSION ? "a newer" : "an older", dump->other,
+			      TC_FORMAT_VERSION);
+		break;
+	case TC_FILE_FEATURES:
+		tc_out_printf(out,
+			      "written by a newer taskcore: it needs features that this program does "
+			      "not know (0x%" PRIx64 ")",
+			      dump->features);
 		break;
 	default:
 		tc_out_str(out, "not a taskcore dump");

@@ -79,6 +79,8 @@ static void read_head(struct tc_model *model, struct tc_cursor *cur)
 	head->state = tc_cur_u32(cur);
 	head->page_size = tc_cur_u(cur);
 	head->cgroup = text_at(cur);
+	tc_cur_u(cur); /* cookie */
+	head->features = tc_cur_u(cur);
 }
 
 static void read_thread(struct tc_model *model, struct tc_cursor *cur)

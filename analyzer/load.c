@@ -67,37 +67,62 @@ static size_t next_note(const struct tc_dump *dump, size_t at, size_t end)
 	}
 }
 
+/* The header of a chunk of size bytes: of any length, with any number of tables. False: it does not fit.
+ * A table that the file does not have stays empty: its first identifier would be 1. */
+static bool read_header(const uint8_t *chunk, size_t size, struct tc_chunk *ret)
+{
+	if (size < TC_CHUNK_BASES)
+		return false;
+	memcpy(ret, chunk, TC_CHUNK_BASES);
+	if (ret->header_size > size || ret->header_size < TC_CHUNK_BASES ||
+	    ret->n_tables > (ret->header_size - TC_CHUNK_BASES) / sizeof(ret->base[0]))
+		return false;
+	for (uint32_t t = 0; t < TC_N_TABLES; t++)
+		ret->base[t] = 1;
+	memcpy(ret->base, chunk + TC_CHUNK_BASES,
+	       sizeof(ret->base[0]) * (ret->n_tables < TC_N_TABLES ? ret->n_tables : TC_N_TABLES));
+	return true;
+}
+
 static void keep_piece(struct tc_dump *dump, struct tc_piece piece, size_t at, size_t size)
 {
-	piece.size = (uint32_t)(size - sizeof(piece.head));
-	piece.records = dump->map + at + sizeof(piece.head);
+	piece.size = (uint32_t)(size - piece.head.header_size);
+	piece.records = dump->map + at + piece.head.header_size;
 	*tc_push(dump->pieces, dump->n_pieces, dump->pieces_room) = piece;
+}
+
+/* The version of a chunk whose checksum is right; 0: it is wrong. Version 1, of before the first release,
+ * had the two words the other way round. */
+static uint32_t version_of(const uint8_t *chunk, size_t size)
+{
+	uint32_t words[2];
+
+	memcpy(words, chunk, sizeof(words));
+	if (tc_crc32c(chunk + TC_CHUNK_SUMMED, size - TC_CHUNK_SUMMED) == words[0])
+		return words[1];
+	return words[0] == 1 && tc_crc32c(chunk + 8, size - 8) == words[1] ? 1 : 0;
 }
 
 /* Check one chunk and keep it. */
 static void take_chunk(struct tc_dump *dump, uint32_t note, size_t at, size_t size)
 {
-	struct tc_chunk head;
+	struct tc_piece piece = { .note = note };
+	uint32_t version;
 
-	if (size < sizeof(head) || size > TC_CHUNK_MAX) {
+	if (size < TC_CHUNK_BASES || size > TC_CHUNK_MAX) {
 		tc_dump_problem(dump, at, "a chunk of %zu bytes: too %s", size,
-				size < sizeof(head) ? "short" : "long");
+				size < TC_CHUNK_BASES ? "short" : "long");
 		return;
 	}
-	memcpy(&head, dump->map + at, sizeof(head));
-	if (tc_crc32c(dump->map + at + 8, size - 8) != head.crc) {
+	version = version_of(dump->map + at, size);
+	if (version == 0)
 		tc_dump_problem(dump, at, "chunk of %zu bytes: wrong checksum, skipped", size);
-		return;
-	}
-	if (head.version != TC_FORMAT_VERSION) {
-		/* The version is not under the checksum: only the head's is believed. */
-		if (note == TC_NOTE_HEAD && head.version > TC_FORMAT_VERSION)
-			dump->newer = head.version;
-		else
-			tc_dump_problem(dump, at, "chunk says version %u, skipped", head.version);
-		return;
-	}
-	keep_piece(dump, (struct tc_piece){ .note = note, .head = head }, at, size);
+	else if (version != TC_FORMAT_VERSION)
+		dump->other = version;
+	else if (!read_header(dump->map + at, size, &piece.head))
+		tc_dump_problem(dump, at, "chunk of %zu bytes: its header does not fit, skipped", size);
+	else
+		keep_piece(dump, piece, at, size);
 }
 
 /* The beginning of a chunk whose end is lost: up to end, or to the next note of ours. */
@@ -106,9 +131,9 @@ static void take_cut_chunk(struct tc_dump *dump, uint32_t note, size_t at, size_
 	struct tc_piece piece = { .note = note, .cut = true };
 	size_t size = next_note(dump, at, end) - at;
 
-	if (note < TC_NOTE_HEAD || note > TC_NOTE_RECORDS || size <= sizeof(piece.head))
+	if (note < TC_NOTE_HEAD || note > TC_NOTE_RECORDS ||
+	    !read_header(dump->map + at, size, &piece.head))
 		return;
-	memcpy(&piece.head, dump->map + at, sizeof(piece.head));
 	if (piece.head.version == TC_FORMAT_VERSION)
 		keep_piece(dump, piece, at, size < TC_CHUNK_MAX ? size : TC_CHUNK_MAX);
 }
@@ -271,14 +296,14 @@ static int read_container(struct tc_dump *dump)
 	}
 	if (n_notes == 0)
 		n_notes = read_by_name(dump);
-	if (dump->newer)
-		dump->kind = TC_FILE_NEWER;
+	if (dump->other)
+		dump->kind = TC_FILE_OTHER;
 	else if (n_notes)
 		dump->kind = TC_FILE_OURS;
 	if (dump->kind == TC_FILE_OURS && !has_piece(dump, TC_NOTE_HEAD))
 		tc_dump_problem(dump, 0, "the head of the dump is lost");
 	check_sequence(dump);
-	return dump->kind == TC_FILE_OURS ? 0 : dump->newer ? -TC_EVERSION : -TC_EDATA;
+	return dump->kind == TC_FILE_OURS ? 0 : dump->other ? -TC_EVERSION : -TC_EDATA;
 }
 
 int tc_dump_open_bytes(const char *path, const void *map, size_t size, struct tc_dump *ret)

@@ -24,7 +24,7 @@ struct tc_piece {
 	bool cut;
 	uint32_t size; /* of records, in bytes */
 	const uint8_t *records;
-	struct tc_chunk head;
+	struct tc_chunk head; /* with all of our tables; those that the file lacks are empty */
 };
 
 enum tc_file_kind {
@@ -33,7 +33,8 @@ enum tc_file_kind {
 	TC_FILE_FOREIGN,    /* not a core file at all */
 	TC_FILE_CORE,	    /* an ordinary core file */
 	TC_FILE_CUT,	    /* a core file, whoever's, that ends before its notes do */
-	TC_FILE_NEWER,	    /* of a format version that this program does not know */
+	TC_FILE_OTHER,	    /* of a format version that this program does not read */
+	TC_FILE_FEATURES,   /* it needs features that this program does not know */
 };
 
 struct tc_dump {
@@ -42,7 +43,8 @@ struct tc_dump {
 	const uint8_t *map; /* the file, read-only */
 	size_t size;
 	bool mapped;		 /* map is a mapping of ours */
-	uint32_t newer;		 /* the version, for TC_FILE_NEWER */
+	uint32_t other;		 /* the version, for TC_FILE_OTHER */
+	uint64_t features;	 /* the unknown ones, for TC_FILE_FEATURES */
 	bool sealed;		 /* the tail is marked whole and ends in a status note */
 	struct tc_piece *pieces; /* in the order of the file, the head's first */
 	size_t n_pieces, pieces_room;

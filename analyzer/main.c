@@ -111,6 +111,16 @@ static int report_on(const struct job *job, struct tc_model *model, struct tc_ou
 	return !found ? EXIT_USAGE : model->dump->n_problems_all ? EXIT_BAD_INPUT : EXIT_DONE;
 }
 
+static void say_refusal(const struct tc_dump *dump)
+{
+	struct tc_out out;
+
+	tc_out_init(&out, STDERR_FILENO, false);
+	tc_check_refusal(dump, &out);
+	tc_out_flush(&out);
+	tc_out_deinit(&out);
+}
+
 /* All of the work on one file. Runs in the child. */
 static int read_file(const struct job *job, const char *path, struct tc_out *out)
 {
@@ -120,20 +130,20 @@ static int read_file(const struct job *job, const char *path, struct tc_out *out
 
 	clock_gettime(CLOCK_MONOTONIC, &started);
 	if (tc_dump_open(path, &dump) < 0) {
-		struct tc_out refusal;
-		tc_out_init(&refusal, STDERR_FILENO, false);
-		tc_check_refusal(&dump, &refusal);
-		tc_out_flush(&refusal);
-		tc_out_deinit(&refusal);
+		say_refusal(&dump);
 		tc_dump_close(&dump);
 		return EXIT_BAD_INPUT;
 	}
-	tc_model_init(&model, &dump, isatty(STDERR_FILENO) ? show_progress : NULL);
+	int r = tc_model_init(&model, &dump, isatty(STDERR_FILENO) ? show_progress : NULL);
 	show_progress(-1);
-	if (job->verb == VERB_CHECK)
+	if (r < 0) {
+		say_refusal(&dump);
+		status = EXIT_BAD_INPUT;
+	} else if (job->verb == VERB_CHECK) {
 		status = tc_check(&model, out) ? EXIT_DONE : EXIT_BAD_INPUT;
-	else
+	} else {
 		status = report_on(job, &model, out);
+	}
 	tc_model_deinit(&model);
 	tc_dump_close(&dump);
 	return status;

@@ -8,6 +8,7 @@
 
 #include "array.h"
 #include "decode.h"
+#include "err.h"
 
 bool tc_text_ends_in(struct tc_text text, const char *want)
 {
@@ -168,7 +169,7 @@ static void reserve(struct tc_model *model)
 #undef RESERVE
 }
 
-void tc_model_init(struct tc_model *model, struct tc_dump *dump, void (*progress)(double part))
+int tc_model_init(struct tc_model *model, struct tc_dump *dump, void (*progress)(double part))
 {
 	*model = (struct tc_model){
 		.dump = dump,
@@ -180,12 +181,18 @@ void tc_model_init(struct tc_model *model, struct tc_dump *dump, void (*progress
 	for (size_t i = 0; i < dump->n_pieces; i++) {
 		const struct tc_piece *piece = &dump->pieces[i];
 		tc_decode_piece(model, piece);
+		dump->features = model->head.features & ~TC_FEATURES_KNOWN;
+		if (dump->features) {
+			dump->kind = TC_FILE_FEATURES;
+			return -TC_EVERSION;
+		}
 		if (progress)
 			progress((double)(piece->records - dump->map) / (double)dump->size);
 	}
 	connect_loops(model);
 	order_fds(model);
 	check_sums(model);
+	return 0;
 }
 
 static void free_index(struct tc_index *index)

@@ -136,6 +136,7 @@ struct tc_head {
 	bool present;
 	uint32_t pid, pid_ns, ppid, uid, gid, signal, sender_pid, sender_uid, flags, state;
 	uint64_t wall_ns, monotonic_ns, boottime_ns, start_ns, page_size;
+	uint64_t features; /* that a reader must know */
 	struct tc_text reason, exe, argv, host, kernel, writer, cgroup;
 };
 
@@ -201,8 +202,10 @@ struct tc_model {
 };
 
 /* Read all pieces of dump, which must outlive the model. Damage is noted in the dump. progress:
- * called after each piece with the part of the file that is done, may be NULL. */
-void tc_model_init(struct tc_model *model, struct tc_dump *dump, void (*progress)(double part));
+ * called after each piece with the part of the file that is done, may be NULL. 0, or -TC_EVERSION: the
+ * dump needs features that this program does not know (dump->kind says so); nothing of the model is of
+ * use then, but it is to be given to tc_model_deinit. */
+int tc_model_init(struct tc_model *model, struct tc_dump *dump, void (*progress)(double part));
 void tc_model_deinit(struct tc_model *model);
 
 /* Entries by identifier; the empty entry for 0 and for what is not there. */

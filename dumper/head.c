@@ -56,9 +56,16 @@ static void copy_text(char *to, size_t size, struct fields from)
 /* The first record of a chunk when it is of this kind: its payload. */
 static bool first_record(const uint8_t *chunk, size_t size, enum tc_rec kind, struct fields *ret)
 {
-	struct fields f = { chunk + sizeof(struct tc_chunk), chunk + size };
+	struct fields f = { NULL, chunk + size };
+	struct tc_chunk head;
 
-	if (size < sizeof(struct tc_chunk) || get_u(&f) != (uint64_t)kind)
+	if (size < sizeof(head))
+		return false;
+	memcpy(&head, chunk, sizeof(head));
+	if (head.version != TC_FORMAT_VERSION || head.header_size > size)
+		return false;
+	f.at = chunk + head.header_size;
+	if (get_u(&f) != (uint64_t)kind)
 		return false;
 	*ret = get_b(&f);
 	return true;

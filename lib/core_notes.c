@@ -190,6 +190,7 @@ static void put_head(struct tc_records *rec, const struct tc_process *p)
 	tc_put_u(rec, TC_ARCH_PAGE);
 	put_string(rec, p->cgroup);
 	tc_put_u(rec, p->cookie);
+	tc_put_u(rec, 0); /* features that a reader must know: none */
 	tc_record_end(rec);
 }
 

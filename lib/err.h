@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+/* In the order of their values, which faults carry into the dump (docs/format.md section 12): new ones at
+ * the end. */
 #define TC_CODES(C)                                             \
 	C(OK, "no error")                                       \
 	C(EFAULT, "memory could not be read")                   \
@@ -16,7 +18,7 @@
 	C(EUNKNOWN, "a Python version without a known layout")  \
 	C(EPROBE, "the layout of this Python failed its probe") \
 	C(EDATA, "damaged data")                                \
-	C(EVERSION, "written by a newer taskcore")              \
+	C(EVERSION, "of another version of the format")         \
 	C(EWRITE, "the dump could not be written")              \
 	C(EPERM, "permission denied")                           \
 	C(EGONE, "the process is gone")                         \

@@ -15,7 +15,7 @@ enum tc_note {
 };
 
 /* 4. Chunk */
-#define TC_FORMAT_VERSION 1
+#define TC_FORMAT_VERSION 2
 
 /* The interned tables; also the index into tc_chunk.base. */
 enum tc_table {
@@ -31,12 +31,16 @@ enum tc_table {
 };
 
 struct tc_chunk {
-	uint32_t version;	    /* TC_FORMAT_VERSION */
 	uint32_t crc;		    /* CRC-32C from the next field to the end of the chunk */
+	uint32_t version;	    /* TC_FORMAT_VERSION */
+	uint32_t header_size;	    /* of this header, in bytes: the records begin there */
 	uint32_t seq;		    /* 0 head, then 1, 2, 3 … */
 	uint32_t n_records;	    /* in this chunk */
+	uint32_t n_tables;	    /* of base */
 	uint32_t base[TC_N_TABLES]; /* identifier of the next defined entry of each table */
 };
+#define TC_CHUNK_SUMMED 4u	    /* the checksum covers all from this offset on */
+#define TC_CHUNK_BASES 24u	    /* offset of base */
 
 /* 5 to 12. Record kinds */
 enum tc_rec {
@@ -122,6 +126,10 @@ enum tc_head_flag {
 	TC_HEAD_WAS_TRACED = 16,  /* the target was traced already */
 	TC_HEAD_LEADER_GONE = 32, /* its first thread has ended */
 };
+
+/* What a reader must know to understand the file, beyond its version: a bit that it does not know is a
+ * reason to refuse the file. None is defined yet. */
+#define TC_FEATURES_KNOWN 0ull
 
 /* State of TC_REC_FD: those of net/tcp_states.h that are more than passed through. */
 enum tc_fd_state {

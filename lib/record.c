@@ -21,6 +21,8 @@ void tc_records_init(struct tc_records *rec, void *buf, struct tc_sink *sink, ui
 	rec->buf = buf;
 	rec->sink = sink;
 	rec->head.version = TC_FORMAT_VERSION;
+	rec->head.header_size = sizeof(rec->head);
+	rec->head.n_tables = TC_N_TABLES;
 	rec->head.seq = seq;
 	for (int t = 0; t < TC_N_TABLES; t++)
 		rec->next_id[t] = 1;
@@ -137,15 +139,21 @@ void tc_put_raw(struct tc_records *rec, const void *bytes, size_t size)
 		memcpy(p, bytes, size);
 }
 
+/* Put the header before the records of a chunk of size bytes. */
+static void put_header(uint8_t *chunk, size_t size, struct tc_chunk *head)
+{
+	memcpy(chunk, head, sizeof(*head));
+	head->crc = tc_crc32c(chunk + TC_CHUNK_SUMMED, size - TC_CHUNK_SUMMED);
+	memcpy(chunk, &head->crc, sizeof(head->crc)); /* the first field */
+}
+
 int tc_records_flush(struct tc_records *rec, enum tc_note note)
 {
 	if (rec->error)
 		return rec->error;
 	if (rec->head.n_records == 0)
 		return 0;
-	memcpy(rec->buf, &rec->head, sizeof(rec->head));
-	uint32_t crc = tc_crc32c(rec->buf + 8, rec->used - 8);
-	memcpy(rec->buf + 4, &crc, 4);
+	put_header(rec->buf, rec->used, &rec->head);
 	int r = rec->sink->chunk(rec->sink, note, rec->buf, rec->used);
 	if (r < 0)
 		rec->error = r;
@@ -164,10 +172,7 @@ int tc_records_pass(struct tc_records *rec, void *chunk, size_t size,
 		return r;
 	memcpy(&head, chunk, sizeof(head));
 	head.seq = rec->head.seq++;
-	memcpy(chunk, &head, sizeof(head));
-	head.crc = tc_crc32c((uint8_t *)chunk + offsetof(struct tc_chunk, seq),
-			     size - offsetof(struct tc_chunk, seq));
-	memcpy(chunk, &head, sizeof(head));
+	put_header(chunk, size, &head);
 	memcpy(rec->next_id, next_id, sizeof(rec->next_id));
 	memcpy(rec->head.base, next_id, sizeof(rec->head.base));
 	return rec->sink->chunk(rec->sink, TC_NOTE_RECORDS, chunk, size);

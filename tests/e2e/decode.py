@@ -112,12 +112,12 @@ class Dump:
                 at = body + (body_size + 3 & ~3)
 
     def chunk(self, note_type, body):
-        version, crc, _, count = struct.unpack_from("<IIII", body)
-        base = struct.unpack_from("<8I", body, 16)
-        if version != 1:
+        crc, version, header_size, seq, count, n_tables = struct.unpack_from("<6I", body)
+        base = struct.unpack_from("<%dI" % n_tables, body, 24)
+        if version != 2:
             raise ValueError("version %d" % version)
-        if len(body) < 100000 and crc != crc32c(body[8:]):
-            raise ValueError("crc of chunk %d" % struct.unpack_from("<I", body, 8))
+        if len(body) < 100000 and crc != crc32c(body[4:]):
+            raise ValueError("crc of chunk %d" % seq)
         tables = (
             self.strings,
             self.types,
@@ -130,7 +130,7 @@ class Dump:
         )
         if base != tuple(len(t) for t in tables):
             raise ValueError("bases %r, expected %r" % (base, [len(t) for t in tables]))
-        at, streams = 48, {}
+        at, streams = header_size, {}
         for _ in range(count):
             head = Record(body[at : at + 20], streams)
             kind, size = head.u(), head.u()

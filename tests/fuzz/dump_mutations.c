@@ -90,8 +90,9 @@ static void mend(uint8_t *bytes, size_t size)
 		memcpy(&chunk_size, bytes + at + 4, 4);
 		if (chunk_size < sizeof(struct tc_chunk) || chunk_size > size - at - 24)
 			return;
-		crc = tc_crc32c(bytes + at + 24 + 8, chunk_size - 8);
-		memcpy(bytes + at + 24 + 4, &crc, 4);
+		crc = tc_crc32c(bytes + at + 24 + TC_CHUNK_SUMMED,
+				 chunk_size - TC_CHUNK_SUMMED);
+		memcpy(bytes + at + 24, &crc, 4);
 		at += 24 + ((chunk_size + 3) & ~3u);
 	}
 }

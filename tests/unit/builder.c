@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crc32c.h"
+
 #define HEAD_NOTES \
 	120 /* offset: after the ELF header and one program header; the second one is put behind */
 
@@ -25,18 +27,44 @@ static void append(struct builder *b, const void *bytes, size_t size)
 	b->size += size;
 }
 
+void builder_mend(uint8_t *chunk, size_t size)
+{
+	uint32_t crc = tc_crc32c(chunk + TC_CHUNK_SUMMED, size - TC_CHUNK_SUMMED);
+
+	memcpy(chunk, &crc, sizeof(crc));
+}
+
+/* The header with the words that a later version might have more. */
+static void widen(struct builder *b, size_t at, const struct tc_chunk *head)
+{
+	struct tc_chunk wide = *head;
+	uint32_t word = 77;
+
+	wide.header_size += 4 * b->more_words;
+	wide.n_tables += b->more_tables;
+	append(b, &wide, sizeof(wide));
+	for (uint32_t i = 0; i < b->more_words; i++)
+		append(b, &word, sizeof(word));
+	append(b, b->rec.buf + sizeof(wide), b->rec.used - sizeof(wide));
+	builder_mend(b->bytes + at, b->size - at);
+}
+
 /* Called by lib/record.c for each chunk. */
 static int take_chunk(struct tc_sink *sink, enum tc_note note, const void *chunk, size_t size)
 {
 	struct builder *b = (struct builder *)((char *)sink - offsetof(struct builder, sink));
+	size_t whole = size + 4 * b->more_words;
 	Elf64_Nhdr head = { .n_namesz = TC_NOTE_OWNER_SIZE,
-			    .n_descsz = (Elf64_Word)size,
+			    .n_descsz = (Elf64_Word)whole,
 			    .n_type = note };
 
 	append(b, &head, sizeof(head));
 	append(b, TC_NOTE_OWNER "\0\0\0", 12);
-	append(b, chunk, size);
-	append(b, NULL, -size & 3);
+	if (b->more_words)
+		widen(b, b->size, chunk);
+	else
+		append(b, chunk, size);
+	append(b, NULL, -whole & 3);
 	return 0;
 }
 
@@ -127,6 +155,8 @@ void builder_head(struct builder *b, unsigned n_threads)
 	tc_put_u(&b->rec, 'S');
 	tc_put_u(&b->rec, 4096);
 	put_text(b, "/");
+	tc_put_u(&b->rec, 0); /* cookie */
+	tc_put_u(&b->rec, b->features);
 	tc_record_end(&b->rec);
 	for (unsigned i = 0; i < n_threads; i++)
 		thread_record(b, i);

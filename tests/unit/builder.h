@@ -16,10 +16,17 @@ struct builder {
 	uint8_t *bytes;	     /* the file so far */
 	size_t size, room;
 	size_t tail; /* offset of the tail notes */
+	/* As a later version might write it: so many words more at the end of each chunk's header, more
+	 * tables among them; features of the head that a reader must know. */
+	uint32_t more_words, more_tables;
+	uint64_t features;
 };
 
 void builder_init(struct builder *b);
 void builder_free(struct builder *b);
+
+/* Make the checksum of a chunk of size bytes right. */
+void builder_mend(uint8_t *chunk, size_t size);
 
 /* The head: to be called first. A record of kind TC_REC_HEAD and n_threads threads, tid 100, 101
  * … */

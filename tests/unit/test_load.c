@@ -121,7 +121,7 @@ static int open_sample(struct opened *o, size_t less)
 	int r = tc_dump_open_bytes("sample", o->b.bytes, o->b.size - less, &o->dump);
 
 	if (r == 0)
-		tc_model_init(&o->model, &o->dump, NULL);
+		r = tc_model_init(&o->model, &o->dump, NULL);
 	return r;
 }
 
@@ -187,15 +187,116 @@ START_TEST(test_flipped_bit_names_the_chunk)
 }
 END_TEST
 
-START_TEST(test_newer_version_is_refused_by_name)
+#define HEAD_CHUNK (sizeof(Elf64_Ehdr) + 2 * sizeof(Elf64_Phdr) + 24)
+
+/* The head's chunk with these two words in front; its size. */
+static size_t head_chunk(struct opened *o, uint32_t first, uint32_t second)
+{
+	uint8_t *chunk = o->b.bytes + HEAD_CHUNK;
+	uint32_t size;
+
+	memcpy(&size, chunk - 24 + 4, sizeof(size));
+	memcpy(chunk, &first, sizeof(first));
+	memcpy(chunk + 4, &second, sizeof(second));
+	return size;
+}
+
+static const uint32_t other_versions[] = { 0xffffffff, 9, 3 };
+
+START_TEST(test_other_version_is_refused_by_name)
 {
 	struct opened o;
 
 	make_sample(&o);
-	o.b.bytes[sizeof(Elf64_Ehdr) + 2 * sizeof(Elf64_Phdr) + 24] = 9;
-	ck_assert_int_lt(open_sample(&o, 0), 0);
-	ck_assert_int_eq(o.dump.kind, TC_FILE_NEWER);
-	ck_assert_uint_eq(o.dump.newer, 9);
+	builder_mend(o.b.bytes + HEAD_CHUNK, head_chunk(&o, 0, other_versions[_i]));
+	ck_assert_int_eq(open_sample(&o, 0), -TC_EVERSION);
+	ck_assert_int_eq(o.dump.kind, TC_FILE_OTHER);
+	ck_assert_uint_eq(o.dump.other, other_versions[_i]);
+	close_sample(&o);
+}
+END_TEST
+
+/* Its chunks began with the version, and the checksum behind it did not cover that. */
+START_TEST(test_version_1_is_refused_by_name)
+{
+	struct opened o;
+
+	make_sample(&o);
+	size_t size = head_chunk(&o, 1, 0);
+	head_chunk(&o, 1, tc_crc32c(o.b.bytes + HEAD_CHUNK + 8, size - 8));
+	ck_assert_int_eq(open_sample(&o, 0), -TC_EVERSION);
+	ck_assert_int_eq(o.dump.kind, TC_FILE_OTHER);
+	ck_assert_uint_eq(o.dump.other, 1);
+	close_sample(&o);
+}
+END_TEST
+
+/* A version that the checksum does not confirm is damage: the rest of the file is read. */
+START_TEST(test_damaged_version_is_no_other_version)
+{
+	struct opened o;
+
+	make_sample(&o);
+	o.b.bytes[HEAD_CHUNK + 4] = 3;
+	ck_assert_int_eq(open_sample(&o, 0), 0);
+	ck_assert_uint_eq(o.dump.n_problems, 2); /* the checksum; the head is lost */
+	ck_assert_uint_eq(o.model.n_tasks, 13);
+	close_sample(&o);
+}
+END_TEST
+
+START_TEST(test_unknown_feature_is_refused_by_name)
+{
+	struct opened o = { 0 };
+
+	builder_init(&o.b);
+	o.b.features = 1ull << 40 | 1;
+	builder_sample(&o.b);
+	ck_assert_int_eq(open_sample(&o, 0), -TC_EVERSION);
+	ck_assert_int_eq(o.dump.kind, TC_FILE_FEATURES);
+	ck_assert_uint_eq(o.dump.features, 1ull << 40 | 1);
+	close_sample(&o);
+}
+END_TEST
+
+/* Words more in the header, and tables among them: a later version may add both. */
+static const struct {
+	uint32_t words, tables;
+} wider[] = { { 1, 0 }, { 2, 2 }, { 5, 3 } };
+
+START_TEST(test_wider_header_is_read)
+{
+	struct opened o = { 0 };
+
+	builder_init(&o.b);
+	o.b.more_words = wider[_i].words;
+	o.b.more_tables = wider[_i].tables;
+	builder_sample(&o.b);
+	ck_assert_int_eq(open_sample(&o, 0), 0);
+	ck_assert_uint_eq(o.dump.n_problems_all, 0);
+	ck_assert_uint_eq(o.model.n_tasks, 13);
+	close_sample(&o);
+}
+END_TEST
+
+/* A header that says more than the chunk holds, or tables that it does not hold. */
+static const struct {
+	size_t at;
+	uint32_t value;
+} bad_headers[] = { { 8, 5000000 }, { 8, 8 }, { 8, 0xffffffff }, { 20, 9 }, { 20, 0xffffffff } };
+
+START_TEST(test_header_that_does_not_fit_is_skipped)
+{
+	struct opened o;
+
+	make_sample(&o);
+	memcpy(o.b.bytes + HEAD_CHUNK + bad_headers[_i].at, &bad_headers[_i].value, 4);
+	uint32_t word;
+	memcpy(&word, o.b.bytes + HEAD_CHUNK + 4, sizeof(word));
+	builder_mend(o.b.bytes + HEAD_CHUNK, head_chunk(&o, 0, word));
+	ck_assert_int_eq(open_sample(&o, 0), 0);
+	ck_assert_uint_eq(o.dump.n_problems, 2);
+	ck_assert_uint_eq(o.model.n_tasks, 13);
 	close_sample(&o);
 }
 END_TEST
@@ -220,11 +321,10 @@ START_TEST(test_lying_bases_are_refused)
 
 	make_sample(&o);
 	uint8_t *chunk = o.b.bytes + o.b.tail + 24;
-	uint32_t base = 2000000000, size, crc;
-	memcpy(chunk + 16, &base, 4);
+	uint32_t base = 2000000000, size;
+	memcpy(chunk + TC_CHUNK_BASES, &base, 4);
 	memcpy(&size, o.b.bytes + o.b.tail + 4, 4);
-	crc = tc_crc32c(chunk + 8, size - 8);
-	memcpy(chunk + 4, &crc, 4);
+	builder_mend(chunk, size);
 	ck_assert_int_eq(open_sample(&o, 0), 0);
 	ck_assert_uint_eq(o.dump.n_problems, 1);
 	ck_assert_uint_lt(o.model.n_strings, 1000);
@@ -291,7 +391,12 @@ int main(void)
 	tcase_add_test(c, test_whole_file_has_no_problem);
 	tcase_add_test(c, test_cut_file_keeps_what_is_before_the_cut);
 	tcase_add_test(c, test_flipped_bit_names_the_chunk);
-	tcase_add_test(c, test_newer_version_is_refused_by_name);
+	tcase_add_loop_test(c, test_other_version_is_refused_by_name, 0, 3);
+	tcase_add_test(c, test_version_1_is_refused_by_name);
+	tcase_add_test(c, test_damaged_version_is_no_other_version);
+	tcase_add_test(c, test_unknown_feature_is_refused_by_name);
+	tcase_add_loop_test(c, test_wider_header_is_read, 0, 3);
+	tcase_add_loop_test(c, test_header_that_does_not_fit_is_skipped, 0, 5);
 	tcase_add_test(c, test_sums_that_lie_are_told);
 	tcase_add_test(c, test_lying_bases_are_refused);
 	tcase_add_test(c, test_locals_are_read_across_chunks);

@@ -61,7 +61,7 @@ static struct tc_chunk chunk_head(void)
 	ck_assert_uint_ge(kept.size, sizeof(head));
 	memcpy(&head, kept.chunk, sizeof(head));
 	ck_assert_uint_eq(head.version, TC_FORMAT_VERSION);
-	ck_assert_uint_eq(head.crc, tc_crc32c(kept.chunk + 8, kept.size - 8));
+	ck_assert_uint_eq(head.crc, tc_crc32c(kept.chunk + TC_CHUNK_SUMMED, kept.size - TC_CHUNK_SUMMED));
 	return head;
 }
 
