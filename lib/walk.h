@@ -23,7 +23,7 @@ struct tc_walk_options {
 	 * namespace) that holds its GIL, 0 when nobody does or it cannot be told; n_threads is the
 	 * number of its threads. False: the walk ends with -TC_EBOUND. NULL: never. */
 	bool (*on_interp)(void *context, uint32_t holder, uint32_t n_threads);
-	/* Called before each task; true: stop here, count the rest as cut. NULL: never. */
+	/* Called before each task and thread; true: stop here, count the rest as cut. NULL: never. */
 	bool (*give_up)(void *context);
 	void *context; /* the argument of on_interp and give_up */
 };
@@ -49,7 +49,7 @@ struct tc_python {
 	char layout[64];    /* where the offsets came from */
 };
 
-/* How many tasks there are, by what their registries say: *ret, which is of no meaning beyond max.
+/* How many tasks and threads there are, by what their registries say: *ret, which is of no meaning beyond max.
  * 0 or the error that kept it from being known. */
 int tc_walk_count(struct tc_mem *mem, const struct tc_runtime_site *site, uint64_t max,
 		  uint64_t *ret);

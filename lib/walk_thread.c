@@ -3,6 +3,8 @@
  * the GIL. */
 #include "walker.h"
 
+#include "text.h"
+
 #include "safe.h"
 
 enum { HOLDER_LOOP = 16, GIL_LAST_HOLDER = 8, GIL_LOCKED = 16 };
@@ -15,10 +17,22 @@ static const uint16_t pthread_tid[] = { 720, 48 };
 /* The kernel's thread with this id in the target's own namespace; NULL: none. */
 static const struct tc_os_thread *os_thread(const struct tc_walker *w, uint64_t tid_ns)
 {
-	for (size_t i = 0; i < w->mem->n_threads; i++)
-		if (w->mem->threads[i].tid_ns == tid_ns)
-			return &w->mem->threads[i];
-	return NULL;
+	const uint64_t *number = tc_hash_find(&w->os_threads, tid_ns);
+
+	return number && *number ? &w->mem->threads[*number - 1] : NULL;
+}
+
+/* For os_thread; once. */
+static void index_os_threads(struct tc_walker *w)
+{
+	if (w->os_threads.n)
+		return;
+	for (size_t i = 0; i < w->mem->n_threads; i++) {
+		uint32_t tid = w->mem->threads[i].tid_ns; /* 0: could not be told */
+		uint64_t *number = tid ? tc_hash_at(&w->os_threads, tid) : NULL;
+		if (number && !*number)
+			*number = i + 1;
+	}
 }
 
 static uint32_t native_id(struct tc_walker *w, tc_addr tstate, uint64_t ident)
@@ -137,11 +151,69 @@ static void read_current(struct tc_walker *w)
 	}
 }
 
+/* How many states of threads the interpreter lists. */
+static uint32_t count_threads(struct tc_walker *w)
+{
+	tc_addr tstate, back;
+	uint32_t n = 0;
+
+	if (tc_try_read(w->mem, w->interp + w->py.at.is_threads_head, &tstate, 8) < 0)
+		return 0;
+	for (; tstate && n < TC_THREADS_MAX; n++)
+		if (tc_try_read(w->mem, tstate + w->py.at.ts_interp, &back, 8) < 0 ||
+		    back != w->interp ||
+		    tc_try_read(w->mem, tstate + w->py.at.ts_next, &tstate, 8) < 0)
+			break;
+	return n + 1; /* one more: a fault there is met by the walk, which says so */
+}
+
+/* Room for n of them, in a quarter of the memory that is left. */
+static void take_threads(struct tc_walker *w, uint32_t n)
+{
+	size_t most = w->arena->left / 4 / sizeof(*w->threads);
+
+	if (n > most)
+		n = (uint32_t)most;
+	if (n <= w->max_threads)
+		return;
+	struct tc_thread_view *threads = tc_arena_take(w->arena, n * sizeof(*threads));
+	if (!threads)
+		return;
+	w->threads = threads;
+	w->max_threads = n;
+}
+
+static bool give_up(struct tc_walker *w)
+{
+	return w->options->give_up && w->options->give_up(w->options->context);
+}
+
+/* Room and time for threads are bounded: what was left out is said. */
+static void note_cut(struct tc_walker *w)
+{
+	char notice[TC_NOTICE_SIZE];
+	struct tc_text text;
+
+	if (!w->threads_cut)
+		return;
+	tc_text_init(&text, notice, sizeof(notice));
+	tc_text_u(&text, w->threads_cut);
+	tc_text_s(&text, w->threads_cut == 1 ? " thread of the interpreter is" :
+					       " threads of the interpreter are");
+	tc_text_s(&text, " left out: there was no time or memory to read more");
+	if (w->py.at.registry == TC_REGISTRY_LISTS)
+		tc_text_s(&text, "; tasks that they list may be missing");
+	tc_walker_notice(w, notice);
+}
+
 void tc_walker_threads(struct tc_walker *w)
 {
 	tc_addr tstate, back;
+	uint32_t n = count_threads(w);
 
-	w->n_threads = w->n_current = 0;
+	w->n_threads = w->n_current = w->threads_cut = 0;
+	index_os_threads(w);
+	take_threads(w, n);
 	if (tc_get(w->mem, w->interp + w->py.at.is_threads_head, &tstate) < 0)
 		return;
 	while (tstate) {
@@ -149,8 +221,8 @@ void tc_walker_threads(struct tc_walker *w)
 			tc_walker_fault(w, tstate, TC_ETORN, "thread state");
 			break;
 		}
-		if (w->n_threads == TC_THREADS_MAX) {
-			tc_walker_notice(w, "more than 8192 threads: the rest is left out");
+		if (w->n_threads == w->max_threads || give_up(w)) {
+			w->threads_cut = n > w->n_threads + 1 ? n - 1 - w->n_threads : 1;
 			break;
 		}
 		read_thread(w, tstate);
@@ -235,6 +307,10 @@ void tc_walker_thread_records(struct tc_walker *w)
 
 	for (uint32_t i = 0; i < w->n_threads; i++) {
 		struct tc_thread_view *thread = &w->threads[i];
+		if (give_up(w)) {
+			w->threads_cut += w->n_threads - i;
+			break;
+		}
 		uint32_t loop = thread->running_loop ? tc_walker_loop(w, thread->running_loop) : 0;
 		uint32_t chain = stack_chain(w, thread);
 		/* The list of threads is built from its front: the first thread made is the last
@@ -245,7 +321,7 @@ void tc_walker_thread_records(struct tc_walker *w)
 		tc_put_u(w->out, thread->tid);
 		tc_put_u(w->out, thread->ident);
 		tc_put_u(w->out, (thread->tstate == holder ? TC_PYTHREAD_HOLDS_GIL : 0u) |
-					 (i + 1 == w->n_threads ? TC_PYTHREAD_MAIN : 0u) |
+					 (i + 1 == w->n_threads && !w->threads_cut ? TC_PYTHREAD_MAIN : 0u) |
 					 (thread->torn ? TC_PYTHREAD_TORN : 0u) |
 					 (known ? TC_PYTHREAD_GIL_KNOWN : 0u));
 		tc_put_u(w->out, loop);
@@ -257,4 +333,5 @@ void tc_walker_thread_records(struct tc_walker *w)
 		tc_walker_objects(w);
 		w->counts->threads++;
 	}
+	note_cut(w);
 }
