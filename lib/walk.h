@@ -23,7 +23,8 @@ struct tc_walk_options {
 	 * namespace) that holds its GIL, 0 when nobody does or it cannot be told; n_threads is the
 	 * number of its threads. False: the walk ends with -TC_EBOUND. NULL: never. */
 	bool (*on_interp)(void *context, uint32_t holder, uint32_t n_threads);
-	/* Called before each task and thread; true: stop here, count the rest as cut. NULL: never. */
+	/* Called before each task, and before the frames of each thread that runs no loop; true: stop
+	 * here, count the rest as cut. NULL: never. */
 	bool (*give_up)(void *context);
 	void *context; /* the argument of on_interp and give_up */
 };
@@ -53,6 +54,10 @@ struct tc_python {
  * 0 or the error that kept it from being known. */
 int tc_walk_count(struct tc_mem *mem, const struct tc_runtime_site *site, uint64_t max,
 		  uint64_t *ret);
+
+/* The threads that run an event loop, or did, by the interpreters' own lists: their ids in the target's
+ * namespace, up to max, to *tids (of some threads two, one of which is another number). Their number. */
+size_t tc_walk_runners(struct tc_mem *mem, const struct tc_runtime_site *site, uint32_t *tids, size_t max);
 
 /* Walk everything and write it to out. arena: at least 8 MiB plus 96 bytes for each task expected;
  * what does not fit is cut and counted. ret_counts and ret_python are always filled. ret_notices

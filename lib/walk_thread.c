@@ -7,6 +7,8 @@
 
 #include "safe.h"
 
+#define RUNNER_INTERPS 64
+
 enum { HOLDER_LOOP = 16, GIL_LAST_HOLDER = 8, GIL_LOCKED = 16 };
 
 /* The thread id inside struct pthread, which pthread_self's value points to: up to 3.10 the
@@ -53,21 +55,27 @@ static uint32_t native_id(struct tc_walker *w, tc_addr tstate, uint64_t ident)
 	return thread ? thread->tid_ns : 0;
 }
 
-static tc_addr running_loop(struct tc_walker *w, tc_addr tstate)
+/* The object that the thread names as its running loop: a loop, or None. */
+static tc_addr named_loop(const struct tc_py *py, tc_addr tstate)
 {
 	tc_addr dict, loop = 0;
 
-	if (w->py.at.running == TC_RUNNING_FIELD) {
-		tc_get(w->mem, tstate + w->py.at.ts_running_loop, &loop);
-	} else {
-		/* asyncio.events._set_running_loop keeps it in the thread state's dict. */
-		if (tc_get(w->mem, tstate + w->py.at.ts_dict, &dict) < 0 || !dict ||
-		    tc_dict_get(&w->py, dict, "__asyncio_running_event_loop__", &loop) < 0)
-			return 0;
-		if (w->py.at.running == TC_RUNNING_HOLDER &&
-		    tc_get(w->mem, loop + HOLDER_LOOP, &loop) < 0)
-			return 0;
+	if (py->at.running == TC_RUNNING_FIELD) {
+		tc_get(py->mem, tstate + py->at.ts_running_loop, &loop);
+		return loop;
 	}
+	/* asyncio.events._set_running_loop keeps it in the thread state's dict. */
+	if (tc_get(py->mem, tstate + py->at.ts_dict, &dict) < 0 || !dict ||
+	    tc_dict_get(py, dict, "__asyncio_running_event_loop__", &loop) < 0)
+		return 0;
+	if (py->at.running == TC_RUNNING_HOLDER && tc_get(py->mem, loop + HOLDER_LOOP, &loop) < 0)
+		return 0;
+	return loop;
+}
+
+static tc_addr running_loop(struct tc_walker *w, tc_addr tstate)
+{
+	tc_addr loop = named_loop(&w->py, tstate);
 	const struct tc_type *type = loop ? tc_walker_type_of(w, loop) : NULL;
 	return type && type->kind != TC_KIND_NONE ? loop : 0;
 }
@@ -77,6 +85,19 @@ static bool is_code(struct tc_walker *w, tc_addr addr)
 	const struct tc_type *type = tc_walker_type_of(w, addr);
 
 	return type && type->kind == TC_KIND_CODE;
+}
+
+/* What a dump cannot do without: the threads that run loops, and the main thread (the list is built from
+ * its front: the first thread made is the last entry). */
+static bool comes_first(const struct tc_walker *w, const struct tc_thread_view *thread)
+{
+	return thread->running_loop || thread->running_task ||
+	       thread + 1 == w->threads + w->n_threads;
+}
+
+static bool is_late(struct tc_walker *w)
+{
+	return w->options->give_up && w->options->give_up(w->options->context);
 }
 
 /* All frames of a thread, innermost first, into the arena. */
@@ -123,7 +144,26 @@ static void read_thread(struct tc_walker *w, tc_addr tstate)
 	thread->running_loop = running_loop(w, tstate);
 	if (w->py.at.ts_running_task != TC_NONE)
 		tc_get(w->mem, tstate + w->py.at.ts_running_task, &thread->running_task);
-	read_frames(w, thread);
+}
+
+/* Where the time is short, of those that come first. */
+static void read_stacks(struct tc_walker *w)
+{
+	bool late = false;
+
+	for (uint32_t i = 0; i < w->n_threads; i++)
+		if (comes_first(w, &w->threads[i]))
+			read_frames(w, &w->threads[i]);
+	for (uint32_t i = 0; i < w->n_threads; i++) {
+		struct tc_thread_view *thread = &w->threads[i];
+		if (comes_first(w, thread))
+			continue;
+		late = late || is_late(w);
+		if (late)
+			thread->skipped = true;
+		else
+			read_frames(w, thread);
+	}
 }
 
 static void note_current(struct tc_walker *w, tc_addr task)
@@ -183,27 +223,25 @@ static void take_threads(struct tc_walker *w, uint32_t n)
 	w->max_threads = n;
 }
 
-static bool give_up(struct tc_walker *w)
-{
-	return w->options->give_up && w->options->give_up(w->options->context);
-}
-
-/* Room and time for threads are bounded: what was left out is said. */
-static void note_cut(struct tc_walker *w)
+/* Room for threads and time for their stacks are bounded: what was left out is said. */
+static void note_cut(struct tc_walker *w, uint32_t n_skipped)
 {
 	char notice[TC_NOTICE_SIZE];
 	struct tc_text text;
 
-	if (!w->threads_cut)
-		return;
 	tc_text_init(&text, notice, sizeof(notice));
 	tc_text_u(&text, w->threads_cut);
-	tc_text_s(&text, w->threads_cut == 1 ? " thread of the interpreter is" :
-					       " threads of the interpreter are");
-	tc_text_s(&text, " left out: there was no time or memory to read more");
+	tc_text_s(&text, " more threads of the interpreter: there was no memory to read them");
 	if (w->py.at.registry == TC_REGISTRY_LISTS)
 		tc_text_s(&text, "; tasks that they list may be missing");
-	tc_walker_notice(w, notice);
+	if (w->threads_cut)
+		tc_walker_notice(w, notice);
+	tc_text_init(&text, notice, sizeof(notice));
+	tc_text_s(&text, "Python frames of ");
+	tc_text_u(&text, n_skipped);
+	tc_text_s(&text, " threads that run no loop: there was no time to read them");
+	if (n_skipped)
+		tc_walker_notice(w, notice);
 }
 
 void tc_walker_threads(struct tc_walker *w)
@@ -221,7 +259,7 @@ void tc_walker_threads(struct tc_walker *w)
 			tc_walker_fault(w, tstate, TC_ETORN, "thread state");
 			break;
 		}
-		if (w->n_threads == w->max_threads || give_up(w)) {
+		if (w->n_threads == w->max_threads) {
 			w->threads_cut = n > w->n_threads + 1 ? n - 1 - w->n_threads : 1;
 			break;
 		}
@@ -232,6 +270,7 @@ void tc_walker_threads(struct tc_walker *w)
 	}
 	if (w->asyncio_tasks)
 		read_current(w);
+	read_stacks(w);
 }
 
 enum tc_frame tc_frame_kind(uint32_t flags)
@@ -302,19 +341,17 @@ uint32_t tc_walker_gil_holder(struct tc_walker *w)
 
 void tc_walker_thread_records(struct tc_walker *w)
 {
-	bool known;
+	bool known, late = false;
 	tc_addr holder = gil_holder(w, &known);
+	uint32_t n_skipped = 0;
 
 	for (uint32_t i = 0; i < w->n_threads; i++) {
 		struct tc_thread_view *thread = &w->threads[i];
-		if (give_up(w)) {
-			w->threads_cut += w->n_threads - i;
-			break;
-		}
+		late = late || (!comes_first(w, thread) && is_late(w));
+		thread->skipped |= late && !comes_first(w, thread);
+		n_skipped += thread->skipped;
 		uint32_t loop = thread->running_loop ? tc_walker_loop(w, thread->running_loop) : 0;
-		uint32_t chain = stack_chain(w, thread);
-		/* The list of threads is built from its front: the first thread made is the last
-		 * entry. */
+		uint32_t chain = thread->skipped ? 0 : stack_chain(w, thread);
 		tc_record_begin(w->out, TC_REC_PYTHREAD);
 		tc_put_u(w->out, w->interp_id);
 		tc_put_u(w->out, thread->tstate);
@@ -328,10 +365,67 @@ void tc_walker_thread_records(struct tc_walker *w)
 		tc_put_u(w->out, thread->running_task);
 		tc_put_u(w->out, chain);
 		tc_record_end(w->out);
+		w->counts->threads++;
+		if (thread->skipped)
+			continue;
 		tc_walker_put_locals(w, thread->tstate);
 		tc_walker_want_locals(w, TC_FRAMES_KEPT);
 		tc_walker_objects(w);
-		w->counts->threads++;
 	}
-	note_cut(w);
+	note_cut(w, n_skipped);
+}
+
+/* The ids that a thread may have; the number of them. */
+static size_t native_ids(const struct tc_py *py, tc_addr tstate, uint32_t ids[2])
+{
+	uint64_t id = 0, ident = 0;
+	size_t n = 0;
+	int32_t tid;
+
+	if (py->at.ts_native_id != TC_NONE)
+		tc_get(py->mem, tstate + py->at.ts_native_id, &id);
+	if (id)
+		ids[n++] = (uint32_t)id;
+	else if (tc_get(py->mem, tstate + py->at.ts_thread_id, &ident) == 0 && ident)
+		for (size_t i = 0; i < sizeof(pthread_tid) / sizeof(pthread_tid[0]); i++)
+			if (tc_try_read(py->mem, ident + pthread_tid[i], &tid, sizeof(tid)) == 0 && tid > 0)
+				ids[n++] = (uint32_t)tid;
+	return n;
+}
+
+static size_t interp_runners(const struct tc_py *py, tc_addr interp, uint32_t *tids, size_t max)
+{
+	tc_addr tstate, back;
+	size_t n = 0;
+
+	if (tc_get(py->mem, interp + py->at.is_threads_head, &tstate) < 0)
+		return 0;
+	for (unsigned i = 0; tstate && i < TC_THREADS_MAX && n + 2 <= max; i++) {
+		if (tc_get(py->mem, tstate + py->at.ts_interp, &back) < 0 || back != interp)
+			break;
+		if (named_loop(py, tstate))
+			n += native_ids(py, tstate, tids + n);
+		if (tc_get(py->mem, tstate + py->at.ts_next, &tstate) < 0)
+			break;
+	}
+	return n;
+}
+
+size_t tc_walk_runners(struct tc_mem *mem, const struct tc_runtime_site *site, uint32_t *tids, size_t max)
+{
+	struct tc_py py = { .mem = mem };
+	char source[64];
+	uint32_t version;
+	tc_addr interp;
+	size_t n = 0;
+
+	if (tc_layout_choose(mem, site, &py.at, &version, source) < 0 ||
+	    tc_get(mem, site->runtime + py.at.rt_interp_head, &interp) < 0)
+		return 0;
+	for (unsigned i = 0; interp && i < RUNNER_INTERPS; i++) {
+		n += interp_runners(&py, interp, tids + n, max - n);
+		if (tc_get(mem, interp + py.at.is_next, &interp) < 0)
+			break;
+	}
+	return n;
 }

@@ -130,6 +130,7 @@ struct tc_thread_view {
 	struct tc_frame_view *frames;
 	uint32_t n_frames;
 	bool cut, torn;
+	bool skipped; /* its frames: there was no time */
 };
 
 #define TC_THREADS_MAX (1u << 20) /* of one interpreter: their list may be a ring in torn memory */
