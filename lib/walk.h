@@ -23,8 +23,9 @@ struct tc_walk_options {
 	 * namespace) that holds its GIL, 0 when nobody does or it cannot be told; n_threads is the
 	 * number of its threads. False: the walk ends with -TC_EBOUND. NULL: never. */
 	bool (*on_interp)(void *context, uint32_t holder, uint32_t n_threads);
-	/* Called before each task, and before the frames of each thread that runs no loop; true: stop
-	 * here, count the rest as cut. NULL: never. */
+	/* Of CLOCK_MONOTONIC: after it the frames of threads that run no loop are left out. 0: never. */
+	uint64_t threads_end_ns;
+	/* Called before each task; true: stop here, count the rest as cut. NULL: never. */
 	bool (*give_up)(void *context);
 	void *context; /* the argument of on_interp and give_up */
 };

@@ -3,6 +3,9 @@
  * the GIL. */
 #include "walker.h"
 
+#include <time.h>
+
+#include "sys.h"
 #include "text.h"
 
 #include "safe.h"
@@ -52,6 +55,8 @@ static uint32_t native_id(struct tc_walker *w, tc_addr tstate, uint64_t ident)
 			if (tc_get(w->mem, ident + pthread_tid[i], &tid) == 0 && tid > 0)
 				thread = os_thread(w, (uint64_t)tid);
 	}
+	if (!thread && w->mem->threads_missing)
+		return (uint32_t)id; /* it may be one of those */
 	return thread ? thread->tid_ns : 0;
 }
 
@@ -95,9 +100,11 @@ static bool comes_first(const struct tc_walker *w, const struct tc_thread_view *
 	       thread + 1 == w->threads + w->n_threads;
 }
 
-static bool is_late(struct tc_walker *w)
+static bool is_late(const struct tc_walker *w)
 {
-	return w->options->give_up && w->options->give_up(w->options->context);
+	uint64_t end = w->options->threads_end_ns;
+
+	return end && tc_sys_clock_ns(CLOCK_MONOTONIC) > end;
 }
 
 /* All frames of a thread, innermost first, into the arena. */
