@@ -57,14 +57,17 @@ enum tc_loop_state tc_loop_judge(const struct tc_loop_facts *facts, enum tc_loop
 		return TC_LOOP_IS_CLOSED;
 	if (!facts->has_thread)
 		return facts->running ? TC_LOOP_UNKNOWN : TC_LOOP_STOPPED;
+	/* Of its thread only the frames are known, if at all: they do not tell whether it sleeps. */
+	if (facts->state == 0 && facts->syscall < 0)
+		return facts->in_callback && facts->overdue_ns >= TC_LOOP_OVERDUE_NS ?
+			       TC_LOOP_BLOCKED :
+			       TC_LOOP_UNKNOWN;
 	/* Without a selector's frame, the selector's call tells that no callback runs. */
 	bool waits = facts->in_selector ||
 		     (!facts->in_callback && (facts->opaque || !facts->has_frames) &&
 		      tc_loop_wait_call(facts->syscall));
 	if (waits)
 		return judge_between(facts, ret_hint);
-	if (facts->state == 0 && facts->syscall < 0 && !facts->in_callback)
-		return TC_LOOP_UNKNOWN;
 	if (asleep(facts))
 		return TC_LOOP_BLOCKED;
 	if (facts->overdue_ns < TC_LOOP_OVERDUE_NS)

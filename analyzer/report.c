@@ -9,26 +9,58 @@
 #include "array.h"
 #include "place.h"
 
-static const struct tc_pythread *pythread_of(const struct tc_model *model,
-					     const struct tc_thread *thread, size_t from)
+/* Where something with this number is in an array. */
+struct entry {
+	uint64_t key;
+	size_t at;
+};
+
+struct index {
+	struct entry *entries; /* ascending by key, then by place */
+	size_t n, room;
+};
+
+static int by_key(const void *one, const void *other)
 {
-	for (size_t i = from; i < model->n_pythreads; i++)
-		if (model->pythreads[i].tid && model->pythreads[i].tid == thread->tid_ns)
-			return &model->pythreads[i];
-	return NULL;
+	const struct entry *a = one, *b = other;
+
+	if (a->key != b->key)
+		return a->key < b->key ? -1 : 1;
+	return a->at < b->at ? -1 : a->at > b->at;
 }
 
-static bool has_os_thread(const struct tc_model *model, const struct tc_pythread *py)
+static void note_entry(struct index *index, uint64_t key, size_t at)
 {
-	for (size_t i = 0; py->tid && i < model->n_threads; i++)
-		if (model->threads[i].tid_ns == py->tid)
-			return true;
-	return false;
+	if (key)
+		*tc_push(index->entries, index->n, index->room) = (struct entry){ key, at };
+}
+
+static void sort_index(struct index *index)
+{
+	if (index->n)
+		qsort(index->entries, index->n, sizeof(*index->entries), by_key);
+}
+
+/* The first entry with this key, which may be 0; NULL: there is none. Others follow it. */
+static const struct entry *find_entry(const struct index *index, uint64_t key)
+{
+	size_t low = 0, high = index->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (index->entries[middle].key < key)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < index->n && index->entries[low].key == key ? &index->entries[low] : NULL;
 }
 
 static void add_thread(struct tc_report *report, const struct tc_thread *os,
 		       const struct tc_pythread *py)
 {
+	if (py)
+		report->view_of_py[py - report->model->pythreads] = report->n_threads + 1;
 	*tc_push(report->threads, report->n_threads, report->threads_room) =
 		(struct tc_thread_view){
 			.os = os,
@@ -38,40 +70,67 @@ static void add_thread(struct tc_report *report, const struct tc_thread *os,
 		};
 }
 
-/* A forged file may hold many of both kinds: the product of their numbers is bounded. */
-#define JOIN_MAX 20000000u
-
+/* By sorting: a process has tens of thousands of threads at times, and a forged file any number. A
+ * state of the interpreter belongs to one thread only, so the views are never more than both together. */
 static void join_threads(struct tc_report *report)
 {
 	const struct tc_model *model = report->model;
-	bool join = model->n_threads < JOIN_MAX / (model->n_pythreads + 1);
+	struct index pythreads = { 0 };
 
+	report->view_of_py = tc_array_new(model->n_pythreads, sizeof(*report->view_of_py));
+	for (size_t i = 0; i < model->n_pythreads; i++)
+		note_entry(&pythreads, model->pythreads[i].tid, i);
+	sort_index(&pythreads);
 	for (size_t i = 0; i < model->n_threads; i++) {
 		const struct tc_thread *os = &model->threads[i];
-		const struct tc_pythread *py = join ? pythread_of(model, os, 0) : NULL;
-		add_thread(report, os, py);
+		const struct entry *entry = find_entry(&pythreads, os->tid_ns);
+		if (!entry || report->view_of_py[entry->at]) {
+			add_thread(report, os, NULL);
+			continue;
+		}
 		/* One thread may have a state in several interpreters. */
-		while (py &&
-		       (py = pythread_of(model, os, (size_t)(py - model->pythreads) + 1)) != NULL)
-			add_thread(report, os, py);
+		for (; entry < pythreads.entries + pythreads.n && entry->key == os->tid_ns; entry++)
+			add_thread(report, os, &model->pythreads[entry->at]);
 	}
 	for (size_t i = 0; i < model->n_pythreads; i++)
-		if (!join || !has_os_thread(model, &model->pythreads[i]))
+		if (!report->view_of_py[i])
 			add_thread(report, NULL, &model->pythreads[i]);
+	free(pythreads.entries);
 }
 
-static const struct tc_thread_view *thread_of_loop(const struct tc_report *report, uint32_t id,
-						   const struct tc_loop *loop)
+/* The threads of a report by the loop that they run, and by their number. */
+struct runners {
+	struct index by_loop, by_tid;
+};
+
+static void runners_init(struct runners *runners, const struct tc_report *report)
 {
-	for (size_t i = 0; i < report->n_threads; i++)
-		if (report->threads[i].loop == id)
-			return &report->threads[i];
-	if (!loop || !loop->tid || !(loop->flags & TC_LOOP_RUNNING))
-		return NULL;
-	for (size_t i = 0; i < report->n_threads; i++)
-		if (report->threads[i].os && report->threads[i].os->tid_ns == loop->tid)
-			return &report->threads[i];
-	return NULL;
+	*runners = (struct runners){ 0 };
+	for (size_t i = 0; i < report->n_threads; i++) {
+		const struct tc_thread_view *thread = &report->threads[i];
+		note_entry(&runners->by_loop, thread->loop, i);
+		note_entry(&runners->by_tid, thread->os ? thread->os->tid_ns : 0, i);
+	}
+	sort_index(&runners->by_loop);
+	sort_index(&runners->by_tid);
+}
+
+static void runners_deinit(struct runners *runners)
+{
+	free(runners->by_loop.entries);
+	free(runners->by_tid.entries);
+}
+
+static const struct tc_thread_view *thread_of_loop(const struct tc_report *report,
+						   const struct runners *runners,
+						   const struct tc_loop_view *view)
+{
+	const struct tc_loop *loop = view->loop;
+	const struct entry *entry = find_entry(&runners->by_loop, view->id);
+
+	if (!entry && loop && (loop->flags & TC_LOOP_RUNNING))
+		entry = find_entry(&runners->by_tid, loop->tid);
+	return entry ? &report->threads[entry->at] : NULL;
 }
 
 static bool is_place(const struct tc_place *place, const char *file, const char *name)
@@ -110,7 +169,7 @@ static struct tc_loop_facts facts_of(const struct tc_model *model, const struct 
 			facts.overdue_ns = loop->now_ns - loop->due_ns;
 	}
 	if (thread && thread->os) {
-		facts.state = (char)thread->os->state;
+		facts.state = thread->os->state == '?' ? 0 : (char)thread->os->state;
 		facts.syscall = (int64_t)thread->os->syscall - 1;
 		memcpy(facts.args, thread->os->args, sizeof(facts.args));
 	}
@@ -124,11 +183,12 @@ static struct tc_loop_facts facts_of(const struct tc_model *model, const struct 
 	return facts;
 }
 
-static void judge_loop(struct tc_report *report, struct tc_loop_view *view)
+static void judge_loop(struct tc_report *report, const struct runners *runners,
+		       struct tc_loop_view *view)
 {
 	struct tc_loop_facts facts;
 
-	view->thread = thread_of_loop(report, view->id, view->loop);
+	view->thread = thread_of_loop(report, runners, view);
 	if (view->thread && !view->task)
 		view->task = view->thread->task;
 	facts = facts_of(report->model, view);
@@ -140,10 +200,9 @@ static void judge_loop(struct tc_report *report, struct tc_loop_view *view)
 const struct tc_thread_view *tc_report_thread_of(const struct tc_report *report,
 						 const struct tc_pythread *py)
 {
-	for (size_t i = 0; i < report->n_threads; i++)
-		if (report->threads[i].py == py)
-			return &report->threads[i];
-	return NULL;
+	size_t number = report->view_of_py[py - report->model->pythreads];
+
+	return number ? &report->threads[number - 1] : NULL;
 }
 
 const struct tc_loop_view *tc_report_loop(const struct tc_report *report, uint32_t id)
@@ -159,6 +218,7 @@ static void add_loops(struct tc_report *report)
 {
 	const struct tc_model *model = report->model;
 	struct tc_loop_view **by_id = tc_array_new(model->n_looprefs, sizeof(*by_id));
+	struct runners runners;
 
 	for (uint32_t id = 1; id < model->n_looprefs; id++) {
 		const struct tc_loopref *ref = &model->looprefs[id];
@@ -182,9 +242,10 @@ static void add_loops(struct tc_report *report)
 			view->task = task;
 	}
 	free(by_id);
-	for (size_t i = 0;
-	     i < report->n_loops && report->n_threads < JOIN_MAX / (report->n_loops + 1); i++)
-		judge_loop(report, &report->loops[i]);
+	runners_init(&runners, report);
+	for (size_t i = 0; i < report->n_loops; i++)
+		judge_loop(report, &runners, &report->loops[i]);
+	runners_deinit(&runners);
 }
 
 /* A forged file of 100 kB can make thousands of tasks share a chain of thousands of links; a report of
@@ -245,6 +306,7 @@ void tc_report_init(struct tc_report *report, const struct tc_model *model,
 void tc_report_deinit(struct tc_report *report)
 {
 	tc_groups_deinit(&report->groups);
+	free(report->view_of_py);
 	free(report->threads);
 	free(report->loops);
 	*report = (struct tc_report){ 0 };

@@ -46,6 +46,7 @@ struct tc_report {
 	struct tc_groups groups;
 	struct tc_thread_view *threads;
 	size_t n_threads, threads_room;
+	size_t *view_of_py; /* of each thread of the interpreter, the number of its view */
 	struct tc_loop_view *loops;
 	size_t n_loops, loops_room;
 	/* the folder that all of the program's own files are in, with its last slash; or empty */

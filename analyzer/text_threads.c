@@ -70,14 +70,10 @@ static void put_all(struct tc_page *page)
 	}
 }
 
-/* How far one line looks for others like it: a service has some hundred threads at most. */
-#define ALIKE_MAX 4096
-
 static void put_grouped(struct tc_page *page)
 {
 	const struct tc_report *report = page->report;
-	size_t n = report->n_threads < ALIKE_MAX ? report->n_threads : ALIKE_MAX, lines = 0,
-	       shown = 0;
+	size_t n = report->n_threads, lines = 0, shown = 0;
 	bool *done = tc_array_new(n, sizeof(*done));
 
 	for (size_t i = 0; i < n && lines < THREADS_SHOWN; i++) {

@@ -76,6 +76,7 @@ enum tc_outcome {
 struct tc_outcome_page {
 	_Atomic uint32_t outcome;
 	_Atomic uint64_t pause_ns; /* 0: the target stands still yet */
+	_Atomic uint32_t n_maps;   /* mappings of the process, as the last dump found; 0: unknown */
 	/* For a second try: what the first was asked for. */
 	char reason[32];
 	int signal;
@@ -96,9 +97,13 @@ struct tc_hook_dump {
 	uint64_t wall_ns, boot_ns;
 	int proc; /* /proc/self of the target; -1: not open */
 	struct tc_os_thread *threads;
-	size_t n_threads;
+	size_t n_threads, max_threads;
+	size_t n_unread;	      /* threads of which only the id is known */
+	bool threads_missing;	      /* not all are listed yet */
+	const char *why_unread;	      /* static text */
 	struct tc_arena arena;	      /* of the handler: the threads */
 	void *thread_memory;	      /* of that arena; NULL: none */
+	size_t thread_memory_size;
 	void *memory;		      /* of a walk in place; NULL: none */
 	bool lent; /* to a child, which shares our memory and gives both back */
 	size_t memory_size;
@@ -112,7 +117,8 @@ struct tc_hook_dump {
 	uint64_t room; /* bytes that its cgroups leave; TC_HOOK_NO_LIMIT: no limit, or not asked */
 	long cloned;   /* a copy's pid or -errno, from the process that made it */
 	bool no_room;		/* the cgroup has too little memory left for a walk in place */
-	bool old_maps, no_maps; /* there is no /proc: those that were kept; none were */
+	const char *old_maps;	/* why it is those that were kept; NULL: they are read anew */
+	bool no_maps;		/* there is no /proc, and none were kept */
 	struct tc_process process;
 	struct tc_core core;
 	struct tc_counts counts;
@@ -174,11 +180,20 @@ bool tc_hook_cpu_limited(void);
 /* hook_memory.c */
 struct tc_hook_memory {
 	uint64_t private_bytes; /* resident and not shared */
+	uint64_t tables;	/* bytes of page tables; 0: unknown */
+	uint64_t n_threads;	/* 0: unknown */
+	uint64_t mappable;	/* bytes that its limits let it map; TC_HOOK_NO_LIMIT: any number */
 	uint64_t room;		/* that its cgroups allow besides; TC_HOOK_NO_LIMIT: unknown too */
 	const char *no_clone;	/* static text: why none may be made; NULL: it may */
 };
 /* own_oom_score: a clone can make itself the first to be killed. */
 void tc_hook_memory(int proc, bool own_oom_score, struct tc_hook_memory *ret);
+
+/* hook_clone.c: how long a clone of this process will take, in ns; exactly only where that decides
+ * whether it may be made. */
+uint64_t tc_hook_clone_ns(struct tc_hook_dump *dump, const struct tc_hook_memory *memory);
+/* What the pause still allows, in ns. */
+uint64_t tc_hook_pause_left(const struct tc_hook_dump *dump);
 
 /* hook_guard.c: faults while memory is read. */
 /* Run function(argument) on a stack of the hook's with SIGSEGV and SIGBUS guarded and all other
@@ -199,7 +214,13 @@ void tc_hook_child_failed(struct tc_hook_dump *dump);
 
 /* hook_place.c: the walk in place. */
 struct tc_hook_kept;
-void tc_hook_walk_in_place(struct tc_hook_dump *dump, uint64_t max_tasks, bool must);
+/* max_tasks: 0: any number; n_tasks: are expected; end_ns: of CLOCK_MONOTONIC; mappable: bytes; must: there
+ * is no other way. */
+struct tc_hook_place {
+	uint64_t max_tasks, n_tasks, end_ns, mappable;
+	bool must;
+};
+void tc_hook_walk_in_place(struct tc_hook_dump *dump, const struct tc_hook_place *how);
 int tc_hook_replay(struct tc_hook_dump *dump, struct tc_core *core);
 
 /* hook_gather.c: maps, modules, names, clocks. */
@@ -207,9 +228,13 @@ int tc_hook_replay(struct tc_hook_dump *dump, struct tc_core *core);
 int tc_hook_gather_maps(struct tc_hook_dump *dump, struct tc_arena *arena);
 void tc_hook_keep_maps(struct tc_arena *arena); /* for a day without /proc */
 void tc_hook_gather_names(struct tc_hook_dump *dump);
-void tc_hook_gather_threads(struct tc_hook_dump *dump);	     /* registers and system calls */
-/* In a child that has a descriptor for it, which the handler had not. */
+/* Registers and system calls, until end_ns of CLOCK_MONOTONIC: of the main thread, of this one and of
+ * those that run loops first. list: then the ids of the others too. n: how many there are; 0: unknown. */
+void tc_hook_gather_threads(struct tc_hook_dump *dump, size_t n, uint64_t end_ns, bool list);
+/* In a child: the ids of those that the handler had no time or no descriptor for. What they do by now is
+ * no part of this dump. */
 void tc_hook_gather_threads_late(struct tc_hook_dump *dump);
+void tc_hook_note_threads(struct tc_hook_dump *dump); /* the notice of that */
 void tc_hook_gather_thread_names(struct tc_hook_dump *dump); /* the rest */
 void tc_hook_walk_options(const struct tc_hook_dump *dump, struct tc_walk_options *ret);
 

@@ -197,7 +197,7 @@ static void note(struct tc_hook_dump *dump, const char *one, const char *two)
 static void note_conditions(struct tc_hook_dump *dump)
 {
 	if (dump->old_maps)
-		note(dump, "modules are those of when the loop was made: no /proc now", "");
+		note(dump, "modules are those of when the loop was made: ", dump->old_maps);
 	if (dump->why_place)
 		note(dump, "read in place, not from a copy: ", dump->why_place);
 	if (!dump->dumpable)
@@ -224,6 +224,7 @@ static int write_dump(struct tc_hook_dump *dump, int fd)
 	else if (r == 0)
 		r = tc_hook_replay(dump, &dump->core);
 	note_conditions(dump);
+	tc_hook_note_threads(dump);
 	tc_hook_note_fds(dump);
 	await_target(dump);
 	struct tc_status status = {

@@ -2,6 +2,7 @@
  * Freezing: a clone is an atomic snapshot for some time per MB of private memory; a
  * walk in place costs what the walk costs. The cheaper one is taken. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -17,13 +18,13 @@
 #include "hook_process.h"
 #include "../lib/safe.h"
 
-#define THREADS_MEMORY (16u << 20) /* 60,000 threads; backed as far as it is used */
+/* Threads and descriptors; backed as far as it is used. */
+#define THREADS_MEMORY (16u << 20)
+#define THREADS_MEMORY_LEAST (1u << 20)
+#define BYTES_PER_THREAD (2 * sizeof(struct tc_os_thread))
 /* Measured on two cores at 3 GHz, Linux 6.18, Debian's 3.11, with TASKCORE_FREEZE set and the load of
- * tests/bench: a clone of 15, 40, 290, 2,500 MB takes 0.25, 0.6, 3.5, 27 ms; a walk in place 0.25 ms
- * without any task (modules, threads, loops) and 1.4 µs for each, of five frames. In doubt a clone: it
- * may take its time. */
-#define CLONE_NS 150000u
-#define CLONE_NS_PER_MB 12000u
+ * tests/bench: a walk in place takes 0.25 ms without any task (modules, threads, loops) and 1.4 µs for each,
+ * of five frames. In doubt a clone: it may take its time. */
 #define PLACE_NS 400000u
 #define PLACE_NS_PER_TASK 1500u
 
@@ -93,7 +94,7 @@ static void release_walk(struct tc_hook_dump *dump)
 void tc_hook_release(struct tc_hook_dump *dump)
 {
 	release_walk(dump);
-	unmap(&dump->thread_memory, THREADS_MEMORY);
+	unmap(&dump->thread_memory, dump->thread_memory_size);
 }
 
 void tc_hook_capture_failed(struct tc_hook_dump *dump)
@@ -132,10 +133,13 @@ static void write_here(struct tc_hook_dump *dump)
 
 /* Walk here, and let a child make the file; where there can be no child, it is made here. True: the
  * dump is made, or lost for good (*ret); false: another way is to be taken. */
-static bool in_place(struct tc_hook_dump *dump, uint64_t max_tasks, bool must, int *ret)
+static bool in_place(struct tc_hook_dump *dump, const struct tc_hook_place *how, int *ret)
 {
-	tc_hook_walk_in_place(dump, max_tasks, must);
-	if (!must && (dump->walked == -TC_EBOUND || dump->walked == -TC_ENOSPACE)) {
+	const struct tc_counts *counts = &dump->counts;
+
+	tc_hook_walk_in_place(dump, how);
+	if (!how->must && (dump->walked == -TC_EBOUND || dump->walked == -TC_ENOSPACE ||
+			   counts->cut || counts->objects_cut)) {
 		release_walk(dump);
 		return false;
 	}
@@ -157,42 +161,112 @@ static bool in_place(struct tc_hook_dump *dump, uint64_t max_tasks, bool must, i
 	return true;
 }
 
-/* Whether the tasks can be walked in the time that a clone takes; *ret_max gets how many could. */
-static bool is_place_faster(struct tc_hook_dump *dump, uint64_t clone_ns, uint64_t *ret_max)
+/* Tasks and threads; beyond max it is of no meaning how many more. 0: unknown. */
+static uint64_t count(struct tc_hook_dump *dump, uint64_t max)
 {
-	uint64_t max = clone_ns > PLACE_NS ? (clone_ns - PLACE_NS) / PLACE_NS_PER_TASK : 0, n;
 	const struct tc_runtime_site *python = tc_hook_python();
+	uint64_t n = 0;
 
-	*ret_max = max;
 	tc_mem_self_init(&dump->mem, false);
-	return max && python && tc_walk_count(&dump->mem, python, max, &n) == 0 && n <= max;
+	if (!python || tc_walk_count(&dump->mem, python, max, &n) < 0)
+		return 0;
+	return n;
 }
 
-static int freeze(struct tc_hook_dump *dump, const struct tc_hook_memory *memory)
+static uint64_t pause_ns(void)
 {
-	uint64_t clone_ns = CLONE_NS + (memory->private_bytes >> 20) * CLONE_NS_PER_MB;
-	uint64_t max_tasks;
-	bool too_long = clone_ns > tc_hook_settings.pause_ms * 1000000u;
+	return tc_hook_settings.pause_ms * 1000000u;
+}
+
+/* There is no other way: as many as the pause allows, and a part of it at least where other programs have
+ * used it up (a busy machine). */
+static int walk_here(struct tc_hook_dump *dump, const struct tc_hook_memory *memory)
+{
+	uint64_t max = pause_ns() / PLACE_NS_PER_TASK, n = count(dump, max);
+	uint64_t left = tc_hook_pause_left(dump), least = pause_ns() / 4;
+	struct tc_hook_place how = {
+		.n_tasks = n < max ? n : max,
+		.end_ns = tc_sys_clock_ns(CLOCK_MONOTONIC) + (left > least ? left : least),
+		.mappable = memory->mappable,
+		.must = true,
+	};
 	int r = 0;
 
-	dump->why_place = memory->no_clone;
+	in_place(dump, &how, &r);
+	return r;
+}
+
+/* Whether the tasks could be walked in the time that a clone takes, and were. */
+static bool try_here(struct tc_hook_dump *dump, const struct tc_hook_memory *memory,
+		     uint64_t clone_ns, int *ret)
+{
+	uint64_t max = clone_ns > PLACE_NS ? (clone_ns - PLACE_NS) / PLACE_NS_PER_TASK : 0;
+	uint64_t n = max ? count(dump, max) : 0;
+	struct tc_hook_place how = {
+		.max_tasks = max,
+		.n_tasks = n,
+		.end_ns = tc_sys_clock_ns(CLOCK_MONOTONIC) + 2 * clone_ns,
+		.mappable = memory->mappable,
+	};
+
+	return n && n <= max && in_place(dump, &how, ret);
+}
+
+/* Before all else: why no clone is to be made. Time that others took does not count: the clone comes
+ * first, and the states of threads get what is left. */
+static const char *why_no_clone(const struct tc_hook_memory *memory, uint64_t clone_ns)
+{
+	if (memory->no_clone)
+		return memory->no_clone;
 	if (atomic_exchange(&tc_process()->lost, 0))
-		dump->why_place = "the process that made the dump before was killed";
-	if (tc_hook_settings.freeze == TC_HOOK_FREEZE_PLACE || dump->why_place ||
-	    (tc_hook_settings.freeze == TC_HOOK_FREEZE_AUTO && too_long)) {
-		in_place(dump, 0, true, &r);
-		return r;
-	}
-	if (tc_hook_settings.freeze == TC_HOOK_FREEZE_AUTO &&
-	    is_place_faster(dump, clone_ns, &max_tasks) && in_place(dump, max_tasks, false, &r))
+		return "the process that made the dump before was killed";
+	if (tc_hook_settings.freeze == TC_HOOK_FREEZE_AUTO && clone_ns > pause_ns())
+		return "a copy takes longer than TASKCORE_PAUSE_MS";
+	return NULL;
+}
+
+static int freeze(struct tc_hook_dump *dump, const struct tc_hook_memory *memory, uint64_t clone_ns)
+{
+	int r = 0;
+
+	if (tc_hook_settings.freeze == TC_HOOK_FREEZE_PLACE || dump->why_place)
+		return walk_here(dump, memory);
+	if (tc_hook_settings.freeze == TC_HOOK_FREEZE_AUTO && try_here(dump, memory, clone_ns, &r))
 		return r;
 	if ((r = snapshot(dump, memory->room < memory->private_bytes)) == 0)
 		return 0;
 	dump->why_place = r == -EAGAIN ? "no process may be added (a limit on their number)" :
 			  r == -ENOMEM ? "there is no memory for a copy" :
 					 "no process may be added (a filter of system calls?)";
-	in_place(dump, 0, true, &r);
-	return r;
+	return walk_here(dump, memory);
+}
+
+/* A small part of what a limit leaves. */
+static bool take_thread_memory(struct tc_hook_dump *dump, const struct tc_hook_memory *memory)
+{
+	uint64_t size = THREADS_MEMORY + memory->n_threads * BYTES_PER_THREAD;
+
+	if (size > memory->mappable / 16)
+		size = memory->mappable / 16 / TC_ARCH_PAGE * TC_ARCH_PAGE;
+	if (size < THREADS_MEMORY_LEAST)
+		size = THREADS_MEMORY_LEAST;
+	dump->thread_memory_size = size;
+	dump->thread_memory = tc_sys_map(size, false);
+	if (dump->thread_memory)
+		tc_arena_init(&dump->arena, dump->thread_memory, size);
+	return dump->thread_memory;
+}
+
+/* Threads get half of what a clone leaves of the pause; all of them are listed here where there will be no
+ * copy. */
+static void gather_threads(struct tc_hook_dump *dump, const struct tc_hook_memory *memory,
+			   uint64_t clone_ns)
+{
+	uint64_t left = tc_hook_pause_left(dump), now = tc_sys_clock_ns(CLOCK_MONOTONIC);
+	bool here = dump->why_place || tc_hook_settings.freeze == TC_HOOK_FREEZE_PLACE;
+	uint64_t share = here ? left / 4 : clone_ns < left ? (left - clone_ns) / 2 : 0;
+
+	tc_hook_gather_threads(dump, memory->n_threads, now + share, here);
 }
 
 int tc_hook_capture(struct tc_hook_dump *dump)
@@ -201,14 +275,16 @@ int tc_hook_capture(struct tc_hook_dump *dump)
 	struct tc_hook_memory memory;
 
 	dump->dumpable = dumpable || tc_hook_settings.nondumpable_full;
-	dump->thread_memory = tc_sys_map(THREADS_MEMORY, false);
-	if (!dump->thread_memory)
-		return -ENOMEM;
-	tc_arena_init(&dump->arena, dump->thread_memory, THREADS_MEMORY);
-	tc_hook_gather_threads(dump);
+	dump->proc = tc_sys_open(AT_FDCWD, "/proc/self", O_RDONLY | O_DIRECTORY, 0);
 	tc_hook_memory(dump->proc, dumpable || tc_syscall0(SYS_geteuid) == 0, &memory);
 	dump->room = memory.room;
-	int r = freeze(dump, &memory);
+	int r = -ENOMEM;
+	if (take_thread_memory(dump, &memory)) {
+		uint64_t clone_ns = tc_hook_clone_ns(dump, &memory);
+		dump->why_place = why_no_clone(&memory, clone_ns);
+		gather_threads(dump, &memory, clone_ns);
+		r = freeze(dump, &memory, clone_ns);
+	}
 	if (dump->proc >= 0)
 		tc_sys_close(dump->proc);
 	if (!dump->lent)

@@ -9,10 +9,18 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "../lib/intern.h"
+#include "../lib/mem_self.h"
 #include "../lib/proc.h"
 #include "../lib/sys.h"
 #include "hook.h"
 #include "../lib/safe.h"
+
+#define NS_PER_MAP 1000u /* to read and understand one */
+#define MAPS_PART 4
+#define FEW_THREADS 64 /* whose state is read at any rate: a millisecond */
+#define RUNNERS_MAX 1024
+#define LISTED_PART 8 /* of the pause's rest is the time to list threads that are not read */
 
 /* The maps as they were when the interpreter was found: where there is no /proc any more (chroot),
  * its modules are known all the same. */
@@ -44,13 +52,23 @@ void tc_hook_keep_maps(struct tc_arena *arena)
 	kept_maps = kept;
 }
 
+/* Whether to read the maps would take more than a part of what is left of the pause. In a child nobody
+ * waits for it. */
+static bool takes_too_long(const struct tc_hook_dump *dump)
+{
+	uint64_t n = dump->outcome ? dump->outcome->n_maps : 0;
+
+	return !dump->guest && kept_maps && n * NS_PER_MAP > tc_hook_pause_left(dump) / MAPS_PART;
+}
+
 int tc_hook_gather_maps(struct tc_hook_dump *dump, struct tc_arena *arena)
 {
 	struct tc_module *modules;
 	size_t size, n;
-	char *text = read_maps(arena, &size);
+	bool late = takes_too_long(dump);
+	char *text = late ? NULL : read_maps(arena, &size);
 
-	dump->old_maps = !text && kept_maps;
+	dump->old_maps = text || !kept_maps ? NULL : late ? "they are many" : "no /proc now";
 	if (dump->old_maps && (text = tc_arena_take(arena, kept_size + 1))) {
 		memcpy(text, kept_maps, kept_size);
 		size = kept_size;
@@ -62,11 +80,13 @@ int tc_hook_gather_maps(struct tc_hook_dump *dump, struct tc_arena *arena)
 		return -ENOMEM;
 	dump->mem.modules = modules;
 	dump->mem.n_modules = n;
+	if (dump->outcome && !dump->old_maps)
+		dump->outcome->n_maps = (uint32_t)dump->maps.n_regions;
 	return 0;
 }
 
 /* The interrupted thread: what it did, its registers tell. */
-static void describe_own(struct tc_hook_dump *dump, struct tc_os_thread *thread)
+static void describe_own(const struct tc_hook_dump *dump, struct tc_os_thread *thread)
 {
 	const struct tc_arch_context *context = dump->request.context;
 	uint8_t code[18] = { 0 };
@@ -86,21 +106,89 @@ static void describe_own(struct tc_hook_dump *dump, struct tc_os_thread *thread)
 		thread->syscall = number;
 }
 
-static bool add_thread(void *context, uint32_t tid)
+/* Its system call and registers, which tell its state; where they do not, its state alone. */
+static void read_thread(const struct tc_hook_dump *dump, struct tc_os_thread *thread)
 {
-	struct tc_hook_dump *dump = context;
-	struct tc_os_thread *thread = tc_arena_take(&dump->arena, sizeof(*thread));
+	struct tc_os_thread now = { .state = '?' };
+
+	if (thread->tid == dump->tid_proc) {
+		describe_own(dump, thread);
+		return;
+	}
+	bool read = tc_proc_thread_syscall(dump->proc, thread->tid, thread);
+	if (read && thread->syscall >= 0)
+		return;
+	if (read && thread->how == TC_REGS_NONE)
+		thread->state = 'R';
+	else if (tc_proc_thread(dump->proc, thread->tid, &now))
+		thread->state = now.state;
+}
+
+/* The next one of the array; NULL: it is full. */
+static struct tc_os_thread *next_thread(struct tc_hook_dump *dump, uint32_t tid)
+{
+	if (dump->n_threads == dump->max_threads)
+		return NULL;
+	struct tc_os_thread *thread = &dump->threads[dump->n_threads++];
+	*thread = (struct tc_os_thread){ .tid = tid, .tid_ns = tid, .state = '?', .syscall = -1 };
+	return thread;
+}
+
+/* Going over all threads: those that are there already, and when to stop. */
+struct gathering {
+	struct tc_hook_dump *dump;
+	struct tc_hash known;
+	uint64_t end_ns, list_end_ns;
+};
+
+static void remember(struct gathering *gathering, uint32_t tid)
+{
+	uint64_t *number = tc_hash_at(&gathering->known, tid);
+
+	if (number)
+		*number = 1;
+}
+
+static bool is_known(const struct gathering *gathering, uint32_t tid)
+{
+	return tc_hash_find(&gathering->known, tid);
+}
+
+/* One that comes before all others, if it is a thread of this process. */
+static void add_first(struct gathering *gathering, uint32_t tid)
+{
+	struct tc_hook_dump *dump = gathering->dump;
+	struct tc_os_thread *thread = is_known(gathering, tid) ? NULL : next_thread(dump, tid);
 
 	if (!thread)
-		return false;
-	if (!dump->threads) /* one array: nothing else takes from the arena here */
-		dump->threads = thread;
-	thread = &dump->threads[dump->n_threads++];
-	*thread = (struct tc_os_thread){ .tid = tid, .tid_ns = tid, .state = '?', .syscall = -1 };
-	if (tid == dump->tid_proc)
-		describe_own(dump, thread);
+		return;
+	read_thread(dump, thread);
+	if (thread->state == '?' && thread->syscall < 0 && tid != dump->tid_proc)
+		dump->n_threads--;
 	else
-		tc_proc_thread_syscall(dump->proc, tid, thread);
+		remember(gathering, tid);
+}
+
+/* false: no more of them. */
+static bool add_thread(void *context, uint32_t tid)
+{
+	struct gathering *gathering = context;
+	struct tc_hook_dump *dump = gathering->dump;
+
+	if (is_known(gathering, tid))
+		return true;
+	uint64_t now = tc_sys_clock_ns(CLOCK_MONOTONIC);
+	bool late = now > gathering->end_ns;
+	struct tc_os_thread *thread = late && now > gathering->list_end_ns ? NULL :
+									     next_thread(dump, tid);
+	if (!thread) {
+		dump->threads_missing = true;
+		return false;
+	}
+	if (late)
+		dump->n_unread++;
+	else
+		read_thread(dump, thread);
 	return true;
 }
 
@@ -121,8 +209,8 @@ static uint32_t proc_tid(uint32_t tid)
 	return (uint32_t)tc_text_number(&at, 10);
 }
 
-/* Where /proc counts otherwise than we do: our own number of each thread. */
-static void number_threads(struct tc_hook_dump *dump)
+/* Where /proc counts otherwise than we do: our own number of each thread, while there is time. */
+static void number_threads(struct tc_hook_dump *dump, uint64_t end_ns)
 {
 	char path[64], text[3072];
 	struct tc_text name;
@@ -135,20 +223,59 @@ static void number_threads(struct tc_hook_dump *dump)
 		tc_text_s(&name, "/status");
 		if (thread->tid == dump->tid_proc)
 			thread->tid_ns = dump->tid;
+		else if (tc_sys_clock_ns(CLOCK_MONOTONIC) > end_ns)
+			thread->tid_ns = 0;
 		else if (tc_proc_read(dump->proc, path, text, sizeof(text)) > 0)
 			thread->tid_ns = tc_proc_innermost(tc_proc_field(text, "NSpid"));
 	}
 }
 
-void tc_hook_gather_threads(struct tc_hook_dump *dump)
+/* The array has room for some that begin meanwhile; memory is backed as far as it is used. */
+static void take_threads(struct tc_hook_dump *dump, size_t n)
 {
-	dump->proc = tc_sys_open(AT_FDCWD, "/proc/self", O_RDONLY | O_DIRECTORY, 0);
+	size_t most = dump->arena.left / 2 / sizeof(*dump->threads);
+
+	dump->max_threads = n && n + n / 8 + 64 < most ? n + n / 8 + 64 : most;
+	dump->threads = tc_arena_take(&dump->arena, dump->max_threads * sizeof(*dump->threads));
+}
+
+/* Which threads run loops only the interpreter knows. */
+static void add_runners(struct gathering *gathering)
+{
+	static uint32_t tids[RUNNERS_MAX]; /* too big for the stack; of the one dump under way */
+	struct tc_hook_dump *dump = gathering->dump;
+	const struct tc_runtime_site *python = tc_hook_python();
+
+	if (!python || dump->tid != dump->tid_proc)
+		return;
+	tc_mem_self_init(&dump->mem, false);
+	size_t n = tc_walk_runners(&dump->mem, python, tids, RUNNERS_MAX);
+	for (size_t i = 0; i < n; i++)
+		if (i < FEW_THREADS || tc_sys_clock_ns(CLOCK_MONOTONIC) < gathering->end_ns)
+			add_first(gathering, tids[i]);
+}
+
+void tc_hook_gather_threads(struct tc_hook_dump *dump, size_t n, uint64_t end_ns, bool list)
+{
+	uint64_t rest = tc_hook_pause_left(dump) / LISTED_PART;
+	struct gathering gathering = { .dump = dump,
+				       .end_ns = end_ns,
+				       .list_end_ns = list ? end_ns + rest : end_ns };
+
 	dump->tid_proc = proc_tid(dump->tid);
-	if (dump->proc >= 0)
-		tc_proc_each_thread(dump->proc, add_thread, dump);
-	if (dump->n_threads == 0) /* no /proc, no descriptor left: this thread at least */
-		add_thread(dump, dump->tid_proc);
-	number_threads(dump);
+	dump->why_unread = "the pause (TASKCORE_PAUSE_MS) had no time for it";
+	take_threads(dump, n);
+	tc_hash_init(&gathering.known, &dump->arena);
+	if (dump->proc >= 0 && dump->tid == dump->tid_proc)
+		add_first(&gathering, dump->pid);
+	add_first(&gathering, dump->tid_proc);
+	if (n > FEW_THREADS)
+		add_runners(&gathering);
+	if (dump->proc < 0 || tc_proc_each_thread(dump->proc, add_thread, &gathering) < 0) {
+		dump->threads_missing = true;
+		dump->why_unread = "no descriptor was free for it";
+	}
+	number_threads(dump, gathering.list_end_ns);
 }
 
 /* Of this child, as /proc counts it, be that of another pid namespace. */
@@ -174,19 +301,17 @@ static int open_parent(const struct tc_hook_dump *dump)
 
 void tc_hook_gather_threads_late(struct tc_hook_dump *dump)
 {
-	struct tc_os_thread own;
+	struct gathering gathering = { .dump = dump, .list_end_ns = dump->deadline_ns };
+	size_t first = dump->n_threads;
 
-	if (dump->proc >= 0 || dump->n_threads == 0 || (dump->proc = open_parent(dump)) < 0)
+	if (!dump->threads_missing || (dump->proc < 0 && (dump->proc = open_parent(dump)) < 0))
 		return;
-	own = dump->threads[0];
-	dump->threads = NULL;
-	dump->n_threads = 0;
-	dump->request.context = NULL; /* gone, if the memory is not ours alone */
-	tc_proc_each_thread(dump->proc, add_thread, dump);
-	for (size_t i = 0; i < dump->n_threads; i++)
-		if (dump->threads[i].tid == own.tid)
-			dump->threads[i] = own;
-	number_threads(dump);
+	tc_hash_init(&gathering.known, &dump->arena);
+	for (size_t i = 0; i < first; i++)
+		remember(&gathering, dump->threads[i].tid);
+	dump->threads_missing = false;
+	tc_proc_each_thread(dump->proc, add_thread, &gathering);
+	number_threads(dump, dump->deadline_ns);
 }
 
 void tc_hook_gather_thread_names(struct tc_hook_dump *dump)
@@ -196,13 +321,29 @@ void tc_hook_gather_thread_names(struct tc_hook_dump *dump)
 		char state = thread->state;
 		tc_proc_thread(dump->proc, thread->tid, thread);
 		/* When it was captured is what counts: it may have moved on since. */
-		if (state != '?')
+		if (state != '?' || thread->syscall < 0) {
 			thread->state = state;
-		else if (thread->syscall >= 0 && thread->state == 'R')
+			thread->wchan[0] = state == '?' ? 0 : thread->wchan[0];
+		} else if (thread->state == 'R') {
 			thread->state = 'S';
+		}
 	}
 	dump->mem.threads = dump->threads;
 	dump->mem.n_threads = dump->n_threads;
+}
+
+void tc_hook_note_threads(struct tc_hook_dump *dump)
+{
+	struct tc_text text;
+
+	if ((!dump->n_unread && !dump->threads_missing) || dump->n_notices == TC_NOTICES_MAX)
+		return;
+	tc_text_init(&text, dump->notices[dump->n_notices++], TC_NOTICE_SIZE);
+	tc_text_s(&text, "of ");
+	tc_text_u(&text, dump->n_unread);
+	tc_text_s(&text, dump->threads_missing ? " threads and more that are not listed" : " threads");
+	tc_text_s(&text, " the state is unknown: ");
+	tc_text_s(&text, dump->why_unread);
 }
 
 /* Size and time of files that have no build-id to be known by: only these are touched, because a

@@ -20,6 +20,9 @@
 /* Of the cgroup's memory: for the smallest dump; besides that where a clone is possible too. */
 #define ROOM_AT_LEAST (4u << 20)
 #define ROOM_UNASKED (12u << 20)
+#define SIZE_LEAST (24ul << 20)
+#define SIZE_MOST (1ul << 30)
+#define SIZE_PER_TASK 4096u
 #define TASKS_PER_LOOK 16 /* the clock is read once in so many tasks */
 
 /* One chunk of records, as the sink got it. */
@@ -35,10 +38,9 @@ struct place {
 	struct tc_arena arena; /* of the kept chunks: the walker's own arena must stay undisturbed */
 	const struct tc_arena *walker; /* the walker's */
 	size_t both_left, both_max;    /* bytes: of both arenas at the first task; that may be used */
-	uint64_t end_ns;
+	const struct tc_hook_place *how;
 	unsigned n;
-	bool must; /* there is no other way */
-	bool late; /* end_ns is over */
+	bool late; /* the time is over */
 };
 
 static int keep_chunk(struct tc_sink *sink, enum tc_note note, const void *chunk, size_t size)
@@ -93,7 +95,7 @@ static bool on_interp(void *context, uint32_t holder, uint32_t n_threads)
 
 	if (n_threads <= 1 || holder == place->dump->tid)
 		return true;
-	if (!place->must)
+	if (!place->how->must)
 		return false;
 	if (!holder || !park(place->dump, holder)) {
 		place->dump->frozen = false;
@@ -112,22 +114,35 @@ static bool give_up(void *context)
 	size_t left = place->arena.left + place->walker->left;
 	if (!place->both_left) /* so far it was tables, of which little is touched */
 		place->both_left = left;
-	place->late = tc_sys_clock_ns(CLOCK_MONOTONIC) > place->end_ns ||
+	place->late = tc_sys_clock_ns(CLOCK_MONOTONIC) > place->how->end_ns ||
 		      place->both_left - left > place->both_max ||
 		      place->arena.left < 2 * TC_RECORDS_BUFFER;
 	return place->late;
 }
 
-/* As much as can be had; half is for the walker, half for what it writes. All of it counts as the
- * target's in its cgroup, and so does the file, if it is in memory too: then what is kept is there
- * twice. */
+/* For so many tasks, half of it for the walker and half for what it writes; a quarter at most of what a
+ * limit leaves: the program maps memory meanwhile. */
+static size_t size_for(const struct tc_hook_place *how)
+{
+	uint64_t size = SIZE_LEAST + how->n_tasks * SIZE_PER_TASK;
+
+	if (size > SIZE_MOST)
+		size = SIZE_MOST;
+	if (size > how->mappable / 4)
+		size = how->mappable / 4 / TC_ARCH_PAGE * TC_ARCH_PAGE;
+	return size < SIZE_LEAST ? 0 : size;
+}
+
+/* All of it that is touched counts as the target's in its cgroup, and so does the file, if it is in memory
+ * too: then what is kept is there twice. */
 static bool take_memory(struct place *place, struct tc_arena *walker)
 {
 	struct tc_hook_dump *dump = place->dump;
 	uint64_t room = dump->room;
 
-	dump->no_room = room < ROOM_AT_LEAST + (place->must ? 0 : ROOM_UNASKED);
-	for (size_t size = 1ul << 30; size >= 48ul << 20 && !dump->memory && !dump->no_room; size /= 4) {
+	dump->no_room = room < ROOM_AT_LEAST + (place->how->must ? 0 : ROOM_UNASKED);
+	for (size_t size = size_for(place->how); size >= SIZE_LEAST && !dump->memory && !dump->no_room;
+	     size /= 4) {
 		dump->memory = tc_sys_map(size, false);
 		dump->memory_size = size;
 	}
@@ -141,15 +156,14 @@ static bool take_memory(struct place *place, struct tc_arena *walker)
 	return true;
 }
 
-void tc_hook_walk_in_place(struct tc_hook_dump *dump, uint64_t max_tasks, bool must)
+void tc_hook_walk_in_place(struct tc_hook_dump *dump, const struct tc_hook_place *how)
 {
 	struct tc_walk_options options;
 	struct tc_records records;
 	struct place place = {
 		.sink.chunk = keep_chunk,
 		.dump = dump,
-		.end_ns = dump->began_ns + tc_hook_settings.pause_ms * 1000000u,
-		.must = must,
+		.how = how,
 	};
 	struct tc_arena arena;
 
@@ -164,10 +178,14 @@ void tc_hook_walk_in_place(struct tc_hook_dump *dump, uint64_t max_tasks, bool m
 		return;
 	dump->mem.threads = dump->threads;
 	dump->mem.n_threads = dump->n_threads;
+	dump->mem.threads_missing = dump->threads_missing;
 	dump->frozen = true;
 	tc_hook_walk_options(dump, &options);
-	options.max_tasks = max_tasks;
+	options.max_tasks = how->max_tasks;
 	options.on_interp = on_interp;
+	/* Tasks need the time more than threads that run no loop. */
+	uint64_t now = tc_sys_clock_ns(CLOCK_MONOTONIC);
+	options.threads_end_ns = now < how->end_ns ? now + (how->end_ns - now) / 4 : now;
 	options.give_up = give_up;
 	options.context = &place;
 	tc_records_init(&records, buffer, &place.sink, 1);

@@ -77,6 +77,7 @@ struct tc_mem {
 	size_t n_modules;
 	const struct tc_os_thread *threads; /* borrowed from the reader */
 	size_t n_threads;
+	bool threads_missing; /* some are not among them */
 };
 
 /* For readers: bytes holds a copy of the page at addr until it is cleared. */

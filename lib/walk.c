@@ -68,7 +68,6 @@ static int take_scratch(struct tc_walker *w)
 		{ &w->locals.slots, TC_SLOT_CACHE * sizeof(*w->locals.slots) },
 		{ &w->context, sizeof(*w->context) },
 		{ &w->contexts, TC_CONTEXT_CACHE * sizeof(*w->contexts) },
-		{ &w->threads, TC_THREADS_MAX * sizeof(*w->threads) },
 		{ &w->loop_views, TC_LOOPS_MAX * sizeof(*w->loop_views) },
 		{ &w->current, TC_CURRENT_MAX * sizeof(*w->current) },
 		{ &w->todo, TC_TODO_MAX * sizeof(*w->todo) },
@@ -83,8 +82,8 @@ static int take_scratch(struct tc_walker *w)
 
 static void init_tables(struct tc_walker *w)
 {
-	struct tc_hash *tables[] = { &w->strings, &w->types,  &w->codes,
-				     &w->sites,	  &w->chains, &w->loops };
+	struct tc_hash *tables[] = { &w->strings, &w->types, &w->codes,	    &w->sites,
+				     &w->chains,  &w->loops, &w->os_threads };
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		tc_hash_init(tables[i], w->arena);
@@ -194,7 +193,8 @@ static void walk_interp(struct tc_walker *w, struct tc_python *python)
 	put_interp(w, python->version, python->layout);
 	tc_walker_threads(w);
 	if (w->options->on_interp &&
-	    !w->options->on_interp(w->options->context, tc_walker_gil_holder(w), w->n_threads)) {
+	    !w->options->on_interp(w->options->context, tc_walker_gil_holder(w),
+				   w->n_threads + w->threads_cut)) {
 		w->stopped = true;
 		return;
 	}

@@ -23,6 +23,8 @@ struct tc_walk_options {
 	 * namespace) that holds its GIL, 0 when nobody does or it cannot be told; n_threads is the
 	 * number of its threads. False: the walk ends with -TC_EBOUND. NULL: never. */
 	bool (*on_interp)(void *context, uint32_t holder, uint32_t n_threads);
+	/* Of CLOCK_MONOTONIC: after it the frames of threads that run no loop are left out. 0: never. */
+	uint64_t threads_end_ns;
 	/* Called before each task; true: stop here, count the rest as cut. NULL: never. */
 	bool (*give_up)(void *context);
 	void *context; /* the argument of on_interp and give_up */
@@ -49,10 +51,14 @@ struct tc_python {
 	char layout[64];    /* where the offsets came from */
 };
 
-/* How many tasks there are, by what their registries say: *ret, which is of no meaning beyond max.
+/* How many tasks and threads there are, by what their registries say: *ret, which is of no meaning beyond max.
  * 0 or the error that kept it from being known. */
 int tc_walk_count(struct tc_mem *mem, const struct tc_runtime_site *site, uint64_t max,
 		  uint64_t *ret);
+
+/* The threads that run an event loop, or did, by the interpreters' own lists: their ids in the target's
+ * namespace, up to max, to *tids (of some threads two, one of which is another number). Their number. */
+size_t tc_walk_runners(struct tc_mem *mem, const struct tc_runtime_site *site, uint32_t *tids, size_t max);
 
 /* Walk everything and write it to out. arena: at least 8 MiB plus 96 bytes for each task expected;
  * what does not fit is cut and counted. ret_counts and ret_python are always filled. ret_notices

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * How many tasks there are, from their registries alone (walk_registry.c): what a walk would cost. */
+ * How many tasks and threads there are, from their registries alone (walk_registry.c,
+ * walk_thread.c): what a walk would cost. */
 #include "walker.h"
 
 #include "safe.h"
 
 enum { SET_USED = 24 }; /* Include/cpython/setobject.h */
 #define INTERPS_MAX 64
-#define THREADS_MAX 8192
 
 struct counter {
 	struct tc_py py;
@@ -62,18 +62,21 @@ static void count_list(struct counter *counter, tc_addr head)
 			return;
 }
 
-static void count_lists(struct counter *counter)
+/* The threads, and from 3.14 on the tasks that each has a list of. */
+static void count_threads(struct counter *counter, bool lists)
 {
 	const struct tc_py *py = &counter->py;
 	tc_addr tstate = 0;
 
 	tc_get(py->mem, counter->interp + py->at.is_threads_head, &tstate);
-	for (unsigned i = 0; tstate && i < THREADS_MAX; i++) {
-		count_list(counter, tstate + py->at.ts_tasks_head);
+	for (; tstate && counter->n <= counter->max; counter->n++) {
+		if (lists)
+			count_list(counter, tstate + py->at.ts_tasks_head);
 		if (tc_get(py->mem, tstate + py->at.ts_next, &tstate) < 0)
 			break;
 	}
-	count_list(counter, counter->interp + py->at.is_tasks_head);
+	if (lists)
+		count_list(counter, counter->interp + py->at.is_tasks_head);
 }
 
 static void count_interp(struct counter *counter)
@@ -82,8 +85,8 @@ static void count_interp(struct counter *counter)
 	tc_addr dict, object, state;
 
 	find_modules(counter);
-	if (py->at.registry == TC_REGISTRY_LISTS && (counter->tasks || counter->c))
-		count_lists(counter);
+	count_threads(counter, py->at.registry == TC_REGISTRY_LISTS &&
+				       (counter->tasks || counter->c));
 	if (counter->tasks && tc_get(py->mem, counter->tasks + TC_MODULE_DICT, &dict) == 0) {
 		bool all = py->at.registry == TC_REGISTRY_ALL;
 		if (!all && tc_dict_get(py, dict, "_eager_tasks", &object) == 0)

@@ -3,7 +3,14 @@
  * the GIL. */
 #include "walker.h"
 
+#include <time.h>
+
+#include "sys.h"
+#include "text.h"
+
 #include "safe.h"
+
+#define RUNNER_INTERPS 64
 
 enum { HOLDER_LOOP = 16, GIL_LAST_HOLDER = 8, GIL_LOCKED = 16 };
 
@@ -15,10 +22,22 @@ static const uint16_t pthread_tid[] = { 720, 48 };
 /* The kernel's thread with this id in the target's own namespace; NULL: none. */
 static const struct tc_os_thread *os_thread(const struct tc_walker *w, uint64_t tid_ns)
 {
-	for (size_t i = 0; i < w->mem->n_threads; i++)
-		if (w->mem->threads[i].tid_ns == tid_ns)
-			return &w->mem->threads[i];
-	return NULL;
+	const uint64_t *number = tc_hash_find(&w->os_threads, tid_ns);
+
+	return number && *number ? &w->mem->threads[*number - 1] : NULL;
+}
+
+/* For os_thread; once. */
+static void index_os_threads(struct tc_walker *w)
+{
+	if (w->os_threads.n)
+		return;
+	for (size_t i = 0; i < w->mem->n_threads; i++) {
+		uint32_t tid = w->mem->threads[i].tid_ns; /* 0: could not be told */
+		uint64_t *number = tid ? tc_hash_at(&w->os_threads, tid) : NULL;
+		if (number && !*number)
+			*number = i + 1;
+	}
 }
 
 static uint32_t native_id(struct tc_walker *w, tc_addr tstate, uint64_t ident)
@@ -36,24 +55,32 @@ static uint32_t native_id(struct tc_walker *w, tc_addr tstate, uint64_t ident)
 			if (tc_get(w->mem, ident + pthread_tid[i], &tid) == 0 && tid > 0)
 				thread = os_thread(w, (uint64_t)tid);
 	}
+	if (!thread && w->mem->threads_missing)
+		return (uint32_t)id; /* it may be one of those */
 	return thread ? thread->tid_ns : 0;
+}
+
+/* The object that the thread names as its running loop: a loop, or None. */
+static tc_addr named_loop(const struct tc_py *py, tc_addr tstate)
+{
+	tc_addr dict, loop = 0;
+
+	if (py->at.running == TC_RUNNING_FIELD) {
+		tc_get(py->mem, tstate + py->at.ts_running_loop, &loop);
+		return loop;
+	}
+	/* asyncio.events._set_running_loop keeps it in the thread state's dict. */
+	if (tc_get(py->mem, tstate + py->at.ts_dict, &dict) < 0 || !dict ||
+	    tc_dict_get(py, dict, "__asyncio_running_event_loop__", &loop) < 0)
+		return 0;
+	if (py->at.running == TC_RUNNING_HOLDER && tc_get(py->mem, loop + HOLDER_LOOP, &loop) < 0)
+		return 0;
+	return loop;
 }
 
 static tc_addr running_loop(struct tc_walker *w, tc_addr tstate)
 {
-	tc_addr dict, loop = 0;
-
-	if (w->py.at.running == TC_RUNNING_FIELD) {
-		tc_get(w->mem, tstate + w->py.at.ts_running_loop, &loop);
-	} else {
-		/* asyncio.events._set_running_loop keeps it in the thread state's dict. */
-		if (tc_get(w->mem, tstate + w->py.at.ts_dict, &dict) < 0 || !dict ||
-		    tc_dict_get(&w->py, dict, "__asyncio_running_event_loop__", &loop) < 0)
-			return 0;
-		if (w->py.at.running == TC_RUNNING_HOLDER &&
-		    tc_get(w->mem, loop + HOLDER_LOOP, &loop) < 0)
-			return 0;
-	}
+	tc_addr loop = named_loop(&w->py, tstate);
 	const struct tc_type *type = loop ? tc_walker_type_of(w, loop) : NULL;
 	return type && type->kind != TC_KIND_NONE ? loop : 0;
 }
@@ -63,6 +90,21 @@ static bool is_code(struct tc_walker *w, tc_addr addr)
 	const struct tc_type *type = tc_walker_type_of(w, addr);
 
 	return type && type->kind == TC_KIND_CODE;
+}
+
+/* What a dump cannot do without: the threads that run loops, and the main thread (the list is built from
+ * its front: the first thread made is the last entry). */
+static bool comes_first(const struct tc_walker *w, const struct tc_thread_view *thread)
+{
+	return thread->running_loop || thread->running_task ||
+	       thread + 1 == w->threads + w->n_threads;
+}
+
+static bool is_late(const struct tc_walker *w)
+{
+	uint64_t end = w->options->threads_end_ns;
+
+	return end && tc_sys_clock_ns(CLOCK_MONOTONIC) > end;
 }
 
 /* All frames of a thread, innermost first, into the arena. */
@@ -109,7 +151,26 @@ static void read_thread(struct tc_walker *w, tc_addr tstate)
 	thread->running_loop = running_loop(w, tstate);
 	if (w->py.at.ts_running_task != TC_NONE)
 		tc_get(w->mem, tstate + w->py.at.ts_running_task, &thread->running_task);
-	read_frames(w, thread);
+}
+
+/* Where the time is short, of those that come first. */
+static void read_stacks(struct tc_walker *w)
+{
+	bool late = false;
+
+	for (uint32_t i = 0; i < w->n_threads; i++)
+		if (comes_first(w, &w->threads[i]))
+			read_frames(w, &w->threads[i]);
+	for (uint32_t i = 0; i < w->n_threads; i++) {
+		struct tc_thread_view *thread = &w->threads[i];
+		if (comes_first(w, thread))
+			continue;
+		late = late || is_late(w);
+		if (late)
+			thread->skipped = true;
+		else
+			read_frames(w, thread);
+	}
 }
 
 static void note_current(struct tc_walker *w, tc_addr task)
@@ -137,11 +198,67 @@ static void read_current(struct tc_walker *w)
 	}
 }
 
+/* How many states of threads the interpreter lists. */
+static uint32_t count_threads(struct tc_walker *w)
+{
+	tc_addr tstate, back;
+	uint32_t n = 0;
+
+	if (tc_try_read(w->mem, w->interp + w->py.at.is_threads_head, &tstate, 8) < 0)
+		return 0;
+	for (; tstate && n < TC_THREADS_MAX; n++)
+		if (tc_try_read(w->mem, tstate + w->py.at.ts_interp, &back, 8) < 0 ||
+		    back != w->interp ||
+		    tc_try_read(w->mem, tstate + w->py.at.ts_next, &tstate, 8) < 0)
+			break;
+	return n + 1; /* one more: a fault there is met by the walk, which says so */
+}
+
+/* Room for n of them, in a quarter of the memory that is left. */
+static void take_threads(struct tc_walker *w, uint32_t n)
+{
+	size_t most = w->arena->left / 4 / sizeof(*w->threads);
+
+	if (n > most)
+		n = (uint32_t)most;
+	if (n <= w->max_threads)
+		return;
+	struct tc_thread_view *threads = tc_arena_take(w->arena, n * sizeof(*threads));
+	if (!threads)
+		return;
+	w->threads = threads;
+	w->max_threads = n;
+}
+
+/* Room for threads and time for their stacks are bounded: what was left out is said. */
+static void note_cut(struct tc_walker *w, uint32_t n_skipped)
+{
+	char notice[TC_NOTICE_SIZE];
+	struct tc_text text;
+
+	tc_text_init(&text, notice, sizeof(notice));
+	tc_text_u(&text, w->threads_cut);
+	tc_text_s(&text, " more threads of the interpreter: there was no memory to read them");
+	if (w->py.at.registry == TC_REGISTRY_LISTS)
+		tc_text_s(&text, "; tasks that they list may be missing");
+	if (w->threads_cut)
+		tc_walker_notice(w, notice);
+	tc_text_init(&text, notice, sizeof(notice));
+	tc_text_s(&text, "Python frames of ");
+	tc_text_u(&text, n_skipped);
+	tc_text_s(&text, " threads that run no loop: there was no time to read them");
+	if (n_skipped)
+		tc_walker_notice(w, notice);
+}
+
 void tc_walker_threads(struct tc_walker *w)
 {
 	tc_addr tstate, back;
+	uint32_t n = count_threads(w);
 
-	w->n_threads = w->n_current = 0;
+	w->n_threads = w->n_current = w->threads_cut = 0;
+	index_os_threads(w);
+	take_threads(w, n);
 	if (tc_get(w->mem, w->interp + w->py.at.is_threads_head, &tstate) < 0)
 		return;
 	while (tstate) {
@@ -149,8 +266,8 @@ void tc_walker_threads(struct tc_walker *w)
 			tc_walker_fault(w, tstate, TC_ETORN, "thread state");
 			break;
 		}
-		if (w->n_threads == TC_THREADS_MAX) {
-			tc_walker_notice(w, "more than 8192 threads: the rest is left out");
+		if (w->n_threads == w->max_threads) {
+			w->threads_cut = n > w->n_threads + 1 ? n - 1 - w->n_threads : 1;
 			break;
 		}
 		read_thread(w, tstate);
@@ -160,6 +277,7 @@ void tc_walker_threads(struct tc_walker *w)
 	}
 	if (w->asyncio_tasks)
 		read_current(w);
+	read_stacks(w);
 }
 
 enum tc_frame tc_frame_kind(uint32_t flags)
@@ -230,31 +348,91 @@ uint32_t tc_walker_gil_holder(struct tc_walker *w)
 
 void tc_walker_thread_records(struct tc_walker *w)
 {
-	bool known;
+	bool known, late = false;
 	tc_addr holder = gil_holder(w, &known);
+	uint32_t n_skipped = 0;
 
 	for (uint32_t i = 0; i < w->n_threads; i++) {
 		struct tc_thread_view *thread = &w->threads[i];
+		late = late || (!comes_first(w, thread) && is_late(w));
+		thread->skipped |= late && !comes_first(w, thread);
+		n_skipped += thread->skipped;
 		uint32_t loop = thread->running_loop ? tc_walker_loop(w, thread->running_loop) : 0;
-		uint32_t chain = stack_chain(w, thread);
-		/* The list of threads is built from its front: the first thread made is the last
-		 * entry. */
+		uint32_t chain = thread->skipped ? 0 : stack_chain(w, thread);
 		tc_record_begin(w->out, TC_REC_PYTHREAD);
 		tc_put_u(w->out, w->interp_id);
 		tc_put_u(w->out, thread->tstate);
 		tc_put_u(w->out, thread->tid);
 		tc_put_u(w->out, thread->ident);
 		tc_put_u(w->out, (thread->tstate == holder ? TC_PYTHREAD_HOLDS_GIL : 0u) |
-					 (i + 1 == w->n_threads ? TC_PYTHREAD_MAIN : 0u) |
+					 (i + 1 == w->n_threads && !w->threads_cut ? TC_PYTHREAD_MAIN : 0u) |
 					 (thread->torn ? TC_PYTHREAD_TORN : 0u) |
 					 (known ? TC_PYTHREAD_GIL_KNOWN : 0u));
 		tc_put_u(w->out, loop);
 		tc_put_u(w->out, thread->running_task);
 		tc_put_u(w->out, chain);
 		tc_record_end(w->out);
+		w->counts->threads++;
+		if (thread->skipped)
+			continue;
 		tc_walker_put_locals(w, thread->tstate);
 		tc_walker_want_locals(w, TC_FRAMES_KEPT);
 		tc_walker_objects(w);
-		w->counts->threads++;
 	}
+	note_cut(w, n_skipped);
+}
+
+/* The ids that a thread may have; the number of them. */
+static size_t native_ids(const struct tc_py *py, tc_addr tstate, uint32_t ids[2])
+{
+	uint64_t id = 0, ident = 0;
+	size_t n = 0;
+	int32_t tid;
+
+	if (py->at.ts_native_id != TC_NONE)
+		tc_get(py->mem, tstate + py->at.ts_native_id, &id);
+	if (id)
+		ids[n++] = (uint32_t)id;
+	else if (tc_get(py->mem, tstate + py->at.ts_thread_id, &ident) == 0 && ident)
+		for (size_t i = 0; i < sizeof(pthread_tid) / sizeof(pthread_tid[0]); i++)
+			if (tc_try_read(py->mem, ident + pthread_tid[i], &tid, sizeof(tid)) == 0 && tid > 0)
+				ids[n++] = (uint32_t)tid;
+	return n;
+}
+
+static size_t interp_runners(const struct tc_py *py, tc_addr interp, uint32_t *tids, size_t max)
+{
+	tc_addr tstate, back;
+	size_t n = 0;
+
+	if (tc_get(py->mem, interp + py->at.is_threads_head, &tstate) < 0)
+		return 0;
+	for (unsigned i = 0; tstate && i < TC_THREADS_MAX && n + 2 <= max; i++) {
+		if (tc_get(py->mem, tstate + py->at.ts_interp, &back) < 0 || back != interp)
+			break;
+		if (named_loop(py, tstate))
+			n += native_ids(py, tstate, tids + n);
+		if (tc_get(py->mem, tstate + py->at.ts_next, &tstate) < 0)
+			break;
+	}
+	return n;
+}
+
+size_t tc_walk_runners(struct tc_mem *mem, const struct tc_runtime_site *site, uint32_t *tids, size_t max)
+{
+	struct tc_py py = { .mem = mem };
+	char source[64];
+	uint32_t version;
+	tc_addr interp;
+	size_t n = 0;
+
+	if (tc_layout_choose(mem, site, &py.at, &version, source) < 0 ||
+	    tc_get(mem, site->runtime + py.at.rt_interp_head, &interp) < 0)
+		return 0;
+	for (unsigned i = 0; interp && i < RUNNER_INTERPS; i++) {
+		n += interp_runners(&py, interp, tids + n, max - n);
+		if (tc_get(mem, interp + py.at.is_next, &interp) < 0)
+			break;
+	}
+	return n;
 }

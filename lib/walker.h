@@ -130,9 +130,10 @@ struct tc_thread_view {
 	struct tc_frame_view *frames;
 	uint32_t n_frames;
 	bool cut, torn;
+	bool skipped; /* its frames: there was no time */
 };
 
-#define TC_THREADS_MAX 8192u
+#define TC_THREADS_MAX (1u << 20) /* of one interpreter: their list may be a ring in torn memory */
 #define TC_LOOPS_MAX 4096u
 #define TC_CURRENT_MAX 16384u
 
@@ -193,7 +194,9 @@ struct tc_walker {
 	struct tc_locals locals;
 	struct tc_context_scratch *context;
 	struct tc_thread_view *threads;
-	uint32_t n_threads;
+	uint32_t n_threads, max_threads; /* there is room for */
+	uint32_t threads_cut;		 /* of this interpreter, that are left out */
+	struct tc_hash os_threads;	 /* by id in the target's namespace: the kernel's number + 1 */
 	struct tc_loop_view *loop_views;
 	uint32_t n_loops;
 	tc_addr last_loop; /* tasks of one loop follow each other */

@@ -19,14 +19,20 @@ struct opened {
 
 static const struct tc_options options = { .width = 100 };
 
-static void open_sample(struct opened *o)
+/* What was built in o->b. */
+static void open_built(struct opened *o)
 {
-	builder_init(&o->b);
-	builder_sample(&o->b);
 	ck_assert_int_eq(tc_dump_open_bytes("sample", o->b.bytes, o->b.size, &o->dump), 0);
 	tc_model_init(&o->model, &o->dump, NULL);
 	tc_links_init(&o->links, &o->model);
 	tc_report_init(&o->report, &o->model, &o->links, &options, true);
+}
+
+static void open_sample(struct opened *o)
+{
+	builder_init(&o->b);
+	builder_sample(&o->b);
+	open_built(o);
 }
 
 static void close_sample(struct opened *o)
@@ -150,6 +156,39 @@ START_TEST(test_loops_of_the_sample)
 	ck_assert_uint_eq(o.report.loops[0].blocked_ns, 182000000000);
 	ck_assert_int_eq(o.report.loops[1].state, TC_LOOP_IDLE);
 	ck_assert_uint_eq(o.report.loops[1].blocked_ns, 0);
+	close_sample(&o);
+}
+END_TEST
+
+enum { MANY = 10000, SAME = 50 }; /* threads; states of the interpreter that claim one thread */
+
+static void build_many_threads(struct builder *b)
+{
+	builder_init(b);
+	builder_head(b, MANY);
+	for (uint64_t i = 0; i < MANY + SAME; i++) {
+		/* the last thread first, as the interpreter has them; then those of tid 100 */
+		const uint64_t state[8] = { 0, 0x80000000 + i, i < MANY ? 100 + MANY - 1 - i : 100 };
+		tc_record_begin(&b->rec, TC_REC_PYTHREAD);
+		for (size_t n = 0; n < 8; n++)
+			tc_put_u(&b->rec, state[n]);
+		tc_record_end(&b->rec);
+	}
+	builder_seal(b, 0, 0, 0);
+}
+
+START_TEST(test_many_threads_are_joined)
+{
+	struct opened o;
+
+	build_many_threads(&o.b);
+	open_built(&o);
+	ck_assert_uint_eq(o.report.n_threads, MANY + SAME);
+	for (size_t i = 0; i < o.report.n_threads; i++) {
+		const struct tc_thread_view *thread = &o.report.threads[i];
+		ck_assert(thread->os && thread->py && thread->os->tid_ns == thread->py->tid);
+		ck_assert_ptr_eq(tc_report_thread_of(&o.report, thread->py), thread);
+	}
 	close_sample(&o);
 }
 END_TEST
@@ -348,6 +387,16 @@ static const struct {
 	    .syscall = SLEEP },
 	  TC_LOOP_BLOCKED,
 	  0 },
+	{ "its thread's state was not read, its frames are the selector's",
+	  { .running = true, .has_thread = true, .has_frames = true, .in_selector = true,
+	    .syscall = -1, .ready = 3 },
+	  TC_LOOP_UNKNOWN,
+	  0 },
+	{ "its thread's state was not read, it is in a callback",
+	  { .running = true, .has_thread = true, .has_frames = true, .in_callback = true,
+	    .syscall = -1, .ready = 1 },
+	  TC_LOOP_UNKNOWN,
+	  0 },
 	{ "nothing is known",
 	  { .running = true, .has_thread = true, .syscall = -1 },
 	  TC_LOOP_UNKNOWN,
@@ -467,6 +516,7 @@ int main(void)
 	tcase_add_test(c, test_gather_names_its_children);
 	tcase_add_test(c, test_identical_chains_are_one_group);
 	tcase_add_test(c, test_loops_of_the_sample);
+	tcase_add_test(c, test_many_threads_are_joined);
 	tcase_add_loop_test(c, test_object_means_a_descriptor, 0, ROWS(fds));
 	tcase_add_test(c, test_descriptors_are_found_by_number);
 	tcase_add_test(c, test_descriptors_of_a_forged_file_are_put_in_order);
