@@ -132,6 +132,14 @@ enum tc_fd_state {
 	TC_FD_LISTENING = 10,
 };
 
+/* TC_REC_FD: what could not be asked. */
+enum tc_fd_missing {
+	TC_FD_NO_TYPE = 1,  /* the file type */
+	TC_FD_NO_KIND = 2,  /* family and type of a socket */
+	TC_FD_NO_LOCAL = 4, /* its own address */
+	TC_FD_NO_PEER = 8,  /* its peer's address */
+};
+
 enum tc_regs { TC_REGS_NONE, TC_REGS_SYSCALL, TC_REGS_CONTEXT, TC_REGS_PTRACE };
 
 /* 9. Tasks: bits 0-1 of the flags are the state */

@@ -202,7 +202,7 @@ def account():
             kind = stat.S_IFMT(os.fstat(fd).st_mode)
         except OSError:
             continue
-        found.append(dict(of_socket(fd) if kind == stat.S_IFSOCK else of_other(fd, kind), fd=fd, file_type=kind >> 12))
+        found.append(dict(of_socket(fd) if kind == stat.S_IFSOCK else of_other(fd, kind), fd=fd, file_type=kind >> 12, missing=0))
     return found
 
 
