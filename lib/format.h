@@ -123,13 +123,16 @@ enum tc_head_flag {
 	TC_HEAD_LEADER_GONE = 32, /* its first thread has ended */
 };
 
-/* State of TC_REC_FD: those of net/tcp_states.h that are more than passed through. */
+/* State of TC_REC_FD: some of net/tcp_states.h. */
 enum tc_fd_state {
 	TC_FD_ESTABLISHED = 1,
 	TC_FD_CONNECTING = 2,
+	TC_FD_SYN_RECEIVED = 3,
 	TC_FD_UNCONNECTED = 7,
 	TC_FD_PEER_CLOSED = 8,
+	TC_FD_LAST_ACK = 9,
 	TC_FD_LISTENING = 10,
+	TC_FD_CLOSING = 11,
 };
 
 /* TC_REC_FD: what could not be asked. */

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The descriptors in a dump made by the hook, against what the program says of them itself (fds_target.py). Prints TAP."""
+"""The descriptors in a dump, against what the program says of them itself (fds_target.py): made by the hook, and from outside
+(fds_outside.py). Prints TAP."""
 import os
 import resource
 import subprocess
@@ -11,6 +12,7 @@ from hooked import ANALYZE, HERE, LONG_S, TARGET, Hooked, Skip, await_true, must
 sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
 sys.path.insert(0, os.path.join(HERE, ".."))
 import decode  # noqa: E402
+import fds_outside  # noqa: E402
 import interpreters  # noqa: E402
 
 MAX = 16384  # docs/format.md section 8
@@ -198,5 +200,5 @@ def test_values_left_out(scratch):
 
 
 if __name__ == "__main__":
-    tests = tests_of(sys.modules[__name__])
+    tests = tests_of(sys.modules[__name__]) + tests_of(fds_outside)
     sys.exit(run([test for test in tests if not sys.argv[1:] or test.__name__ in sys.argv[1:]]))
