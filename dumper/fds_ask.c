@@ -261,7 +261,7 @@ static void ask_types(struct tc_fds_work *work, int pidfd)
 		tc_text_init(&text, name, sizeof(name));
 		tc_text_u(&text, fd->fd);
 		if (tc_syscall5(SYS_statx, AT_FDCWD, (long)name,
-				AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE, (long)&st) < 0)
+				AT_STATX_DONT_SYNC, STATX_TYPE, (long)&st) < 0)
 			continue;
 		fd->type = (uint8_t)(st.stx_mode >> 12);
 		fd->missing = 0;

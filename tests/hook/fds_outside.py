@@ -119,11 +119,15 @@ def test_streams(scratch):
     with Hooked(scratch, scratch, command=[sys.executable, TARGET, "1", CODE + "after_ready = start_streams"]) as target:
         await_true(lambda: {"reads", "drains", "reads-pipe"} <= set(target.ask("roles")), "the streams")
         await_true(lambda: target.ask("all(t._fut_waiter is not None or t is asyncio.current_task() for t in asyncio.all_tasks(loop))"), "all waits")
-        found = report(outside(target.pid, scratch))
+        path = outside(target.pid, scratch)
+        found = report(path)
         by_fd, roles = {one["fd"]: one for one in found["objects"] if "fd" in one}, target.ask("roles")
         for role in ("reads", "drains", "reads-pipe"):
             fd, peer = roles[role]
             must(fd in by_fd and by_fd[fd].get("peer", "") == peer, "%s: %s is not connected with %s" % (role, by_fd.get(fd), peer))
+        fd, peer = roles["reads"]
+        done = subprocess.run([program("taskcore-analyze"), "show", path, by_fd[fd]["id"]], capture_output=True, text=True, timeout=LONG_S)
+        must("descriptor %d: tcp " % fd in done.stdout and " -> %s, 0 bytes to read, 0 not yet sent\n" % peer in done.stdout, done.stdout)
 
 
 def own_namespace(scratch):
