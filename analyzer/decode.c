@@ -129,6 +129,7 @@ static void read_fd(struct tc_model *model, struct tc_cursor *cur)
 	fd->unsent = tc_cur_u(cur);
 	fd->what = text_at(cur);
 	fd->state = tc_cur_u32(cur);
+	fd->missing = tc_cur_u32(cur);
 }
 
 static void read_string(struct tc_model *model, struct tc_cursor *cur)

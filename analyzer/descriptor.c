@@ -77,6 +77,8 @@ const char *tc_fd_kind(const struct tc_fd *fd)
 
 	if (tc_fd_is_socket(fd))
 		return socket_kind(fd);
+	if (fd->missing & TC_FD_NO_TYPE)
+		return "unknown";
 	return fd->type < 16 && words[fd->type] ? words[fd->type] : "other";
 }
 
@@ -120,6 +122,15 @@ static void phrase_state(struct tc_out *out, const struct tc_fd *fd)
 		tc_out_printf(out, ", %s", word);
 }
 
+/* What is not known reads like what is not there, so it is said. */
+static void phrase_missing(struct tc_out *out, const struct tc_fd *fd)
+{
+	if (fd->missing & TC_FD_NO_LOCAL)
+		tc_out_str(out, ", addresses not known");
+	else if (fd->missing & TC_FD_NO_PEER)
+		tc_out_str(out, ", peer's address not known");
+}
+
 void tc_fd_phrase(struct tc_out *out, const struct tc_fd *fd)
 {
 	bool named = fd->family == AF_UNIX && fd->local.size; /* "unix:…" says the kind */
@@ -136,6 +147,7 @@ void tc_fd_phrase(struct tc_out *out, const struct tc_fd *fd)
 		tc_out_str(out, " -> ");
 		tc_out_text(out, fd->peer, 0);
 	}
+	phrase_missing(out, fd);
 	phrase_state(out, fd);
 	if (fd->unread) {
 		tc_out_str(out, ", ");

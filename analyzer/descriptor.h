@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The descriptors of the process, as the hook's child recorded them: which one an object means, and
+ * The descriptors of the process, as they were recorded: which one an object means, and
  * words for it. */
 #ifndef TC_DESCRIPTOR_H
 #define TC_DESCRIPTOR_H

@@ -308,6 +308,25 @@ void tc_json_objects(struct tc_json_report *r)
 		put_object(r, i);
 }
 
+static void put_missing(struct tc_json *json, uint32_t missing)
+{
+	static const struct {
+		uint32_t bit;
+		const char *word;
+	} words[] = { { TC_FD_NO_TYPE, "kind" },
+		      { TC_FD_NO_KIND, "family" },
+		      { TC_FD_NO_LOCAL, "local" },
+		      { TC_FD_NO_PEER, "peer" } };
+
+	if (!missing)
+		return;
+	tc_json_array(json, "not_known");
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (missing & words[i].bit)
+			tc_json_str(json, NULL, words[i].word);
+	tc_json_end(json, ']');
+}
+
 static void put_descriptor(struct tc_json_report *r, const struct tc_fd *fd)
 {
 	struct tc_json *json = &r->json;
@@ -331,6 +350,7 @@ static void put_descriptor(struct tc_json_report *r, const struct tc_fd *fd)
 		tc_json_u(json, "unsent", fd->unsent - 1);
 	if (fd->what.size)
 		tc_json_text(json, "name", fd->what);
+	put_missing(json, fd->missing);
 	tc_json_record_end(r);
 }
 

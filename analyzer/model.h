@@ -99,7 +99,7 @@ struct tc_thread {
 struct tc_fd {
 	struct tc_text local, peer, what;
 	uint64_t unread, unsent; /* + 1 */
-	uint32_t fd, type, family, socket_type, state;
+	uint32_t fd, type, family, socket_type, state, missing; /* missing: TC_FD_NO_… */
 };
 
 struct tc_pythread {

@@ -14,6 +14,7 @@
 
 #include "../lib/sys.h"
 #include "exit.h"
+#include "fds.h"
 #include "output.h"
 #include "plain.h"
 #include "stop.h"
@@ -31,6 +32,7 @@ struct dump {
 	struct tc_core core;
 	struct tc_arena arena;
 	struct tc_stop stop;
+	struct tc_fds_child fds;
 	uint64_t began_ns, pause_ns;
 	bool stopped; /* the target stands still now, for all we know */
 	bool frozen;  /* and did so, or is an image of such a moment, for all that was read */
@@ -166,6 +168,16 @@ static int freeze(struct dump *d)
 	return 0;
 }
 
+/* What the descriptors are was asked meanwhile. */
+static void put_fds(struct dump *d)
+{
+	char notice[TC_NOTICE_SIZE];
+
+	tc_fds_finish(&d->fds, &d->core.rec, d->watch, notice);
+	if (notice[0] && d->n_notices < TC_NOTICES_MAX)
+		memcpy(d->notices[d->n_notices++], notice, sizeof(notice));
+}
+
 /* One try: freeze (it gives registers for the head), head, walk, let go. The result of the walk, or
  * -TC_EWRITE. */
 static int attempt(struct dump *d)
@@ -176,11 +188,15 @@ static int attempt(struct dump *d)
 
 	if (r < 0)
 		return r;
+	tc_fds_start(&d->fds, &d->target);
 	tc_watch_step(d->watch, "writing the head of the dump");
 	r = tc_core_begin(&d->core, d->out.fd, mem, &d->target.maps, &d->target.process, &d->arena);
-	if (r == 0)
+	bool begun = r == 0;
+	if (begun)
 		r = walk(d);
 	thaw(d);
+	if (begun)
+		put_fds(d);
 	d->frozen &= !d->target.reader.image_broken;
 	return r;
 }

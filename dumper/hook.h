@@ -127,7 +127,7 @@ struct tc_hook_dump {
 	unsigned n_notices;
 	int walked;			     /* result of the walk in place */
 	struct tc_hook_kept *first, *last;   /* chunks of a walk in place, until the file is there */
-	struct tc_hook_fd *first_fd, *last_fd; /* in the arena, by ascending number */
+	struct tc_kept_fd *first_fd, *last_fd; /* in the arena, by ascending number */
 	size_t n_fds, n_fds_left;	       /* recorded; counted only */
 	bool fds_late;			       /* the rest was not even counted */
 	uint32_t next_id[TC_N_TABLES];	     /* where its tables stood in the end */

@@ -131,13 +131,24 @@ enum tc_head_flag {
  * reason to refuse the file. None is defined yet. */
 #define TC_FEATURES_KNOWN 0ull
 
-/* State of TC_REC_FD: those of net/tcp_states.h that are more than passed through. */
+/* State of TC_REC_FD: some of net/tcp_states.h. */
 enum tc_fd_state {
 	TC_FD_ESTABLISHED = 1,
 	TC_FD_CONNECTING = 2,
+	TC_FD_SYN_RECEIVED = 3,
 	TC_FD_UNCONNECTED = 7,
 	TC_FD_PEER_CLOSED = 8,
+	TC_FD_LAST_ACK = 9,
 	TC_FD_LISTENING = 10,
+	TC_FD_CLOSING = 11,
+};
+
+/* TC_REC_FD: what could not be asked. */
+enum tc_fd_missing {
+	TC_FD_NO_TYPE = 1,  /* the file type */
+	TC_FD_NO_KIND = 2,  /* family and type of a socket */
+	TC_FD_NO_LOCAL = 4, /* its own address */
+	TC_FD_NO_PEER = 8,  /* its peer's address */
 };
 
 enum tc_regs { TC_REGS_NONE, TC_REGS_SYSCALL, TC_REGS_CONTEXT, TC_REGS_PTRACE };

@@ -8,8 +8,8 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
 # System headers that lib/ may name: types, constants and the mem functions only.
-system='cpuid.h elf.h errno.h fcntl.h inttypes.h limits.h linux/[a-z_]*.h stdalign.h stdatomic.h stdbool.h stddef.h stdint.h stdnoreturn.h
-	string.h sys/[a-z_]*.h time.h'
+system='cpuid.h elf.h errno.h fcntl.h inttypes.h limits.h linux/[a-z_]*.h netinet/in.h poll.h stdalign.h stdatomic.h stdbool.h stddef.h
+	stdint.h stdnoreturn.h string.h sys/[a-z_]*.h time.h'
 
 # Print what is wrong under the tree given.
 wrong_includes()

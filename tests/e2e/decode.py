@@ -238,7 +238,7 @@ class Dump:
         self.interps.append([r.u() for _ in range(5)] + [self.strings[r.u()], self.strings[r.u()]])
 
     def record_18(self, r):
-        words = ("fd", "file_type", "family", "socket_type", "local", "peer", "unread", "unsent", "name", "state")
+        words = ("fd", "file_type", "family", "socket_type", "local", "peer", "unread", "unsent", "name", "state", "missing")
         self.descriptors.append({w: r.b() if w in ("local", "peer", "name") else r.u() for w in words})
         for word in ("unread", "unsent"):
             self.descriptors[-1][word] = self.descriptors[-1][word] - 1 if self.descriptors[-1][word] else None

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The descriptors in a dump made by the hook, against what the program says of them itself (fds_target.py). Prints TAP."""
+"""The descriptors in a dump, against what the program says of them itself (fds_target.py): made by the hook, and from outside
+(fds_outside.py). Prints TAP."""
 import os
 import resource
 import subprocess
@@ -11,11 +12,13 @@ from hooked import ANALYZE, HERE, LONG_S, TARGET, Hooked, Skip, await_true, must
 sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
 sys.path.insert(0, os.path.join(HERE, ".."))
 import decode  # noqa: E402
+import fds_outside  # noqa: E402
 import interpreters  # noqa: E402
 
 MAX = 16384  # docs/format.md section 8
 CODE = "import sys; sys.path.insert(0, %r); from fds_target import *; " % HERE
 STATES = [None, "established", "syn-sent", "syn-recv", "fin-wait-1", "fin-wait-2", "time-wait", "close", "close-wait", "last-ack", "listen", "closing"]
+MISSING = {"kind": 1, "family": 2, "local": 4, "peer": 8}  # lib/format.h: TC_FD_NO_…
 # What the kinds of fds_target.py must be, beside what it says: (state, bytes to be read, bytes not yet sent); None: whatever it says.
 ROLES = {
     "tcp4-listen": ("listen", None, None), "tcp4": ("established", 0, 0), "tcp4-unread-accepted": ("established", 2304, 0),
@@ -45,7 +48,7 @@ def as_account(one):
     state = STATES.index(one.get("state"))
     told = {word: one.get(word, "") for word in ("local", "peer", "name")}
     return dict(told, fd=one["fd"], family=one.get("family", 0), socket_type=one.get("socket_type", 0), state=state or 0,
-                unread=one.get("unread"), unsent=one.get("unsent"))
+                unread=one.get("unread"), unsent=one.get("unsent"), missing=sum(MISSING[word] for word in one.get("not_known", [])))
 
 
 def without_type(account):
@@ -197,5 +200,5 @@ def test_values_left_out(scratch):
 
 
 if __name__ == "__main__":
-    tests = tests_of(sys.modules[__name__])
+    tests = tests_of(sys.modules[__name__]) + tests_of(fds_outside)
     sys.exit(run([test for test in tests if not sys.argv[1:] or test.__name__ in sys.argv[1:]]))

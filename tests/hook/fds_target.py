@@ -52,6 +52,12 @@ def fill(one):
         return one
 
 
+def lo_up():
+    """In a new network namespace it is down."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        fcntl.ioctl(one, 0x8914, struct.pack("16sH14x", b"lo", 0x1))  # SIOCSIFFLAGS, IFF_UP
+
+
 def have_ipv6():
     """Containers often have none."""
     try:
@@ -202,7 +208,7 @@ def account():
             kind = stat.S_IFMT(os.fstat(fd).st_mode)
         except OSError:
             continue
-        found.append(dict(of_socket(fd) if kind == stat.S_IFSOCK else of_other(fd, kind), fd=fd, file_type=kind >> 12))
+        found.append(dict(of_socket(fd) if kind == stat.S_IFSOCK else of_other(fd, kind), fd=fd, file_type=kind >> 12, missing=0))
     return found
 
 

@@ -366,6 +366,7 @@ void builder_fd(struct builder *b, const struct builder_fd *fd)
 	tc_put_u(&b->rec, fd->unsent);
 	put_text(b, fd->what ? fd->what : "");
 	tc_put_u(&b->rec, fd->state);
+	tc_put_u(&b->rec, fd->missing);
 	tc_record_end(&b->rec);
 }
 

@@ -62,7 +62,7 @@ void builder_object(struct builder *b, uint64_t addr, uint32_t type, const char 
 
 /* A descriptor. Texts may be NULL: empty. unread and unsent: + 1. */
 struct builder_fd {
-	uint32_t fd, type, family, socket_type, state;
+	uint32_t fd, type, family, socket_type, state, missing;
 	const char *local, *peer, *what;
 	uint64_t unread, unsent;
 };

@@ -245,6 +245,46 @@ START_TEST(test_descriptors_are_found_by_number)
 }
 END_TEST
 
+START_TEST(test_what_could_not_be_asked_is_said)
+{
+	static const struct {
+		struct builder_fd fd;
+		const char *phrase, *kind;
+	} rows[] = {
+		{ { .fd = 1, .type = 12, .what = "socket:[9]", .missing = 14 },
+		  "socket:[9], addresses not known", "socket" },
+		{ { .fd = 2, .type = 12, .family = 2, .socket_type = 1, .missing = 12 },
+		  "tcp, addresses not known", "tcp" },
+		{ { .fd = 3, .type = 12, .family = 1, .socket_type = 1, .local = "unix:",
+		    .missing = 8, .unread = 1, .state = TC_FD_PEER_CLOSED },
+		  "unix:, peer's address not known, closed by the other end, 0 bytes to read",
+		  "unix" },
+		{ { .fd = 4, .what = "/mnt/a", .missing = 1 }, "/mnt/a", "unknown" },
+	};
+	struct opened o;
+	struct tc_out out;
+
+	builder_init(&o.b);
+	builder_head(&o.b, 1);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		builder_fd(&o.b, &rows[i].fd);
+	builder_seal(&o.b, 0, 0, 0);
+	ck_assert_int_eq(tc_dump_open_bytes("sample", o.b.bytes, o.b.size, &o.dump), 0);
+	tc_model_init(&o.model, &o.dump, NULL);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		ck_assert_str_eq(tc_fd_kind(&o.model.fds[i]), rows[i].kind);
+		tc_out_init_memory(&out);
+		tc_fd_phrase(&out, &o.model.fds[i]);
+		tc_out_raw(&out, "", 1);
+		ck_assert_str_eq(out.buffer, rows[i].phrase);
+		tc_out_deinit(&out);
+	}
+	tc_model_deinit(&o.model);
+	tc_dump_close(&o.dump);
+	builder_free(&o.b);
+}
+END_TEST
+
 START_TEST(test_descriptors_of_a_forged_file_are_put_in_order)
 {
 	static const uint32_t numbers[] = { 9, 3, 9, UINT32_MAX, 0 };
@@ -519,6 +559,7 @@ int main(void)
 	tcase_add_test(c, test_many_threads_are_joined);
 	tcase_add_loop_test(c, test_object_means_a_descriptor, 0, ROWS(fds));
 	tcase_add_test(c, test_descriptors_are_found_by_number);
+	tcase_add_test(c, test_what_could_not_be_asked_is_said);
 	tcase_add_test(c, test_descriptors_of_a_forged_file_are_put_in_order);
 	tcase_add_loop_test(c, test_loop_is_judged_by_its_facts, 0, ROWS(loops));
 	tcase_add_loop_test(c, test_foreign_text_is_made_harmless, 0, ROWS(texts));
