@@ -182,7 +182,8 @@ void tc_hook_memory(int proc, bool own_oom_score, struct tc_hook_memory *ret);
 
 /* hook_guard.c: faults while memory is read. */
 /* Run function(argument) on a stack of the hook's with SIGSEGV and SIGBUS guarded and all other
- * signals blocked. False: a fault that no guarded read accounts for ended it half way.
+ * signals blocked. False: a fault that no guarded read accounts for ended it half way, or
+ * the thread's alternate stack cannot be put aside, and it was not begun.
  * private_actions: in a clone, which has its signal actions to itself and a stack of its own. */
 bool tc_hook_guarded(void (*function)(void *argument), void *argument, bool private_actions);
 int tc_hook_stacks_init(void);

@@ -40,8 +40,8 @@ struct tc_arch_action tc_action_of(void *handler, unsigned long flags, uint64_t 
 }
 
 /* One writer at a time. The flag stands in the process page: a forked child finds it free, whatever
- * its parent's other threads were doing. Returns what write_end needs. */
-static uint64_t write_begin(void)
+ * its parent's other threads were doing. */
+uint64_t tc_action_lock(void)
 {
 	struct timespec wait = { .tv_nsec = 50000 };
 	uint64_t before;
@@ -56,7 +56,7 @@ static uint64_t write_begin(void)
 	return before;
 }
 
-static void write_end(uint64_t before)
+void tc_action_unlock(uint64_t before)
 {
 	atomic_store(&tc_process()->writing, 0);
 	tc_sys_mask(before, NULL);
@@ -127,17 +127,16 @@ static void *entry_of(const struct tc_action *action)
 	return (void *)atomic_load(&action->entry);
 }
 
-/* The kernel's action for what the program has set. */
-static struct tc_arch_action in_front(const struct tc_action *action,
-				      const struct tc_arch_action *set)
+struct tc_arch_action tc_action_in_front(const struct tc_action *action,
+					 const struct tc_arch_action *set)
 {
 	bool calls = set->handler != (void *)SIG_DFL && set->handler != (void *)SIG_IGN;
 
-	if (action->guarded)
+	if (action->guarded && !atomic_load(&tc_action_guarding))
 		return *set;
 	unsigned long flags = calls ? set->flags & (SA_RESTART | SA_NODEFER | SA_ONSTACK) :
-			      small_altstacks ? SA_RESTART :
-						SA_RESTART | SA_ONSTACK;
+			      small_altstacks || action->guarded ? SA_RESTART :
+								   SA_RESTART | SA_ONSTACK;
 	return tc_action_of(entry_of(action), SA_SIGINFO | flags, calls ? set->mask : 0);
 }
 
@@ -151,7 +150,7 @@ void tc_action_settle(struct tc_action *action)
 	do {
 		spent = atomic_load(&action->spent);
 		seq = tc_action_read(action, &set);
-		kernel = in_front(action, &set);
+		kernel = tc_action_in_front(action, &set);
 		tc_action_kernel(action->sig, &kernel, NULL);
 	} while (atomic_load(&action->seq) != seq || atomic_load(&action->spent) != spent);
 }
@@ -187,14 +186,14 @@ int tc_action_take(int sig, tc_chain_entry *entry)
 		return r;
 	if (n == 0)
 		tc_process_at_fork(NULL, forked);
-	uint64_t before = write_begin();
+	uint64_t before = tc_action_lock();
 	taken[n] = (struct tc_action){ .sig = sig, .index = n };
 	atomic_store(&taken[n].entry, entry);
 	atomic_store(&taken[n].seq, 1);
 	tc_action_found(&taken[n], &kernel);
 	atomic_store(&n_taken, n + 1);
 	tc_action_settle(&taken[n]);
-	write_end(before);
+	tc_action_unlock(before);
 	return 0;
 }
 
@@ -225,18 +224,14 @@ void tc_action_set(struct tc_action *action, const struct tc_arch_action *set,
 		tc_action_read(action, ret_old);
 		return;
 	}
-	uint64_t before = write_begin();
+	uint64_t before = tc_action_lock();
 	tc_action_read(action, ret_old);
 	write_cell(action, set);
-	if (!action->guarded) {
-		if (set->handler ==
-		    ignore.handler) /* it also drops what is pending (sigaction(2)) */
-			tc_action_kernel(action->sig, &ignore, NULL);
-		tc_action_settle(action);
-	} else if (!atomic_load(&tc_action_guarding)) { /* ended meanwhile */
-		tc_action_settle(action);
-	}
-	write_end(before);
+	/* It also drops what is pending (sigaction(2)); but a guarded read must find its handler. */
+	if (set->handler == ignore.handler && !action->guarded)
+		tc_action_kernel(action->sig, &ignore, NULL);
+	tc_action_settle(action);
+	tc_action_unlock(before);
 }
 
 bool tc_action_spend(struct tc_action *action, uint64_t seq)

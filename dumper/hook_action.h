@@ -72,8 +72,17 @@ bool tc_action_spend(struct tc_action *action, uint64_t seq);
 /* Does the kernel call the entry? */
 bool tc_action_is_front(const struct tc_action *action);
 
-/* Make the kernel call the entry, with what the program asks for. */
+/* What the kernel is to do where the program has set this: call the entry, on the stack and with the
+ * mask that the program asks for. */
+struct tc_arch_action tc_action_in_front(const struct tc_action *action,
+					 const struct tc_arch_action *set);
+
+/* Tell the kernel so, for what is set now. */
 void tc_action_settle(struct tc_action *action);
+
+/* One thread at a time changes settings, with signals blocked. Returns what unlock needs. */
+uint64_t tc_action_lock(void);
+void tc_action_unlock(uint64_t before);
 
 /* Has the program set SIG_IGN for a signal that we have taken? */
 bool tc_action_is_ignored(int sig);

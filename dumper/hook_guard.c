@@ -27,6 +27,10 @@ static _Atomic bool are_fenced;
 static struct guard {
 	_Atomic uint32_t tid; /* who is at it; 0: nobody */
 	void *way_out;	      /* NULL: not yet */
+	void (*function)(void *argument);
+	void *argument;
+	stack_t altstack; /* the handler's thread's own, while it is put aside */
+	bool begun;
 } guards[2];
 
 int tc_hook_stacks_init(void)
@@ -111,16 +115,43 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 	tc_chain_guard_yield(sig, info, context);
 }
 
+/* Our stack is no alternate stack to the kernel. The signal may have come on the thread's own one:
+ * there our reads' faults would overwrite what lies on it, if the program has handlers for faults
+ * run there. Only from here it lets us put it aside (sigaltstack(2), EPERM). */
+static void run(void *argument)
+{
+	struct guard *guard = argument;
+	stack_t none = { .ss_flags = SS_DISABLE };
+
+	if (guard == &guards[0] &&
+	    tc_syscall2(SYS_sigaltstack, (long)&none, (long)&guard->altstack) != 0)
+		return;
+	guard->begun = true;
+	/* Not before: one that was sent may be pending, blocked by the program, and not for it now. */
+	tc_sys_mask(~(SIGNAL_BITS(SIGSEGV) | SIGNAL_BITS(SIGBUS)), NULL);
+	guard->function(guard->argument);
+}
+
+static void put_back(void *argument)
+{
+	struct guard *guard = argument;
+
+	if (guard == &guards[0] && guard->begun)
+		tc_syscall2(SYS_sigaltstack, (long)&guard->altstack, 0);
+}
+
 bool tc_hook_guarded(void (*function)(void *argument), void *argument, bool private_actions)
 {
 	uint64_t mask;
-	void *top = top_of(private_actions ? STACK_CHILD : STACK_HANDLER);
+	void *top = top_of(private_actions ? STACK_CHILD : STACK_HANDLER), *unused;
 	struct guard *guard = &guards[private_actions];
-	const uint64_t faults = SIGNAL_BITS(SIGSEGV) | SIGNAL_BITS(SIGBUS);
 
 	tc_sys_mask(~0ull, &mask);
 	fence();
 	guard->way_out = NULL;
+	guard->begun = false;
+	guard->function = function;
+	guard->argument = argument;
 	guard->tid = own_tid();
 	if (private_actions) {
 		tc_sys_action(SIGSEGV, (void *)on_fault, SA_SIGINFO, ~0ull);
@@ -128,10 +159,10 @@ bool tc_hook_guarded(void (*function)(void *argument), void *argument, bool priv
 	} else {
 		tc_chain_guard_begin(on_fault);
 	}
-	/* Not before: one that was sent may be pending, blocked by the program, and not for it now. */
-	tc_sys_mask(~faults, NULL);
-	bool whole = tc_arch_call_on(top, function, argument, &guard->way_out);
+	bool whole = tc_arch_call_on(top, run, guard, &guard->way_out) && guard->begun;
 	tc_sys_mask(~0ull, NULL);
+	guard->way_out = NULL;
+	tc_arch_call_on(top, put_back, guard, &unused);
 	if (!private_actions)
 		tc_chain_guard_end();
 	guard->tid = 0;

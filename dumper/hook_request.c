@@ -261,19 +261,18 @@ static void begin(struct tc_hook_dump *dump, const struct tc_request *request)
 
 static void capture(void *result)
 {
+	*(volatile int *)result = -EFAULT; /* until it returns */
 	*(int *)result = tc_hook_capture(&tc_hook_dump);
 }
 
 /* With the turn taken and no child in our memory. */
 static int make(struct tc_hook_dump *dump, const struct tc_request *request)
 {
-	int r = -EFAULT;
+	int r = -EPERM;
 
 	begin(dump, request);
-	if (!tc_hook_guarded(capture, &r, false)) {
+	if (!tc_hook_guarded(capture, &r, false))
 		tc_hook_capture_failed(dump);
-		r = -EFAULT;
-	}
 	if (dump->outcome) {
 		if (r < 0)
 			dump->outcome->outcome = TC_OUTCOME_REFUSED;
@@ -390,6 +389,8 @@ static void say_refused(void *unused)
 			 refusal.error == -ENOENT     ? "): there is no /proc" :
 			 refusal.error == -EDQUOT     ? "): its cgroup has too little memory left" :
 			 refusal.error == -ENOMEM     ? "): no memory to read the process" :
+			 refusal.error == -EPERM      ? "): sigaltstack is forbidden (a filter of "
+							"system calls?)" :
 			 refusal.error == -EFAULT     ? "): a fault while the process was read" :
 							"): last dump ");
 	if (refusal.error == -EAGAIN) {
