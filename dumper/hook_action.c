@@ -21,9 +21,10 @@
 static struct tc_action taken[TC_ACTION_MAX];
 static _Atomic unsigned n_taken;
 
-struct tc_action tc_action_guarded[2] = {
+struct tc_action tc_action_guarded[TC_ACTION_GUARDED] = {
 	{ .sig = SIGSEGV, .guarded = true, .seq = 1 },
 	{ .sig = SIGBUS, .index = 1, .guarded = true, .seq = 1 },
+	{ .sig = SIGSYS, .index = 2, .guarded = true, .seq = 1 },
 };
 _Atomic bool tc_action_guarding;
 static _Atomic bool small_altstacks;
@@ -46,7 +47,7 @@ uint64_t tc_action_lock(void)
 	struct timespec wait = { .tv_nsec = 50000 };
 	uint64_t before;
 
-	tc_sys_mask(~UINT64_C(0), &before);
+	tc_sys_block(&before);
 
 	for (unsigned n = 1; atomic_exchange(&tc_process()->writing, 1); n++)
 		if (n % MAX_SPINS == 0)
@@ -116,7 +117,7 @@ struct tc_action *tc_action_find(int sig)
 		if (taken[i].sig == sig)
 			return &taken[i];
 	if (atomic_load(&tc_action_guarding))
-		for (unsigned i = 0; i < 2; i++)
+		for (unsigned i = 0; i < TC_ACTION_GUARDED; i++)
 			if (tc_action_guarded[i].sig == sig)
 				return &tc_action_guarded[i];
 	return NULL;
@@ -161,7 +162,7 @@ static void forked(void)
 	unsigned n = atomic_load(&n_taken);
 
 	if (atomic_exchange(&tc_action_guarding, false))
-		for (unsigned i = 0; i < 2; i++)
+		for (unsigned i = 0; i < TC_ACTION_GUARDED; i++)
 			tc_action_settle(&tc_action_guarded[i]);
 	for (unsigned i = 0; i < n; i++) {
 		struct tc_arch_action set, kernel;

@@ -26,7 +26,7 @@ struct tc_action_cell {
 struct tc_action {
 	int sig;
 	unsigned index;			 /* 0 to TC_ACTION_MAX - 1; of the guarded ones as well */
-	bool guarded;			 /* SIGSEGV, SIGBUS: ours only while a dump reads memory */
+	bool guarded;			 /* SIGSEGV, SIGBUS, SIGSYS: ours only while a dump reads memory */
 	bool interrupts;		 /* siginterrupt(sig, 1): signal() leaves SA_RESTART out */
 	_Atomic(tc_chain_entry *) entry; /* what the kernel calls */
 	_Atomic uint64_t seq;	     /* settings made so far; the last one is in cells[seq & 1] */
@@ -37,8 +37,15 @@ struct tc_action {
 	_Atomic uint32_t n_ignoring; /* threads inside tc_action_ignore_begin */
 };
 
-/* SIGSEGV and SIGBUS. */
-extern struct tc_action tc_action_guarded[2];
+/* SIGSEGV, SIGBUS, SIGSYS. */
+#define TC_ACTION_GUARDED 3
+extern struct tc_action tc_action_guarded[TC_ACTION_GUARDED];
+
+/* Which of them is sig. */
+static inline unsigned tc_action_guarded_at(int sig)
+{
+	return sig == SIGSEGV ? 0 : sig == SIGBUS ? 1 : 2;
+}
 
 /* Is a guard in force? Then the guarded ones are ours too. */
 extern _Atomic bool tc_action_guarding;

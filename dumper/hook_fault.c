@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * SIGSEGV and SIGBUS while a dump reads memory: lent from the program and given back. */
+ * SIGSEGV, SIGBUS and SIGSYS while a dump reads memory: lent from the program and given back. */
 #include <errno.h>
 #include <sys/syscall.h>
 
@@ -8,7 +8,7 @@
 #include "hook_chain.h"
 #include "../lib/safe.h"
 
-static uint64_t begun_seq[2];
+static uint64_t begun_seq[TC_ACTION_GUARDED];
 
 static bool are_equal(const struct tc_arch_action *a, const struct tc_arch_action *b)
 {
@@ -31,9 +31,9 @@ static void take(struct tc_action *action, const struct tc_arch_action *found)
 void tc_chain_guard_begin(tc_chain_entry *fault)
 {
 	uint64_t before = tc_action_lock();
-	struct tc_arch_action found[2];
+	struct tc_arch_action found[TC_ACTION_GUARDED];
 
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < TC_ACTION_GUARDED; i++) {
 		struct tc_action *action = &tc_action_guarded[i];
 		tc_action_kernel(action->sig, NULL, &found[i]);
 		tc_action_found(action, &found[i]);
@@ -41,7 +41,7 @@ void tc_chain_guard_begin(tc_chain_entry *fault)
 		begun_seq[i] = atomic_load(&action->seq);
 	}
 	atomic_store(&tc_action_guarding, true);
-	for (unsigned i = 0; i < 2; i++)
+	for (unsigned i = 0; i < TC_ACTION_GUARDED; i++)
 		take(&tc_action_guarded[i], &found[i]);
 	tc_action_unlock(before);
 }
@@ -49,34 +49,21 @@ void tc_chain_guard_begin(tc_chain_entry *fault)
 void tc_chain_guard_end(void)
 {
 	uint64_t before = tc_action_lock();
-	bool ours[2];
+	bool ours[TC_ACTION_GUARDED];
 
-	for (unsigned i = 0; i < 2; i++) /* what a raw call has set meanwhile stays ... */
+	for (unsigned i = 0; i < TC_ACTION_GUARDED; i++) /* what a raw call has set meanwhile stays ... */
 		ours[i] = tc_action_is_front(&tc_action_guarded[i]) ||
 			  atomic_load(&tc_action_guarded[i].seq) != begun_seq[i];
 	atomic_store(&tc_action_guarding, false);
-	for (unsigned i = 0; i < 2; i++)
+	for (unsigned i = 0; i < TC_ACTION_GUARDED; i++)
 		if (ours[i]) /* ... unless the table knows better */
 			tc_action_settle(&tc_action_guarded[i]);
 	tc_action_unlock(before);
 }
 
-/* The mask that the kernel would have set for the handler; sigreturn takes it back. It has set it
- * already, unless another thread has set this handler since. */
-static void call(int sig, const struct tc_arch_action *set, siginfo_t *info, void *context)
-{
-	const struct tc_arch_context *interrupted = context;
-	uint64_t mask = interrupted->mask | set->mask;
-
-	if (!(set->flags & SA_NODEFER))
-		mask |= UINT64_C(1) << (sig - 1);
-	tc_sys_mask(mask, NULL);
-	((tc_chain_entry *)set->handler)(sig, info, context);
-}
-
 void tc_chain_guard_yield(int sig, siginfo_t *info, void *context)
 {
-	struct tc_action *action = &tc_action_guarded[sig == SIGBUS];
+	struct tc_action *action = &tc_action_guarded[tc_action_guarded_at(sig)];
 	struct tc_arch_action set;
 	uint64_t seq = tc_action_read(action, &set);
 
@@ -84,13 +71,15 @@ void tc_chain_guard_yield(int sig, siginfo_t *info, void *context)
 		return;
 	if (set.handler != (void *)SIG_DFL && set.handler != (void *)SIG_IGN &&
 	    (!(set.flags & SA_RESETHAND) || tc_action_spend(action, seq))) {
-		call(sig, &set, info, context);
+		/* With the mask that it asks for, which is the one of our action. */
+		((tc_chain_entry *)set.handler)(sig, info, context);
 		return;
 	}
-	/* The instruction faults again and finds this; a signal that was sent is sent again. */
+	/* The instruction faults again and finds this; a signal that was sent is sent again, and so is
+	 * that of a system call, which is over. */
 	set = (struct tc_arch_action){ 0 };
 	tc_action_kernel(sig, &set, NULL);
-	if (info->si_code <= 0)
+	if (info->si_code <= 0 || sig == SIGSYS)
 		tc_syscall4(SYS_rt_tgsigqueueinfo, tc_syscall0(SYS_getpid), tc_syscall0(SYS_gettid),
 			    sig, (long)info);
 }
