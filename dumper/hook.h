@@ -197,9 +197,13 @@ uint64_t tc_hook_pause_left(const struct tc_hook_dump *dump);
 
 /* hook_guard.c: faults while memory is read. */
 /* Run function(argument) on a stack of the hook's with SIGSEGV and SIGBUS guarded and all other
- * signals blocked. False: a fault that no guarded read accounts for ended it half way.
+ * signals (but SIGSYS) blocked. False: a fault that no guarded read accounts for ended it half way, or
+ * the thread's alternate stack cannot be put aside, and it was not begun.
  * private_actions: in a clone, which has its signal actions to itself and a stack of its own. */
 bool tc_hook_guarded(void (*function)(void *argument), void *argument, bool private_actions);
+/* In a child: a system call that a filter answers with SIGSYS fails (EPERM), and the program's handler,
+ * which may share our memory and its sockets with us, knows nothing of it. */
+void tc_hook_answer_traps(void);
 int tc_hook_stacks_init(void);
 void *tc_hook_start_stack(void); /* its top, for the start of a child that shares our memory */
 void *tc_hook_line_stack(void);	 /* the same, for one that says a line */

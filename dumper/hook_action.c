@@ -21,9 +21,10 @@
 static struct tc_action taken[TC_ACTION_MAX];
 static _Atomic unsigned n_taken;
 
-struct tc_action tc_action_guarded[2] = {
+struct tc_action tc_action_guarded[TC_ACTION_GUARDED] = {
 	{ .sig = SIGSEGV, .guarded = true, .seq = 1 },
 	{ .sig = SIGBUS, .index = 1, .guarded = true, .seq = 1 },
+	{ .sig = SIGSYS, .index = 2, .guarded = true, .seq = 1 },
 };
 _Atomic bool tc_action_guarding;
 static _Atomic bool small_altstacks;
@@ -40,13 +41,13 @@ struct tc_arch_action tc_action_of(void *handler, unsigned long flags, uint64_t 
 }
 
 /* One writer at a time. The flag stands in the process page: a forked child finds it free, whatever
- * its parent's other threads were doing. Returns what write_end needs. */
-static uint64_t write_begin(void)
+ * its parent's other threads were doing. */
+uint64_t tc_action_lock(void)
 {
 	struct timespec wait = { .tv_nsec = 50000 };
 	uint64_t before;
 
-	tc_sys_mask(~UINT64_C(0), &before);
+	tc_sys_block(&before);
 
 	for (unsigned n = 1; atomic_exchange(&tc_process()->writing, 1); n++)
 		if (n % MAX_SPINS == 0)
@@ -56,7 +57,7 @@ static uint64_t write_begin(void)
 	return before;
 }
 
-static void write_end(uint64_t before)
+void tc_action_unlock(uint64_t before)
 {
 	atomic_store(&tc_process()->writing, 0);
 	tc_sys_mask(before, NULL);
@@ -116,7 +117,7 @@ struct tc_action *tc_action_find(int sig)
 		if (taken[i].sig == sig)
 			return &taken[i];
 	if (atomic_load(&tc_action_guarding))
-		for (unsigned i = 0; i < 2; i++)
+		for (unsigned i = 0; i < TC_ACTION_GUARDED; i++)
 			if (tc_action_guarded[i].sig == sig)
 				return &tc_action_guarded[i];
 	return NULL;
@@ -127,17 +128,16 @@ static void *entry_of(const struct tc_action *action)
 	return (void *)atomic_load(&action->entry);
 }
 
-/* The kernel's action for what the program has set. */
-static struct tc_arch_action in_front(const struct tc_action *action,
-				      const struct tc_arch_action *set)
+struct tc_arch_action tc_action_in_front(const struct tc_action *action,
+					 const struct tc_arch_action *set)
 {
 	bool calls = set->handler != (void *)SIG_DFL && set->handler != (void *)SIG_IGN;
 
-	if (action->guarded)
+	if (action->guarded && !atomic_load(&tc_action_guarding))
 		return *set;
 	unsigned long flags = calls ? set->flags & (SA_RESTART | SA_NODEFER | SA_ONSTACK) :
-			      small_altstacks ? SA_RESTART :
-						SA_RESTART | SA_ONSTACK;
+			      small_altstacks || action->guarded ? SA_RESTART :
+								   SA_RESTART | SA_ONSTACK;
 	return tc_action_of(entry_of(action), SA_SIGINFO | flags, calls ? set->mask : 0);
 }
 
@@ -151,7 +151,7 @@ void tc_action_settle(struct tc_action *action)
 	do {
 		spent = atomic_load(&action->spent);
 		seq = tc_action_read(action, &set);
-		kernel = in_front(action, &set);
+		kernel = tc_action_in_front(action, &set);
 		tc_action_kernel(action->sig, &kernel, NULL);
 	} while (atomic_load(&action->seq) != seq || atomic_load(&action->spent) != spent);
 }
@@ -162,7 +162,7 @@ static void forked(void)
 	unsigned n = atomic_load(&n_taken);
 
 	if (atomic_exchange(&tc_action_guarding, false))
-		for (unsigned i = 0; i < 2; i++)
+		for (unsigned i = 0; i < TC_ACTION_GUARDED; i++)
 			tc_action_settle(&tc_action_guarded[i]);
 	for (unsigned i = 0; i < n; i++) {
 		struct tc_arch_action set, kernel;
@@ -187,14 +187,14 @@ int tc_action_take(int sig, tc_chain_entry *entry)
 		return r;
 	if (n == 0)
 		tc_process_at_fork(NULL, forked);
-	uint64_t before = write_begin();
+	uint64_t before = tc_action_lock();
 	taken[n] = (struct tc_action){ .sig = sig, .index = n };
 	atomic_store(&taken[n].entry, entry);
 	atomic_store(&taken[n].seq, 1);
 	tc_action_found(&taken[n], &kernel);
 	atomic_store(&n_taken, n + 1);
 	tc_action_settle(&taken[n]);
-	write_end(before);
+	tc_action_unlock(before);
 	return 0;
 }
 
@@ -225,18 +225,14 @@ void tc_action_set(struct tc_action *action, const struct tc_arch_action *set,
 		tc_action_read(action, ret_old);
 		return;
 	}
-	uint64_t before = write_begin();
+	uint64_t before = tc_action_lock();
 	tc_action_read(action, ret_old);
 	write_cell(action, set);
-	if (!action->guarded) {
-		if (set->handler ==
-		    ignore.handler) /* it also drops what is pending (sigaction(2)) */
-			tc_action_kernel(action->sig, &ignore, NULL);
-		tc_action_settle(action);
-	} else if (!atomic_load(&tc_action_guarding)) { /* ended meanwhile */
-		tc_action_settle(action);
-	}
-	write_end(before);
+	/* It also drops what is pending (sigaction(2)); but a guarded read must find its handler. */
+	if (set->handler == ignore.handler && !action->guarded)
+		tc_action_kernel(action->sig, &ignore, NULL);
+	tc_action_settle(action);
+	tc_action_unlock(before);
 }
 
 bool tc_action_spend(struct tc_action *action, uint64_t seq)

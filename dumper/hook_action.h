@@ -26,7 +26,7 @@ struct tc_action_cell {
 struct tc_action {
 	int sig;
 	unsigned index;			 /* 0 to TC_ACTION_MAX - 1; of the guarded ones as well */
-	bool guarded;			 /* SIGSEGV, SIGBUS: ours only while a dump reads memory */
+	bool guarded;			 /* SIGSEGV, SIGBUS, SIGSYS: ours only while a dump reads memory */
 	bool interrupts;		 /* siginterrupt(sig, 1): signal() leaves SA_RESTART out */
 	_Atomic(tc_chain_entry *) entry; /* what the kernel calls */
 	_Atomic uint64_t seq;	     /* settings made so far; the last one is in cells[seq & 1] */
@@ -37,8 +37,15 @@ struct tc_action {
 	_Atomic uint32_t n_ignoring; /* threads inside tc_action_ignore_begin */
 };
 
-/* SIGSEGV and SIGBUS. */
-extern struct tc_action tc_action_guarded[2];
+/* SIGSEGV, SIGBUS, SIGSYS. */
+#define TC_ACTION_GUARDED 3
+extern struct tc_action tc_action_guarded[TC_ACTION_GUARDED];
+
+/* Which of them is sig. */
+static inline unsigned tc_action_guarded_at(int sig)
+{
+	return sig == SIGSEGV ? 0 : sig == SIGBUS ? 1 : 2;
+}
 
 /* Is a guard in force? Then the guarded ones are ours too. */
 extern _Atomic bool tc_action_guarding;
@@ -72,8 +79,17 @@ bool tc_action_spend(struct tc_action *action, uint64_t seq);
 /* Does the kernel call the entry? */
 bool tc_action_is_front(const struct tc_action *action);
 
-/* Make the kernel call the entry, with what the program asks for. */
+/* What the kernel is to do where the program has set this: call the entry, on the stack and with the
+ * mask that the program asks for. */
+struct tc_arch_action tc_action_in_front(const struct tc_action *action,
+					 const struct tc_arch_action *set);
+
+/* Tell the kernel so, for what is set now. */
 void tc_action_settle(struct tc_action *action);
+
+/* One thread at a time changes settings, with signals blocked. Returns what unlock needs. */
+uint64_t tc_action_lock(void);
+void tc_action_unlock(uint64_t before);
 
 /* Has the program set SIG_IGN for a signal that we have taken? */
 bool tc_action_is_ignored(int sig);

@@ -28,15 +28,15 @@ void tc_chain_pass(int sig, siginfo_t *info, void *context, bool live_on);
  * context: that of the entry. */
 bool tc_chain_nested(int sig, const void *context);
 
-/* From begin to end SIGSEGV and SIGBUS come to fault, with nothing else changed; what the program
- * sets for them meanwhile is kept and takes effect at the end. In a handler, by one thread at a time;
- * the caller sees to it that they are not blocked. In between the thread has no alternate stack (one
- * that it stands on excepted), so a fault takes the stack it comes on and spares what lies on the
- * other. */
+/* From begin to end SIGSEGV, SIGBUS and SIGSYS come to fault, with nothing else changed: on the stack and with
+ * the mask that the program's handler asks for, which other threads may need at any moment. What the
+ * program sets meanwhile is kept and followed. In a handler, by one thread at a time; the caller sees
+ * to it that they are not blocked, and that nothing of it lies on its alternate stack that a fault
+ * could overwrite. */
 void tc_chain_guard_begin(tc_chain_entry *fault);
 void tc_chain_guard_end(void);
 
-/* Inside fault, when it was not ours: what the program set for sig (SIGSEGV, SIGBUS). Its handler is
+/* Inside fault, when it was not ours: what the program set for sig. Its handler is
  * called and may not come back; a default action happens when fault returns. */
 void tc_chain_guard_yield(int sig, siginfo_t *info, void *context);
 

@@ -84,7 +84,8 @@ static void set_alarm(void)
 
 static void become_guest(struct tc_hook_dump *dump)
 {
-	const uint64_t open = 1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1) | 1ull << (SIGALRM - 1);
+	const uint64_t open = 1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1) | 1ull << (SIGALRM - 1) |
+			      1ull << (SIGSYS - 1); /* tc_hook_answer_traps */
 
 	/* What shares our memory shares the score too. */
 	bool offered = !dump->snapshot || tc_hook_die_first();

@@ -15,11 +15,14 @@
 /* A dump under way may be finished, for as long as a dump may take of the target's time anyway. */
 void tc_hook_reap_at_end(void)
 {
-	uint64_t end = tc_sys_clock_ns(CLOCK_MONOTONIC) + tc_hook_settings.pause_ms * 1000000u;
+	const struct tc_hook_process *process = tc_process();
 	struct timespec wait = { 0, LOOK_NS };
 
+	if (!process->child && !process->leaving && !process->speaking)
+		return; /* nothing asked of the kernel: most processes are never dumped */
 	if (!tc_hook_installed() || tc_process_kind() != TC_PROCESS_OWN)
 		return;
+	uint64_t end = tc_sys_clock_ns(CLOCK_MONOTONIC) + tc_hook_settings.pause_ms * 1000000u;
 	while (!tc_hook_reap_all() && tc_sys_clock_ns(CLOCK_MONOTONIC) < end)
 		tc_syscall2(SYS_nanosleep, (long)&wait, 0);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * SIGSEGV and SIGBUS while a dump reads memory: lent from the program and given back. */
+ * SIGSEGV, SIGBUS and SIGSYS while a dump reads memory: lent from the program and given back. */
 #include <errno.h>
 #include <sys/syscall.h>
 
@@ -8,25 +8,32 @@
 #include "hook_chain.h"
 #include "../lib/safe.h"
 
-static stack_t altstack;
-static bool altstack_off;
-static uint64_t begun_seq[2];
+static uint64_t begun_seq[TC_ACTION_GUARDED];
 
-/* No alternate stack for this thread. The kernel refuses while the thread stands on it. */
-static bool altstack_begin(void)
+static bool are_equal(const struct tc_arch_action *a, const struct tc_arch_action *b)
 {
-	stack_t none = { .ss_flags = SS_DISABLE };
+	return a->handler == b->handler && a->flags == b->flags && a->mask == b->mask;
+}
 
-	return tc_syscall2(SYS_sigaltstack, (long)&none, (long)&altstack) == 0;
+/* The table's other writers wait meanwhile. One that has not seen that the signal is ours, or that
+ * calls the kernel itself, may have been faster. */
+static void take(struct tc_action *action, const struct tc_arch_action *found)
+{
+	struct tc_arch_action ours = tc_action_in_front(action, found), was;
+
+	tc_action_kernel(action->sig, &ours, &was);
+	if (!are_equal(&was, found)) {
+		tc_action_found(action, &was);
+		tc_action_settle(action);
+	}
 }
 
 void tc_chain_guard_begin(tc_chain_entry *fault)
 {
-	struct tc_arch_action ours, found[2], was;
+	uint64_t before = tc_action_lock();
+	struct tc_arch_action found[TC_ACTION_GUARDED];
 
-	altstack_off = altstack_begin();
-	ours = tc_action_of((void *)fault, SA_SIGINFO, 0);
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < TC_ACTION_GUARDED; i++) {
 		struct tc_action *action = &tc_action_guarded[i];
 		tc_action_kernel(action->sig, NULL, &found[i]);
 		tc_action_found(action, &found[i]);
@@ -34,47 +41,29 @@ void tc_chain_guard_begin(tc_chain_entry *fault)
 		begun_seq[i] = atomic_load(&action->seq);
 	}
 	atomic_store(&tc_action_guarding, true);
-	for (unsigned i = 0; i < 2; i++) {
-		struct tc_action *action = &tc_action_guarded[i];
-		/* In another thread it must run where the program's own would: a stack overflow needs
-		 * the alternate stack, and what runs on that must fit it. */
-		ours.flags &= ~(unsigned long)SA_ONSTACK;
-		ours.flags |= altstack_off ? found[i].flags & SA_ONSTACK : 0;
-		tc_action_kernel(action->sig, &ours, &was);
-		if (was.handler != found[i].handler) /* another thread was in the middle of it */
-			tc_action_found(action, &was);
-	}
+	for (unsigned i = 0; i < TC_ACTION_GUARDED; i++)
+		take(&tc_action_guarded[i], &found[i]);
+	tc_action_unlock(before);
 }
 
 void tc_chain_guard_end(void)
 {
+	uint64_t before = tc_action_lock();
+	bool ours[TC_ACTION_GUARDED];
+
+	for (unsigned i = 0; i < TC_ACTION_GUARDED; i++) /* what a raw call has set meanwhile stays ... */
+		ours[i] = tc_action_is_front(&tc_action_guarded[i]) ||
+			  atomic_load(&tc_action_guarded[i].seq) != begun_seq[i];
 	atomic_store(&tc_action_guarding, false);
-	for (unsigned i = 0; i < 2; i++) {
-		struct tc_action *action = &tc_action_guarded[i];
-		/* What a raw call has set meanwhile stays, unless the table knows better. */
-		if (tc_action_is_front(action) || atomic_load(&action->seq) != begun_seq[i])
-			tc_action_settle(action);
-	}
-	if (altstack_off)
-		tc_syscall2(SYS_sigaltstack, (long)&altstack, 0);
-	altstack_off = false;
-}
-
-/* The mask that the kernel would have set for the handler; sigreturn takes it back. */
-static void call(int sig, const struct tc_arch_action *set, siginfo_t *info, void *context)
-{
-	const struct tc_arch_context *interrupted = context;
-	uint64_t mask = interrupted->mask | set->mask;
-
-	if (!(set->flags & SA_NODEFER))
-		mask |= UINT64_C(1) << (sig - 1);
-	tc_sys_mask(mask, NULL);
-	((tc_chain_entry *)set->handler)(sig, info, context);
+	for (unsigned i = 0; i < TC_ACTION_GUARDED; i++)
+		if (ours[i]) /* ... unless the table knows better */
+			tc_action_settle(&tc_action_guarded[i]);
+	tc_action_unlock(before);
 }
 
 void tc_chain_guard_yield(int sig, siginfo_t *info, void *context)
 {
-	struct tc_action *action = &tc_action_guarded[sig == SIGBUS];
+	struct tc_action *action = &tc_action_guarded[tc_action_guarded_at(sig)];
 	struct tc_arch_action set;
 	uint64_t seq = tc_action_read(action, &set);
 
@@ -82,13 +71,15 @@ void tc_chain_guard_yield(int sig, siginfo_t *info, void *context)
 		return;
 	if (set.handler != (void *)SIG_DFL && set.handler != (void *)SIG_IGN &&
 	    (!(set.flags & SA_RESETHAND) || tc_action_spend(action, seq))) {
-		call(sig, &set, info, context);
+		/* With the mask that it asks for, which is the one of our action. */
+		((tc_chain_entry *)set.handler)(sig, info, context);
 		return;
 	}
-	/* The instruction faults again and finds this; a signal that was sent is sent again. */
+	/* The instruction faults again and finds this; a signal that was sent is sent again, and so is
+	 * that of a system call, which is over. */
 	set = (struct tc_arch_action){ 0 };
 	tc_action_kernel(sig, &set, NULL);
-	if (info->si_code <= 0)
+	if (info->si_code <= 0 || sig == SIGSYS)
 		tc_syscall4(SYS_rt_tgsigqueueinfo, tc_syscall0(SYS_getpid), tc_syscall0(SYS_gettid),
 			    sig, (long)info);
 }

@@ -45,6 +45,7 @@ static void clone_from_between(void *argument)
 {
 	struct tc_hook_dump *dump = argument;
 
+	tc_hook_answer_traps();
 	tc_hook_die_first();
 	dump->cloned = clone_self(CLONE_PARENT, dump);
 }

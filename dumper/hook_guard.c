@@ -8,11 +8,13 @@
 
 #include "../lib/sys.h"
 #include "hook.h"
+#include "hook_action.h"
 #include "hook_chain.h"
 #include "../lib/safe.h"
 
 #define STACK_SIZE (64u << 10) /* tests/build/stack_depth.sh: the deepest path needs less than half */
 #define GUARD_SIZE TC_ARCH_PAGE
+#define TRAPPED 1		       /* SYS_SECCOMP of asm-generic/siginfo.h, which libc lacks */
 #define SIGNAL_BITS(sig) (1ull << ((sig)-1))
 
 /* The handler's; that of guarded work in a child; those on which children start that share our
@@ -27,6 +29,10 @@ static _Atomic bool are_fenced;
 static struct guard {
 	_Atomic uint32_t tid; /* who is at it; 0: nobody */
 	void *way_out;	      /* NULL: not yet */
+	void (*function)(void *argument);
+	void *argument;
+	stack_t altstack; /* the handler's thread's own, while it is put aside */
+	bool begun;
 } guards[2];
 
 int tc_hook_stacks_init(void)
@@ -63,9 +69,9 @@ void *tc_hook_line_stack(void)
 	return top_of(STACK_LINE);
 }
 
-/* SIGSEGV and SIGBUS that somebody sent while the handler was guarded, one of each. They cannot be
- * blocked meanwhile: a guarded read that faults would end the process. */
-static siginfo_t sent[2];
+/* SIGSEGV, SIGBUS and SIGSYS that somebody sent while the handler was guarded, one of each. They cannot
+ * be blocked meanwhile: a guarded read that faults would end the process. */
+static siginfo_t sent[TC_ACTION_GUARDED];
 
 static uint32_t own_tid(void)
 {
@@ -77,14 +83,14 @@ static uint32_t own_tid(void)
 static void on_sent(int sig, siginfo_t *info, void *context, uint32_t tid)
 {
 	if (guards[0].tid == tid)
-		sent[sig == SIGBUS] = *info;
+		sent[tc_action_guarded_at(sig)] = *info;
 	else if (guards[1].tid != tid)
 		tc_chain_guard_yield(sig, info, context);
 }
 
 static void send_kept(void)
 {
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < TC_ACTION_GUARDED; i++) {
 		if (sent[i].si_signo)
 			tc_syscall4(SYS_rt_tgsigqueueinfo, tc_syscall0(SYS_getpid), own_tid(),
 				    sent[i].si_signo, (long)&sent[i]);
@@ -92,8 +98,25 @@ static void send_kept(void)
 	}
 }
 
+/* A filter of system calls has answered one of ours with SIGSYS: it fails. Told by the stack: in a
+ * process of which much is trapped, this asks nothing of the kernel. */
+static bool answer_trap(int sig, const siginfo_t *info, struct tc_arch_context *context)
+{
+	if (sig != SIGSYS || info->si_code != TRAPPED ||
+	    context->rsp - (uint64_t)(uintptr_t)stacks >= N_STACKS * STRIDE)
+		return false;
+	context->rax = (uint64_t)-EPERM;
+	return true;
+}
+
 static void on_fault(int sig, siginfo_t *info, void *context)
 {
+	if (answer_trap(sig, info, context))
+		return;
+	if (sig == SIGSYS && info->si_code == TRAPPED) {
+		tc_chain_guard_yield(sig, info, context);
+		return;
+	}
 	uint32_t tid = own_tid();
 
 	if (info->si_code <= 0) {
@@ -111,27 +134,60 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 	tc_chain_guard_yield(sig, info, context);
 }
 
+void tc_hook_answer_traps(void)
+{
+	tc_sys_action(SIGSYS, (void *)on_fault, SA_SIGINFO | SA_NODEFER, 0);
+}
+
+/* Our stack is no alternate stack to the kernel. The signal may have come on the thread's own one:
+ * there our reads' faults would overwrite what lies on it, if the program has handlers for faults
+ * run there. Only from here it lets us put it aside (sigaltstack(2), EPERM). */
+static void run(void *argument)
+{
+	struct guard *guard = argument;
+	stack_t none = { .ss_flags = SS_DISABLE };
+
+	if (guard == &guards[0] &&
+	    tc_syscall2(SYS_sigaltstack, (long)&none, (long)&guard->altstack) != 0)
+		return;
+	guard->begun = true;
+	/* Not before: one that was sent may be pending, blocked by the program, and not for it now. */
+	tc_sys_unblock(SIGNAL_BITS(SIGSEGV) | SIGNAL_BITS(SIGBUS));
+	guard->function(guard->argument);
+}
+
+static void put_back(void *argument)
+{
+	struct guard *guard = argument;
+
+	if (guard == &guards[0] && guard->begun)
+		tc_syscall2(SYS_sigaltstack, (long)&guard->altstack, 0);
+}
+
 bool tc_hook_guarded(void (*function)(void *argument), void *argument, bool private_actions)
 {
 	uint64_t mask;
-	void *top = top_of(private_actions ? STACK_CHILD : STACK_HANDLER);
+	void *top = top_of(private_actions ? STACK_CHILD : STACK_HANDLER), *unused;
 	struct guard *guard = &guards[private_actions];
-	const uint64_t faults = SIGNAL_BITS(SIGSEGV) | SIGNAL_BITS(SIGBUS);
 
-	tc_sys_mask(~0ull, &mask);
+	tc_sys_block(&mask);
 	fence();
 	guard->way_out = NULL;
+	guard->begun = false;
+	guard->function = function;
+	guard->argument = argument;
 	guard->tid = own_tid();
 	if (private_actions) {
+		tc_hook_answer_traps();
 		tc_sys_action(SIGSEGV, (void *)on_fault, SA_SIGINFO, ~0ull);
 		tc_sys_action(SIGBUS, (void *)on_fault, SA_SIGINFO, ~0ull);
 	} else {
 		tc_chain_guard_begin(on_fault);
 	}
-	/* Not before: one that was sent may be pending, blocked by the program, and not for it now. */
-	tc_sys_mask(~faults, NULL);
-	bool whole = tc_arch_call_on(top, function, argument, &guard->way_out);
-	tc_sys_mask(~0ull, NULL);
+	bool whole = tc_arch_call_on(top, run, guard, &guard->way_out) && guard->begun;
+	tc_sys_block(NULL);
+	guard->way_out = NULL;
+	tc_arch_call_on(top, put_back, guard, &unused);
 	if (!private_actions)
 		tc_chain_guard_end();
 	guard->tid = 0;

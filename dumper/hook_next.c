@@ -17,6 +17,7 @@ static const char *const names[TC_NEXT_N] = {
 	[TC_NEXT_SIGINTERRUPT] = "siginterrupt",
 	[TC_NEXT_SIGALTSTACK] = "sigaltstack",
 	[TC_NEXT_EXECVE] = "execve",
+	[TC_NEXT_DL_FIND_OBJECT] = "_dl_find_object",
 	[TC_NEXT_EXECVPE] = "execvpe",
 	[TC_NEXT_EXECVEAT] = "execveat",
 	[TC_NEXT_FEXECVE] = "fexecve",

@@ -35,14 +35,14 @@ static uint32_t own_tid(void)
 	return (uint32_t)tc_syscall0(SYS_gettid);
 }
 
-/* Take the one right to make a dump; false: somebody has it. While it is held all signals are
+/* Take the one right to make a dump; false: somebody has it. While it is held signals are
  * blocked: a handler of the program's could leave by a jump and take it along. */
 static bool take_turn(struct tc_hook_process *process, uint64_t *ret_mask)
 {
 	uint32_t nobody = 0;
 	uint64_t mask;
 
-	tc_sys_mask(~0ull, &mask);
+	tc_sys_block(&mask);
 	if (atomic_compare_exchange_strong(&process->busy, &nobody, own_tid())) {
 		*ret_mask = mask;
 		return true;
@@ -261,19 +261,18 @@ static void begin(struct tc_hook_dump *dump, const struct tc_request *request)
 
 static void capture(void *result)
 {
+	*(volatile int *)result = -EFAULT; /* until it returns */
 	*(int *)result = tc_hook_capture(&tc_hook_dump);
 }
 
 /* With the turn taken and no child in our memory. */
 static int make(struct tc_hook_dump *dump, const struct tc_request *request)
 {
-	int r = -EFAULT;
+	int r = -EPERM;
 
 	begin(dump, request);
-	if (!tc_hook_guarded(capture, &r, false)) {
+	if (!tc_hook_guarded(capture, &r, false))
 		tc_hook_capture_failed(dump);
-		r = -EFAULT;
-	}
 	if (dump->outcome) {
 		if (r < 0)
 			dump->outcome->outcome = TC_OUTCOME_REFUSED;
@@ -379,6 +378,7 @@ static void say_refused(void *unused)
 	struct tc_text text;
 
 	(void)unused;
+	tc_hook_answer_traps();
 	tc_text_init(&text, line, sizeof(line) - 1);
 	tc_text_s(&text,
 		  refusal.error == -EOWNERDEAD ? "taskcore: no dump (" : "taskcore: refused (");
@@ -390,6 +390,8 @@ static void say_refused(void *unused)
 			 refusal.error == -ENOENT     ? "): there is no /proc" :
 			 refusal.error == -EDQUOT     ? "): its cgroup has too little memory left" :
 			 refusal.error == -ENOMEM     ? "): no memory to read the process" :
+			 refusal.error == -EPERM      ? "): sigaltstack is forbidden (a filter of "
+							"system calls?)" :
 			 refusal.error == -EFAULT     ? "): a fault while the process was read" :
 							"): last dump ");
 	if (refusal.error == -EAGAIN) {
@@ -418,7 +420,7 @@ void tc_hook_refuse(const struct tc_request *request, int error, uint64_t ago_s)
 	 * that was lost is not a request: nobody has heard of it. */
 	if (last && now - last < 1000000000u && error != -EOWNERDEAD)
 		return;
-	tc_sys_mask(~0ull, &mask);
+	tc_sys_block(&mask);
 	reap_speaker(process);
 	if (!atomic_compare_exchange_strong(&process->speaking, &none, 1)) {
 		tc_sys_mask(mask, NULL);

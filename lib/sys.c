@@ -133,6 +133,26 @@ void tc_sys_mask(uint64_t mask, uint64_t *ret_old)
 		    sizeof(mask));
 }
 
+void tc_sys_unblock(uint64_t signals)
+{
+	tc_syscall4(SYS_rt_sigprocmask, 1 /* SIG_UNBLOCK */, (long)&signals, 0, sizeof(signals));
+}
+
+void tc_sys_block(uint64_t *ret_old)
+{
+	const uint64_t trap = UINT64_C(1) << (31 /* SIGSYS */ - 1), others = ~trap;
+	uint64_t old = 0, pending = 0;
+
+	tc_syscall4(SYS_rt_sigprocmask, 0 /* SIG_BLOCK */, (long)&others, (long)&old, sizeof(old));
+	if (ret_old)
+		*ret_old = old;
+	if (!(old & trap))
+		return;
+	tc_syscall2(SYS_rt_sigpending, (long)&pending, sizeof(pending));
+	if (!(pending & trap))
+		tc_sys_unblock(trap);
+}
+
 int tc_sys_action(int sig, void *handler, unsigned long flags, uint64_t mask)
 {
 	struct tc_arch_action action = { handler, flags | TC_ARCH_SA_RESTORER, tc_arch_restore,

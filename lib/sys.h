@@ -35,6 +35,14 @@ void tc_sys_unmap(void *memory, size_t size);
  * stands for signal n. */
 void tc_sys_mask(uint64_t mask, uint64_t *ret_old);
 
+/* Block all signals in this thread but SIGSYS: a filter of system calls may answer one of ours with it
+ * (seccomp(2), SECCOMP_RET_TRAP), and where it is blocked the kernel ends the process instead
+ * (kernel/signal.c, force_sig_info_to_task). One that is pending, blocked by the program, stays so. */
+void tc_sys_block(uint64_t *ret_old);
+
+/* Let these through again. */
+void tc_sys_unblock(uint64_t signals);
+
 /* Set what the kernel does for sig, past every interposed function. flags without SA_RESTORER, which
  * is added. 0 or -errno. */
 int tc_sys_action(int sig, void *handler, unsigned long flags, uint64_t mask);

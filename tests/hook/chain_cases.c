@@ -410,6 +410,16 @@ static void use_segv(void)
 	if (!sigsetjmp(back, 1))
 		*nowhere = 1;
 	CHECK(calls == 101);
+	/* A fault of another thread must find that at once: its stack, its mask. */
+	struct sigaction on_stack = { .sa_handler = segv_found, .sa_flags = SA_ONSTACK | SA_NODEFER };
+	uint64_t kernel_side[4]; /* handler, flags, restorer, mask */
+	sigaddset(&on_stack.sa_mask, SIGUSR2);
+	CHECK(sigaction(SIGSEGV, &on_stack, &now) == 0 && now.sa_handler == segv_found);
+	syscall(SYS_rt_sigaction, SIGSEGV, NULL, kernel_side, 8);
+	CHECK(kernel_side[0] != (uint64_t)(uintptr_t)segv_found);
+	CHECK(kernel_side[1] & SA_ONSTACK && kernel_side[1] & SA_NODEFER);
+	CHECK(kernel_side[3] == 1u << (SIGUSR2 - 1));
+	CHECK(sigaction(SIGSEGV, &now, NULL) == 0);
 	CHECK(signal(SIGBUS, count) == SIG_DFL);
 	CHECK(signal(SIGBUS, SIG_IGN) == count);
 	raise(SIGBUS);

@@ -5,9 +5,10 @@ import glob
 import os
 import re
 import shutil
+import subprocess
 
 from fault_files import sub
-from hooked import SAID, Hooked, await_true, dumps_in, files, must, whole
+from hooked import LONG_S, SAID, Hooked, Skip, await_true, compile_c, dumps_in, environment, files, must, whole
 
 # x86-64, arch/x86/entry/syscalls/syscall_64.tbl; what a dump uses, exit and the return from a handler excepted.
 CALLS = {"read": 0, "write": 1, "close": 3, "poll": 7, "lseek": 8, "mmap": 9, "mprotect": 10, "munmap": 11, "rt_sigaction": 13, "rt_sigprocmask": 14, "ioctl": 16,
@@ -21,8 +22,9 @@ import ctypes, os, signal, struct
 libc = ctypes.CDLL(None, use_errno=True)
 def deny(numbers, error):
     code = [(0x20, 0, 0, 0)]  # the number of the call
+    answer = 0x00050000 | error if error else 0x00030000  # SECCOMP_RET_ERRNO, or SECCOMP_RET_TRAP
     for number in numbers:
-        code += [(0x15, 0, 1, number), (0x06, 0, 0, 0x00050000 | error)]
+        code += [(0x15, 0, 1, number), (0x06, 0, 0, answer)]
     code += [(0x06, 0, 0, 0x7fff0000)]
     text = b"".join(struct.pack("HBBI", *line) for line in code)
     buffer = ctypes.create_string_buffer(text)
@@ -107,3 +109,185 @@ def test_deny_some(directory):
             for error in (errno.EPERM, errno.ENOSYS):
                 examine(target, [CALLS[name] for name in names], error, dumps)
         target.lives()
+
+
+TRAPS = r"""
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <ucontext.h>
+#include <unistd.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#define SIZE 65536
+static volatile int answers;
+static char *altstack;
+static _Atomic long n_calls, n_trapped, n_wrong;
+static void on_trap(int sig, siginfo_t *info, void *context)
+{
+	ucontext_t *at = context;
+	char here;
+	(void)sig, (void)info;
+	n_trapped++;
+	if (altstack && (&here < altstack || &here >= altstack + SIZE))
+		n_wrong++;
+	if (answers)
+		at->uc_mcontext.gregs[REG_RAX] = -EPERM;
+}
+int catch_traps(int answer)
+{
+	struct sigaction action = { .sa_sigaction = on_trap, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+	answers = answer;
+	return sigaction(SIGSYS, &action, 0);
+}
+static void on_usr1(int sig) { (void)sig; }
+/* Its handlers run with everything blocked, SIGSYS too. */
+void block_in_handler(void)
+{
+	struct sigaction action = { .sa_handler = on_usr1 };
+	sigfillset(&action.sa_mask);
+	sigaction(SIGUSR1, &action, 0);
+}
+static void *trap(void *unused)
+{
+	stack_t stack = { .ss_sp = altstack = malloc(SIZE), .ss_size = SIZE };
+	sigaltstack(&stack, 0);
+	for (;; n_calls++)
+		if (syscall(SYS_getpgid, 0) != -1 || errno != EPERM)
+			n_wrong++;
+	return unused;
+}
+/* From now on getpgid is trapped, and a thread of its own calls it all the time. */
+int start_trapping(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getpgid, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW) };
+	struct sock_fprog program = { 4, code };
+	pthread_t thread;
+	return catch_traps(1) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) ||
+	       pthread_create(&thread, 0, trap, 0);
+}
+long calls(void) { return n_calls; }
+long lost(void) { long calls = n_calls, trapped = n_trapped; return n_wrong + (trapped < calls ? calls - trapped : 0); }
+"""
+CATCH = """
+traps = ctypes.CDLL(%r)
+"""
+# A program that lives under a filter does not need these itself; what it needs must be let through.
+TRAPPED = "openat clone readlinkat prctl statx getdents64 process_vm_readv close_range memfd_create setitimer linkat renameat2 fchmod flock uname getppid".split()
+
+
+def trap_library(directory):
+    path = os.path.join(directory, "traps.so")
+    try:
+        subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-pthread", "-x", "c", "-o", path, "-"], input=TRAPS.encode(), check=True)
+    except FileNotFoundError:
+        raise Skip("no C compiler")
+    return path
+
+
+def test_trap_each(directory):
+    """system calls that a filter answers with SIGSYS, which the program handles: it lives, and there is a whole dump or a line of refusal"""
+    library = trap_library(directory)
+    for way in ("place", "snapshot"):
+        for answers in (1, 0):  # the handler makes the call fail, or leaves the registers alone: then it returns its own number (seccomp(2))
+            scratch = sub(directory, "%s-%d" % (way, answers))
+            dumps = sub(scratch, "dumps")
+            with Hooked(scratch, dumps, DENY + CATCH % library, tasks=20, env={"TASKCORE_FREEZE": way}) as target:
+                must(target.ask("traps.catch_traps(%d)" % answers) == 0, "sigaction")
+                target.ask("traps.block_in_handler()")
+                must(examine(target, [], 0, dumps)[0], "the control: no dump without a filter")
+                for names in [[name] for name in TRAPPED] + [TRAPPED]:
+                    try:
+                        examine(target, [CALLS[name] for name in names], 0, dumps)
+                    except AssertionError as why:
+                        must(False, "%s trapped, %s, handler answers %d: %s" % (names, way, answers, why))
+                target.lives()
+
+
+OWN_DESCRIPTOR = """
+def try_trapped_open():
+    "257 is the number of openat, and so what a trapped one returns: a descriptor of the program's."
+    traps.catch_traps(0)
+    read, write = os.pipe()
+    os.dup2(write, 257)
+    os.write(257, b"x")
+    status = try_denied([257], 0)[1]
+    os.write(257, b"y")
+    return status, os.read(read, 9)
+"""
+
+
+def test_trap_own_descriptor(directory):
+    """a trapped openat returns 257: what the program has open there is neither written to nor closed"""
+    dumps = sub(directory, "dumps")
+    for way in ("place", "snapshot"):
+        scratch = sub(directory, way)
+        code = DENY.replace("_exit(40 if", "_exit(42 if os.write(257, b'z') != 1 else 40 if") + CATCH % trap_library(scratch) + OWN_DESCRIPTOR
+        with Hooked(scratch, dumps, code, env={"TASKCORE_FREEZE": way}) as target:
+            status, got = target.ask("try_trapped_open()")
+            must(os.WIFEXITED(status) and os.WEXITSTATUS(status) in (40, 41), "ended with %x" % status)
+            must(got == b"xzy", "%r" % got)
+            target.lives()
+
+
+def test_trap_of_others(directory):
+    """each trapped call of another thread comes to the program's handler, on its alternate stack, while dumps are made"""
+    library = trap_library(directory)
+    for way in ("place", "snapshot"):
+        scratch = sub(directory, way)
+        with Hooked(scratch, sub(scratch, "dumps"), "import ctypes" + CATCH % library, env={"TASKCORE_FREEZE": way, "TASKCORE_MAX_FILES": "99"}) as target:
+            must(target.ask("traps.start_trapping()") == 0, "no filter")
+            for _ in range(20):
+                before = target.ask("traps.calls()")
+                await_true(lambda: target.ask("traps.calls()") > before, "its thread")
+                whole(target.dump(), target.tasks)
+            must(target.ask("traps.lost()") == 0, "%d went wrong" % target.ask("traps.lost()"))
+
+
+WITHOUT_PYTHON = r"""
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <signal.h>
+#include <unistd.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#define ALLOW(call) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+int main(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)), ALLOW(SYS_epoll_create1), ALLOW(SYS_close),
+		ALLOW(SYS_exit_group), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+	};
+	struct sock_fprog program = { sizeof(code) / sizeof(code[0]), code };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+		return 77;
+	for (int i = 0; i < 20; i++) {
+		int fd = i % 2 ? epoll_create1(EPOLL_CLOEXEC) : epoll_create(1);
+		if (fd < 0)
+			return 1;
+		close(fd);
+	}
+	return 0;
+}
+"""
+
+
+def test_nothing_asked(directory):
+    """a C program without Python that may only make epoll descriptors and end does so: the hook asks nothing of the kernel"""
+    done = subprocess.run([compile_c(directory, WITHOUT_PYTHON)], env=environment(directory), timeout=LONG_S)
+    if done.returncode == 77:
+        raise Skip("no seccomp filter")
+    must(done.returncode == 0, "it ended with %d" % done.returncode)

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Other threads' faults while dumps are made: what the program has set for SIGSEGV holds at every instant."""
+import os
+import shutil
+import subprocess
+
+from fault_files import sub
+from hooked import HERE, LONG_S, Hooked, Skip, await_true, must, whole
+
+DUMPS = 20
+WAYS = ("place", "snapshot")
+FAULTING = """
+import ctypes
+library = ctypes.CDLL(%r)
+for name in ("handled", "elsewhere", "wrong_masks"):
+    getattr(library, name).restype = ctypes.c_long
+before_ready = library.start
+"""
+GO = """
+import ctypes
+library = ctypes.CDLL(%r)
+for name in ("Rounds", "Wrong", "Recovered"):
+    getattr(library, name).restype = ctypes.c_long
+before_ready = lambda: library.Start(3)
+"""
+HANDLER = """
+import signal
+n_called = 0
+def called(*_):
+    global n_called
+    n_called += 1
+signal.signal(signal.SIGUSR1, called)
+"""
+
+
+def c_library(directory):
+    path = os.path.join(directory, "faulting.so")
+    try:
+        subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-pthread", "-o", path, os.path.join(HERE, "faulting_library.c")], check=True)
+    except FileNotFoundError:
+        raise Skip("no C compiler")
+    return path
+
+
+def go_library(directory):
+    if not shutil.which("go"):
+        raise Skip("no Go compiler")
+    path = os.path.join(directory, "golibrary.so")
+    env = dict(os.environ, GOCACHE=os.path.join(directory, "gocache"), GOFLAGS="", GO111MODULE="off", CGO_ENABLED="1", GOTOOLCHAIN="local", GOPROXY="off")
+    subprocess.run(["go", "build", "-buildmode=c-shared", "-o", path, os.path.join(HERE, "go_library.go")], check=True, env=env, stdout=subprocess.DEVNULL)
+    return path
+
+
+def dump_often(target, done):
+    """Dumps, each in the middle of the others' work: done gives how much of that there is."""
+    for _ in range(DUMPS):
+        before = target.ask(done)
+        await_true(lambda: target.ask(done) > before, "its threads' work")
+        whole(target.dump(), target.tasks)
+    before = target.ask(done)
+    await_true(lambda: target.ask(done) > before, "work after the dumps")
+
+
+def test_faults_of_others(directory):
+    """a thread that handles bad pointers and stack overflows finds its alternate stack and mask while another one dumps that has such a stack too"""
+    library = c_library(directory)
+    for way in WAYS:
+        for handler in ("", HANDLER):
+            scratch = sub(directory, way + "-handler" * bool(handler))
+            env = {"TASKCORE_FREEZE": way, "TASKCORE_MAX_FILES": "999"}
+            with Hooked(scratch, sub(scratch, "dumps"), FAULTING % library + handler, env=env) as target:
+                dump_often(target, "library.handled()")
+                wrong = target.ask("[library.elsewhere(), library.wrong_masks()]")
+                must(wrong == [0, 0], "%d faults off the alternate stack, %d with another mask" % tuple(wrong))
+                must(not handler or target.ask("n_called") == DUMPS, "the handler of SIGUSR1 ran %s times" % (handler and target.ask("n_called")))
+
+
+def test_go_library(directory):
+    """a Go library in the process recovers from nil pointers and collects garbage while dumps are made"""
+    library = go_library(directory)
+    for way in WAYS:
+        scratch = sub(directory, way)
+        with Hooked(scratch, sub(scratch, "dumps"), GO % library + HANDLER, env={"TASKCORE_FREEZE": way, "TASKCORE_MAX_FILES": "999"}) as target:
+            dump_often(target, "library.Recovered()")
+            must(target.ask("library.Wrong()") == 0, "wrong results")
+            target.process.stdin.close()
