@@ -40,24 +40,51 @@ static void index_os_threads(struct tc_walker *w)
 	}
 }
 
+/* By the thread's own structure: only one place in it holds the id of a thread that is there, which
+ * tells which C library it is. */
+static const struct tc_os_thread *pthread_thread(const struct tc_walker *w, uint64_t ident)
+{
+	const struct tc_os_thread *thread = NULL;
+	int32_t tid;
+
+	for (size_t i = 0; i < sizeof(pthread_tid) / sizeof(pthread_tid[0]) && !thread; i++)
+		if (tc_get(w->mem, ident + pthread_tid[i], &tid) == 0 && tid > 0)
+			thread = os_thread(w, (uint64_t)tid);
+	return thread;
+}
+
+/* What the interpreter keeps is the parent's where a program in C forked without telling Python (the
+ * workers of uwsgi); the C library's own id is right there too. */
 static uint32_t native_id(struct tc_walker *w, tc_addr tstate, uint64_t ident)
 {
 	const struct tc_os_thread *thread = NULL;
 	uint64_t id = 0;
-	int32_t tid;
 
-	if (w->py.at.ts_native_id != TC_NONE) {
-		tc_get(w->mem, tstate + w->py.at.ts_native_id, &id);
-		thread = id ? os_thread(w, id) : NULL;
-	} else if (ident) {
-		/* Which library it is, its threads tell: only one place holds the id of one. */
-		for (size_t i = 0; i < sizeof(pthread_tid) / sizeof(pthread_tid[0]) && !thread; i++)
-			if (tc_get(w->mem, ident + pthread_tid[i], &tid) == 0 && tid > 0)
-				thread = os_thread(w, (uint64_t)tid);
-	}
+	if (w->py.at.ts_native_id != TC_NONE &&
+	    tc_get(w->mem, tstate + w->py.at.ts_native_id, &id) == 0 && id)
+		thread = os_thread(w, id);
+	if (!thread && ident)
+		thread = pthread_thread(w, ident);
 	if (!thread && w->mem->threads_missing)
 		return (uint32_t)id; /* it may be one of those */
 	return thread ? thread->tid_ns : 0;
+}
+
+/* A process that was forked without the C library (a raw clone) has the parent's ids in both places:
+ * its one thread is then the one state that has frames. */
+static void match_single(struct tc_walker *w)
+{
+	struct tc_thread_view *only = NULL;
+
+	for (uint32_t i = 0; i < w->n_threads; i++) {
+		if (!w->threads[i].n_frames)
+			continue;
+		if (only || w->threads[i].tid)
+			return;
+		only = &w->threads[i];
+	}
+	if (only && w->mem->n_threads == 1)
+		only->tid = w->mem->threads[0].tid_ns;
 }
 
 /* The object that the thread names as its running loop: a loop, or None. */
@@ -275,6 +302,7 @@ void tc_walker_threads(struct tc_walker *w)
 		if (tc_get(w->mem, tstate + w->py.at.ts_next, &tstate) < 0)
 			break;
 	}
+	match_single(w);
 	if (w->asyncio_tasks)
 		read_current(w);
 	read_stacks(w);
