@@ -123,6 +123,11 @@ static int find_hook(struct request *q, int force_signal)
 			   "process %d has no hook: it was not started with taskcore run; "
 			   "taskcore dump %d reads it from outside",
 			   q->pid, q->pid);
+	if (q->hooked.emulator)
+		return say(TC_EXIT_INPUT,
+			   "process %d runs under %s, where the hook makes no dump: nothing was sent; "
+			   "taskcore dump %d reads it from outside",
+			   q->pid, q->hooked.emulator, q->pid);
 	q->sig = q->hooked.private_signal;
 	if (!q->sig)
 		return say(

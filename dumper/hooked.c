@@ -64,9 +64,10 @@ static bool parse_name(const char *text, struct tc_hooked *ret)
 	if (sscanf(text, "%d:%d:%c:%n", &hooked.signal, &hooked.private_signal, &how, &at) != 3 ||
 	    at == 0 || hooked.signal < 0 || hooked.signal > SIGNALS_MAX ||
 	    hooked.private_signal < 0 || hooked.private_signal > SIGNALS_MAX ||
-	    (how != 'p' && how != 'i'))
+	    !strchr("pivq", how))
 		return false;
 	hooked.late = how == 'i';
+	hooked.emulator = how == 'v' ? "valgrind" : how == 'q' ? "qemu-user" : NULL;
 	snprintf(dir, sizeof(dir), "%s", text + at);
 	char *end = strstr(dir, DELETED);
 	for (char *next = end; next; next = strstr(next + 1, DELETED))
@@ -203,6 +204,11 @@ bool tc_hooked_describe(pid_t pid, char *line, size_t size)
 	if (!hooked.here) {
 		snprintf(line, size, "no: not started with taskcore run");
 		return true;
+	}
+	if (hooked.emulator) {
+		snprintf(line, size, "runs under %s and makes no dump there: taskcore dump %d reads it "
+			 "from outside", hooked.emulator, pid);
+		return false;
 	}
 	if (hooked.signal)
 		tc_signame(hooked.signal, on, sizeof(on));

@@ -19,12 +19,13 @@ struct tc_signals {
 };
 
 /* What the hook published in the name of a mapping (dumper/hook.c):
- * /memfd:taskcore:1:SIGNAL:PRIVATE:HOW:DIR */
+ * /memfd:taskcore:1:SIGNAL:PRIVATE:HOW:DIR, where HOW is p, i (late), v or q (an emulator) */
 struct tc_hooked {
 	bool here;	    /* such a mapping exists */
 	int signal;	    /* that makes a dump beside what the program does with it; 0: none */
 	int private_signal; /* for taskcore signal; 0: none was free */
 	bool late;	    /* installed by taskcore_install(), not preloaded */
+	const char *emulator; /* the program runs under this, and no dump is made; NULL: it does not */
 	bool dir_unknown;   /* TASKCORE_DIR is set, but too long to be published */
 	char dir[256];	    /* TASKCORE_DIR; empty: not set, or unknown */
 };
