@@ -138,8 +138,21 @@ static int find_hook(struct request *q, int force_signal)
 	return 0;
 }
 
-/* Does the process catch the signal now, in a thread that can take it? Nothing may be sent before.
- */
+/* A thread in sigwait would be handed the signal, and its program would not know what it is. */
+static int check_waits(const struct request *q)
+{
+	pid_t thread = tc_hooked_waits(q->pid, q->sig);
+
+	if (!thread)
+		return 0;
+	return say(TC_EXIT_GONE,
+		   "process %d waits for signal %d in sigwait (thread %d), which would take it from the "
+		   "hook: nothing was sent; taskcore dump %d reads it from outside",
+		   q->pid, q->sig, thread, q->pid);
+}
+
+/* Does the process catch the signal now, in a thread that can take it, and in its handler? Nothing may
+ * be sent before. */
 static int check_signal(struct request *q)
 {
 	uint64_t bit = TC_SIGNAL_BIT(q->sig);
@@ -154,7 +167,7 @@ static int check_signal(struct request *q)
 				"taskcore dump %d reads it from outside",
 				q->pid, q->sig, q->pid);
 		if (!(q->signals.blocked & bit))
-			return 0;
+			return check_waits(q);
 		poll(NULL, 0, BLOCKED_MS);
 	}
 	return say(TC_EXIT_GONE,

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "plain.h"
@@ -159,6 +161,60 @@ int tc_hooked_signals(pid_t pid, struct tc_signals *ret)
 	return 0;
 }
 
+/* The set that a thread waits for. Its address is the call's first argument; where memory may not be
+ * read, every signal that it does not block: while it waits, the kernel does not count those that it
+ * waits for as blocked (kernel/signal.c, do_sigtimedwait). */
+static uint64_t waited_set(pid_t pid, uint64_t at, uint64_t blocked)
+{
+	uint64_t set;
+	struct iovec local = { &set, sizeof(set) }, remote = { (void *)(uintptr_t)at, sizeof(set) };
+
+	if (at && process_vm_readv(pid, &local, 1, &remote, 1, 0) == sizeof(set))
+		return set & ~blocked;
+	return ~blocked;
+}
+
+/* /proc/PID/task/TID/syscall needs the right to trace, wchan only that to read. */
+static bool is_waiting(int proc, pid_t pid, pid_t tid, uint64_t bit)
+{
+	char path[64], text[8192];
+	unsigned long long at = 0;
+	int number = -1;
+
+	snprintf(path, sizeof(path), "task/%d/status", tid);
+	if (tc_proc_read(proc, path, text, sizeof(text)) <= 0)
+		return false;
+	uint64_t blocked = mask(text, "SigBlk");
+	const char *state = tc_proc_field(text, "State");
+	if (blocked & bit || !state || *state != 'S')
+		return false;
+	snprintf(path, sizeof(path), "task/%d/syscall", tid);
+	if (tc_proc_read(proc, path, text, sizeof(text)) > 0) {
+		sscanf(text, "%d %llx", &number, &at);
+		return number == SYS_rt_sigtimedwait && waited_set(pid, at, blocked) & bit;
+	}
+	snprintf(path, sizeof(path), "task/%d/wchan", tid);
+	return tc_proc_read(proc, path, text, sizeof(text)) > 0 && strstr(text, "sigtimedwait");
+}
+
+pid_t tc_hooked_waits(pid_t pid, int sig)
+{
+	static pid_t tids[THREADS_MAX];
+	char path[32];
+	pid_t found = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d", pid);
+	int proc = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (proc < 0)
+		return 0;
+	long n = tc_threads_list(proc, tids, THREADS_MAX);
+	for (long i = 0; i < n && i < THREADS_MAX && !found; i++)
+		if (is_waiting(proc, pid, tids[i], TC_SIGNAL_BIT(sig)))
+			found = tids[i];
+	close(proc);
+	return found;
+}
+
 /* TASKCORE_DIR is no directory inside the process's root. */
 static bool dir_missing(pid_t pid, const char *dir)
 {
@@ -185,6 +241,10 @@ static const char *trouble(pid_t pid, const struct tc_hooked *hooked,
 		return "every thread blocks the private signal";
 	if (signals->blocked & bit)
 		return "every thread blocks its signal";
+	if (tc_hooked_waits(pid, hooked->private_signal))
+		return "a thread waits for every signal in sigwait, and would take the private one";
+	if (tc_hooked_waits(pid, hooked->signal))
+		return "a thread waits for its signal in sigwait, and takes it";
 	if (hooked->dir[0] && dir_missing(pid, hooked->dir))
 		return "that directory does not exist";
 	return NULL;

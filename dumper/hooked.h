@@ -43,6 +43,10 @@ int tc_hooked_find(pid_t pid, struct tc_hooked *ret);
 /* What pid does with signals. 0, or -TC_EGONE: gone, or a zombie; -TC_EPERM: hidden. */
 int tc_hooked_signals(pid_t pid, struct tc_signals *ret);
 
+/* The thread of pid that waits for sig in sigwait(3) or one of its relatives, and so would take it in
+ * place of the handler; 0: none does, or it cannot be seen. */
+pid_t tc_hooked_waits(pid_t pid, int sig);
+
 /* One line about the hook for status and doctor. False: it is there, and something is in its way. */
 bool tc_hooked_describe(pid_t pid, char *line, size_t size);
 

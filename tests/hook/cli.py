@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""taskcore run, signal, status and doctor, with a hook that only pretends (fake_hook.c) and with a real one."""
+"""taskcore run, signal, status and doctor, with a hook that only pretends (fake_hook.c) and with a real one.
+Names of tests as arguments run only these."""
 import os
 import re
 import shutil
@@ -457,4 +458,5 @@ def tests_of(names):
 
 
 if __name__ == "__main__":
-    sys.exit(run(tests_of(globals()) + tests_of(vars(cli_real))))
+    chosen = [test for test in tests_of(globals()) + tests_of(vars(cli_real)) if not sys.argv[1:] or test.__name__ in sys.argv[1:]]
+    sys.exit(run(chosen))

@@ -140,6 +140,46 @@ def test_real_stopped(directory):
         whole(os.path.join(directory, dumps(directory)[0]))
 
 
+SIGWAIT = """
+import signal, threading, time
+signal.pthread_sigmask(signal.SIG_BLOCK, %(blocks)s)
+threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+print("READY", flush=True)
+print(signal.sigwait(%(waits)s), flush=True)
+time.sleep(1000)
+"""
+
+
+def test_real_sigwait(directory):
+    """a program that waits for every signal in sigwait is sent nothing, and told so; one that waits for others is asked"""
+    every = "signal.valid_signals()"
+
+    def waiting(blocks, waits):
+        code = SIGWAIT % {"blocks": blocks, "waits": waits}
+        return Target(TASKCORE, "run", "--dir", directory, sys.executable, "-c", code, stderr=subprocess.DEVNULL)
+
+    with waiting(every, every) as target:
+        await_true(lambda: in_sigwait(target.pid), "its sigwait")
+        done = taskcore("signal", target.pid)
+        must(done.returncode == 5 and "sigwait" in done.stderr and "nothing was sent" in done.stderr, done.stderr)
+        must(field(target.pid, "ShdPnd").strip("0") == "" and in_sigwait(target.pid), "it was sent")
+        must("sigwait" in taskcore("status", target.pid).stdout, "status")
+    for blocks, waits in ((every, "{signal.SIGTERM}"), ("{signal.SIGTERM}", "{signal.SIGTERM}")):
+        with waiting(blocks, waits) as target:
+            await_true(lambda: in_sigwait(target.pid), "its sigwait")
+            if blocks == every:  # then no thread takes the private signal at all
+                must("blocks signal" in taskcore("signal", target.pid).stderr, "not told")
+            else:
+                whole(asked(target.pid), 0)
+            os.kill(target.pid, signal.SIGTERM)  # control: it is in sigwait for that
+            must(target.process.stdout.readline() in (b"15\n", b"Signals.SIGTERM\n"), "it was woken by another")
+
+
+def in_sigwait(pid):
+    with open("/proc/%d/syscall" % pid) as f:
+        return f.read().startswith("128 ")
+
+
 def test_real_no_python(directory):
     """a program without Python is told as that, and lives on"""
     with Target(TASKCORE, "run", "--dir", directory, "sh", "-c", "echo READY; read line", stderr=subprocess.DEVNULL) as target:
