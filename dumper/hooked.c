@@ -137,6 +137,9 @@ static void add_thread(int proc, pid_t tid, struct tc_signals *ret)
 	ret->blocked &= mask(text, "SigBlk");
 	ret->caught = mask(text, "SigCgt");
 	ret->pending = mask(text, "ShdPnd");
+	const char *tracer = tc_proc_field(text, "TracerPid");
+	if (tracer && *tracer != '0')
+		ret->tracer = (pid_t)strtol(tracer, NULL, 10);
 	ret->stopped &= *state == 'T' || *state == 't';
 	ret->uninterruptible &= *state == 'D';
 }

@@ -15,6 +15,7 @@ struct tc_signals {
 	size_t n_threads;	  /* living ones */
 	uint32_t own_pid;	  /* of the process in its own namespace */
 	bool stopped;		  /* by a signal or a tracer, every thread */
+	pid_t tracer;		  /* of one of its threads; 0: none */
 	bool uninterruptible;	  /* every thread sleeps so */
 };
 

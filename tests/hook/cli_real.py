@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """taskcore run, signal and status with the real hook; taskcore.py and the C interface. Run by cli.py."""
+import ctypes
 import json
 import os
 import re
@@ -178,6 +179,22 @@ def test_real_sigwait(directory):
 def in_sigwait(pid):
     with open("/proc/%d/syscall" % pid) as f:
         return f.read().startswith("128 ")
+
+
+def test_real_traced(directory):
+    """of a service that a debugger has stopped, the debugger is named: kill -CONT would be no help"""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with service(directory) as target:
+        if libc.ptrace(16, target.pid, None, None) < 0:  # PTRACE_ATTACH
+            raise Skip("ptrace: " + os.strerror(ctypes.get_errno()))
+        try:
+            os.waitpid(target.pid, os.WUNTRACED)
+            done = taskcore("signal", target.pid, "--timeout", "0.3")
+            must(done.returncode == 5 and "process %d (" % os.getpid() in done.stderr and "traces" in done.stderr, done.stderr)
+            must("kill -CONT" not in done.stderr and done.stderr.count("\n") == 1, done.stderr)
+        finally:
+            libc.ptrace(17, target.pid, None, None)  # PTRACE_DETACH
+        await_true(lambda: dumps(directory), "the dump")
 
 
 def test_real_no_python(directory):
