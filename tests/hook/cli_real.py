@@ -181,6 +181,24 @@ def in_sigwait(pid):
         return f.read().startswith("128 ")
 
 
+def test_real_sanitizers(directory):
+    """a service with the runtime of a sanitizer preloaded starts under taskcore run, and dumps"""
+    if not shutil.which("cc"):
+        raise Skip("no C compiler")
+    tried = 0
+    for name in ("libasan", "libtsan", "libubsan"):
+        runtime = subprocess.run(["cc", "-print-file-name=%s.so" % name], capture_output=True, text=True).stdout.strip()
+        if not os.path.isabs(runtime):
+            continue  # it prints the bare name of what it has not
+        tried += 1
+        env = dict(os.environ, LD_PRELOAD=os.path.realpath(runtime), ASAN_OPTIONS="detect_leaks=0")
+        with service(directory, env=env) as target:
+            whole(asked(target.pid))
+            must("Sanitizer" not in said(directory), said(directory))
+    if not tried:
+        raise Skip("no shared runtime of a sanitizer")
+
+
 def test_real_traced(directory):
     """of a service that a debugger has stopped, the debugger is named: kill -CONT would be no help"""
     libc = ctypes.CDLL(None, use_errno=True)
