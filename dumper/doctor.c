@@ -110,7 +110,7 @@ int tc_doctor_print(pid_t pid, uint64_t max_memory)
 {
 	struct tc_probe probe = { .pid = pid, .max_memory = max_memory };
 	int code = tc_probe_run(&probe);
-	char detail[100], hook[600];
+	char detail[100], hook[TC_HOOKED_LINE];
 
 	if (code == TC_EXIT_GONE) {
 		say(false, "process", probe.line);

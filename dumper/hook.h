@@ -106,6 +106,7 @@ struct tc_hook_dump {
 	bool frozen;
 	bool snapshot; /* the walk runs in a clone */
 	bool guest;    /* this is a child, which may wait */
+	const char *why_elsewhere; /* "DIR: reason" of the TASKCORE_DIR that it is not in; NULL: it is */
 	const char *why_place; /* static text: why no clone was made; NULL: one was, or was not needed */
 	struct tc_mem mem;
 	struct tc_maps maps;

@@ -17,6 +17,7 @@
 #include "signame.h"
 #include "target.h"
 #include "threads.h"
+#include "where.h"
 
 #define MAPPING "/memfd:taskcore:1:%n" /* as scanf takes it */
 #define DELETED " (deleted)"	       /* the kernel's word behind every memfd's name */
@@ -218,18 +219,9 @@ pid_t tc_hooked_waits(pid_t pid, int sig)
 	return found;
 }
 
-/* TASKCORE_DIR is no directory inside the process's root. */
-static bool dir_missing(pid_t pid, const char *dir)
-{
-	char path[512];
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/root%s", pid, tc_hooked_via(pid), dir);
-	return access(path, F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR);
-}
-
 /* What keeps the hook from working, or NULL. */
 static const char *trouble(pid_t pid, const struct tc_hooked *hooked,
-			   const struct tc_signals *signals)
+			   const struct tc_signals *signals, const struct tc_where *where)
 {
 	uint64_t private_bit = TC_SIGNAL_BIT(hooked->private_signal);
 	uint64_t bit = hooked->signal ? TC_SIGNAL_BIT(hooked->signal) : private_bit;
@@ -248,16 +240,33 @@ static const char *trouble(pid_t pid, const struct tc_hooked *hooked,
 		return "a thread waits for every signal in sigwait, and would take the private one";
 	if (tc_hooked_waits(pid, hooked->signal))
 		return "a thread waits for its signal in sigwait, and takes it";
-	if (hooked->dir[0] && dir_missing(pid, hooked->dir))
-		return "that directory does not exist";
-	return NULL;
+	if (where->known && !where->dir[0])
+		return "no directory can be written";
+	return where->why[0] ? where->why : NULL;
+}
+
+/* Where the next dump goes. */
+static void describe_where(const struct tc_hooked *hooked, const struct tc_where *where, char *to,
+			   size_t size)
+{
+	if (hooked->dir_unknown)
+		snprintf(to, size, "to TASKCORE_DIR");
+	else if (where->dir[0] && hooked->dir[0])
+		snprintf(to, size, "to %s", where->dir);
+	else if (where->dir[0])
+		snprintf(to, size, "to where the kernel would write its core: now to %s", where->dir);
+	else if (hooked->dir[0])
+		snprintf(to, size, "to %s", hooked->dir);
+	else
+		snprintf(to, size, "to where the kernel would write its core");
 }
 
 bool tc_hooked_describe(pid_t pid, char *line, size_t size)
 {
 	struct tc_hooked hooked;
 	struct tc_signals signals;
-	char on[TC_SIGNAME_SIZE] = "no signal", private_on[TC_SIGNAME_SIZE];
+	static struct tc_where where; /* too big for the stack */
+	char on[TC_SIGNAME_SIZE] = "no signal", private_on[TC_SIGNAME_SIZE], to[PATH_MAX + 64];
 
 	int r = tc_hooked_find(pid, &hooked);
 	if (r < 0 || tc_hooked_signals(pid, &signals) < 0) {
@@ -276,16 +285,17 @@ bool tc_hooked_describe(pid_t pid, char *line, size_t size)
 	if (hooked.signal)
 		tc_signame(hooked.signal, on, sizeof(on));
 	tc_signame(hooked.private_signal, private_on, sizeof(private_on));
-	const char *bad = trouble(pid, &hooked, &signals);
-	snprintf(line, size, "%s, dumps on %s and taskcore signal (%s, number %d), %s%s%s%s",
+	if (hooked.dir_unknown)
+		where.known = false;
+	else
+		tc_where_find(pid, hooked.dir, &where);
+	describe_where(&hooked, &where, to, sizeof(to));
+	const char *bad = trouble(pid, &hooked, &signals, &where);
+	snprintf(line, size, "%s, dumps on %s and taskcore signal (%s, number %d), %s%s%s",
 		 hooked.late ?
 			 "installed late (a handler that the program sets now takes its place)" :
 			 "preloaded",
-		 on, private_on, hooked.private_signal,
-		 hooked.dir_unknown ? "to TASKCORE_DIR" :
-		 hooked.dir[0]	    ? "to " :
-				      "to where the kernel would write its core",
-		 hooked.dir, bad ? "; but " : "", bad ? bad : "");
+		 on, private_on, hooked.private_signal, to, bad ? "; but " : "", bad ? bad : "");
 	tc_plain(line);
 	return !bad;
 }

@@ -3,6 +3,7 @@
 #ifndef TC_HOOKED_H
 #define TC_HOOKED_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -47,6 +48,8 @@ int tc_hooked_signals(pid_t pid, struct tc_signals *ret);
 /* The thread of pid that waits for sig in sigwait(3) or one of its relatives, and so would take it in
  * place of the handler; 0: none does, or it cannot be seen. */
 pid_t tc_hooked_waits(pid_t pid, int sig);
+
+#define TC_HOOKED_LINE (2 * PATH_MAX + 512)
 
 /* One line about the hook for status and doctor. False: it is there, and something is in its way. */
 bool tc_hooked_describe(pid_t pid, char *line, size_t size);

@@ -55,7 +55,7 @@ static void print_counts(const struct tc_probe *p)
 
 static void print_process(const struct tc_probe *p)
 {
-	char hook[600];
+	char hook[TC_HOOKED_LINE];
 
 	printf("process  %d (%s), uid %u, %u thread%s%s\n", p->pid, p->exe[0] ? p->exe : p->comm,
 	       p->uid, p->n_threads, p->n_threads == 1 ? "" : "s", state_text(p->state));
