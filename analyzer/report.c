@@ -333,8 +333,10 @@ const char *tc_report_task_state(const struct tc_task *task)
 const char *tc_report_version(uint32_t hex, char *text)
 {
 	unsigned level = hex >> 4 & 15, serial = hex & 15;
-	int n = snprintf(text, TC_VERSION_TEXT, "%u.%u.%u", hex >> 24, hex >> 16 & 255,
-			 hex >> 8 & 255);
+	int n = snprintf(text, TC_VERSION_TEXT, "%u.%u", hex >> 24, hex >> 16 & 255);
+
+	if (hex & 0xffff) /* else the release is not known */
+		n += snprintf(text + n, TC_VERSION_TEXT - (size_t)n, ".%u", hex >> 8 & 255);
 
 	if (level != 15 && level != 0) /* PY_RELEASE_LEVEL_FINAL is 15 */
 		snprintf(text + n, TC_VERSION_TEXT - (size_t)n, "%s%u",

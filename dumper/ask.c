@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "../lib/err.h"
+#include "../lib/proc.h"
 #include "../lib/sys.h"
 #include "budget.h"
 #include "exit.h"
@@ -56,6 +57,7 @@ struct request {
 	struct tc_signals signals;
 	struct tc_places places;
 	char path[PATH_MAX + 512]; /* of the answer */
+	bool unknown_python;	   /* it holds threads and modules only */
 };
 
 static int __attribute__((format(printf, 2, 3))) say(int code, const char *format, ...)
@@ -123,6 +125,11 @@ static int find_hook(struct request *q, int force_signal)
 			   "process %d has no hook: it was not started with taskcore run; "
 			   "taskcore dump %d reads it from outside",
 			   q->pid, q->pid);
+	if (q->hooked.emulator)
+		return say(TC_EXIT_INPUT,
+			   "process %d runs under %s, where the hook makes no dump: nothing was sent; "
+			   "taskcore dump %d reads it from outside",
+			   q->pid, q->hooked.emulator, q->pid);
 	q->sig = q->hooked.private_signal;
 	if (!q->sig)
 		return say(
@@ -133,8 +140,21 @@ static int find_hook(struct request *q, int force_signal)
 	return 0;
 }
 
-/* Does the process catch the signal now, in a thread that can take it? Nothing may be sent before.
- */
+/* A thread in sigwait would be handed the signal, and its program would not know what it is. */
+static int check_waits(const struct request *q)
+{
+	pid_t thread = tc_hooked_waits(q->pid, q->sig);
+
+	if (!thread)
+		return 0;
+	return say(TC_EXIT_GONE,
+		   "process %d waits for signal %d in sigwait (thread %d), which would take it from the "
+		   "hook: nothing was sent; taskcore dump %d reads it from outside",
+		   q->pid, q->sig, thread, q->pid);
+}
+
+/* Does the process catch the signal now, in a thread that can take it, and in its handler? Nothing may
+ * be sent before. */
 static int check_signal(struct request *q)
 {
 	uint64_t bit = TC_SIGNAL_BIT(q->sig);
@@ -149,7 +169,7 @@ static int check_signal(struct request *q)
 				"taskcore dump %d reads it from outside",
 				q->pid, q->sig, q->pid);
 		if (!(q->signals.blocked & bit))
-			return 0;
+			return check_waits(q);
 		poll(NULL, 0, BLOCKED_MS);
 	}
 	return say(TC_EXIT_GONE,
@@ -205,6 +225,7 @@ static bool take(void *context, const struct tc_place *place, const char *name)
 
 	if (!is_plain_name(name) || !tc_head_read(place->fd, name, O_NOFOLLOW, &head))
 		return false;
+	q->unknown_python = head.unknown_python;
 	if (head.cookie == q->cookie)
 		return tc_places_path(&q->places, place, name, q->path, sizeof(q->path));
 	if (head.pid_ns == q->own_pid && head.wall_ns >= q->began_ns && !q->other_ns)
@@ -232,14 +253,6 @@ static bool is_refused(struct request *q)
 	       !tc_places_look(&q->places, temporary, is_there, NULL);
 }
 
-/* A look from outside, where that is allowed: without Python there is nothing to wait for. */
-static bool has_no_python(const struct request *q)
-{
-	struct tc_probe probe = { .pid = q->pid, .max_memory = tc_budget_default() };
-
-	return tc_probe_run(&probe) == TC_EXIT_INPUT && !probe.has_python;
-}
-
 /* Send the request again if it was refused. 0, or an exit code. */
 static int send_again(struct request *q)
 {
@@ -255,9 +268,7 @@ static int send_again(struct request *q)
 		q->other_ns = 0;
 		return 0;
 	}
-	if (!other && q->n_silent++ == 0 && has_no_python(q))
-		return say(TC_EXIT_INPUT, "process %d has the hook, but no Python in it: no dump",
-			   q->pid);
+	q->n_silent += !other;
 	if ((code = check_signal(q)))
 		return code;
 	return send(q);
@@ -273,6 +284,20 @@ static bool has_ended(const struct request *q)
 	return tc_hooked_signals(q->pid, &signals) < 0;
 }
 
+static int explain_tracer(const struct request *q, double s)
+{
+	char path[32], name[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", q->signals.tracer);
+	if (tc_proc_read(AT_FDCWD, path, name, sizeof(name)) <= 0)
+		strcpy(name, "?");
+	name[strcspn(name, "\n")] = 0;
+	return say(TC_EXIT_GONE,
+		   "no answer from process %d in %g s: it is stopped by process %d (%s), which traces "
+		   "it, and will dump when that lets it go on; taskcore dump %d reads it from outside",
+		   q->pid, s, q->signals.tracer, name, q->pid);
+}
+
 /* Why there was no answer, as far as it can be seen now. */
 static int explain_silence(struct request *q, unsigned timeout_ms)
 {
@@ -280,6 +305,8 @@ static int explain_silence(struct request *q, unsigned timeout_ms)
 
 	if (tc_hooked_signals(q->pid, &q->signals) < 0)
 		return say(TC_EXIT_GONE, "process %d has ended without a dump", q->pid);
+	if (q->signals.stopped && q->signals.tracer)
+		return explain_tracer(q, s);
 	if (q->signals.stopped)
 		return say(
 			TC_EXIT_GONE,
@@ -302,6 +329,14 @@ static int explain_silence(struct request *q, unsigned timeout_ms)
 		   q->pid, s);
 }
 
+static int say_unknown(const struct request *q)
+{
+	return say(TC_EXIT_INPUT,
+		   "process %d runs a Python that is not supported, or starts up or ends (" TC_SUPPORTED
+		   "): the dump holds its threads and modules",
+		   q->pid);
+}
+
 static int wait_answer(struct request *q, unsigned timeout_ms)
 {
 	uint64_t end = tc_sys_clock_ns(CLOCK_MONOTONIC) + timeout_ms * 1000000ull;
@@ -317,7 +352,7 @@ static int wait_answer(struct request *q, unsigned timeout_ms)
 					   (int)(left < AGAIN_OTHER_MS ? left : AGAIN_OTHER_MS),
 					   take, q)) {
 			puts(q->path);
-			return TC_EXIT_OK;
+			return q->unknown_python ? say_unknown(q) : TC_EXIT_OK;
 		}
 		if (ended)
 			return say(TC_EXIT_GONE, "process %d has ended without a dump", q->pid);
@@ -327,6 +362,25 @@ static int wait_answer(struct request *q, unsigned timeout_ms)
 		if (code)
 			return code;
 	}
+}
+
+/* A look from outside, where that is allowed: what runs no Python that is known would be woken from its
+ * sleep for nothing. */
+static int check_python(const struct request *q)
+{
+	struct tc_probe probe = {
+		.pid = q->pid, .max_memory = tc_budget_default(), .no_walk = true
+	};
+
+	if (tc_probe_run(&probe) != TC_EXIT_INPUT || probe.has_python)
+		return 0;
+	if (probe.other[0])
+		return say(TC_EXIT_INPUT,
+			   "process %d runs %s, which is not supported (" TC_SUPPORTED
+			   "): nothing was sent",
+			   q->pid, probe.other);
+	return say(TC_EXIT_INPUT,
+		   "process %d has the hook, but no Python in it: no dump, nothing was sent", q->pid);
 }
 
 static int watch_and_send(struct request *q, const struct tc_ask_options *o)
@@ -357,7 +411,8 @@ int tc_ask(const struct tc_ask_options *o)
 		random = tc_sys_clock_ns(CLOCK_MONOTONIC) << 16 ^ (uint64_t)getpid();
 	q.cookie = tc_cookie(TC_COOKIE_DUMP, random);
 	q.began_ns = tc_sys_clock_ns(CLOCK_REALTIME);
-	if (!(code = open_process(&q)) && !(code = find_hook(&q, o->force_signal)))
+	if (!(code = open_process(&q)) && !(code = find_hook(&q, o->force_signal)) &&
+	    !(code = check_python(&q)))
 		code = watch_and_send(&q, o);
 	tc_places_close(&q.places);
 	if (q.pidfd >= 0)

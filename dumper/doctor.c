@@ -90,14 +90,14 @@ static void check_output(void)
 
 static void check_python(const struct tc_probe *p)
 {
-	char detail[300];
+	char detail[300], version[32];
 
 	if (!p->has_python) {
 		say(false, "Python", p->line);
 		return;
 	}
-	snprintf(detail, sizeof(detail), "%u.%u.%u, layout: %s", p->python.version >> 24,
-		 p->python.version >> 16 & 255, p->python.version >> 8 & 255, p->python.layout);
+	tc_version_text(p->python.version, version, sizeof(version));
+	snprintf(detail, sizeof(detail), "%s, layout: %s", version, p->python.layout);
 	say(p->code == TC_EXIT_OK, "Python", p->code == TC_EXIT_OK ? detail : p->line);
 	say(p->python.asyncio, "asyncio",
 	    p->python.asyncio ? "loaded" : "not loaded: only threads are read");
@@ -110,7 +110,7 @@ int tc_doctor_print(pid_t pid, uint64_t max_memory)
 {
 	struct tc_probe probe = { .pid = pid, .max_memory = max_memory };
 	int code = tc_probe_run(&probe);
-	char detail[100], hook[600];
+	char detail[100], hook[TC_HOOKED_LINE];
 
 	if (code == TC_EXIT_GONE) {
 		say(false, "process", probe.line);

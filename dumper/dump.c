@@ -19,6 +19,7 @@
 #include "plain.h"
 #include "stop.h"
 #include "target.h"
+#include "unsupported.h"
 
 #define IMAGE_AFTER_NS 10000000 /* a stopped target is let go after this and the time of a copy */
 #define SMALL_ARENA (16u << 20)
@@ -267,6 +268,13 @@ static int commit(struct dump *d, int walked)
 			"process %d ended, or started another program, while it was read: "
 			"the dump holds what was read before",
 			d->options->pid);
+	char other[TC_OTHER_SIZE];
+	tc_unsupported_name(walked, &d->target.reader.mem, &d->python, other);
+	if (other[0])
+		return tc_watch_end(d->watch, TC_EXIT_INPUT,
+				    "process %d runs %s, which is not supported (" TC_SUPPORTED
+				    "): the dump holds its threads and modules",
+				    d->options->pid, other);
 	if (is_unknown(walked))
 		return tc_watch_end(d->watch, TC_EXIT_INPUT,
 				    "process %d: %s (%s): the dump holds its threads and modules",
@@ -287,7 +295,14 @@ static int finish(struct dump *d, int walked)
 			d->options->pid);
 	}
 	if (walked == -TC_ENOPYTHON) {
+		char other[TC_OTHER_SIZE];
 		tc_output_abort(&d->out);
+		tc_unsupported_name(walked, &d->target.reader.mem, &d->python, other);
+		if (other[0])
+			return tc_watch_end(
+				d->watch, TC_EXIT_INPUT,
+				"process %d runs %s, which is not supported (" TC_SUPPORTED ")",
+				d->options->pid, other);
 		return tc_watch_end(d->watch, TC_EXIT_INPUT,
 				    "no Python interpreter in process %d (%s)", d->options->pid,
 				    d->target.exe[0] ? d->target.exe : d->target.stat.comm);

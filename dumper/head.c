@@ -112,6 +112,9 @@ static void take_status(struct tc_head *head, const uint8_t *chunk, size_t size)
 	get_u(&f);
 	head->torn = get_u(&f);
 	head->cut = get_u(&f);
+	for (int i = 0; i < 4; i++) /* done, faults, objects recorded and cut */
+		get_u(&f);
+	head->unknown_python = get_u(&f) & TC_STATUS_UNKNOWN_PYTHON;
 	head->whole = true;
 }
 

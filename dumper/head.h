@@ -13,6 +13,7 @@ struct tc_head {
 	char program[64], reason[32]; /* fit for a terminal */
 	bool whole;		      /* it was sealed: the counts below are known */
 	uint64_t tasks, torn, cut;
+	bool unknown_python; /* of that no tasks were read */
 };
 
 /* Is name the name of a dump? */

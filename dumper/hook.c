@@ -40,7 +40,9 @@ static int free_signal(void)
 }
 
 /* Publish what taskcore signal and status need, in the name of a mapping: /proc/PID/maps shows it
- * to whoever may look. It is kept for ever. */
+ * to whoever may look. It is kept for ever. how: p for preloaded, i for installed late; in an emulator
+ * v or q, its initial: nothing may be sent there, least of all to qemu-user, where the signals have other
+ * numbers outside than inside. */
 static void publish(char how)
 {
 	const struct tc_hook_settings *s = &tc_hook_settings;
@@ -74,7 +76,7 @@ static int start(char how)
 	if (r == 0 && tc_hook_settings.signal)
 		r = tc_chain_take(tc_hook_settings.signal, tc_hook_on_signal);
 	if (r == 0)
-		publish(how);
+		publish(tc_hook_emulator() ? tc_hook_emulator()[0] : how);
 	return r;
 }
 

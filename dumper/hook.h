@@ -111,6 +111,7 @@ struct tc_hook_dump {
 	bool frozen;
 	bool snapshot; /* the walk runs in a clone */
 	bool guest;    /* this is a child, which may wait */
+	const char *why_elsewhere; /* "DIR: reason" of the TASKCORE_DIR that it is not in; NULL: it is */
 	const char *why_place; /* static text: why no clone was made; NULL: one was, or was not needed */
 	struct tc_mem mem;
 	struct tc_maps maps;
@@ -136,7 +137,8 @@ struct tc_hook_dump {
 extern struct tc_hook_dump tc_hook_dump;
 
 /* hook_request.c: begin a dump of this process: 0 when its memory is captured (the file is made by
- * a child), or -errno: -EBUSY one is under way, -ENOEXEC no Python in this process. */
+ * a child), or -errno: -EBUSY one is under way, -ENOEXEC no Python in this process, -EOPNOTSUPP it
+ * runs in an emulator. */
 int tc_hook_request(const struct tc_request *request);
 /* Whether an interpreter was found in this process; looks for it unless that is known already. */
 bool tc_hook_has_python(void);
@@ -154,12 +156,17 @@ void tc_hook_before_fork(void);
 /* Before the process ends or becomes another program: wait for a child of ours, for TASKCORE_PAUSE_MS at
  * most. Nothing in a vfork child. */
 void tc_hook_reap_at_end(void);
-/* Say in one line why a request was refused, from a process of its own, once a second at most; those
+/* Say in one line why a request was refused, from a process of its own where there can be one, once a second at most; those
  * between are counted in the next line. error: of tc_hook_request, or -EAGAIN: the last dump was
  * ago_s seconds ago. */
 void tc_hook_refuse(const struct tc_request *request, int error, uint64_t ago_s);
 /* Wait, parked, until the dump that asked for it is over; 20 ms and a pause at most. */
 void tc_hook_park(void);
+
+/* hook_emulator.c: what runs this process in place of the processor, "valgrind" or "qemu-user"; NULL:
+ * nothing. Under either no dump is made: no clone, no guarded read. Everything else works, so that
+ * costs can be measured under callgrind. */
+const char *tc_hook_emulator(void);
 
 /* hook_freeze.c: freeze and walk, or clone a child that does. 0, or -errno. */
 int tc_hook_capture(struct tc_hook_dump *dump);
@@ -268,5 +275,10 @@ void tc_hook_say_init(void); /* this is the start */
 /* line: a text that ends with a zero and may be written to, with room for one byte more. What would
  * steer a terminal in it becomes '?', and the end of a line is put behind it. */
 void tc_hook_say(char *line);
+
+/* Around writing in the handler, with all signals blocked: what it raises, SIGXFSZ (a limit on the size
+ * of files) or SIGPIPE, is taken back: it is not the program's affair. begin gives what end needs. */
+uint64_t tc_hook_raised_begin(void);
+void tc_hook_raised_end(uint64_t before);
 
 #endif

@@ -201,6 +201,8 @@ static void note_conditions(struct tc_hook_dump *dump)
 		note(dump, "modules are those of when the loop was made: ", dump->old_maps);
 	if (dump->why_place)
 		note(dump, "read in place, not from a copy: ", dump->why_place);
+	if (dump->why_elsewhere)
+		note(dump, "the dump is not in TASKCORE_DIR: ", dump->why_elsewhere);
 	if (!dump->dumpable)
 		note(dump, "no values: the process is not dumpable (prctl(2)); ",
 		     "TASKCORE_NONDUMPABLE=full gives them");
@@ -296,7 +298,7 @@ static void put_ms(struct tc_text *text, uint64_t ns)
 /* The line after a dump, and what taskcore_wait gets. */
 static void report(struct tc_hook_dump *dump)
 {
-	static char line[TC_HOOK_PATH + TC_DUMP_NAME_MAX + 256];
+	static char line[2 * TC_HOOK_PATH + TC_DUMP_NAME_MAX + 256];
 	struct tc_text text;
 
 	tc_text_init(&text, line, sizeof(line) - 1);
@@ -314,6 +316,10 @@ static void report(struct tc_hook_dump *dump)
 	tc_text_u(&text, dump->core.at);
 	tc_text_s(&text, " bytes, paused ");
 	put_ms(&text, pause_ns(dump));
+	if (dump->why_elsewhere) {
+		tc_text_s(&text, "; not in TASKCORE_DIR: ");
+		tc_text_s(&text, dump->why_elsewhere);
+	}
 	if (dump->outcome) /* from here on the page belongs to the next dump, which may come at once */
 		dump->outcome->outcome = TC_OUTCOME_SEALED;
 	tc_hook_say(line);
@@ -343,6 +349,10 @@ static void make_file(struct tc_hook_dump *dump)
 
 	tc_text_init(&reason, why, sizeof(why));
 	while (tc_hook_file_create(&file, &place, dump, &reason) == 0) {
+		if (tc_hook_settings.dir[0] && why[0]) /* it is the first place */
+			dump->why_elsewhere = why;
+		else if (tc_hook_settings.dir[0] && !dump->guest)
+			dump->why_elsewhere = "no process could be made that may wait for it";
 		int r = write_dump(dump, file.fd);
 		if (r < 0 || ask_again(dump)) {
 			tc_hook_file_abort(&file);

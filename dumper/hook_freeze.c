@@ -116,20 +116,13 @@ static void write_kept(void *argument)
 	tc_hook_release(dump);
 }
 
-/* In the handler itself. A write may raise SIGXFSZ (a limit on the size of files) or SIGPIPE: blocked
- * now, and not the program's affair. */
+/* In the handler itself. */
 static void write_here(struct tc_hook_dump *dump)
 {
-	const uint64_t raised = 1ull << (SIGXFSZ - 1) | 1ull << (SIGPIPE - 1);
-	const struct timespec now = { 0, 0 };
-	uint64_t before = 0, after = 0;
+	uint64_t before = tc_hook_raised_begin();
 
-	tc_syscall2(SYS_rt_sigpending, (long)&before, sizeof(before));
 	tc_hook_child(dump);
-	while (tc_syscall2(SYS_rt_sigpending, (long)&after, sizeof(after)) == 0 &&
-	       (after &= raised & ~before) != 0 &&
-	       tc_syscall4(SYS_rt_sigtimedwait, (long)&after, 0, (long)&now, sizeof(after)) > 0)
-		;
+	tc_hook_raised_end(before);
 }
 
 /* Walk here, and let a child make the file; where there can be no child, it is made here. True: the

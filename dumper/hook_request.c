@@ -189,6 +189,8 @@ bool tc_hook_has_python(void)
 
 	if (has_python)
 		return true;
+	if (tc_hook_emulator())
+		return tc_hook_is_linked_python();
 	if (wait_turn(process, &mask)) {
 		if (!tc_hook_reap() || !tc_hook_guarded(locate, &presence, false))
 			presence = CANNOT_TELL;
@@ -309,6 +311,8 @@ int tc_hook_request(const struct tc_request *request)
 
 	if (!tc_hook_has_python())
 		return -ENOEXEC;
+	if (tc_hook_emulator())
+		return -EOPNOTSUPP;
 	if (!take_turn(process, &mask))
 		return -EBUSY;
 	if (is_free(process)) {
@@ -369,17 +373,15 @@ struct refusal {
 	int error;
 	uint64_t ago_s;
 	uint32_t n;
+	char line[256]; /* not on the stack: in an emulator that is the program's */
 };
-static struct refusal refusal;
+static struct refusal refusal; /* of the one who has claimed process->speaking */
 
-static void say_refused(void *unused)
+static void say_refused(void)
 {
-	char line[256];
 	struct tc_text text;
 
-	(void)unused;
-	tc_hook_answer_traps();
-	tc_text_init(&text, line, sizeof(line) - 1);
+	tc_text_init(&text, refusal.line, sizeof(refusal.line) - 1);
 	tc_text_s(&text,
 		  refusal.error == -EOWNERDEAD ? "taskcore: no dump (" : "taskcore: refused (");
 	tc_text_s(&text, refusal.reason);
@@ -393,7 +395,12 @@ static void say_refused(void *unused)
 			 refusal.error == -EPERM      ? "): sigaltstack is forbidden (a filter of "
 							"system calls?)" :
 			 refusal.error == -EFAULT     ? "): a fault while the process was read" :
+			 refusal.error == -EOPNOTSUPP ? "): the program runs under " :
 							"): last dump ");
+	if (refusal.error == -EOPNOTSUPP) {
+		tc_text_s(&text, tc_hook_emulator());
+		tc_text_s(&text, ", which ends a program that is copied");
+	}
 	if (refusal.error == -EAGAIN) {
 		tc_text_u(&text, refusal.ago_s);
 		tc_text_s(&text, " s ago, TASKCORE_MIN_INTERVAL_S is ");
@@ -404,7 +411,24 @@ static void say_refused(void *unused)
 		tc_text_u(&text, refusal.n);
 		tc_text_s(&text, " requests since the last such line");
 	}
-	tc_hook_say(line);
+	tc_hook_say(refusal.line);
+}
+
+/* In a child, whose signal actions are its own. */
+static void say_refused_apart(void *unused)
+{
+	(void)unused;
+	tc_hook_answer_traps();
+	say_refused();
+}
+
+/* Where there can be no child. */
+static void say_refused_here(void)
+{
+	uint64_t before = tc_hook_raised_begin();
+
+	say_refused();
+	tc_hook_raised_end(before);
 }
 
 void tc_hook_refuse(const struct tc_request *request, int error, uint64_t ago_s)
@@ -432,8 +456,10 @@ void tc_hook_refuse(const struct tc_request *request, int error, uint64_t ago_s)
 	refusal.error = error;
 	refusal.ago_s = ago_s;
 	refusal.n = atomic_exchange(&process->n_refused, 0);
-	long child = tc_arch_spawn(CLONE_VM, tc_hook_line_stack(), say_refused, NULL);
-	if (child <= 0)
+	long child = 0;
+	if (error == -EOPNOTSUPP)
+		say_refused_here();
+	else if ((child = tc_arch_spawn(CLONE_VM, tc_hook_line_stack(), say_refused_apart, NULL)) <= 0)
 		process->n_refused += refusal.n;
 	process->speaking = child > 0 ? (uint32_t)child : 0;
 	tc_sys_mask(mask, NULL);

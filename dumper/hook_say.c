@@ -5,11 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
+#include <time.h>
 
 #include "../lib/plain.h"
 #include "../lib/sys.h"
@@ -72,6 +74,26 @@ static void write_now(const char *line, size_t size)
 		r = tc_syscall6(SYS_pwritev2, STDERR, (long)&bytes, 1, -1, -1, RWF_NOWAIT);
 	if (r == -EOPNOTSUPP || r == -EINVAL || r == -ENOSYS) /* a file; Linux before 6.4 */
 		tc_syscall3(SYS_write, STDERR, (long)line, (long)size);
+}
+
+uint64_t tc_hook_raised_begin(void)
+{
+	uint64_t before = 0;
+
+	tc_syscall2(SYS_rt_sigpending, (long)&before, sizeof(before));
+	return before;
+}
+
+void tc_hook_raised_end(uint64_t before)
+{
+	const uint64_t raised = 1ull << (SIGXFSZ - 1) | 1ull << (SIGPIPE - 1);
+	const struct timespec now = { 0, 0 };
+	uint64_t after = 0;
+
+	while (tc_syscall2(SYS_rt_sigpending, (long)&after, sizeof(after)) == 0 &&
+	       (after &= raised & ~before) != 0 &&
+	       tc_syscall4(SYS_rt_sigtimedwait, (long)&after, 0, (long)&now, sizeof(after)) > 0)
+		;
 }
 
 void tc_hook_say(char *line)

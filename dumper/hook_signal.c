@@ -70,7 +70,9 @@ static void on_cookie(siginfo_t *info, void *context, uint64_t cookie)
 	}
 }
 
-void tc_hook_on_signal(int sig, siginfo_t *info, void *context)
+/* qemu-user 7.2 calls handlers with a stack that is 8 bytes off (System V ABI, section 3.2.2: 16), on
+ * which the first aligned store is a fault. */
+__attribute__((force_align_arg_pointer)) void tc_hook_on_signal(int sig, siginfo_t *info, void *context)
 {
 	if (tc_process_kind() == TC_PROCESS_VFORKED) { /* nothing here is ours to change */
 		tc_chain_pass(sig, info, context, false);

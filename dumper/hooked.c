@@ -9,12 +9,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "plain.h"
 #include "signame.h"
 #include "target.h"
 #include "threads.h"
+#include "where.h"
 
 #define MAPPING "/memfd:taskcore:1:%n" /* as scanf takes it */
 #define DELETED " (deleted)"	       /* the kernel's word behind every memfd's name */
@@ -64,9 +67,10 @@ static bool parse_name(const char *text, struct tc_hooked *ret)
 	if (sscanf(text, "%d:%d:%c:%n", &hooked.signal, &hooked.private_signal, &how, &at) != 3 ||
 	    at == 0 || hooked.signal < 0 || hooked.signal > SIGNALS_MAX ||
 	    hooked.private_signal < 0 || hooked.private_signal > SIGNALS_MAX ||
-	    (how != 'p' && how != 'i'))
+	    !strchr("pivq", how))
 		return false;
 	hooked.late = how == 'i';
+	hooked.emulator = how == 'v' ? "valgrind" : how == 'q' ? "qemu-user" : NULL;
 	snprintf(dir, sizeof(dir), "%s", text + at);
 	char *end = strstr(dir, DELETED);
 	for (char *next = end; next; next = strstr(next + 1, DELETED))
@@ -134,6 +138,9 @@ static void add_thread(int proc, pid_t tid, struct tc_signals *ret)
 	ret->blocked &= mask(text, "SigBlk");
 	ret->caught = mask(text, "SigCgt");
 	ret->pending = mask(text, "ShdPnd");
+	const char *tracer = tc_proc_field(text, "TracerPid");
+	if (tracer && *tracer != '0')
+		ret->tracer = (pid_t)strtol(tracer, NULL, 10);
 	ret->stopped &= *state == 'T' || *state == 't';
 	ret->uninterruptible &= *state == 'D';
 }
@@ -158,18 +165,63 @@ int tc_hooked_signals(pid_t pid, struct tc_signals *ret)
 	return 0;
 }
 
-/* TASKCORE_DIR is no directory inside the process's root. */
-static bool dir_missing(pid_t pid, const char *dir)
+/* The set that a thread waits for. Its address is the call's first argument; where memory may not be
+ * read, every signal that it does not block: while it waits, the kernel does not count those that it
+ * waits for as blocked (kernel/signal.c, do_sigtimedwait). */
+static uint64_t waited_set(pid_t pid, uint64_t at, uint64_t blocked)
 {
-	char path[512];
+	uint64_t set;
+	struct iovec local = { &set, sizeof(set) }, remote = { (void *)(uintptr_t)at, sizeof(set) };
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/root%s", pid, tc_hooked_via(pid), dir);
-	return access(path, F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR);
+	if (at && process_vm_readv(pid, &local, 1, &remote, 1, 0) == sizeof(set))
+		return set & ~blocked;
+	return ~blocked;
+}
+
+/* /proc/PID/task/TID/syscall needs the right to trace, wchan only that to read. */
+static bool is_waiting(int proc, pid_t pid, pid_t tid, uint64_t bit)
+{
+	char path[64], text[8192];
+	unsigned long long at = 0;
+	int number = -1;
+
+	snprintf(path, sizeof(path), "task/%d/status", tid);
+	if (tc_proc_read(proc, path, text, sizeof(text)) <= 0)
+		return false;
+	uint64_t blocked = mask(text, "SigBlk");
+	const char *state = tc_proc_field(text, "State");
+	if (blocked & bit || !state || *state != 'S')
+		return false;
+	snprintf(path, sizeof(path), "task/%d/syscall", tid);
+	if (tc_proc_read(proc, path, text, sizeof(text)) > 0) {
+		sscanf(text, "%d %llx", &number, &at);
+		return number == SYS_rt_sigtimedwait && waited_set(pid, at, blocked) & bit;
+	}
+	snprintf(path, sizeof(path), "task/%d/wchan", tid);
+	return tc_proc_read(proc, path, text, sizeof(text)) > 0 && strstr(text, "sigtimedwait");
+}
+
+pid_t tc_hooked_waits(pid_t pid, int sig)
+{
+	static pid_t tids[THREADS_MAX];
+	char path[32];
+	pid_t found = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d", pid);
+	int proc = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (proc < 0)
+		return 0;
+	long n = tc_threads_list(proc, tids, THREADS_MAX);
+	for (long i = 0; i < n && i < THREADS_MAX && !found; i++)
+		if (is_waiting(proc, pid, tids[i], TC_SIGNAL_BIT(sig)))
+			found = tids[i];
+	close(proc);
+	return found;
 }
 
 /* What keeps the hook from working, or NULL. */
 static const char *trouble(pid_t pid, const struct tc_hooked *hooked,
-			   const struct tc_signals *signals)
+			   const struct tc_signals *signals, const struct tc_where *where)
 {
 	uint64_t private_bit = TC_SIGNAL_BIT(hooked->private_signal);
 	uint64_t bit = hooked->signal ? TC_SIGNAL_BIT(hooked->signal) : private_bit;
@@ -184,16 +236,37 @@ static const char *trouble(pid_t pid, const struct tc_hooked *hooked,
 		return "every thread blocks the private signal";
 	if (signals->blocked & bit)
 		return "every thread blocks its signal";
-	if (hooked->dir[0] && dir_missing(pid, hooked->dir))
-		return "that directory does not exist";
-	return NULL;
+	if (tc_hooked_waits(pid, hooked->private_signal))
+		return "a thread waits for every signal in sigwait, and would take the private one";
+	if (tc_hooked_waits(pid, hooked->signal))
+		return "a thread waits for its signal in sigwait, and takes it";
+	if (where->known && !where->dir[0])
+		return "no directory can be written";
+	return where->why[0] ? where->why : NULL;
+}
+
+/* Where the next dump goes. */
+static void describe_where(const struct tc_hooked *hooked, const struct tc_where *where, char *to,
+			   size_t size)
+{
+	if (hooked->dir_unknown)
+		snprintf(to, size, "to TASKCORE_DIR");
+	else if (where->dir[0] && hooked->dir[0])
+		snprintf(to, size, "to %s", where->dir);
+	else if (where->dir[0])
+		snprintf(to, size, "to where the kernel would write its core: now to %s", where->dir);
+	else if (hooked->dir[0])
+		snprintf(to, size, "to %s", hooked->dir);
+	else
+		snprintf(to, size, "to where the kernel would write its core");
 }
 
 bool tc_hooked_describe(pid_t pid, char *line, size_t size)
 {
 	struct tc_hooked hooked;
 	struct tc_signals signals;
-	char on[TC_SIGNAME_SIZE] = "no signal", private_on[TC_SIGNAME_SIZE];
+	static struct tc_where where; /* too big for the stack */
+	char on[TC_SIGNAME_SIZE] = "no signal", private_on[TC_SIGNAME_SIZE], to[PATH_MAX + 64];
 
 	int r = tc_hooked_find(pid, &hooked);
 	if (r < 0 || tc_hooked_signals(pid, &signals) < 0) {
@@ -204,19 +277,25 @@ bool tc_hooked_describe(pid_t pid, char *line, size_t size)
 		snprintf(line, size, "no: not started with taskcore run");
 		return true;
 	}
+	if (hooked.emulator) {
+		snprintf(line, size, "runs under %s and makes no dump there: taskcore dump %d reads it "
+			 "from outside", hooked.emulator, pid);
+		return false;
+	}
 	if (hooked.signal)
 		tc_signame(hooked.signal, on, sizeof(on));
 	tc_signame(hooked.private_signal, private_on, sizeof(private_on));
-	const char *bad = trouble(pid, &hooked, &signals);
-	snprintf(line, size, "%s, dumps on %s and taskcore signal (%s, number %d), %s%s%s%s",
+	if (hooked.dir_unknown)
+		where.known = false;
+	else
+		tc_where_find(pid, hooked.dir, &where);
+	describe_where(&hooked, &where, to, sizeof(to));
+	const char *bad = trouble(pid, &hooked, &signals, &where);
+	snprintf(line, size, "%s, dumps on %s and taskcore signal (%s, number %d), %s%s%s",
 		 hooked.late ?
 			 "installed late (a handler that the program sets now takes its place)" :
 			 "preloaded",
-		 on, private_on, hooked.private_signal,
-		 hooked.dir_unknown ? "to TASKCORE_DIR" :
-		 hooked.dir[0]	    ? "to " :
-				      "to where the kernel would write its core",
-		 hooked.dir, bad ? "; but " : "", bad ? bad : "");
+		 on, private_on, hooked.private_signal, to, bad ? "; but " : "", bad ? bad : "");
 	tc_plain(line);
 	return !bad;
 }

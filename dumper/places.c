@@ -22,17 +22,16 @@
 
 #define LOOK_MS 50 /* between two looks where nothing can be watched */
 
-/* A path of the process, its symbolic links followed inside its own root (openat2: Linux 5.6). */
-static int open_inside(int root, const char *path)
+int tc_places_inside(int root, const char *path, int flags)
 {
-	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+	struct open_how how = { .flags = (unsigned)(O_PATH | O_DIRECTORY | O_CLOEXEC | flags),
 				.resolve = RESOLVE_IN_ROOT };
 	int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
 
 	if (fd >= 0 || (errno != ENOSYS && errno != EPERM))
 		return fd;
 	path += strspn(path, "/");
-	return openat(root, *path ? path : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return openat(root, *path ? path : ".", O_PATH | O_DIRECTORY | O_CLOEXEC | flags);
 }
 
 /* Watch the directory and add it, unless it is there already. It takes fd over. */
@@ -67,21 +66,24 @@ static void add(struct tc_places *places, int fd, const char *path)
 static void add_inside(struct tc_places *places, const char *path)
 {
 	if (path[0] == '/')
-		add(places, open_inside(places->root, path), path);
+		add(places, tc_places_inside(places->root, path, 0), path);
 }
 
-/* The directory of a core_pattern that is a path (core(5)). */
+bool tc_places_core(char *to, size_t size)
+{
+	if (tc_proc_read(AT_FDCWD, "/proc/sys/kernel/core_pattern", to, size) <= 0 || to[0] != '/')
+		return false;
+	char *slash = strrchr(to, '/');
+	slash[slash == to] = 0;
+	return true;
+}
+
 static void add_core_pattern(struct tc_places *places)
 {
 	char text[256];
 
-	if (tc_proc_read(AT_FDCWD, "/proc/sys/kernel/core_pattern", text, sizeof(text)) <= 0)
-		return;
-	char *slash = strrchr(text, '/');
-	if (!slash)
-		return;
-	slash[slash == text] = 0;
-	add_inside(places, text);
+	if (tc_places_core(text, sizeof(text)))
+		add_inside(places, text);
 }
 
 /* The directories that the environment names with which the process was started. */

@@ -27,6 +27,14 @@ struct tc_places {
 	struct tc_place places[TC_PLACES_MAX];
 };
 
+/* Open a directory by its path in the root of a process, O_PATH, its symbolic links followed inside that
+ * root; the last one not with O_NOFOLLOW in flags. The descriptor, or -1 with errno (openat2: Linux 5.6;
+ * before that, links that are absolute lead out of it). */
+int tc_places_inside(int root, const char *path, int flags);
+
+/* The directory of a core_pattern that is a path (core(5)). False: it is none. */
+bool tc_places_core(char *to, size_t size);
+
 /* Find the directories of process pid, read through its thread via, in the order the hook tries
  * them: dir (its TASKCORE_DIR, may be empty), the directory of core_pattern, the working directory,
  * TASKCORE_DIR and TMPDIR of its environment, /dev/shm, /tmp; watch each. blind: its root may not be seen, ours is taken instead. At

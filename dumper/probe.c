@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../lib/find_python.h"
 #include "../lib/sys.h"
 #include "exit.h"
 #include "plain.h"
@@ -47,6 +48,16 @@ static void take_identity(struct tc_probe *probe, const struct tc_target *target
 	probe->pagemap = target->pagemap >= 0;
 }
 
+static int look(struct tc_probe *probe, struct tc_mem *mem)
+{
+	struct tc_runtime_site site;
+	int r = tc_find_runtime(mem, &site);
+
+	probe->has_python = r == 0;
+	tc_unsupported_name(r, mem, &probe->python, probe->other);
+	return probe->code = r < 0 ? TC_EXIT_INPUT : TC_EXIT_OK;
+}
+
 static int walk(struct tc_probe *probe, struct tc_target *target, struct tc_arena *arena)
 {
 	static struct tc_records rec;
@@ -70,7 +81,12 @@ static int walk(struct tc_probe *probe, struct tc_target *target, struct tc_aren
 	snprintf(probe->module, sizeof(probe->module), "%s",
 		 probe->python.module ? probe->python.module : "");
 	probe->bytes_read = target->reader.mem.bytes_read;
-	if (r == -TC_ENOPYTHON)
+	tc_unsupported_name(r, &target->reader.mem, &probe->python, probe->other);
+	if (probe->other[0])
+		snprintf(probe->line, sizeof(probe->line),
+			 "process %d runs %s, which is not supported (" TC_SUPPORTED ")", probe->pid,
+			 probe->other);
+	else if (r == -TC_ENOPYTHON)
 		snprintf(probe->line, sizeof(probe->line),
 			 "no Python interpreter in process %d (%.200s)", probe->pid,
 			 probe->exe[0] ? probe->exe : probe->comm);
@@ -102,7 +118,7 @@ static int job(struct tc_watch *watch, void *context)
 		return fail(probe, &target, r);
 	}
 	take_identity(probe, &target);
-	r = walk(probe, &target, &arena);
+	r = probe->no_walk ? look(probe, &target.reader.mem) : walk(probe, &target, &arena);
 	probe->took_ns = tc_sys_clock_ns(CLOCK_MONOTONIC) - began;
 	return r;
 }

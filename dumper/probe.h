@@ -8,11 +8,13 @@
 #include <sys/types.h>
 
 #include "../lib/walk.h"
+#include "unsupported.h"
 
 /* What a look has found; in memory shared with the child that looked. */
 struct tc_probe {
 	pid_t pid;
 	uint64_t max_memory;
+	bool no_walk;	/* only look whether there is a Python: no counts */
 	int code;	/* exit code as of dump: 0, 3, 4, 5 */
 	char line[512]; /* why it is not 0 */
 	char exe[512], comm[TC_COMM_MAX];
@@ -20,6 +22,7 @@ struct tc_probe {
 	uint32_t uid, n_threads;
 	pid_t tracer, via;
 	bool has_python, pagemap;
+	char other[TC_OTHER_SIZE]; /* "PyPy 3.9": what is there in place of a Python that is known; else empty */
 	struct tc_python python;
 	char module[512]; /* where the interpreter was found */
 	struct tc_counts counts;

@@ -161,7 +161,30 @@ static bool find_library(char *path, size_t size)
 	return access(path, R_OK) == 0;
 }
 
-/* Put the library in front of what is preloaded already. 0, or an exit code. */
+/* The runtimes of sanitizers that stand first in the list: their length, with what parts them from the
+ * rest. AddressSanitizer starts no program where another library comes before it (lib/asan/asan_linux.cpp,
+ * AsanCheckDynamicRTPrereqs); the others are kept there with it. */
+static size_t first_runtimes(const char *list)
+{
+	static const char *const names[] = { "libasan", "libhwasan", "libtsan", "liblsan",
+					     "libubsan", "libclang_rt." };
+	size_t at = 0;
+
+	for (bool known = true; known;) {
+		size_t n = strcspn(list + at, " :");
+		const char *name = list + at + n;
+		while (name > list + at && name[-1] != '/')
+			name--;
+		known = n == 0 && list[at]; /* two in a row part as one */
+		for (size_t i = 0; i < sizeof(names) / sizeof(*names) && !known; i++)
+			known = n && strncmp(name, names[i], strlen(names[i])) == 0;
+		at += known ? n + (list[at + n] != 0) : 0;
+	}
+	return at;
+}
+
+/* Put the library in front of what is preloaded already, but for runtimes of sanitizers. 0, or an exit
+ * code. */
 static int preload(void)
 {
 	char path[PATH_MAX], *list;
@@ -179,10 +202,14 @@ static int preload(void)
 			"run: '%s' cannot be preloaded: LD_PRELOAD takes no path with a blank, a "
 			"colon or a dollar sign",
 			path);
-	size_t n = strlen(path);
-	if (old && strncmp(old, path, n) == 0 && strchr(" :", old[n])) /* the zero too */
+	old = old ? old : "";
+	size_t n = strlen(path), first = first_runtimes(old);
+	const char *rest = old + first;
+	if (strncmp(rest, path, n) == 0 && strchr(" :", rest[n])) /* the zero too */
 		return 0;
-	if (asprintf(&list, "%s%s%s", path, old && *old ? ":" : "", old ? old : "") < 0 ||
+	if (asprintf(&list, "%.*s%s%s%s%s", (int)first, old,
+		     first && !strchr(" :", old[first - 1]) ? ":" : "", path, *rest ? ":" : "",
+		     rest) < 0 ||
 	    setenv("LD_PRELOAD", list, 1) < 0)
 		return say(TC_EXIT_INTERNAL, "run: %s", strerror(errno));
 	free(list);

@@ -27,36 +27,20 @@ static const char *state_text(char state)
 	}
 }
 
-/* "3.11.7" of PY_VERSION_HEX 0x030b07f0; "3.15.0rc1" of 0x030f00c1. */
-static void version_text(uint32_t hex, char *to, size_t size)
-{
-	unsigned level = hex >> 4 & 15, serial = hex & 15;
-
-	if (!hex)
-		snprintf(to, size, "unknown version");
-	else if (level == 15)
-		snprintf(to, size, "%u.%u.%u", hex >> 24, hex >> 16 & 255, hex >> 8 & 255);
-	else
-		snprintf(to, size, "%u.%u.%u%s%u", hex >> 24, hex >> 16 & 255, hex >> 8 & 255,
-			 level == 10 ? "a" :
-			 level == 11 ? "b" :
-				       "rc",
-			 serial);
-}
-
 static void print_python(const struct tc_probe *p)
 {
 	char version[32];
 
 	if (!p->has_python) {
-		printf("python   none found\n");
+		printf("python   %s%s\n", p->other[0] ? p->other : "none found",
+		       p->other[0] ? ", not supported" : "");
 		return;
 	}
-	version_text(p->python.version, version, sizeof(version));
+	tc_version_text(p->python.version, version, sizeof(version));
 	printf("python   %s%s%s in %s\n", version, p->python.debug ? ", debug build" : "",
 	       p->python.free_threaded ? ", free-threaded" : "",
 	       p->module[0] ? p->module : "(unknown file)");
-	printf("layout   %s\n", p->python.layout[0] ? p->python.layout : "none");
+	printf("layout   %s\n", p->python.layout[0] ? p->python.layout : "none: not supported");
 	printf("asyncio  %s\n", p->python.asyncio ? "loaded" : "not loaded");
 }
 
@@ -71,7 +55,7 @@ static void print_counts(const struct tc_probe *p)
 
 static void print_process(const struct tc_probe *p)
 {
-	char hook[600];
+	char hook[TC_HOOKED_LINE];
 
 	printf("process  %d (%s), uid %u, %u thread%s%s\n", p->pid, p->exe[0] ? p->exe : p->comm,
 	       p->uid, p->n_threads, p->n_threads == 1 ? "" : "s", state_text(p->state));
@@ -87,7 +71,7 @@ static void print_child(const struct tc_probe *p)
 {
 	char version[32];
 
-	version_text(p->python.version, version, sizeof(version));
+	tc_version_text(p->python.version, version, sizeof(version));
 	printf("  %-8d %s, Python %s: %" PRIu64 " loop%s, %" PRIu64 " tasks\n", p->pid, p->comm,
 	       version, p->counts.loops, p->counts.loops == 1 ? "" : "s", p->counts.found);
 }

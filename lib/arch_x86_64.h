@@ -118,6 +118,32 @@ tc_arch_crc32c(uint32_t crc, const uint8_t *p, size_t size)
 	return crc;
 }
 
+/* Does valgrind run this code? Its client request RUNNING_ON_VALGRIND (0x1001), as valgrind.h 3.19
+ * writes it for amd64: four rotations, by 128 bits in all, and an exchange of a register with
+ * itself, which change nothing on a processor. */
+static inline bool tc_arch_on_valgrind(void)
+{
+	volatile uint64_t request[6] = { 0x1001 };
+	volatile uint64_t result;
+
+	__asm__ volatile("rolq $3, %%rdi; rolq $13, %%rdi; rolq $61, %%rdi; rolq $51, %%rdi\n\t"
+			 "xchgq %%rbx, %%rbx"
+			 : "=d"(result)
+			 : "a"(request), "0"(0L)
+			 : "cc", "memory");
+	return result != 0;
+}
+
+/* Is this processor made by QEMU's translator? CPUID leaf 0x40000000, QEMU target/i386/cpu.c. True
+ * in a virtual machine of that kind as well, where everything works. */
+static inline bool tc_arch_by_qemu(void)
+{
+	unsigned highest, b, c, d;
+
+	__cpuid(0x40000000, highest, b, c, d);
+	return b == 0x54474354 && c == 0x43544743 && d == 0x47435447; /* TCGTCGTCGTCG */
+}
+
 /* Copy size bytes from memory that may not be there. 0, or -1: a fault that tc_arch_fix mended. For
  * the time of the copy SIGSEGV and SIGBUS must be deliverable and lead to tc_arch_fix. */
 int tc_arch_copy(void *to, const void *from, size_t size);

@@ -181,11 +181,15 @@ static void read_cookie(struct tc_mem *mem, struct tc_runtime_site *site)
 	}
 }
 
+/* PEP 587 came with 3.8, and so did this symbol: a _PyRuntime without it is that of 3.7. */
+#define SINCE_3_8 "PyConfig_InitPythonConfig"
+#define VERSION_3_7 0x03070000u /* whatever its release */
+
 static bool is_python(struct tc_mem *mem, const struct tc_module *module,
 		      struct tc_runtime_site *ret)
 {
 	struct dynsym dynsym;
-	tc_addr version;
+	tc_addr version, unused;
 	uint64_t hex;
 
 	if (read_module(mem, module, &dynsym) < 0 ||
@@ -196,6 +200,8 @@ static bool is_python(struct tc_mem *mem, const struct tc_module *module,
 	ret->module = module->path;
 	if (find_symbol(mem, &dynsym, "Py_Version", &version) && tc_get(mem, version, &hex) == 0)
 		ret->version = (uint32_t)hex;
+	else if (!find_symbol(mem, &dynsym, SINCE_3_8, &unused))
+		ret->version = VERSION_3_7;
 	read_cookie(mem, ret);
 	return true;
 }
@@ -220,4 +226,21 @@ int tc_find_runtime(struct tc_mem *mem, struct tc_runtime_site *ret)
 			    is_python(mem, &mem->modules[i], ret))
 				return 0;
 	return -TC_ENOPYTHON;
+}
+
+const char *tc_find_other(struct tc_mem *mem, const char **ret_module)
+{
+	struct dynsym dynsym;
+	tc_addr unused;
+
+	for (size_t i = 0; i < mem->n_modules; i++) {
+		*ret_module = mem->modules[i].path;
+		if (read_module(mem, &mem->modules[i], &dynsym) < 0)
+			continue;
+		if (find_symbol(mem, &dynsym, "PyPy_GetVersion", &unused))
+			return "PyPy";
+		if (find_symbol(mem, &dynsym, "Py_Initialize", &unused))
+			return "Python";
+	}
+	return NULL;
 }

@@ -13,4 +13,9 @@
  * (Include/internal/pycore_runtime.h), in stripped and static executables too. */
 int tc_find_runtime(struct tc_mem *mem, struct tc_runtime_site *ret);
 
+/* Where tc_find_runtime finds nothing: what else is there, "PyPy" or "Python" (a CPython before 3.7,
+ * which has no _PyRuntime), and the path of its module; NULL: neither. Sources: the symbols exported by
+ * PyPy 7.3 (its cpyext), and by CPython 2.7 and 3.6. */
+const char *tc_find_other(struct tc_mem *mem, const char **ret_module);
+
 #endif

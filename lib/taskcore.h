@@ -22,7 +22,7 @@ TASKCORE_API int taskcore_install(void);
 /* Begin a dump of this process; its memory is captured when the call returns, and a child writes
  * the file. reason (at most 31 bytes of a-z, 0-9, '_', '-'; NULL: "api") becomes part of its name.
  * 0, or -1 with errno: EBUSY a dump is under way, ENOEXEC no Python here, EPERM not installed,
- * EINVAL such a reason. Any thread; may be called in a signal handler. */
+ * EOPNOTSUPP it runs under valgrind or qemu-user, EINVAL such a reason. Any thread; may be called in a signal handler. */
 TASKCORE_API int taskcore_dump(const char *reason);
 
 /* Wait for the dump that was begun last. path (may be NULL) gets at most size bytes of its path,

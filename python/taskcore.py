@@ -21,6 +21,7 @@ _WHY = {
     errno.EINVAL: "a reason is 1 to 31 letters a-z, digits, '_' or '-'",
     errno.EIO: "the dump was refused or failed; the line on stderr says why",
     errno.ENOEXEC: "the interpreter of this process was not found",
+    errno.EOPNOTSUPP: "under valgrind or qemu-user no dump is made",
     errno.EPERM: "not installed (call taskcore.install()), TASKCORE_DISABLE=1, or a program with raised rights",
     errno.ETIMEDOUT: "the dump is not complete yet",
 }

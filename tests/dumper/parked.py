@@ -15,9 +15,10 @@ async def main():
     tasks = [loop.create_task(wait_on(loop.create_future()), name="parked-%d" % i) for i in range(int(sys.argv[1]))]
     for _ in range(int(sys.argv[2])):
         threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()
-    await asyncio.sleep(0)
-    print("READY", flush=True)
-    await asyncio.gather(*tasks)
+    all_of_them = asyncio.gather(*tasks)  # takes its time when there are many
+    loop.call_soon(print, "READY")  # when this task waits, too
+    loop.call_soon(sys.stdout.flush)
+    await all_of_them
 
 
 asyncio.run(main())

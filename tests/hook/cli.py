@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""taskcore run, signal, status and doctor, with a hook that only pretends (fake_hook.c) and with a real one."""
+"""taskcore run, signal, status and doctor, with a hook that only pretends (fake_hook.c) and with a real one.
+Names of tests as arguments run only these."""
 import os
 import re
 import shutil
@@ -68,12 +69,17 @@ def test_run_environment(directory):
 
 
 def test_run_preload(directory):
-    """run keeps what LD_PRELOAD holds, behind its own library, which is there once"""
+    """run keeps what LD_PRELOAD holds, behind its own library, which is there once; runtimes of sanitizers that stand first stay there"""
     copy = copy_program(directory)
     library = os.path.join(directory, "libtaskcore.so")
     for old, new in (("", library), ("/x/liba.so:/x/b.so", library + ":/x/liba.so:/x/b.so"),
                      ("/x/a.so /x/b.so", library + ":/x/a.so /x/b.so"), (library, library),
-                     (library + ":/x/a.so", library + ":/x/a.so"), (library + "x", library + ":" + library + "x")):
+                     (library + ":/x/a.so", library + ":/x/a.so"), (library + "x", library + ":" + library + "x"),
+                     ("libasan.so.8", "libasan.so.8:" + library), ("/u/libtsan.so.2:/x/a.so", "/u/libtsan.so.2:" + library + ":/x/a.so"),
+                     ("libasan.so.8 libubsan.so.1 /x/a.so", "libasan.so.8 libubsan.so.1 " + library + ":/x/a.so"),
+                     ("/u/libclang_rt.asan-x86_64.so:", "/u/libclang_rt.asan-x86_64.so:" + library),
+                     ("libasan.so.8:" + library, "libasan.so.8:" + library), ("/x/a.so:libasan.so", library + ":/x/a.so:libasan.so"),
+                     ("/libasan/a.so", library + ":/libasan/a.so"), (":", ":" + library)):
         done = started(copy, "sh", "-c", "printf %s \"$LD_PRELOAD\"", env=dict(os.environ, LD_PRELOAD=old))
         must(done.stdout == new, "%r became %r" % (old, done.stdout))
     done = started(copy, copy, "run", copy, "run", "sh", "-c", "printf %s \"$LD_PRELOAD\"")
@@ -457,4 +463,5 @@ def tests_of(names):
 
 
 if __name__ == "__main__":
-    sys.exit(run(tests_of(globals()) + tests_of(vars(cli_real))))
+    chosen = [test for test in tests_of(globals()) + tests_of(vars(cli_real)) if not sys.argv[1:] or test.__name__ in sys.argv[1:]]
+    sys.exit(run(chosen))

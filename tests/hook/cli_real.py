@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """taskcore run, signal and status with the real hook; taskcore.py and the C interface. Run by cli.py."""
+import ctypes
 import json
 import os
 import re
@@ -138,6 +139,80 @@ def test_real_stopped(directory):
         os.kill(target.pid, signal.SIGCONT)
         await_true(lambda: dumps(directory), "the dump")
         whole(os.path.join(directory, dumps(directory)[0]))
+
+
+SIGWAIT = """
+import signal, threading, time
+signal.pthread_sigmask(signal.SIG_BLOCK, %(blocks)s)
+threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+print("READY", flush=True)
+print(signal.sigwait(%(waits)s), flush=True)
+time.sleep(1000)
+"""
+
+
+def test_real_sigwait(directory):
+    """a program that waits for every signal in sigwait is sent nothing, and told so; one that waits for others is asked"""
+    every = "signal.valid_signals()"
+
+    def waiting(blocks, waits):
+        code = SIGWAIT % {"blocks": blocks, "waits": waits}
+        return Target(TASKCORE, "run", "--dir", directory, sys.executable, "-c", code, stderr=subprocess.DEVNULL)
+
+    with waiting(every, every) as target:
+        await_true(lambda: in_sigwait(target.pid), "its sigwait")
+        done = taskcore("signal", target.pid)
+        must(done.returncode == 5 and "sigwait" in done.stderr and "nothing was sent" in done.stderr, done.stderr)
+        must(field(target.pid, "ShdPnd").strip("0") == "" and in_sigwait(target.pid), "it was sent")
+        must("sigwait" in taskcore("status", target.pid).stdout, "status")
+    for blocks, waits in ((every, "{signal.SIGTERM}"), ("{signal.SIGTERM}", "{signal.SIGTERM}")):
+        with waiting(blocks, waits) as target:
+            await_true(lambda: in_sigwait(target.pid), "its sigwait")
+            if blocks == every:  # then no thread takes the private signal at all
+                must("blocks signal" in taskcore("signal", target.pid).stderr, "not told")
+            else:
+                whole(asked(target.pid), 0)
+            os.kill(target.pid, signal.SIGTERM)  # control: it is in sigwait for that
+            must(target.process.stdout.readline() in (b"15\n", b"Signals.SIGTERM\n"), "it was woken by another")
+
+
+def in_sigwait(pid):
+    with open("/proc/%d/syscall" % pid) as f:
+        return f.read().startswith("128 ")
+
+
+def test_real_sanitizers(directory):
+    """a service with the runtime of a sanitizer preloaded starts under taskcore run, and dumps"""
+    if not shutil.which("cc"):
+        raise Skip("no C compiler")
+    tried = 0
+    for name in ("libasan", "libtsan", "libubsan"):
+        runtime = subprocess.run(["cc", "-print-file-name=%s.so" % name], capture_output=True, text=True).stdout.strip()
+        if not os.path.isabs(runtime):
+            continue  # it prints the bare name of what it has not
+        tried += 1
+        env = dict(os.environ, LD_PRELOAD=os.path.realpath(runtime), ASAN_OPTIONS="detect_leaks=0")
+        with service(directory, env=env) as target:
+            whole(asked(target.pid))
+            must("Sanitizer" not in said(directory), said(directory))
+    if not tried:
+        raise Skip("no shared runtime of a sanitizer")
+
+
+def test_real_traced(directory):
+    """of a service that a debugger has stopped, the debugger is named: kill -CONT would be no help"""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with service(directory) as target:
+        if libc.ptrace(16, target.pid, None, None) < 0:  # PTRACE_ATTACH
+            raise Skip("ptrace: " + os.strerror(ctypes.get_errno()))
+        try:
+            os.waitpid(target.pid, os.WUNTRACED)
+            done = taskcore("signal", target.pid, "--timeout", "0.3")
+            must(done.returncode == 5 and "process %d (" % os.getpid() in done.stderr and "traces" in done.stderr, done.stderr)
+            must("kill -CONT" not in done.stderr and done.stderr.count("\n") == 1, done.stderr)
+        finally:
+            libc.ptrace(17, target.pid, None, None)  # PTRACE_DETACH
+        await_true(lambda: dumps(directory), "the dump")
 
 
 def test_real_no_python(directory):

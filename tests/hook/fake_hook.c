@@ -23,6 +23,10 @@
 #define SIGNAL (SIGRTMAX - 5)
 #define ARENA (16u << 20)
 
+/* What an interpreter is known by (lib/find_python.c): nothing is sent to what has none. */
+extern char _PyRuntime[64];
+char _PyRuntime[64] = { 0 };
+
 static int requests[2];
 static const char *dir;
 

@@ -10,7 +10,7 @@ import sys
 import sysconfig
 import time
 
-from hooked import LONG_S, TARGET, Hooked, Skip, await_true, dumps_in, environment, files, full_pipe, must, whole
+from hooked import LONG_S, SAID, TARGET, Hooked, Skip, await_true, dumps_in, environment, files, full_pipe, must, taskcore, whole
 from common import TASKCORE, parked  # where hooked.py finds it
 
 
@@ -98,6 +98,47 @@ def test_place_bad(directory):
     must(not files(real), "written through a link: %s" % files(real))
     goes_to(directory, sub(directory, "sticky", mode=0o1777), os.path.join(directory, "sticky"), cwd=here)
     goes_to(directory, real, real + "//", cwd=here)
+
+
+def test_place_elsewhere_said(directory):
+    """where TASKCORE_DIR cannot be used the line and the file say why; status and doctor name the place before the dump"""
+    unsafe, here, later = sub(directory, "unsafe", mode=0o777), sub(directory, "here"), sub(directory, "later")
+    with Hooked(directory, unsafe, cwd=here) as target:
+        for verb in ("status", "doctor"):
+            told = next(line for line in taskcore(verb, target.pid).stdout.splitlines() if "dumps on" in line)
+            must("to %s; but not to TASKCORE_DIR (%s): everybody may write there" % (here, unsafe) in told, told)
+        target.kick()
+        line = target.line()
+        must(line.endswith("; not in TASKCORE_DIR: %s: everybody may write there" % unsafe), line)
+        path = SAID.match(line).group(1)
+        must(os.path.dirname(path) == here, path)
+        whole(path, target.tasks, said="the dump is not in TASKCORE_DIR: " + unsafe)
+        os.chmod(unsafe, 0o755)
+        must("to %s" % unsafe in taskcore("status", target.pid).stdout and "; but" not in taskcore("status", target.pid).stdout, "after chmod")
+        target.kick()
+        line = target.line()
+        must("not in" not in line and os.path.dirname(SAID.match(line).group(1)) == unsafe, line)
+        os.rename(unsafe, unsafe + ".gone")
+        must("that directory does not exist" in taskcore("status", target.pid).stdout, "gone")
+    with Hooked(directory, None, cwd=here, code="import os; os.chdir(%r)" % later) as target:
+        must("would write its core: now to %s\n" % later in taskcore("status", target.pid).stdout, taskcore("status", target.pid).stdout)
+
+
+def test_place_other_user(directory):
+    """a program that has become another user: status names the place that this one can write, and the dump is there"""
+    if os.geteuid() != 0:
+        raise Skip("needs root")
+    os.chmod(directory, 0o755)
+    roots, here = sub(directory, "roots", mode=0o755), sub(directory, "here", mode=0o700)
+    os.chown(here, 65534, 65534)
+    code = "def before_ready():\n import os\n os.setgroups([]); os.setgid(65534); os.setuid(65534)"
+    with Hooked(directory, roots, cwd=here, code=code) as target:
+        told = taskcore("status", target.pid).stdout
+        must("to %s; but not to TASKCORE_DIR (%s): permission denied" % (here, roots) in told, told)
+        target.kick()
+        line = target.line()
+        must(line.endswith("; not in TASKCORE_DIR: %s: permission denied" % roots), line)
+        must(os.path.dirname(SAID.match(line).group(1)) == here, line)
 
 
 def test_place_replaced(directory):
