@@ -61,10 +61,10 @@ static uint8_t find_row(struct tc_text file, struct tc_text function, bool quali
 	return 0;
 }
 
-static bool in_asyncio(struct tc_text file)
+static bool in_asyncio(const struct tc_model *model, struct tc_text file)
 {
 	static const char *const homes[] = { "", "/lib/", "/Lib/", ".zip/" };
-	const struct tc_text name = tc_place_short(file);
+	const struct tc_text name = tc_place_short(model, file);
 
 	if (name.size > 8 && memcmp(name.at, "asyncio/", 8) == 0)
 		return true;
@@ -96,7 +96,7 @@ static uint8_t row_of(const struct tc_links *links, uint32_t chain)
 	if (!named && *known)
 		return *known == NOT_ASYNCIO ? NOT_ASYNCIO : *known - 1;
 	uint8_t row = NOT_ASYNCIO;
-	if (in_asyncio(place.file))
+	if (in_asyncio(model, place.file))
 		row = find_row(place.file, place.function, code->qualname || named);
 	if (!named)
 		*known = row == NOT_ASYNCIO ? NOT_ASYNCIO : row + 1;

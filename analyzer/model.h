@@ -195,6 +195,10 @@ struct tc_model {
 	enum { TC_OPEN_NONE, TC_OPEN_TASK, TC_OPEN_THREAD } open;
 	uint32_t next_seq; /* while reading: of the next piece */
 	struct tc_index *task_index, *object_index;
+	/* Where the target's standard library is, with its last slash; empty: not known. frozen: its
+	 * paths are relative. */
+	struct tc_text library;
+	bool frozen;
 	uint64_t n_clean; /* pending tasks that are neither torn nor cut */
 	uint64_t n_torn;  /* pending tasks that are torn */
 	uint64_t n_links; /* of the chains of all tasks */

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "brief.h"
 #include "syscalls.h"
 
 void tc_phrase_ns(struct tc_out *out, uint64_t ns)
@@ -202,11 +203,14 @@ void tc_phrase_link(const struct tc_page *page, const struct tc_link *link)
 
 static struct tc_text short_path(const struct tc_page *page, struct tc_text file)
 {
-	struct tc_text root = page->report->root;
+	const struct tc_model *model = page->report->model;
+	const struct tc_text root = page->report->root;
 
-	if (root.size && file.size > root.size && memcmp(file.at, root.at, root.size) == 0)
+	/* Packages and the library may be below the program's folder: a venv in it is not it. */
+	if (root.size && file.size > root.size && memcmp(file.at, root.at, root.size) == 0 &&
+	    tc_place_owner(model, file) == TC_OWNER_USER)
 		return (struct tc_text){ file.at + root.size, file.size - root.size };
-	return tc_place_short(file);
+	return tc_place_short(model, file);
 }
 
 void tc_phrase_where(const struct tc_page *page, const struct tc_place *place, unsigned max)
@@ -376,14 +380,6 @@ static void chain_line(struct tc_page *page, const struct tc_place *place, unsig
 	tc_out_newline(out);
 }
 
-/* Which links are shown in brief: the innermost, and of the program's own the outermost one and the
- * innermost few. */
-static bool shown_in_brief(enum tc_owner owner, size_t own_before, size_t own_all)
-{
-	return owner == TC_OWNER_USER &&
-	       (own_before == 0 || own_before + TC_BRIEF_FRAMES > own_all);
-}
-
 static void skipped_line(struct tc_page *page, uint64_t n, unsigned indent)
 {
 	if (n == 0)
@@ -396,56 +392,31 @@ static void skipped_line(struct tc_page *page, uint64_t n, unsigned indent)
 	tc_out_newline(page->out);
 }
 
-/* Whether the n links of the list leave out some in brief, and which. */
-static bool is_shown(const struct tc_model *model, const struct tc_links_list *list, size_t i,
-		     size_t n, size_t own_before, size_t own_all)
-{
-	struct tc_place place;
-
-	if (i + 1 == n || n <= TC_BRIEF_FRAMES)
-		return true;
-	tc_place_init(&place, model, list->ids[i]);
-	return shown_in_brief(tc_place_owner(place.file), own_before, own_all);
-}
-
-static size_t count_own(const struct tc_model *model, const struct tc_links_list *list, size_t n)
-{
-	size_t own = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		struct tc_place place;
-		tc_place_init(&place, model, list->ids[i]);
-		own += tc_place_owner(place.file) == TC_OWNER_USER;
-	}
-	return own;
-}
-
 void tc_phrase_chain(struct tc_page *page, uint32_t chain, unsigned flags, unsigned indent)
 {
 	static struct tc_links_list list; /* grows to the longest chain */
 	const struct tc_model *model = page->report->model;
 	size_t n = tc_place_list(model, chain, page->report->max_links, &list);
-	size_t own_all = count_own(model, &list, n), own = 0;
 	uint32_t best = flags & TC_CHAIN_MARK ? tc_place_best(model, chain) : 0;
+	const bool *shown =
+		flags & TC_CHAIN_BRIEF ?
+			tc_brief_choose(model, page->report->root, &list, n, best) :
+			NULL;
 	uint64_t skipped = 0;
 	struct tc_place place;
 
 	for (size_t i = 0; i < n; i++) {
-		tc_place_init(&place, model, list.ids[i]);
-		enum tc_owner owner = tc_place_owner(place.file);
-		bool show = !(flags & TC_CHAIN_BRIEF) || list.ids[i] == best ||
-			    is_shown(model, &list, i, n, own, own_all);
-		own += owner == TC_OWNER_USER;
-		if (!show) {
+		if (shown && !shown[i]) {
 			skipped++;
 			continue;
 		}
+		tc_place_init(&place, model, list.ids[i]);
 		skipped_line(page, skipped, indent);
 		skipped = 0;
 		if (list.ids[i] == best) {
 			tc_out_column(page->out, indent - 2);
 			tc_out_str(page->out, ">");
 		}
-		chain_line(page, &place, indent, owner);
+		chain_line(page, &place, indent, tc_place_owner(model, place.file));
 	}
 }

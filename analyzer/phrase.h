@@ -45,10 +45,9 @@ void tc_phrase_thread_state(const struct tc_page *page, const struct tc_thread *
 
 /* A chain, outermost first, one line for each frame: function, place, source. */
 enum tc_chain_flag {
-	TC_CHAIN_BRIEF = 1, /* leave out what is neither the program's own nor the innermost */
+	TC_CHAIN_BRIEF = 1, /* only what brief.h chooses */
 	TC_CHAIN_MARK = 2,  /* put a > before the line where a person should look */
 };
-#define TC_BRIEF_FRAMES 5 /* so many are always shown; of the program's own at most so many */
 void tc_phrase_chain(struct tc_page *page, uint32_t chain, unsigned flags, unsigned indent);
 
 #endif

@@ -208,7 +208,8 @@ static struct tc_text common_root(const struct tc_model *model)
 
 	for (size_t i = 1; i < model->n_codes; i++) {
 		struct tc_text file = tc_model_string(model, model->codes[i].file);
-		if (file.size == 0 || file.at[0] != '/' || tc_place_owner(file) != TC_OWNER_USER)
+		if (file.size == 0 || file.at[0] != '/' ||
+		    tc_place_owner(model, file) != TC_OWNER_USER)
 			continue;
 		if (root.size == 0)
 			root = file;

@@ -61,7 +61,7 @@ static void put_link(struct tc_page *page, const struct tc_place *place)
 	}
 	tc_out_newline(out);
 	/* The library on this machine is seldom the target's. */
-	if (tc_place_owner(place->file) <= TC_OWNER_PACKAGE &&
+	if (tc_place_owner(page->report->model, place->file) <= TC_OWNER_PACKAGE &&
 	    tc_source_line(&page->sources, place->file, place->line, &source)) {
 		tc_out_column(out, 8);
 		tc_out_text(out, source, page->width - 8);

@@ -82,7 +82,7 @@ static void put_place(struct tc_page *page, const struct tc_loop_view *loop)
 
 	tc_place_init(&place, model, tc_place_best(model, chain));
 	/* Between two steps the thread is in the library: then where its task stands says more. */
-	if (tc_place_owner(place.file) > TC_OWNER_PACKAGE && loop->task && loop->task->chain) {
+	if (tc_place_owner(model, place.file) > TC_OWNER_PACKAGE && loop->task && loop->task->chain) {
 		chain = loop->task->chain;
 		tc_place_init(&place, model, tc_place_best(model, chain));
 	}
