@@ -103,6 +103,22 @@ const struct tc_object *tc_model_object_near(const struct tc_model *model,
 	return tc_model_object_at(model, addr);
 }
 
+static int by_task(const void *key, const void *element)
+{
+	uint32_t want = *(const uint32_t *)key, task = ((const struct tc_failure *)element)->task;
+
+	return want < task ? -1 : want > task;
+}
+
+const struct tc_failure *tc_model_failure(const struct tc_model *model, const struct tc_task *task)
+{
+	uint32_t number = (uint32_t)(task - model->tasks);
+
+	return model->n_failures ? bsearch(&number, model->failures, model->n_failures,
+					   sizeof(*model->failures), by_task) :
+				   NULL;
+}
+
 static void connect_loops(struct tc_model *model)
 {
 	for (size_t i = 0; i < model->n_loops; i++)
@@ -240,6 +256,7 @@ void tc_model_deinit(struct tc_model *model)
 	free(model->looprefs);
 	free(model->interps);
 	free(model->tasks);
+	free(model->failures);
 	free(model->objects);
 	free(model->threads);
 	free(model->fds);

@@ -112,6 +112,7 @@ static const struct {
 	{ "TaskStepMethWrapper", TC_KIND_TASK_WAKEUP },
 	{ "_asyncio.TaskStepMethWrapper", TC_KIND_TASK_WAKEUP },
 	{ "code", TC_KIND_CODE },
+	{ "traceback", TC_KIND_TRACEBACK },
 	{ "weakref", TC_KIND_WEAKREF },
 	{ "weakref.ReferenceType", TC_KIND_WEAKREF },
 	{ "type", TC_KIND_TYPE },
