@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Grouping by interned chain: equal chains have equal numbers, so that a hash of two words is all
- * it takes. */
+ * Grouping by chain: those that read the same have one number, so that a hash of two words is all it
+ * takes. */
 #include "group.h"
 
 #include <stdlib.h>
 
 #include "array.h"
-#include "place.h"
+#include "same.h"
 
 struct table {
 	uint32_t *slots; /* group + 1; 0: free */
@@ -38,21 +38,21 @@ static void table_grow(struct table *table, const struct tc_groups *groups)
 }
 
 static uint32_t group_of(struct table *table, struct tc_groups *groups, const struct tc_task *task,
-			 uint32_t number)
+			 uint32_t chain, uint32_t number)
 {
 	bool not_started = (task->flags & TC_TASK_NOT_STARTED) != 0;
 
 	if (!table->slots || groups->n * 2 > table->mask)
 		table_grow(table, groups);
-	size_t slot = slot_of(table, task->chain, task->wait, not_started);
+	size_t slot = slot_of(table, chain, task->wait, not_started);
 	for (; table->slots[slot]; slot = (slot + 1) & table->mask) {
 		const struct tc_group *group = &groups->groups[table->slots[slot] - 1];
-		if (group->chain == task->chain && group->wait == task->wait &&
+		if (group->chain == chain && group->wait == task->wait &&
 		    group->not_started == not_started)
 			return table->slots[slot] - 1;
 	}
 	*tc_push(groups->groups, groups->n, groups->room) = (struct tc_group){
-		.chain = task->chain,
+		.chain = chain,
 		.example = number,
 		.wait = task->wait,
 		.not_started = not_started,
@@ -147,6 +147,7 @@ void tc_groups_init(struct tc_groups *groups, const struct tc_links *links, bool
 {
 	const struct tc_model *model = links->model;
 	struct table table = { 0 };
+	uint32_t *same = tc_same_chains(model);
 
 	*groups = (struct tc_groups){ 0 };
 	groups->of_task = tc_array_new(model->n_tasks, sizeof(*groups->of_task));
@@ -161,7 +162,7 @@ void tc_groups_init(struct tc_groups *groups, const struct tc_links *links, bool
 			groups->n_running++;
 			continue;
 		}
-		uint32_t number = group_of(&table, groups, task, (uint32_t)i);
+		uint32_t number = group_of(&table, groups, task, same[task->chain], (uint32_t)i);
 		groups->of_task[i] = number;
 		groups->n_grouped++;
 		if (with_objects)
@@ -170,6 +171,7 @@ void tc_groups_init(struct tc_groups *groups, const struct tc_links *links, bool
 		groups->groups[number].n_ready += (task->flags & TC_TASK_READY) != 0;
 	}
 	free(table.slots);
+	free(same);
 	sort_groups(groups, model->n_tasks);
 	if (with_objects)
 		find_behind(groups, links);
