@@ -199,9 +199,26 @@ static uint32_t outermost(const struct tc_model *model, uint32_t chain)
 	return chain;
 }
 
+/* The places that the exception went through, outermost first. */
+static void put_traceback(struct tc_json_report *r, const struct tc_failure *failure)
+{
+	static struct tc_links_list list;
+
+	if (!failure || !failure->traceback)
+		return;
+	size_t n = tc_place_list(r->report->model, failure->traceback, r->report->max_links, &list);
+	tc_json_array(&r->json, "traceback");
+	for (size_t i = 0; i < n; i++) {
+		tc_json_frame_begin(r, list.ids[i]);
+		tc_json_end(&r->json, '}');
+	}
+	tc_json_end(&r->json, ']');
+}
+
 static void put_task(struct tc_json_report *r, const struct tc_task *task)
 {
 	const struct tc_model *model = r->report->model;
+	const struct tc_failure *failure = task->exception ? tc_model_failure(model, task) : NULL;
 	struct tc_json *json = &r->json;
 	char numbered[TC_TASK_NAME];
 	struct tc_place place;
@@ -222,6 +239,8 @@ static void put_task(struct tc_json_report *r, const struct tc_task *task)
 	if (task->chain) {
 		tc_place_init(&place, model, outermost(model, task->chain));
 		tc_json_text(json, "coro", place.function);
+	} else if (failure && failure->coroutine) {
+		tc_json_text(json, "coro", tc_model_string(model, failure->coroutine));
 	}
 	tc_json_u(json, "cancels_requested", task->cancels);
 	tc_json_bool(json, "must_cancel", task->flags & TC_TASK_MUST_CANCEL);
@@ -242,6 +261,7 @@ static void put_task(struct tc_json_report *r, const struct tc_task *task)
 		tc_json_object(json, "exception");
 		tc_json_type(r, "type", task->exception);
 		tc_json_bool(json, "retrieved", !(task->flags & TC_TASK_LOG_TB));
+		put_traceback(r, failure);
 		tc_json_end(json, '}');
 	}
 	tc_json_record_end(r);

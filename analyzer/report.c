@@ -237,6 +237,7 @@ void tc_report_init(struct tc_report *report, const struct tc_model *model,
 	join_threads(report);
 	add_loops(report);
 	tc_groups_init(&report->groups, links, with_objects);
+	tc_failures_init(&report->failures, model);
 	report->complete =
 		model->dump->sealed && model->dump->n_problems_all == 0 && status->present &&
 		status->cut == 0 && status->objects_cut == 0 &&
@@ -246,6 +247,7 @@ void tc_report_init(struct tc_report *report, const struct tc_model *model,
 void tc_report_deinit(struct tc_report *report)
 {
 	tc_groups_deinit(&report->groups);
+	tc_failures_deinit(&report->failures);
 	free(report->threads);
 	free(report->loops);
 	*report = (struct tc_report){ 0 };

@@ -3,6 +3,7 @@
 #ifndef TC_REPORT_H
 #define TC_REPORT_H
 
+#include "failed.h"
 #include "group.h"
 #include "links.h"
 #include "loopstate.h"
@@ -44,6 +45,7 @@ struct tc_report {
 	const struct tc_model *model;
 	const struct tc_links *links;
 	struct tc_groups groups;
+	struct tc_failures failures;
 	struct tc_thread_view *threads;
 	size_t n_threads, threads_room;
 	struct tc_loop_view *loops;

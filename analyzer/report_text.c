@@ -173,6 +173,8 @@ static void put_counts(struct tc_page *page)
 	}
 	if (page->report->groups.n_done)
 		tc_out_printf(out, ", %" PRIu64 " finished", page->report->groups.n_done);
+	if (page->report->failures.n_tasks)
+		tc_out_printf(out, " (%" PRIu64 " failed)", page->report->failures.n_tasks);
 	tc_out_str(out, ", ");
 	tc_phrase_count(out, page->report->n_loops, "loop");
 	tc_out_str(out, ", ");
@@ -315,6 +317,7 @@ void tc_report_text(const struct tc_report *report, struct tc_out *out)
 	tc_part_verdict(&page);
 	tc_part_loops(&page);
 	tc_part_groups(&page);
+	tc_part_failed(&page);
 	if (report->options->all)
 		tc_part_tasks(&page);
 	tc_part_threads(&page);

@@ -48,5 +48,64 @@ async def packages():
     await ready_and_wait()
 
 
+class Rejected(Exception):
+    pass
+
+
+async def fetch(key):
+    await asyncio.sleep(0)
+    raise Rejected(key)
+
+
+async def refresh(key):
+    await fetch(key)
+
+
+async def deep(n):
+    if n:
+        return await deep(n - 1)
+    raise ValueError(n)
+
+
+async def fail_alone():
+    raise KeyError("k")
+
+
+async def failed(kind=asyncio.ensure_future):
+    """Tasks that failed: two that nobody looked at, one that somebody did, one through many frames."""
+    keep.extend(kind(refresh(i)) for i in range(2))
+    keep.append(kind(deep(100)))
+    keep.append(kind(fail_alone()))
+    await turns()
+    keep[-1].exception()
+    await ready_and_wait()
+
+
+case(failed)
+
+
+@case
+async def failed_python():
+    """The same of tasks that are implemented in Python."""
+    loop = asyncio.get_running_loop()
+    await failed(lambda coro: asyncio.tasks._PyTask(coro, loop=loop))
+
+
+@case
+async def twice():
+    """One line that is compiled twice (3.11, 3.13): the test of a while loop."""
+
+    async def poll(queue):
+        while await queue.get():
+            pass
+
+    for i in range(6):
+        queue = asyncio.Queue()
+        if i % 2:
+            queue.put_nowait(1)
+        keep.append(asyncio.ensure_future(poll(queue)))
+    await ready_and_wait()
+
+
 if __name__ == "__main__":
     asyncio.run(cases[sys.argv[1]]())
