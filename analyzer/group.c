@@ -61,15 +61,40 @@ static uint32_t group_of(struct table *table, struct tc_groups *groups, const st
 	return (uint32_t)groups->n - 1;
 }
 
+static void add_sleep(struct tc_group *group, const struct tc_link *link)
+{
+	struct tc_sleeps *all = &group->sleeps;
+
+	if (group->count == 0)
+		*all = (struct tc_sleeps){ true, link->delay_s, link->delay_s, link->due_s };
+	all->known = all->known && link->delay_s >= 0;
+	all->min_s = link->delay_s < all->min_s ? link->delay_s : all->min_s;
+	all->max_s = link->delay_s > all->max_s ? link->delay_s : all->max_s;
+	if (link->due_s > 0 && (all->due_s <= 0 || link->due_s < all->due_s))
+		all->due_s = link->due_s;
+}
+
+static void add_job(struct tc_group *group, const struct tc_job *job)
+{
+	group->n_threads += job->worker != NULL;
+	group->n_queued += job->queued;
+	group->n_processes += !job->worker && !job->queued && job->pool == TC_POOL_PROCESS;
+}
+
+/* What the task adds to what is known of its group; its count is not yet raised. */
 static void add_object(struct tc_group *group, const struct tc_links *links,
 		       const struct tc_task *task)
 {
 	struct tc_link link;
 
-	if (group->others || group->wait == TC_WAIT_SLEEP) /* these are not named */
+	if (group->others && group->wait != TC_WAIT_EXECUTOR)
 		return;
 	tc_link_find(links, task, &link);
-	if (!link.addr)
+	if (group->wait == TC_WAIT_SLEEP)
+		add_sleep(group, &link);
+	else if (group->wait == TC_WAIT_EXECUTOR)
+		add_job(group, &link.job);
+	if (!link.addr || group->wait == TC_WAIT_SLEEP || group->others)
 		return;
 	for (size_t i = 0; i < TC_GROUP_OBJECTS; i++) {
 		if (group->objects[i].addr != link.addr && group->objects[i].addr)

@@ -68,6 +68,8 @@ void tc_out_newline(struct tc_out *out);
  * writing, and what is not UTF-8 come out as \n, \x1b, \u202e … At most max columns (0: no bound);
  * a longer one ends in "...". */
 void tc_out_text(struct tc_out *out, struct tc_text text, unsigned max);
+/* The same, cut in its middle: names differ at their ends. */
+void tc_out_text_middle(struct tc_out *out, struct tc_text text, unsigned max);
 /* Its last max columns instead, after "...". */
 void tc_out_text_end(struct tc_out *out, struct tc_text text, unsigned max);
 /* Columns that tc_out_text would take without a bound; stops counting at 1,000. */

@@ -50,7 +50,7 @@ void tc_phrase_task(const struct tc_page *page, const struct tc_task *task, unsi
 	if (name.size == 0)
 		return;
 	tc_out_str(page->out, " \"");
-	tc_out_text(page->out, name, max_name);
+	tc_out_text_middle(page->out, name, max_name);
 	tc_out_str(page->out, "\"");
 }
 
@@ -76,129 +76,6 @@ void tc_phrase_type(const struct tc_page *page, uint32_t id)
 		tc_out_str(page->out, ".");
 	}
 	tc_out_text(page->out, name, 60);
-}
-
-const char *tc_phrase_wait(enum tc_wait wait)
-{
-	static const char *const words[TC_N_WAITS] = {
-		[TC_WAIT_NONE] = "nothing",
-		[TC_WAIT_SLEEP] = "sleep",
-		[TC_WAIT_FUTURE] = "a future",
-		[TC_WAIT_TASK] = "a task",
-		[TC_WAIT_GATHER] = "the tasks of a gather",
-		[TC_WAIT_WAIT] = "the tasks of asyncio.wait",
-		[TC_WAIT_WAIT_FOR] = "a task, within wait_for",
-		[TC_WAIT_SHIELD] = "a shielded task",
-		[TC_WAIT_TASKGROUP] = "the tasks of a TaskGroup",
-		[TC_WAIT_EXECUTOR] = "a thread of an executor",
-		[TC_WAIT_LOCK] = "a Lock",
-		[TC_WAIT_SEMAPHORE] = "a Semaphore",
-		[TC_WAIT_CONDITION] = "a Condition",
-		[TC_WAIT_EVENT] = "an Event",
-		[TC_WAIT_BARRIER] = "a Barrier",
-		[TC_WAIT_QUEUE_GET] = "Queue.get (empty)",
-		[TC_WAIT_QUEUE_PUT] = "Queue.put (full)",
-		[TC_WAIT_QUEUE_JOIN] = "Queue.join",
-		[TC_WAIT_STREAM_READ] = "data from a stream",
-		[TC_WAIT_STREAM_DRAIN] = "a stream to drain",
-		[TC_WAIT_SOCK] = "a socket",
-		[TC_WAIT_SUBPROCESS] = "a child process",
-		[TC_WAIT_ASYNCGEN] = "an async generator",
-		[TC_WAIT_AWAITABLE] = "an awaitable",
-		[TC_WAIT_UNKNOWN] = "something unknown",
-	};
-	return wait < TC_N_WAITS && words[wait] ? words[wait] : "something unknown";
-}
-
-static void one_member(void *context, const struct tc_task *task)
-{
-	const struct tc_page *page = context;
-
-	tc_out_printf(page->out, " T%zu", tc_report_task_number(page->report, task));
-}
-
-/* The clock of the loops when they were read: the same for all on one machine. */
-static double loop_clock(const struct tc_model *model)
-{
-	return model->n_loops ? (double)model->loops[0].now_ns / 1e9 :
-				(double)model->head.monotonic_ns / 1e9;
-}
-
-static void phrase_sleep(const struct tc_page *page, const struct tc_link *link)
-{
-	double left = link->due_s - loop_clock(page->report->model);
-
-	tc_out_str(page->out, "sleep");
-	if (link->delay_s >= 0 && link->delay_s < 1e12)
-		tc_out_printf(page->out, "(%g)", link->delay_s);
-	if (link->due_s <= 0 || left > 1e9 || left < -1e9)
-		return;
-	tc_out_str(page->out, left < 0 ? ", due since " : ", due in ");
-	tc_phrase_ns(page->out, (uint64_t)((left < 0 ? -left : left) * 1e9));
-}
-
-static void count_member(void *context, const struct tc_task *task)
-{
-	(void)task;
-	++*(unsigned *)context;
-}
-
-/* The first few tasks of a collection; of one that holds none, the number of its futures. */
-static void phrase_members(const struct tc_page *page, const struct tc_link *link)
-{
-	const struct tc_links *links = page->report->links;
-	unsigned tasks = 0;
-	uint64_t n = tc_link_members(links, link, 1, count_member, &tasks);
-
-	if (tasks == 0) {
-		tc_out_printf(page->out, ": %" PRIu64 " futures that are no tasks", n);
-		return;
-	}
-	tc_out_str(page->out, ":");
-	tc_link_members(links, link, 5, one_member, (void *)page);
-	if (n > 5)
-		tc_out_printf(page->out, " ... (%" PRIu64 " in all)", n);
-}
-
-/* Who works for a future of an executor. */
-static void phrase_worker(const struct tc_page *page, const struct tc_link *link)
-{
-	const struct tc_thread_view *thread =
-		link->worker ? tc_report_thread_of(page->report, link->worker) : NULL;
-
-	if (thread)
-		tc_out_printf(page->out, ": H%zu works for it",
-			      tc_report_thread_number(page->report, thread));
-	else if (link->queued)
-		tc_out_str(page->out, ": none has taken it yet");
-}
-
-void tc_phrase_link(const struct tc_page *page, const struct tc_link *link)
-{
-	struct tc_out *out = page->out;
-
-	if (link->wait == TC_WAIT_SLEEP) {
-		phrase_sleep(page, link);
-		return;
-	}
-	if (link->task) {
-		tc_phrase_task(page, link->task, 30);
-		if (link->wait != TC_WAIT_TASK)
-			tc_out_printf(out, " (%s)", tc_wait_word(link->wait));
-		return;
-	}
-	tc_out_str(out, tc_phrase_wait(link->wait));
-	if (link->wait == TC_WAIT_AWAITABLE || link->wait == TC_WAIT_UNKNOWN) {
-		if (link->type) {
-			tc_out_str(out, ": ");
-			tc_phrase_type(page, link->type);
-		}
-	}
-	if (link->object)
-		tc_out_printf(out, " O%zu", tc_report_object_number(page->report, link->object));
-	phrase_worker(page, link);
-	if (link->members)
-		phrase_members(page, link);
 }
 
 static struct tc_text short_path(const struct tc_page *page, struct tc_text file)

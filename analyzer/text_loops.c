@@ -251,6 +251,25 @@ static void put_ready(struct tc_page *page, const struct tc_loop_view *loop)
 	}
 }
 
+/* Cancelled timers stay in the heap until they come to its front: they wake nobody. */
+static void put_timers(struct tc_page *page, const struct tc_loop *record)
+{
+	const char *gap = " (";
+
+	if (record->timers < 2)
+		return;
+	if (record->overdue > 1) {
+		tc_out_printf(page->out, "%s%" PRIu64 " overdue", gap, record->overdue - 1);
+		gap = ", ";
+	}
+	if (record->cancelled > 1) {
+		tc_out_printf(page->out, "%s%" PRIu64 " cancelled", gap, record->cancelled - 1);
+		gap = ", ";
+	}
+	if (*gap == ',')
+		tc_out_str(page->out, ")");
+}
+
 static void put_queues(struct tc_page *page, const struct tc_loop_view *loop)
 {
 	const struct tc_loop *record = loop->loop;
@@ -263,8 +282,7 @@ static void put_queues(struct tc_page *page, const struct tc_loop_view *loop)
 		if (record->ready)
 			tc_out_printf(page->out, ", %" PRIu64 " ready", record->ready - 1);
 		put_number(page, &gap, record->timers, "timer");
-		if (record->overdue > 1)
-			tc_out_printf(page->out, " (%" PRIu64 " overdue)", record->overdue - 1);
+		put_timers(page, record);
 		put_number(page, &gap, record->fds, "descriptor");
 		if (record->flags & TC_LOOP_OPAQUE)
 			tc_out_str(page->out, ", its queues are not Python's and were not read");

@@ -207,6 +207,7 @@ struct tc_walker {
 	uint32_t *name_ids;	      /* scratch, TC_NAMES_MAX */
 	uint32_t state_name; /* the string "_state" */
 	uint32_t states[3];  /* and its values, by enum tc_task_flag */
+	uint32_t inner_name, source_name;  /* "inner", "source" */
 	uint32_t transport_name, tls_name; /* "_transport", "_ssl_protocol" */
 	bool full;		      /* the arena is exhausted */
 	bool stopped;		      /* by max_tasks or on_interp: the walk ends */

@@ -28,6 +28,40 @@ PAGES = {
     ),
     "failed": (FAILED, []),
     "failed_python": (FAILED, []),
+    "gathered": (
+        [
+            r'"gather" waits for the tasks of a gather O\d+: 1 of 50 pending: T\d+$',
+            r'"wait" waits for the tasks of asyncio\.wait O\d+: 1 of 3 pending: T\d+$',
+            r'"shielded" waits for the tasks of a gather O\d+: 1 of 3 pending: T\d+$',
+            r'"all-pending" waits for the tasks of a gather O\d+: (T\d+ O\d+|O\d+ T\d+)$',
+        ],
+        [],
+    ),
+    "completed": ([r'"each" waits for the next task of as_completed O\d+'], []),
+    "executors": (
+        [
+            r'"shielded" waits for a thread of an executor O\d+: H\d+ works for it, shielded$',
+            r'"within" waits for a thread of an executor O\d+: none has taken it yet, shielded$',
+            r'"other-loop" waits for T\d+ "Task-\d+"$',
+            r'"gathered" waits for the tasks of a gather O\d+: O\d+ T\d+$',
+        ],
+        ["a shielded task"],
+    ),
+    "foreign_future": ([r'"foreign" waits for a future of concurrent\.futures O\d+$'], ["executor"]),
+    "processes": ([r"6 tasks wait for an executor \(1 in its threads, [23] handed to its processes, [23] taken by\s+nobody\s+yet\)"], []),
+    "details": (
+        [
+            r'"retry" waits for sleep\(33\)',
+            r"2 tasks wait for sleep\(100 to 250\.5\), ",
+            r'"semaphore" waits for a Semaphore O\d+ \(value 0\)',
+            r'"join" waits for Queue\.join O\d+ \(2 unfinished\)',
+            r'"get" waits for Queue\.get O\d+ \(empty\)',
+            r"2 tasks wait for Queue\.put O\d+ \(2/2\), ",
+            r'2 tasks wait for data from a stream, e\.g\. T\d+ "order-process\.\.\.\w*-4711-line-\d+"\s+\(fd \d+',
+            r"\d+ timers \(55 cancelled\)",
+        ],
+        [],
+    ),
     "twice": ([r"6 tasks wait for Queue\.get", "in 2 groups of identical chains"], []),
 }
 
