@@ -91,7 +91,7 @@ void tc_out_column(struct tc_out *out, unsigned column)
 {
 	static const char blanks[] =
 		"                                                                ";
-	unsigned n = out->column < column ? column - out->column : out->column > column;
+	unsigned n = out->column < column ? column - out->column : out->column > 0;
 
 	for (; n > sizeof(blanks) - 1; n -= (unsigned)sizeof(blanks) - 1)
 		tc_out_raw(out, blanks, sizeof(blanks) - 1);

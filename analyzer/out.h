@@ -59,7 +59,7 @@ static inline void tc_out_str(struct tc_out *out, const char *text)
 void tc_out_printf(struct tc_out *out, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 void tc_out_u(struct tc_out *out, uint64_t value);
-/* Spaces up to this column; one when it is passed already. */
+/* Spaces up to this column; one when it is reached already. */
 void tc_out_column(struct tc_out *out, unsigned column);
 void tc_out_ink(struct tc_out *out, enum tc_ink ink);
 void tc_out_newline(struct tc_out *out);

@@ -183,8 +183,10 @@ static void add_loops(struct tc_report *report)
 	}
 	free(by_id);
 	for (size_t i = 0;
-	     i < report->n_loops && report->n_threads < JOIN_MAX / (report->n_loops + 1); i++)
+	     i < report->n_loops && report->n_threads < JOIN_MAX / (report->n_loops + 1); i++) {
 		judge_loop(report, &report->loops[i]);
+		report->n_idle += report->loops[i].state == TC_LOOP_IDLE;
+	}
 }
 
 /* A forged file of 100 kB can make thousands of tasks share a chain of thousands of links; a report of

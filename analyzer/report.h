@@ -50,6 +50,7 @@ struct tc_report {
 	size_t n_threads, threads_room;
 	struct tc_loop_view *loops;
 	size_t n_loops, loops_room;
+	size_t n_idle; /* loops that sleep */
 	/* the folder that all of the program's own files are in, with its last slash; or empty */
 	struct tc_text root;
 	/* of a chain that are shown: fewer than recorded only where all together would be absurd */

@@ -143,7 +143,11 @@ static void verdict_waiting(struct tc_page *page, const struct tc_loop_view *loo
 
 	tc_out_str(page->out, "WAITING");
 	tc_out_ink(page->out, TC_INK_NONE);
-	tc_out_printf(page->out, "  no loop is blocked or busy: L%u sleeps, ", loop->id);
+	tc_out_str(page->out, "  no loop is blocked or busy: ");
+	if (page->report->n_idle > 1)
+		tc_out_printf(page->out, "%zu loops sleep, ", page->report->n_idle);
+	else
+		tc_out_printf(page->out, "L%u sleeps, ", loop->id);
 	tc_phrase_count(page->out, n, "task");
 	tc_out_str(page->out, n == 1 ? " waits" : " wait");
 	if (loop->hint == TC_LOOP_HINT_LOST_WAKEUP)
@@ -171,7 +175,8 @@ static void verdict_other(struct tc_page *page, const struct tc_loop_view *loop)
 					"this Python cannot be read: only threads are shown" :
 			      interp->flags & TC_INTERP_NO_ASYNCIO ?
 					"asyncio was never imported: only threads are shown" :
-					"no event loop was found");
+					"no event loop is open: asyncio is loaded, none was made "
+					"yet or all were closed");
 }
 
 void tc_part_verdict(struct tc_page *page)

@@ -62,6 +62,14 @@ PAGES = {
         ],
         [],
     ),
+    "loops": (
+        [
+            r"no loop is blocked or busy: 3 loops sleep, 1 task waits$",
+            r"^taskcore  \S+ page_target\.py loops a+\.\.\.a+ worker-17( |$)",
+        ],
+        [],
+    ),
+    "no_loop": ([r"no event loop is open: asyncio is loaded, none was made yet or all were closed"], []),
     "twice": ([r"6 tasks wait for Queue\.get", "in 2 groups of identical chains"], []),
 }
 
@@ -87,7 +95,7 @@ def check_json(case, report):
 def examine(one, case):
     """Dump the case and compare page and JSON; the differences."""
     must, must_not = PAGES[case]
-    with lab.Target(one, TARGET, case) as target, lab.Scratch() as scratch:
+    with lab.Target(one, TARGET, case, "a" * 80, "worker-17") as target, lab.Scratch() as scratch:
         target.settle()
         lab.dumped(target.pid, scratch.file())
         page = lab.report(scratch.file(), "text").decode()

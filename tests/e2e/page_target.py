@@ -264,5 +264,21 @@ async def details():
     await ready_and_wait()
 
 
+@case
+async def loops():
+    """Three loops that sleep, one of them closed by now; a command line that is longer than the page is wide."""
+    for _ in range(2):
+        threading.Thread(target=asyncio.new_event_loop().run_forever, daemon=True).start()
+    await ready_and_wait()
+
+
+@case
+async def no_loop():
+    """No loop any more; the rest is done by the main program."""
+
+
 if __name__ == "__main__":
     asyncio.run(cases[sys.argv[1]]())
+    if sys.argv[1] == "no_loop":
+        ready()
+        time.sleep(100000)

@@ -417,6 +417,85 @@ START_TEST(test_json_escapes)
 }
 END_TEST
 
+static const struct {
+	double value;
+	const char *want;
+} numbers[] = {
+	{ 4.012, "4.012" },
+	{ 0.1 + 0.2, "0.30000000000000004" },
+	{ 0, "0" },
+	{ -1e300, "-1e+300" },
+	{ 5e-324, "4.94065645841247e-324" },
+	{ 1760000000.123, "1760000000.123" },
+};
+
+START_TEST(test_json_numbers_are_as_people_write_them)
+{
+	struct tc_out out;
+	struct tc_json json = { .out = &out };
+
+	tc_out_init_memory(&out);
+	tc_json_f(&json, NULL, numbers[_i].value);
+	tc_out_raw(&out, "", 1);
+	ck_assert_str_eq(out.buffer, numbers[_i].want);
+	ck_assert(strtod(out.buffer, NULL) == numbers[_i].value);
+	tc_out_deinit(&out);
+}
+END_TEST
+
+static const struct {
+	const char *text, *want;
+	unsigned max;
+} middles[] = {
+	{ "client-order-17", "client-order-17", 15 },
+	{ "client-order-17", "clie...er-17", 12 },
+	{ "\xe4\xb8\xad\xe6\x96\x87\xe5\xad\x97-17-of-40", "\xe4\xb8\xad\xe6\x96\x87...of-40", 12 },
+	{ "0123456789", "0123...", 7 }, /* too narrow for two ends */
+};
+
+START_TEST(test_names_are_cut_in_their_middle)
+{
+	struct tc_text text = { (const uint8_t *)middles[_i].text, strlen(middles[_i].text) };
+	struct tc_out out;
+
+	tc_out_init_memory(&out);
+	tc_out_text_middle(&out, text, middles[_i].max);
+	ck_assert_uint_le(out.column, middles[_i].max);
+	tc_out_raw(&out, "", 1);
+	ck_assert_str_eq(out.buffer, middles[_i].want);
+	tc_out_deinit(&out);
+}
+END_TEST
+
+START_TEST(test_end_of_a_huge_name_is_its_end)
+{
+	char text[5000];
+	struct tc_out out;
+
+	memset(text, 'x', sizeof(text));
+	memcpy(text + sizeof(text) - 3, "end", 3);
+	tc_out_init_memory(&out);
+	tc_out_text_middle(&out, (struct tc_text){ (const uint8_t *)text, sizeof(text) }, 12);
+	tc_out_raw(&out, "", 1);
+	ck_assert_str_eq(out.buffer, "xxxx...xxend");
+	tc_out_deinit(&out);
+}
+END_TEST
+
+START_TEST(test_column_keeps_words_apart)
+{
+	struct tc_out out;
+
+	tc_out_init_memory(&out);
+	tc_out_str(&out, "H3002");
+	tc_out_column(&out, 5);
+	tc_out_str(&out, "python");
+	tc_out_raw(&out, "", 1);
+	ck_assert_str_eq(out.buffer, "H3002 python");
+	tc_out_deinit(&out);
+}
+END_TEST
+
 START_TEST(test_long_line_is_folded_under_its_second_word)
 {
 	struct tc_out out;
@@ -551,6 +630,10 @@ int main(void)
 	tcase_add_loop_test(c, test_loop_is_judged_by_its_facts, 0, ROWS(loops));
 	tcase_add_loop_test(c, test_foreign_text_is_made_harmless, 0, ROWS(texts));
 	tcase_add_test(c, test_json_escapes);
+	tcase_add_loop_test(c, test_json_numbers_are_as_people_write_them, 0, ROWS(numbers));
+	tcase_add_loop_test(c, test_names_are_cut_in_their_middle, 0, ROWS(middles));
+	tcase_add_test(c, test_end_of_a_huge_name_is_its_end);
+	tcase_add_test(c, test_column_keeps_words_apart);
 	tcase_add_test(c, test_long_line_is_folded_under_its_second_word);
 	tcase_add_loop_test(c, test_brief_chain_can_be_read, 0, ROWS(briefs));
 	tcase_add_loop_test(c, test_path_tells_whose_code_it_is, 0, ROWS(paths));
