@@ -269,6 +269,20 @@ static void count_task(struct tc_model *model, const struct tc_task *task)
 	model->n_clean += !(task->flags & (TC_TASK_TORN | TC_TASK_CUT));
 }
 
+/* The last fields of a task's record, of one that failed. */
+static void read_failure(struct tc_model *model, struct tc_cursor *cur)
+{
+	struct tc_failure *failure =
+		tc_push(model->failures, model->n_failures, model->failures_room);
+
+	tc_cur_u(cur); /* runtime */
+	failure->task = (uint32_t)model->n_tasks - 1;
+	failure->traceback = tc_cur_u32(cur);
+	failure->coroutine = tc_cur_u32(cur);
+	if (failure->traceback >= model->n_chains)
+		failure->traceback = 0;
+}
+
 static void read_task(struct tc_model *model, struct tc_cursor *cur)
 {
 	struct tc_task *task = tc_push(model->tasks, model->n_tasks, model->tasks_room);
@@ -297,6 +311,8 @@ static void read_task(struct tc_model *model, struct tc_cursor *cur)
 	task->thread = tc_cur_u32(cur);
 	if (task->chain >= model->n_chains)
 		task->chain = 0; /* lost with its piece */
+	if (task->exception)
+		read_failure(model, cur);
 	count_task(model, task);
 	model->open = TC_OPEN_TASK;
 }

@@ -21,30 +21,37 @@ const struct tc_fd *tc_model_fd(const struct tc_model *model, uint64_t number)
 	return from < model->n_fds && model->fds[from].fd == number ? &model->fds[from] : NULL;
 }
 
-const struct tc_fd *tc_object_fd(const struct tc_model *model, const struct tc_object *object)
+bool tc_object_fd_number(const struct tc_model *model, const struct tc_object *object,
+			 uint64_t *ret)
 {
 	static const char *const numbers[] = { "_sock_fd", "_fileno", "_fd" };
-	const struct tc_fd *found = NULL;
 	size_t rank = 3;
 	struct tc_attrs attrs;
 	struct tc_value value;
 	uint32_t id;
 
-	if (model->n_fds == 0)
-		return NULL;
 	tc_attrs_begin(&attrs, object);
 	while (tc_attrs_next(&attrs, &id, &value)) {
 		struct tc_text name = tc_model_string(model, id);
 		if (value.tag == TC_VAL_NONE &&
 		    (tc_text_is(name, "_sock") || tc_text_is(name, "_pipe")))
-			return NULL;
+			return false;
 		for (size_t i = 0; value.tag == TC_VAL_INT && i < rank; i++)
 			if (tc_text_is(name, numbers[i])) {
 				rank = i;
-				found = tc_model_fd(model, value.word);
+				*ret = value.word;
 			}
 	}
-	return found;
+	return rank < 3;
+}
+
+const struct tc_fd *tc_object_fd(const struct tc_model *model, const struct tc_object *object)
+{
+	uint64_t number;
+
+	return model->n_fds && tc_object_fd_number(model, object, &number) ?
+		       tc_model_fd(model, number) :
+		       NULL;
 }
 
 static const char *socket_kind(const struct tc_fd *fd)

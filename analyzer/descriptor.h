@@ -13,6 +13,10 @@ const struct tc_fd *tc_model_fd(const struct tc_model *model, uint64_t number);
  * socket or pipe). */
 const struct tc_fd *tc_object_fd(const struct tc_model *model, const struct tc_object *object);
 
+/* Its number alone, whether it is recorded or not. False: none. */
+bool tc_object_fd_number(const struct tc_model *model, const struct tc_object *object,
+			 uint64_t *ret);
+
 /* "tcp", "udp", "unix", "pipe", "file" … */
 const char *tc_fd_kind(const struct tc_fd *fd);
 /* "established", "listen", "close-wait" …, as ss(8) names the states of TCP but with its dashes; NULL:

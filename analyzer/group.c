@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Grouping by interned chain: equal chains have equal numbers, so that a hash of two words is all
- * it takes. */
+ * Grouping by chain: those that read the same have one number, so that a hash of two words is all it
+ * takes. */
 #include "group.h"
 
 #include <stdlib.h>
 
 #include "array.h"
-#include "place.h"
+#include "same.h"
 
 struct table {
 	uint32_t *slots; /* group + 1; 0: free */
@@ -38,21 +38,21 @@ static void table_grow(struct table *table, const struct tc_groups *groups)
 }
 
 static uint32_t group_of(struct table *table, struct tc_groups *groups, const struct tc_task *task,
-			 uint32_t number)
+			 uint32_t chain, uint32_t number)
 {
 	bool not_started = (task->flags & TC_TASK_NOT_STARTED) != 0;
 
 	if (!table->slots || groups->n * 2 > table->mask)
 		table_grow(table, groups);
-	size_t slot = slot_of(table, task->chain, task->wait, not_started);
+	size_t slot = slot_of(table, chain, task->wait, not_started);
 	for (; table->slots[slot]; slot = (slot + 1) & table->mask) {
 		const struct tc_group *group = &groups->groups[table->slots[slot] - 1];
-		if (group->chain == task->chain && group->wait == task->wait &&
+		if (group->chain == chain && group->wait == task->wait &&
 		    group->not_started == not_started)
 			return table->slots[slot] - 1;
 	}
 	*tc_push(groups->groups, groups->n, groups->room) = (struct tc_group){
-		.chain = task->chain,
+		.chain = chain,
 		.example = number,
 		.wait = task->wait,
 		.not_started = not_started,
@@ -61,15 +61,40 @@ static uint32_t group_of(struct table *table, struct tc_groups *groups, const st
 	return (uint32_t)groups->n - 1;
 }
 
+static void add_sleep(struct tc_group *group, const struct tc_link *link)
+{
+	struct tc_sleeps *all = &group->sleeps;
+
+	if (group->count == 0)
+		*all = (struct tc_sleeps){ true, link->delay_s, link->delay_s, link->due_s };
+	all->known = all->known && link->delay_s >= 0;
+	all->min_s = link->delay_s < all->min_s ? link->delay_s : all->min_s;
+	all->max_s = link->delay_s > all->max_s ? link->delay_s : all->max_s;
+	if (link->due_s > 0 && (all->due_s <= 0 || link->due_s < all->due_s))
+		all->due_s = link->due_s;
+}
+
+static void add_job(struct tc_group *group, const struct tc_job *job)
+{
+	group->n_threads += job->worker != NULL;
+	group->n_queued += job->queued;
+	group->n_processes += !job->worker && !job->queued && job->pool == TC_POOL_PROCESS;
+}
+
+/* What the task adds to what is known of its group; its count is not yet raised. */
 static void add_object(struct tc_group *group, const struct tc_links *links,
 		       const struct tc_task *task)
 {
 	struct tc_link link;
 
-	if (group->others || group->wait == TC_WAIT_SLEEP) /* these are not named */
+	if (group->others && group->wait != TC_WAIT_EXECUTOR)
 		return;
 	tc_link_find(links, task, &link);
-	if (!link.addr)
+	if (group->wait == TC_WAIT_SLEEP)
+		add_sleep(group, &link);
+	else if (group->wait == TC_WAIT_EXECUTOR)
+		add_job(group, &link.job);
+	if (!link.addr || group->wait == TC_WAIT_SLEEP || group->others)
 		return;
 	for (size_t i = 0; i < TC_GROUP_OBJECTS; i++) {
 		if (group->objects[i].addr != link.addr && group->objects[i].addr)
@@ -147,6 +172,7 @@ void tc_groups_init(struct tc_groups *groups, const struct tc_links *links, bool
 {
 	const struct tc_model *model = links->model;
 	struct table table = { 0 };
+	uint32_t *same = tc_same_chains(model);
 
 	*groups = (struct tc_groups){ 0 };
 	groups->of_task = tc_array_new(model->n_tasks, sizeof(*groups->of_task));
@@ -161,7 +187,7 @@ void tc_groups_init(struct tc_groups *groups, const struct tc_links *links, bool
 			groups->n_running++;
 			continue;
 		}
-		uint32_t number = group_of(&table, groups, task, (uint32_t)i);
+		uint32_t number = group_of(&table, groups, task, same[task->chain], (uint32_t)i);
 		groups->of_task[i] = number;
 		groups->n_grouped++;
 		if (with_objects)
@@ -170,6 +196,7 @@ void tc_groups_init(struct tc_groups *groups, const struct tc_links *links, bool
 		groups->groups[number].n_ready += (task->flags & TC_TASK_READY) != 0;
 	}
 	free(table.slots);
+	free(same);
 	sort_groups(groups, model->n_tasks);
 	if (with_objects)
 		find_behind(groups, links);

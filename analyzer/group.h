@@ -8,6 +8,13 @@
 #define TC_GROUP_OBJECTS 3
 #define TC_GROUP_BEHIND 8
 
+/* Sleeping tasks together. */
+struct tc_sleeps {
+	bool known; /* how long, of each of them */
+	double min_s, max_s;
+	double due_s; /* when the first one ends, by the loop's clock; 0: unknown */
+};
+
 struct tc_group {
 	uint32_t chain;
 	uint32_t example; /* index of its first task */
@@ -21,6 +28,10 @@ struct tc_group {
 		uint64_t addr, count;
 	} objects[TC_GROUP_OBJECTS];
 	bool others;
+	struct tc_sleeps sleeps; /* found with the objects */
+	/* Of jobs of executors: in a thread's hands, handed to processes, taken by nobody. Found
+	 * with the objects. */
+	uint64_t n_threads, n_processes, n_queued;
 	/* The groups of the tasks that its tasks wait for, the first few, most tasks first;
 	 * found with the objects. */
 	struct {

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char TC_JSON_KEYED[] = "";
@@ -121,14 +122,27 @@ void tc_json_i(struct tc_json *json, const char *key, int64_t value)
 	tc_out_u(json->out, value < 0 ? -(uint64_t)value : (uint64_t)value);
 }
 
+/* As people write it: 4.012, not 4.0119999999999996. 17 digits always read back the same. */
+static const char *shortest(double value, char text[32])
+{
+	for (int digits = 15; digits <= 17; digits++) {
+		snprintf(text, 32, "%.*g", digits, value);
+		if (strtod(text, NULL) == value)
+			break;
+	}
+	return text;
+}
+
 void tc_json_f(struct tc_json *json, const char *key, double value)
 {
+	char text[32];
+
 	if (!isfinite(value)) {
 		tc_json_str(json, key, isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
 		return;
 	}
 	begin(json, key);
-	tc_out_printf(json->out, "%.17g", value);
+	tc_out_str(json->out, shortest(value, text));
 }
 
 void tc_json_bool(struct tc_json *json, const char *key, bool value)

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "descriptor.h"
+#include "detail.h"
 #include "phrase.h"
 #include "place.h"
 #include "report_json.h"
@@ -137,8 +138,33 @@ static void put_worker(struct tc_json_report *r, const struct tc_pythread *worke
 		tc_json_id(&r->json, "thread", 'H', tc_report_thread_number(r->report, thread));
 }
 
+static void put_detail(struct tc_json_report *r, const struct tc_link *link)
+{
+	struct tc_json *json = &r->json;
+	struct tc_detail detail;
+
+	tc_detail_find(r->report->model, link->wait, link->object, &detail);
+	const struct {
+		const char *name;
+		int64_t value;
+	} numbers[] = {
+		{ "value", detail.value },	     { "size", detail.size },
+		{ "max_size", detail.max_size },     { "unfinished", detail.unfinished },
+		{ "parties", detail.parties },	     { "arrived", detail.arrived },
+		{ "child_pid", detail.child }, { "fd", detail.fd },
+	};
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+		if (numbers[i].value != TC_DETAIL_UNKNOWN)
+			tc_json_i(json, numbers[i].name, numbers[i].value);
+	if (detail.descriptor && detail.descriptor->peer.size)
+		tc_json_text(json, "peer", detail.descriptor->peer);
+	if (link->wait == TC_WAIT_SLEEP && link->delay_s >= 0)
+		tc_json_f(json, "delay_s", link->delay_s);
+}
+
 static void put_wait(struct tc_json_report *r, const struct tc_task *task)
 {
+	static const char *const pools[] = { NULL, "threads", "processes" };
 	struct tc_json *json = &r->json;
 	struct tc_link link;
 
@@ -159,11 +185,21 @@ static void put_wait(struct tc_json_report *r, const struct tc_task *task)
 		tc_json_array(json, "tasks");
 		tc_link_members(r->report->links, &link, TC_ITEMS_MAX, put_member, r);
 		tc_json_end(json, ']');
+		struct tc_pending pending;
+		tc_link_pending(r->report->links, &link, &pending);
+		tc_json_u(json, "members", pending.all);
+		tc_json_u(json, "pending", pending.pending);
 	}
-	if (link.worker)
-		put_worker(r, link.worker);
-	if (link.wait == TC_WAIT_EXECUTOR)
-		tc_json_bool(json, "queued", link.queued);
+	if (link.job.worker)
+		put_worker(r, link.job.worker);
+	if (link.wait == TC_WAIT_EXECUTOR) {
+		tc_json_bool(json, "queued", link.job.queued);
+		if (link.job.pool)
+			tc_json_str(json, "pool", pools[link.job.pool]);
+	}
+	if (link.shielded)
+		tc_json_bool(json, "shielded", true);
+	put_detail(r, &link);
 	struct tc_page page = { .report = r->report, .out = &r->scratch, .width = 100 };
 	r->scratch.used = 0;
 	r->scratch.column = 0;
@@ -199,9 +235,26 @@ static uint32_t outermost(const struct tc_model *model, uint32_t chain)
 	return chain;
 }
 
+/* The places that the exception went through, outermost first. */
+static void put_traceback(struct tc_json_report *r, const struct tc_failure *failure)
+{
+	static struct tc_links_list list;
+
+	if (!failure || !failure->traceback)
+		return;
+	size_t n = tc_place_list(r->report->model, failure->traceback, r->report->max_links, &list);
+	tc_json_array(&r->json, "traceback");
+	for (size_t i = 0; i < n; i++) {
+		tc_json_frame_begin(r, list.ids[i]);
+		tc_json_end(&r->json, '}');
+	}
+	tc_json_end(&r->json, ']');
+}
+
 static void put_task(struct tc_json_report *r, const struct tc_task *task)
 {
 	const struct tc_model *model = r->report->model;
+	const struct tc_failure *failure = task->exception ? tc_model_failure(model, task) : NULL;
 	struct tc_json *json = &r->json;
 	char numbered[TC_TASK_NAME];
 	struct tc_place place;
@@ -222,6 +275,8 @@ static void put_task(struct tc_json_report *r, const struct tc_task *task)
 	if (task->chain) {
 		tc_place_init(&place, model, outermost(model, task->chain));
 		tc_json_text(json, "coro", place.function);
+	} else if (failure && failure->coroutine) {
+		tc_json_text(json, "coro", tc_model_string(model, failure->coroutine));
 	}
 	tc_json_u(json, "cancels_requested", task->cancels);
 	tc_json_bool(json, "must_cancel", task->flags & TC_TASK_MUST_CANCEL);
@@ -242,6 +297,7 @@ static void put_task(struct tc_json_report *r, const struct tc_task *task)
 		tc_json_object(json, "exception");
 		tc_json_type(r, "type", task->exception);
 		tc_json_bool(json, "retrieved", !(task->flags & TC_TASK_LOG_TB));
+		put_traceback(r, failure);
 		tc_json_end(json, '}');
 	}
 	tc_json_record_end(r);

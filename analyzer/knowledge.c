@@ -16,8 +16,8 @@ const struct tc_known tc_known[] = {
 	{ TASKS, "__sleep0", TC_WAIT_SLEEP, NULL, 0 },
 	{ TASKS, "wait", TC_WAIT_WAIT, "fs", TC_KNOWN_TASK },
 	{ TASKS, "_wait", TC_WAIT_WAIT, "fs", TC_KNOWN_TASK },
-	{ TASKS, "as_completed.<locals>._wait_for_one", TC_WAIT_WAIT, NULL, 0 },
-	{ TASKS, "_AsCompletedIterator._wait_for_one", TC_WAIT_WAIT, "self", 0 },
+	{ TASKS, "as_completed.<locals>._wait_for_one", TC_WAIT_WAIT, NULL, TC_KNOWN_COMPLETED },
+	{ TASKS, "_AsCompletedIterator._wait_for_one", TC_WAIT_WAIT, "self", TC_KNOWN_COMPLETED },
 	/* To 3.11 it makes a task of what it is given and waits in its own frame; from 3.12 it
 	 * awaits it. */
 	{ TASKS, "wait_for", TC_WAIT_WAIT_FOR, "fut", TC_KNOWN_INNERMOST | TC_KNOWN_TASK },

@@ -61,10 +61,10 @@ static uint8_t find_row(struct tc_text file, struct tc_text function, bool quali
 	return 0;
 }
 
-static bool in_asyncio(struct tc_text file)
+static bool in_asyncio(const struct tc_model *model, struct tc_text file)
 {
 	static const char *const homes[] = { "", "/lib/", "/Lib/", ".zip/" };
-	const struct tc_text name = tc_place_short(file);
+	const struct tc_text name = tc_place_short(model, file);
 
 	if (name.size > 8 && memcmp(name.at, "asyncio/", 8) == 0)
 		return true;
@@ -96,7 +96,7 @@ static uint8_t row_of(const struct tc_links *links, uint32_t chain)
 	if (!named && *known)
 		return *known == NOT_ASYNCIO ? NOT_ASYNCIO : *known - 1;
 	uint8_t row = NOT_ASYNCIO;
-	if (in_asyncio(place.file))
+	if (in_asyncio(model, place.file))
 		row = find_row(place.file, place.function, code->qualname || named);
 	if (!named)
 		*known = row == NOT_ASYNCIO ? NOT_ASYNCIO : row + 1;
@@ -161,72 +161,6 @@ static const struct tc_verdict *verdict_of(const struct tc_links *links, uint32_
 	return verdict;
 }
 
-/* The functions of asyncio among the callbacks of a future that tell what it is for; NULL: none. */
-struct callbacks {
-	const struct tc_object *future;
-	const struct tc_object *list;	  /* of a pure-Python future: what holds them */
-	const struct tc_object *shield;	  /* of asyncio.shield */
-	const struct tc_object *executor; /* by which futures.py wraps one of concurrent.futures */
-};
-
-/* Callbacks of a future are the items of its record; those of a pure-Python one are a list of
- * tuples, one level more. */
-#define CALLBACK_LEVELS 3
-#define CALLBACK_ITEMS 16
-
-static const struct tc_object *object_of(const struct tc_model *model, const struct tc_value *value)
-{
-	/* A task is no object: mostly the only callback is the waiting task itself. */
-	if (!tc_value_is_ref(value) || tc_model_type(model, value->type)->flags & TC_TYPE_TASK)
-		return NULL;
-	return tc_model_object_at(model, value->word);
-}
-
-/* Is object itself one of them? */
-static void look_at_name(const struct tc_model *model, const struct tc_object *object,
-			 const struct tc_value *value, struct callbacks *found)
-{
-	if (value->tag != TC_VAL_STRING || value->word > UINT32_MAX)
-		return;
-	const struct tc_text name = tc_model_string(model, (uint32_t)value->word);
-	if (!found->shield && tc_text_is(name, "shield.<locals>._outer_done_callback"))
-		found->shield = object;
-	if (!found->executor && tc_text_is(name, "_chain_future.<locals>._call_check_cancel"))
-		found->executor = object;
-}
-
-/* The object, its items, their items: so many levels. */
-static void find_functions(const struct tc_model *model, const struct tc_object *object,
-			   unsigned levels, struct callbacks *found)
-{
-	struct tc_attrs attrs;
-	struct tc_value value;
-	uint32_t name;
-
-	if (!object || levels == 0)
-		return;
-	tc_attrs_begin(&attrs, object);
-	while (tc_attrs_next(&attrs, &name, &value)) {
-		const struct tc_text attr = tc_model_string(model, name);
-		if (tc_text_is(attr, "__qualname__"))
-			look_at_name(model, object, &value, found);
-		else if (object == found->future && tc_text_is(attr, "_callbacks"))
-			found->list = object_of(model, &value);
-	}
-	tc_items_begin(&attrs);
-	for (unsigned i = 0; i < CALLBACK_ITEMS && tc_items_next(&attrs, &value); i++)
-		find_functions(model, object_of(model, &value), levels - 1, found);
-}
-
-static struct callbacks callbacks_of(const struct tc_model *model, const struct tc_object *future)
-{
-	struct callbacks found = { .future = future };
-
-	find_functions(model, future, CALLBACK_LEVELS, &found);
-	find_functions(model, found.list, CALLBACK_LEVELS + 1, &found);
-	return found;
-}
-
 /* Name the object of a link. */
 static void set_object(const struct tc_model *model, const struct tc_task *task,
 		       struct tc_link *link, uint64_t addr, uint32_t type)
@@ -239,39 +173,25 @@ static void set_object(const struct tc_model *model, const struct tc_task *task,
 		link->type = link->task->type;
 }
 
-/* The wrapped future, and who works for it. */
-static void find_worker(const struct tc_links *links, struct tc_link *link)
+static void judge_future(const struct tc_links *links, struct tc_link *link)
 {
-	const struct tc_model *model = links->model;
-	const struct tc_object *callback = callbacks_of(model, link->object).executor;
-	struct tc_value source, state;
+	static const enum tc_wait waits[] = {
+		[TC_FUTURE_PLAIN] = TC_WAIT_FUTURE,   [TC_FUTURE_TASK] = TC_WAIT_TASK,
+		[TC_FUTURE_GATHER] = TC_WAIT_GATHER,  [TC_FUTURE_JOB] = TC_WAIT_EXECUTOR,
+		[TC_FUTURE_CONCURRENT] = TC_WAIT_FUTURE,
+	};
+	struct tc_future future;
 
-	if (!callback || !tc_object_attr(model, callback, "source", &source) ||
-	    !tc_value_is_ref(&source))
-		return;
-	link->worker = tc_worker_of(&links->workers, source.word);
-	const struct tc_object *future = tc_model_object_at(model, source.word);
-	link->queued = !link->worker && future && tc_object_attr(model, future, "_state", &state) &&
-		       state.tag == TC_VAL_STRING &&
-		       tc_text_is(tc_model_string(model, (uint32_t)state.word), "PENDING");
-}
-
-static void judge_future(const struct tc_model *model, struct tc_link *link)
-{
-	struct tc_value inner;
-
-	if (tc_text_is(tc_model_string(model, tc_model_type(model, link->type)->name),
-		       "_GatheringFuture")) {
-		link->wait = TC_WAIT_GATHER;
-		link->members = tc_object_member(model, link->object, "_children");
-		return;
-	}
-	const struct callbacks callbacks = callbacks_of(model, link->object);
-	link->wait = callbacks.shield	? TC_WAIT_SHIELD :
-		     callbacks.executor ? TC_WAIT_EXECUTOR :
-					  TC_WAIT_FUTURE;
-	if (tc_object_attr(model, callbacks.shield, "inner", &inner) && tc_value_is_ref(&inner))
-		link->task = tc_model_task_at(model, inner.word);
+	tc_future_follow(links->model, &links->workers, link->addr, &future);
+	link->wait = waits[future.kind];
+	link->task = future.task;
+	link->members = future.members;
+	link->job = future.job;
+	link->concurrent = future.kind == TC_FUTURE_CONCURRENT;
+	link->shielded = future.shielded;
+	/* What a shield keeps is named where it is more than a future. */
+	if (future.shielded && (link->wait == TC_WAIT_FUTURE || link->wait == TC_WAIT_TASK))
+		link->wait = TC_WAIT_SHIELD;
 }
 
 static bool is_asyncgen_step(const struct tc_model *model, uint32_t type)
@@ -282,9 +202,10 @@ static bool is_asyncgen_step(const struct tc_model *model, uint32_t type)
 }
 
 /* The functions say nothing: the leaf decides. */
-static void judge_leaf(const struct tc_model *model, const struct tc_task *task,
+static void judge_leaf(const struct tc_links *links, const struct tc_task *task,
 		       struct tc_link *link)
 {
+	const struct tc_model *model = links->model;
 	uint64_t leaf = task->leaf ? task->leaf : task->waiter;
 	const struct tc_chain *innermost = tc_model_chain(model, task->chain);
 
@@ -301,7 +222,7 @@ static void judge_leaf(const struct tc_model *model, const struct tc_task *task,
 	if (link->task || (flags & TC_TYPE_TASK))
 		link->wait = TC_WAIT_TASK;
 	else if ((flags & TC_TYPE_FUTURE) || leaf == task->waiter || !link->type)
-		judge_future(model, link);
+		judge_future(links, link);
 	else
 		link->wait =
 			is_asyncgen_step(model, link->type) ? TC_WAIT_ASYNCGEN : TC_WAIT_AWAITABLE;
@@ -340,21 +261,31 @@ static void judge_sleep(const struct tc_model *model, const struct tc_task *task
 	if (tc_local_find(model, task, at->python - 1u, code, "delay", &value))
 		link->delay_s = number_of(&value, -1);
 	if (tc_local_find(model, task, at->python - 1u, code, "h", &value) &&
-	    tc_object_attr(model, object_of(model, &value), "_when", &value))
+	    tc_value_is_ref(&value) &&
+	    tc_object_attr(model, tc_model_object_at(model, value.word), "_when", &value))
 		link->due_s = number_of(&value, 0);
 }
 
+/* A job or a gather within wait_for is the job or the gather. */
+static void judge_within_wait_for(const struct tc_links *links, struct tc_link *link)
+{
+	judge_future(links, link);
+	if (link->wait == TC_WAIT_TASK || link->wait == TC_WAIT_FUTURE)
+		link->wait = TC_WAIT_WAIT_FOR;
+}
+
 /* The object, tasks or collection in the local that the table names. */
-static void judge_local(const struct tc_model *model, const struct tc_task *task, uint32_t chain,
+static void judge_local(const struct tc_links *links, const struct tc_task *task, uint32_t chain,
 			struct tc_link *link)
 {
+	const struct tc_model *model = links->model;
 	const struct tc_chain *at = tc_model_chain(model, chain);
 	const struct tc_pycode *code = tc_model_code(model, tc_model_site(model, at->ref)->code);
 	uint64_t leaf = task->leaf ? task->leaf : task->waiter;
 	struct tc_value value;
 
 	if (link->wait == TC_WAIT_WAIT_FOR && !code_names(model, code, "waiter")) {
-		judge_leaf(model, task, link);
+		judge_leaf(links, task, link);
 		if (link->wait == TC_WAIT_TASK || link->wait == TC_WAIT_FUTURE)
 			link->wait = TC_WAIT_WAIT_FOR;
 		return;
@@ -369,10 +300,12 @@ static void judge_local(const struct tc_model *model, const struct tc_task *task
 		judge_sleep(model, task, at, code, link);
 	else if (link->wait == TC_WAIT_TASKGROUP)
 		link->members = tc_object_member(model, link->object, "_tasks");
-	else if ((link->known->flags & TC_KNOWN_TASK) && !link->task)
-		link->members = link->object && tc_object_member(model, link->object, "_children") ?
-					tc_object_member(model, link->object, "_children") :
-					link->object;
+	else if (link->wait == TC_WAIT_WAIT_FOR && !link->task)
+		judge_within_wait_for(links, link);
+	else if (link->wait == TC_WAIT_WAIT && !link->task)
+		link->members = tc_object_member(model, link->object, "_todo") ?
+					tc_object_member(model, link->object, "_todo") :
+					link->known->local ? link->object : NULL;
 }
 
 /* Tasks that wait for nothing: running, finished, not started, or woken and not yet run. */
@@ -396,12 +329,16 @@ void tc_link_find(const struct tc_links *links, const struct tc_task *task, stru
 		ret->known = verdict->native ? &tc_known_native[verdict->row - 1] :
 					       &tc_known[verdict->row - 1];
 		ret->wait = ret->known->wait;
-		judge_local(model, task, verdict->link, ret);
+		judge_local(links, task, verdict->link, ret);
 	} else {
-		judge_leaf(model, task, ret);
+		judge_leaf(links, task, ret);
 	}
-	if (ret->wait == TC_WAIT_EXECUTOR && ret->object)
-		find_worker(links, ret);
+	/* The function says that it is an executor's; the future says whose. */
+	if (ret->wait == TC_WAIT_EXECUTOR && ret->known) {
+		struct tc_future future;
+		tc_future_follow(model, &links->workers, ret->addr, &future);
+		ret->job = future.job;
+	}
 }
 
 /* Only the kind, without decoding locals where the function alone tells. */
@@ -471,12 +408,67 @@ uint64_t tc_link_members(const struct tc_links *links, const struct tc_link *lin
 	tc_attrs_begin(&items, link->members);
 	tc_items_begin(&items);
 	while (max && tc_items_next(&items, &item)) {
-		const struct tc_task *task =
-			tc_value_is_ref(&item) ? tc_model_task_at(links->model, item.word) : NULL;
-		if (!task)
+		struct tc_future future;
+		if (!tc_value_is_ref(&item))
 			continue;
-		found(context, task);
+		tc_future_follow(links->model, &links->workers, item.word, &future);
+		if (!future.task)
+			continue;
+		found(context, future.task);
 		max--;
 	}
 	return items.n_items;
+}
+
+/* Were all pending tasks found? Then one without a record is finished: from 3.14 on these are in no
+ * registry. */
+static bool all_found(const struct tc_model *model)
+{
+	const struct tc_status *status = &model->status;
+
+	return status->present && status->cut == 0 && model->dump->n_problems_all == 0 &&
+	       !(status->flags & (TC_STATUS_CUT | TC_STATUS_REPLACED | TC_STATUS_DISAGREED));
+}
+
+static void count_member(const struct tc_links *links, const struct tc_value *item,
+			 struct tc_pending *ret)
+{
+	const struct tc_model *model = links->model;
+	struct tc_future future = { 0 };
+
+	if (tc_value_is_ref(item))
+		tc_future_follow(model, &links->workers, item->word, &future);
+	if (!future.task && !future.object) {
+		bool task = (tc_model_type(model, item->type)->flags & TC_TYPE_TASK) != 0;
+		ret->unknown += !(task && all_found(model));
+		return;
+	}
+	if (!future.known) {
+		ret->unknown++;
+		return;
+	}
+	if (future.done)
+		return;
+	ret->pending++;
+	if (ret->n_named < TC_PENDING_NAMED) {
+		ret->named[ret->n_named].task = future.task;
+		ret->named[ret->n_named++].future = future.object;
+	}
+}
+
+void tc_link_pending(const struct tc_links *links, const struct tc_link *link,
+		     struct tc_pending *ret)
+{
+	struct tc_attrs items;
+	struct tc_value item;
+	uint64_t n = 0;
+
+	*ret = (struct tc_pending){ 0 };
+	if (!link->members)
+		return;
+	tc_attrs_begin(&items, link->members);
+	tc_items_begin(&items);
+	for (ret->all = items.n_items; tc_items_next(&items, &item); n++)
+		count_member(links, &item, ret);
+	ret->unknown += ret->all > n ? ret->all - n : 0;
 }

@@ -5,6 +5,7 @@
 #define TC_LINKS_H
 
 #include "model.h"
+#include "future.h"
 #include "workers.h"
 
 /* clang-format off */
@@ -63,6 +64,7 @@ enum tc_known_flag {
 	TC_KNOWN_FINAL = 2,   /* not overruled by the functions that call it */
 	TC_KNOWN_TASK = 4,    /* the local holds a future or task, or a collection of them */
 	TC_KNOWN_THROUGH = 8, /* as if it were not there */
+	TC_KNOWN_COMPLETED = 16, /* the next of as_completed */
 };
 
 extern const struct tc_known tc_known[]; /* ends with a file of NULL */
@@ -79,8 +81,9 @@ struct tc_link {
 	const struct tc_task *task;	  /* the one task waited for, or NULL */
 	const struct tc_object *members;  /* a collection of the tasks waited for, or NULL */
 	double delay_s;			  /* of a sleep; negative: unknown */
-	const struct tc_pythread *worker; /* an executor's thread that works for it, or NULL */
-	bool queued;			  /* handed to an executor, and no thread has taken it */
+	struct tc_job job;		  /* of an executor */
+	bool shielded;			  /* within asyncio.shield */
+	bool concurrent;		  /* one of concurrent.futures that no executor is known for */
 	/* of a sleep: when it ends, by the loop's clock (CLOCK_MONOTONIC); 0: unknown */
 	double due_s;
 };
@@ -101,6 +104,20 @@ void tc_links_deinit(struct tc_links *links);
 
 /* All about one task's wait. */
 void tc_link_find(const struct tc_links *links, const struct tc_task *task, struct tc_link *ret);
+
+/* What is not finished among the members of a link. */
+#define TC_PENDING_NAMED 5
+struct tc_pending {
+	uint64_t all, pending, unknown; /* the rest is finished */
+	/* the first few that are pending: a task, or a future */
+	struct {
+		const struct tc_task *task;
+		const struct tc_object *future;
+	} named[TC_PENDING_NAMED];
+	unsigned n_named;
+};
+void tc_link_pending(const struct tc_links *links, const struct tc_link *link,
+		     struct tc_pending *ret);
 
 /* Call found for each task among the members of a link, at most max. Returns the number of members
  * in the target, as far as known, tasks or not. */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The model's life, its indices, and the pass over the chunks. The records themselves are decoded
  * in decode.c. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* memmem */
+#endif
 #include "model.h"
 
 #include <stdlib.h>
@@ -101,6 +104,22 @@ const struct tc_object *tc_model_object_near(const struct tc_model *model,
 	return tc_model_object_at(model, addr);
 }
 
+static int by_task(const void *key, const void *element)
+{
+	uint32_t want = *(const uint32_t *)key, task = ((const struct tc_failure *)element)->task;
+
+	return want < task ? -1 : want > task;
+}
+
+const struct tc_failure *tc_model_failure(const struct tc_model *model, const struct tc_task *task)
+{
+	uint32_t number = (uint32_t)(task - model->tasks);
+
+	return model->n_failures ? bsearch(&number, model->failures, model->n_failures,
+					   sizeof(*model->failures), by_task) :
+				   NULL;
+}
+
 static void connect_loops(struct tc_model *model)
 {
 	for (size_t i = 0; i < model->n_loops; i++)
@@ -148,6 +167,36 @@ static void check_sums(struct tc_model *model)
 /* The arrays that have an element for each task get room for all that the file can hold: none can be
  * longer than there are records. A forged file may claim any number of these, or have many more than a
  * real one of its size: then the arrays grow. */
+/* The library is where its asyncio is: in /usr/lib/python3.11/, a zip file, a tree that was never
+ * installed. Packages have folders named asyncio too (redis, sqlalchemy). */
+static bool is_asyncio(struct tc_text file)
+{
+	static const char *const files[] = {
+		"asyncio/base_events.py", "asyncio/events.py", "asyncio/runners.py",
+		"asyncio/tasks.py",	  "asyncio/locks.py",  "asyncio/queues.py",
+	};
+	if (memmem(file.at, file.size, "-packages/", 10))
+		return false;
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+		if (tc_text_ends_in(file, files[i]))
+			return true;
+	return false;
+}
+
+static void find_library(struct tc_model *model)
+{
+	for (size_t i = 1; i < model->n_codes; i++) {
+		struct tc_text file = tc_model_string(model, model->codes[i].file);
+		if (file.size == 0 || !is_asyncio(file))
+			continue;
+		while (file.size && file.at[file.size - 1] != '/') /* the file, then the folder */
+			file.size--;
+		model->library = (struct tc_text){ file.at, file.size - strlen("asyncio/") };
+		model->frozen = model->library.size == 0;
+		return;
+	}
+}
+
 #define RECORD_BYTES 16 /* in a real dump they are larger on average: 23 with locals */
 
 static void reserve(struct tc_model *model)
@@ -191,6 +240,7 @@ int tc_model_init(struct tc_model *model, struct tc_dump *dump, void (*progress)
 	}
 	connect_loops(model);
 	order_fds(model);
+	find_library(model);
 	check_sums(model);
 	return 0;
 }
@@ -213,6 +263,7 @@ void tc_model_deinit(struct tc_model *model)
 	free(model->looprefs);
 	free(model->interps);
 	free(model->tasks);
+	free(model->failures);
 	free(model->objects);
 	free(model->threads);
 	free(model->fds);

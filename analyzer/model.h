@@ -79,6 +79,13 @@ struct tc_task {
 	uint32_t objects; /* number of objects before this record: what it waits for comes next */
 };
 
+/* How a task failed. */
+struct tc_failure {
+	uint32_t task;	    /* its index */
+	uint32_t traceback; /* chain, 0: unknown */
+	uint32_t coroutine; /* string, 0: unknown */
+};
+
 struct tc_object {
 	uint64_t addr;
 	const uint8_t *at; /* from the number of attributes on */
@@ -183,6 +190,7 @@ struct tc_model {
 	TC_ARRAY(tc_loopref, looprefs);
 	TC_ARRAY(tc_interp, interps);
 	TC_ARRAY(tc_task, tasks);
+	TC_ARRAY(tc_failure, failures); /* by ascending task */
 	TC_ARRAY(tc_object, objects);
 	TC_ARRAY(tc_thread, threads);
 	TC_ARRAY(tc_fd, fds); /* by ascending number */
@@ -196,6 +204,10 @@ struct tc_model {
 	enum { TC_OPEN_NONE, TC_OPEN_TASK, TC_OPEN_THREAD } open;
 	uint32_t next_seq; /* while reading: of the next piece */
 	struct tc_index *task_index, *object_index;
+	/* Where the target's standard library is, with its last slash; empty: not known. frozen: its
+	 * paths are relative. */
+	struct tc_text library;
+	bool frozen;
 	uint64_t n_clean; /* pending tasks that are neither torn nor cut */
 	uint64_t n_torn;  /* pending tasks that are torn */
 	uint64_t n_links; /* of the chains of all tasks */
@@ -236,6 +248,9 @@ const struct tc_object *tc_model_object_at(const struct tc_model *model, uint64_
 /* The same for an object of task, whose records mostly follow it in the file. */
 const struct tc_object *tc_model_object_near(const struct tc_model *model,
 					     const struct tc_task *task, uint64_t addr);
+
+/* How the task failed; NULL: it did not. */
+const struct tc_failure *tc_model_failure(const struct tc_model *model, const struct tc_task *task);
 
 /* A flag of our own in tc_task.flags: woken, or never suspended, and not yet run. */
 #define TC_TASK_READY (1u << 31)

@@ -91,7 +91,7 @@ void tc_out_column(struct tc_out *out, unsigned column)
 {
 	static const char blanks[] =
 		"                                                                ";
-	unsigned n = out->column < column ? column - out->column : out->column > column;
+	unsigned n = out->column < column ? column - out->column : out->column > 0;
 
 	for (; n > sizeof(blanks) - 1; n -= (unsigned)sizeof(blanks) - 1)
 		tc_out_raw(out, blanks, sizeof(blanks) - 1);
@@ -314,4 +314,22 @@ void tc_out_text_end(struct tc_out *out, struct tc_text text, unsigned max)
 		tc_out_str(out, "...");
 	}
 	show_part(out, text, &at, max);
+}
+
+#define TAIL_BYTES 900 /* that the end of a text of no more than so many columns is looked for in */
+
+void tc_out_text_middle(struct tc_out *out, struct tc_text text, unsigned max)
+{
+	size_t at = 0;
+
+	if (max < 8 || tc_text_columns(text) <= max) {
+		tc_out_text(out, text, max);
+		return;
+	}
+	show_part(out, text, &at, (max - 3) / 2);
+	if (text.size - at > TAIL_BYTES)
+		at = text.size - TAIL_BYTES;
+	while (at < text.size && (text.at[at] & 0xc0) == 0x80)
+		at++;
+	tc_out_text_end(out, (struct tc_text){ text.at + at, text.size - at }, max - (max - 3) / 2);
 }

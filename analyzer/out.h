@@ -59,7 +59,7 @@ static inline void tc_out_str(struct tc_out *out, const char *text)
 void tc_out_printf(struct tc_out *out, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 void tc_out_u(struct tc_out *out, uint64_t value);
-/* Spaces up to this column; one when it is passed already. */
+/* Spaces up to this column; one when it is reached already. */
 void tc_out_column(struct tc_out *out, unsigned column);
 void tc_out_ink(struct tc_out *out, enum tc_ink ink);
 void tc_out_newline(struct tc_out *out);
@@ -68,6 +68,8 @@ void tc_out_newline(struct tc_out *out);
  * writing, and what is not UTF-8 come out as \n, \x1b, \u202e … At most max columns (0: no bound);
  * a longer one ends in "...". */
 void tc_out_text(struct tc_out *out, struct tc_text text, unsigned max);
+/* The same, cut in its middle: names differ at their ends. */
+void tc_out_text_middle(struct tc_out *out, struct tc_text text, unsigned max);
 /* Its last max columns instead, after "...". */
 void tc_out_text_end(struct tc_out *out, struct tc_text text, unsigned max);
 /* Columns that tc_out_text would take without a bound; stops counting at 1,000. */

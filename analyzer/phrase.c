@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "brief.h"
 #include "syscalls.h"
 
 void tc_phrase_ns(struct tc_out *out, uint64_t ns)
@@ -49,7 +50,7 @@ void tc_phrase_task(const struct tc_page *page, const struct tc_task *task, unsi
 	if (name.size == 0)
 		return;
 	tc_out_str(page->out, " \"");
-	tc_out_text(page->out, name, max_name);
+	tc_out_text_middle(page->out, name, max_name);
 	tc_out_str(page->out, "\"");
 }
 
@@ -77,136 +78,16 @@ void tc_phrase_type(const struct tc_page *page, uint32_t id)
 	tc_out_text(page->out, name, 60);
 }
 
-const char *tc_phrase_wait(enum tc_wait wait)
-{
-	static const char *const words[TC_N_WAITS] = {
-		[TC_WAIT_NONE] = "nothing",
-		[TC_WAIT_SLEEP] = "sleep",
-		[TC_WAIT_FUTURE] = "a future",
-		[TC_WAIT_TASK] = "a task",
-		[TC_WAIT_GATHER] = "the tasks of a gather",
-		[TC_WAIT_WAIT] = "the tasks of asyncio.wait",
-		[TC_WAIT_WAIT_FOR] = "a task, within wait_for",
-		[TC_WAIT_SHIELD] = "a shielded task",
-		[TC_WAIT_TASKGROUP] = "the tasks of a TaskGroup",
-		[TC_WAIT_EXECUTOR] = "a thread of an executor",
-		[TC_WAIT_LOCK] = "a Lock",
-		[TC_WAIT_SEMAPHORE] = "a Semaphore",
-		[TC_WAIT_CONDITION] = "a Condition",
-		[TC_WAIT_EVENT] = "an Event",
-		[TC_WAIT_BARRIER] = "a Barrier",
-		[TC_WAIT_QUEUE_GET] = "Queue.get (empty)",
-		[TC_WAIT_QUEUE_PUT] = "Queue.put (full)",
-		[TC_WAIT_QUEUE_JOIN] = "Queue.join",
-		[TC_WAIT_STREAM_READ] = "data from a stream",
-		[TC_WAIT_STREAM_DRAIN] = "a stream to drain",
-		[TC_WAIT_SOCK] = "a socket",
-		[TC_WAIT_SUBPROCESS] = "a child process",
-		[TC_WAIT_ASYNCGEN] = "an async generator",
-		[TC_WAIT_AWAITABLE] = "an awaitable",
-		[TC_WAIT_UNKNOWN] = "something unknown",
-	};
-	return wait < TC_N_WAITS && words[wait] ? words[wait] : "something unknown";
-}
-
-static void one_member(void *context, const struct tc_task *task)
-{
-	const struct tc_page *page = context;
-
-	tc_out_printf(page->out, " T%zu", tc_report_task_number(page->report, task));
-}
-
-/* The clock of the loops when they were read: the same for all on one machine. */
-static double loop_clock(const struct tc_model *model)
-{
-	return model->n_loops ? (double)model->loops[0].now_ns / 1e9 :
-				(double)model->head.monotonic_ns / 1e9;
-}
-
-static void phrase_sleep(const struct tc_page *page, const struct tc_link *link)
-{
-	double left = link->due_s - loop_clock(page->report->model);
-
-	tc_out_str(page->out, "sleep");
-	if (link->delay_s >= 0 && link->delay_s < 1e12)
-		tc_out_printf(page->out, "(%g)", link->delay_s);
-	if (link->due_s <= 0 || left > 1e9 || left < -1e9)
-		return;
-	tc_out_str(page->out, left < 0 ? ", due since " : ", due in ");
-	tc_phrase_ns(page->out, (uint64_t)((left < 0 ? -left : left) * 1e9));
-}
-
-static void count_member(void *context, const struct tc_task *task)
-{
-	(void)task;
-	++*(unsigned *)context;
-}
-
-/* The first few tasks of a collection; of one that holds none, the number of its futures. */
-static void phrase_members(const struct tc_page *page, const struct tc_link *link)
-{
-	const struct tc_links *links = page->report->links;
-	unsigned tasks = 0;
-	uint64_t n = tc_link_members(links, link, 1, count_member, &tasks);
-
-	if (tasks == 0) {
-		tc_out_printf(page->out, ": %" PRIu64 " futures that are no tasks", n);
-		return;
-	}
-	tc_out_str(page->out, ":");
-	tc_link_members(links, link, 5, one_member, (void *)page);
-	if (n > 5)
-		tc_out_printf(page->out, " ... (%" PRIu64 " in all)", n);
-}
-
-/* Who works for a future of an executor. */
-static void phrase_worker(const struct tc_page *page, const struct tc_link *link)
-{
-	const struct tc_thread_view *thread =
-		link->worker ? tc_report_thread_of(page->report, link->worker) : NULL;
-
-	if (thread)
-		tc_out_printf(page->out, ": H%zu works for it",
-			      tc_report_thread_number(page->report, thread));
-	else if (link->queued)
-		tc_out_str(page->out, ": none has taken it yet");
-}
-
-void tc_phrase_link(const struct tc_page *page, const struct tc_link *link)
-{
-	struct tc_out *out = page->out;
-
-	if (link->wait == TC_WAIT_SLEEP) {
-		phrase_sleep(page, link);
-		return;
-	}
-	if (link->task) {
-		tc_phrase_task(page, link->task, 30);
-		if (link->wait != TC_WAIT_TASK)
-			tc_out_printf(out, " (%s)", tc_wait_word(link->wait));
-		return;
-	}
-	tc_out_str(out, tc_phrase_wait(link->wait));
-	if (link->wait == TC_WAIT_AWAITABLE || link->wait == TC_WAIT_UNKNOWN) {
-		if (link->type) {
-			tc_out_str(out, ": ");
-			tc_phrase_type(page, link->type);
-		}
-	}
-	if (link->object)
-		tc_out_printf(out, " O%zu", tc_report_object_number(page->report, link->object));
-	phrase_worker(page, link);
-	if (link->members)
-		phrase_members(page, link);
-}
-
 static struct tc_text short_path(const struct tc_page *page, struct tc_text file)
 {
-	struct tc_text root = page->report->root;
+	const struct tc_model *model = page->report->model;
+	const struct tc_text root = page->report->root;
 
-	if (root.size && file.size > root.size && memcmp(file.at, root.at, root.size) == 0)
+	/* Packages and the library may be below the program's folder: a venv in it is not it. */
+	if (root.size && file.size > root.size && memcmp(file.at, root.at, root.size) == 0 &&
+	    tc_place_owner(model, file) == TC_OWNER_USER)
 		return (struct tc_text){ file.at + root.size, file.size - root.size };
-	return tc_place_short(file);
+	return tc_place_short(model, file);
 }
 
 void tc_phrase_where(const struct tc_page *page, const struct tc_place *place, unsigned max)
@@ -376,14 +257,6 @@ static void chain_line(struct tc_page *page, const struct tc_place *place, unsig
 	tc_out_newline(out);
 }
 
-/* Which links are shown in brief: the innermost, and of the program's own the outermost one and the
- * innermost few. */
-static bool shown_in_brief(enum tc_owner owner, size_t own_before, size_t own_all)
-{
-	return owner == TC_OWNER_USER &&
-	       (own_before == 0 || own_before + TC_BRIEF_FRAMES > own_all);
-}
-
 static void skipped_line(struct tc_page *page, uint64_t n, unsigned indent)
 {
 	if (n == 0)
@@ -396,56 +269,31 @@ static void skipped_line(struct tc_page *page, uint64_t n, unsigned indent)
 	tc_out_newline(page->out);
 }
 
-/* Whether the n links of the list leave out some in brief, and which. */
-static bool is_shown(const struct tc_model *model, const struct tc_links_list *list, size_t i,
-		     size_t n, size_t own_before, size_t own_all)
-{
-	struct tc_place place;
-
-	if (i + 1 == n || n <= TC_BRIEF_FRAMES)
-		return true;
-	tc_place_init(&place, model, list->ids[i]);
-	return shown_in_brief(tc_place_owner(place.file), own_before, own_all);
-}
-
-static size_t count_own(const struct tc_model *model, const struct tc_links_list *list, size_t n)
-{
-	size_t own = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		struct tc_place place;
-		tc_place_init(&place, model, list->ids[i]);
-		own += tc_place_owner(place.file) == TC_OWNER_USER;
-	}
-	return own;
-}
-
 void tc_phrase_chain(struct tc_page *page, uint32_t chain, unsigned flags, unsigned indent)
 {
 	static struct tc_links_list list; /* grows to the longest chain */
 	const struct tc_model *model = page->report->model;
 	size_t n = tc_place_list(model, chain, page->report->max_links, &list);
-	size_t own_all = count_own(model, &list, n), own = 0;
 	uint32_t best = flags & TC_CHAIN_MARK ? tc_place_best(model, chain) : 0;
+	const bool *shown =
+		flags & TC_CHAIN_BRIEF ?
+			tc_brief_choose(model, page->report->root, &list, n, best) :
+			NULL;
 	uint64_t skipped = 0;
 	struct tc_place place;
 
 	for (size_t i = 0; i < n; i++) {
-		tc_place_init(&place, model, list.ids[i]);
-		enum tc_owner owner = tc_place_owner(place.file);
-		bool show = !(flags & TC_CHAIN_BRIEF) || list.ids[i] == best ||
-			    is_shown(model, &list, i, n, own, own_all);
-		own += owner == TC_OWNER_USER;
-		if (!show) {
+		if (shown && !shown[i]) {
 			skipped++;
 			continue;
 		}
+		tc_place_init(&place, model, list.ids[i]);
 		skipped_line(page, skipped, indent);
 		skipped = 0;
 		if (list.ids[i] == best) {
 			tc_out_column(page->out, indent - 2);
 			tc_out_str(page->out, ">");
 		}
-		chain_line(page, &place, indent, owner);
+		chain_line(page, &place, indent, tc_place_owner(model, place.file));
 	}
 }

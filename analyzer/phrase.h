@@ -32,8 +32,16 @@ void tc_phrase_task(const struct tc_page *page, const struct tc_task *task, unsi
 void tc_phrase_type(const struct tc_page *page, uint32_t type);
 /* "Lock O3", "task T5 \"fetch\"", "gather of 5: T5 T6 T7 ...": one task's wait. */
 void tc_phrase_link(const struct tc_page *page, const struct tc_link *link);
-/* The wait of a kind, without an object: "a lock", "a stream to have data". */
+/* The wait of a kind, without an object: "a Lock", "data from a stream"; the same as exactly as the
+ * link tells. */
 const char *tc_phrase_wait(enum tc_wait wait);
+const char *tc_phrase_link_kind(const struct tc_link *link);
+/* "sleep(0.5 to 60), next due in 2.1 s"; next stands before "due". */
+void tc_phrase_sleep(const struct tc_page *page, const struct tc_sleeps *sleeps, const char *next);
+/* " (5/5)", " (value 0)", " (fd 7, peer 10.0.0.1:5432)": what is known of the object waited for;
+ * nothing otherwise. */
+void tc_phrase_detail(const struct tc_page *page, enum tc_wait wait,
+		      const struct tc_object *object);
 /* "app/web.py:112", at most max columns, cut at its left. */
 void tc_phrase_where(const struct tc_page *page, const struct tc_place *place, unsigned max);
 /* A scalar or a reference: 5, True, 1.5, 'text', O7, T3, list of 4. */
@@ -45,10 +53,9 @@ void tc_phrase_thread_state(const struct tc_page *page, const struct tc_thread *
 
 /* A chain, outermost first, one line for each frame: function, place, source. */
 enum tc_chain_flag {
-	TC_CHAIN_BRIEF = 1, /* leave out what is neither the program's own nor the innermost */
+	TC_CHAIN_BRIEF = 1, /* only what brief.h chooses */
 	TC_CHAIN_MARK = 2,  /* put a > before the line where a person should look */
 };
-#define TC_BRIEF_FRAMES 5 /* so many are always shown; of the program's own at most so many */
 void tc_phrase_chain(struct tc_page *page, uint32_t chain, unsigned flags, unsigned indent);
 
 #endif

@@ -9,6 +9,11 @@
 
 #include "array.h"
 
+static bool begins(struct tc_text text, const char *with)
+{
+	return text.size >= strlen(with) && memcmp(text.at, with, strlen(with)) == 0;
+}
+
 static struct tc_text literal(const char *text)
 {
 	return (struct tc_text){ (const uint8_t *)text, strlen(text) };
@@ -55,56 +60,105 @@ void tc_place_init(struct tc_place *place, const struct tc_model *model, uint32_
 		place->function = literal("?");
 }
 
-/* Where the path relative to the standard library or to the packages begins; 0: neither.
- * *ret_library tells which. */
-static size_t own_part(struct tc_text file, bool *ret_library)
+static size_t behind(struct tc_text file, const char *folder)
 {
-	static const char *const packages[] = { "/site-packages/", "/dist-packages/" };
+	const uint8_t *at = file.size ? memmem(file.at, file.size, folder, strlen(folder)) : NULL;
+
+	return at ? (size_t)(at - file.at) + strlen(folder) : 0;
+}
+
+/* Behind lib/python3.11/ and its like, or behind Lib/ of a source tree that was never installed. */
+static size_t behind_python(struct tc_text file)
+{
 	const uint8_t *end = file.at + file.size;
 
-	*ret_library = false;
-	for (size_t i = 0; i < 2; i++) {
-		const uint8_t *at =
-			file.size ? memmem(file.at, file.size, packages[i], strlen(packages[i])) :
-				    NULL;
-		if (at)
-			return (size_t)(at - file.at) + strlen(packages[i]);
-	}
-	*ret_library = true;
 	for (const uint8_t *at = file.at; (size_t)(end - at) > 9;) {
 		at = memmem(at, (size_t)(end - at), "/python3.", 9);
 		if (!at)
 			break;
+		const struct tc_text before = { file.at, (size_t)(at - file.at) };
 		for (at += 9; at < end && (isdigit(*at) || *at == 't' || *at == 'd'); at++)
 			;
-		if (at < end && *at == '/')
+		if (at < end && *at == '/' &&
+		    (tc_text_ends_in(before, "lib") || tc_text_ends_in(before, "lib64")))
 			return (size_t)(at - file.at) + 1;
 	}
-	/* A source tree that was never installed. */
-	const uint8_t *lib = file.size ? memmem(file.at, file.size, "/Lib/", 5) : NULL;
-	return lib ? (size_t)(lib - file.at) + 5 : 0;
+	return behind(file, "/Lib/");
 }
 
-enum tc_owner tc_place_owner(struct tc_text file)
+static bool is_relative(struct tc_text file)
+{
+	return file.size && file.at[0] != '/';
+}
+
+/* Frozen applications (PyInstaller) have relative paths throughout, and nothing but the names
+ * tells the library from the rest: those of it that are met on stacks. */
+static bool is_frozen_library(struct tc_text file)
+{
+	static const char *const names[] = {
+		"asyncio/",	 "concurrent/", "multiprocessing/", "importlib/", "http/",
+		"logging/",	 "urllib/",	"selectors.py",	    "socket.py",  "socketserver.py",
+		"ssl.py",	 "threading.py", "subprocess.py",   "contextlib.py", "runpy.py",
+	};
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (begins(file, names[i]))
+			return true;
+	return false;
+}
+
+/* Where the path relative to the standard library or to the packages begins; 0: neither.
+ * *ret_library tells which. */
+static size_t own_part(const struct tc_model *model, struct tc_text file, bool *ret_library)
+{
+	const struct tc_text library = model->library;
+	size_t at;
+
+	*ret_library = false;
+	if ((at = behind(file, "/site-packages/")) || (at = behind(file, "/dist-packages/")))
+		return at;
+	*ret_library = true;
+	if (library.size == 0)
+		return behind_python(file);
+	return file.size > library.size && memcmp(file.at, library.at, library.size) == 0 ?
+		       library.size :
+		       0;
+}
+
+/* What pip puts into bin/ is no code of the program. */
+static bool is_launcher(struct tc_text file)
+{
+	size_t folder = file.size;
+
+	while (folder && file.at[folder - 1] != '/')
+		folder--;
+	const struct tc_text name = { file.at + folder, file.size - folder };
+	const struct tc_text path = { file.at, folder ? folder - 1 : 0 };
+	return path.size && !memchr(name.at, '.', name.size) && tc_text_ends_in(path, "bin");
+}
+
+enum tc_owner tc_place_owner(const struct tc_model *model, struct tc_text file)
 {
 	bool library;
 
 	if (file.size == 0)
 		return TC_OWNER_NONE;
-	if (file.size > 8 && memcmp(file.at, "<frozen ", 8) == 0)
+	if (begins(file, "<frozen "))
 		return TC_OWNER_LIBRARY;
-	size_t at = own_part(file, &library);
-	if (at)
+	if (own_part(model, file, &library))
 		return library ? TC_OWNER_LIBRARY : TC_OWNER_PACKAGE;
+	if (is_relative(file) && model->frozen && is_frozen_library(file))
+		return TC_OWNER_LIBRARY;
 	/* Cython writes paths relative to its own tree. */
-	return file.size > 7 && memcmp(file.at, "uvloop/", 7) == 0 ? TC_OWNER_PACKAGE :
-								     TC_OWNER_USER;
+	if (is_relative(file) && file.size > 4 &&
+	    memcmp(file.at + file.size - 4, ".pyx", 4) == 0)
+		return TC_OWNER_PACKAGE;
+	return is_launcher(file) ? TC_OWNER_PACKAGE : TC_OWNER_USER;
 }
 
-struct tc_text tc_place_short(struct tc_text file)
+struct tc_text tc_place_short(const struct tc_model *model, struct tc_text file)
 {
 	bool library;
-	size_t at = own_part(file, &library);
+	size_t at = own_part(model, file, &library);
 
 	return (struct tc_text){ file.at + at, file.size - at };
 }
@@ -126,7 +180,7 @@ uint32_t tc_place_best(const struct tc_model *model, uint32_t chain)
 	for (uint32_t id = chain; id; id = model->chains[id].parent) {
 		struct tc_place place;
 		tc_place_init(&place, model, id);
-		enum tc_owner here = place.line ? tc_place_owner(place.file) : TC_OWNER_NONE;
+		enum tc_owner here = place.line ? tc_place_owner(model, place.file) : TC_OWNER_NONE;
 		if (here < owner) {
 			owner = here;
 			best = id;

@@ -24,11 +24,11 @@ struct tc_place {
 /* Describe one link. An unknown one gets a function of "?". */
 void tc_place_init(struct tc_place *place, const struct tc_model *model, uint32_t chain);
 
-/* Whose code the file is: by its path. */
-enum tc_owner tc_place_owner(struct tc_text file);
+/* Whose code the file is: by its path, and by where the library of this target is. */
+enum tc_owner tc_place_owner(const struct tc_model *model, struct tc_text file);
 
 /* The path without what stands before the standard library's or a package's own name. */
-struct tc_text tc_place_short(struct tc_text file);
+struct tc_text tc_place_short(const struct tc_model *model, struct tc_text file);
 
 /* The link of the chain where a person should look: the innermost of the program's own code, else
  * of a package, else the innermost with code, else the innermost; of a thread's frames only those

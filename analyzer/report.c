@@ -243,8 +243,10 @@ static void add_loops(struct tc_report *report)
 	}
 	free(by_id);
 	runners_init(&runners, report);
-	for (size_t i = 0; i < report->n_loops; i++)
+	for (size_t i = 0; i < report->n_loops; i++) {
 		judge_loop(report, &runners, &report->loops[i]);
+		report->n_idle += report->loops[i].state == TC_LOOP_IDLE;
+	}
 	runners_deinit(&runners);
 }
 
@@ -269,7 +271,8 @@ static struct tc_text common_root(const struct tc_model *model)
 
 	for (size_t i = 1; i < model->n_codes; i++) {
 		struct tc_text file = tc_model_string(model, model->codes[i].file);
-		if (file.size == 0 || file.at[0] != '/' || tc_place_owner(file) != TC_OWNER_USER)
+		if (file.size == 0 || file.at[0] != '/' ||
+		    tc_place_owner(model, file) != TC_OWNER_USER)
 			continue;
 		if (root.size == 0)
 			root = file;
@@ -297,6 +300,7 @@ void tc_report_init(struct tc_report *report, const struct tc_model *model,
 	join_threads(report);
 	add_loops(report);
 	tc_groups_init(&report->groups, links, with_objects);
+	tc_failures_init(&report->failures, model);
 	report->complete =
 		model->dump->sealed && model->dump->n_problems_all == 0 && status->present &&
 		status->cut == 0 && status->objects_cut == 0 &&
@@ -307,6 +311,7 @@ void tc_report_deinit(struct tc_report *report)
 {
 	tc_groups_deinit(&report->groups);
 	free(report->view_of_py);
+	tc_failures_deinit(&report->failures);
 	free(report->threads);
 	free(report->loops);
 	*report = (struct tc_report){ 0 };

@@ -3,6 +3,7 @@
 #ifndef TC_REPORT_H
 #define TC_REPORT_H
 
+#include "failed.h"
 #include "group.h"
 #include "links.h"
 #include "loopstate.h"
@@ -44,11 +45,13 @@ struct tc_report {
 	const struct tc_model *model;
 	const struct tc_links *links;
 	struct tc_groups groups;
+	struct tc_failures failures;
 	struct tc_thread_view *threads;
 	size_t n_threads, threads_room;
 	size_t *view_of_py; /* of each thread of the interpreter, the number of its view */
 	struct tc_loop_view *loops;
 	size_t n_loops, loops_room;
+	size_t n_idle; /* loops that sleep */
 	/* the folder that all of the program's own files are in, with its last slash; or empty */
 	struct tc_text root;
 	/* of a chain that are shown: fewer than recorded only where all together would be absurd */

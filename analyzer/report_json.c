@@ -260,6 +260,7 @@ static void put_loop(struct tc_json_report *r, const struct tc_loop_view *view)
 	if (view->loop) {
 		put_known(json, "ready", view->loop->ready);
 		put_known(json, "timers", view->loop->timers);
+		put_known(json, "cancelled_timers", view->loop->cancelled);
 		put_known(json, "overdue", view->loop->overdue);
 		put_known(json, "fds", view->loop->fds);
 	}

@@ -18,6 +18,8 @@ void tc_part_loop(struct tc_page *page, const struct tc_loop_view *loop);
 void tc_part_groups(struct tc_page *page);
 /* The line that begins with G and says count, wait and example. */
 void tc_part_group_line(struct tc_page *page, const struct tc_group *group, size_t number);
+/* Finished tasks that failed. */
+void tc_part_failed(struct tc_page *page);
 /* Every task, its whole chain. */
 void tc_part_tasks(struct tc_page *page);
 void tc_part_threads(struct tc_page *page);

@@ -39,25 +39,30 @@ static struct tc_text base_name(struct tc_text path)
 	return path;
 }
 
-/* The command line of the target, its program without the folder. */
+/* The command line of the target, its programs and files without their folders. Workers of one
+ * service differ at its end. */
 static void put_command(struct tc_page *page, const struct tc_head *head, unsigned max)
 {
 	struct tc_text rest = head->argv, word = rest;
-	unsigned from = page->out->column;
+	struct tc_out line;
 
+	tc_out_init_memory(&line);
 	if (rest.size == 0)
-		tc_out_text(page->out, base_name(head->exe), max);
-	for (unsigned n = 0; rest.size && page->out->column < from + max; n++) {
+		rest = base_name(head->exe);
+	for (unsigned n = 0; rest.size; n++) {
 		const uint8_t *zero = memchr(rest.at, 0, rest.size);
 		word.at = rest.at;
 		word.size = zero ? (size_t)(zero - rest.at) : rest.size;
 		size_t step = word.size + (zero != NULL);
 		rest = (struct tc_text){ rest.at + step, rest.size - step };
 		if (n)
-			tc_out_str(page->out, " ");
-		unsigned used = page->out->column - from;
-		tc_out_text(page->out, base_name(word), used + 4 < max ? max - used : 4);
+			tc_out_raw(&line, " ", 1);
+		word = base_name(word);
+		tc_out_raw(&line, (const char *)word.at, word.size);
 	}
+	tc_out_text_middle(page->out,
+			   (struct tc_text){ (const uint8_t *)line.buffer, line.used }, max);
+	tc_out_deinit(&line);
 }
 
 static void put_python(struct tc_page *page)
@@ -90,7 +95,7 @@ static void put_title(struct tc_page *page)
 		tc_out_str(page->out,
 			   "the head of this dump is lost: process and time are not known");
 	} else {
-		put_command(page, head, page->width > 90 ? 30 : 20);
+		put_command(page, head, page->width > 90 ? 72 : 48);
 		tc_part_gap(page, 20);
 		tc_out_printf(page->out, "pid %u", head->pid);
 		if (head->pid_ns && head->pid_ns != head->pid)
@@ -173,6 +178,8 @@ static void put_counts(struct tc_page *page)
 	}
 	if (page->report->groups.n_done)
 		tc_out_printf(out, ", %" PRIu64 " finished", page->report->groups.n_done);
+	if (page->report->failures.n_tasks)
+		tc_out_printf(out, " (%" PRIu64 " failed)", page->report->failures.n_tasks);
 	tc_out_str(out, ", ");
 	tc_phrase_count(out, page->report->n_loops, "loop");
 	tc_out_str(out, ", ");
@@ -315,6 +322,7 @@ void tc_report_text(const struct tc_report *report, struct tc_out *out)
 	tc_part_verdict(&page);
 	tc_part_loops(&page);
 	tc_part_groups(&page);
+	tc_part_failed(&page);
 	if (report->options->all)
 		tc_part_tasks(&page);
 	tc_part_threads(&page);

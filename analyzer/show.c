@@ -61,7 +61,7 @@ static void put_link(struct tc_page *page, const struct tc_place *place)
 	}
 	tc_out_newline(out);
 	/* The library on this machine is seldom the target's. */
-	if (tc_place_owner(place->file) <= TC_OWNER_PACKAGE &&
+	if (tc_place_owner(page->report->model, place->file) <= TC_OWNER_PACKAGE &&
 	    tc_source_line(&page->sources, place->file, place->line, &source)) {
 		tc_out_column(out, 8);
 		tc_out_text(out, source, page->width - 8);
@@ -145,6 +145,19 @@ static void show_context(struct tc_page *page, const struct tc_task *task)
 		put_variable(page, 8, name, &value);
 }
 
+static void show_failure(struct tc_page *page, const struct tc_failure *failure)
+{
+	if (failure && failure->coroutine) {
+		field(page, "coroutine");
+		tc_out_text(page->out, tc_model_string(page->report->model, failure->coroutine), 0);
+		tc_out_newline(page->out);
+	}
+	if (failure && failure->traceback) {
+		field_text(page, "traceback", "outermost first");
+		put_chain(page, failure->traceback, NULL);
+	}
+}
+
 static bool show_task(struct tc_page *page, size_t number)
 {
 	const struct tc_report *report = page->report;
@@ -176,7 +189,10 @@ static bool show_task(struct tc_page *page, size_t number)
 	if (task->exception) {
 		field(page, "exception");
 		tc_phrase_type(page, task->exception);
+		tc_out_str(out, task->flags & TC_TASK_LOG_TB ? ", which nobody has retrieved" :
+							       ", retrieved");
 		tc_out_newline(out);
+		show_failure(page, tc_model_failure(report->model, task));
 	}
 	tc_link_find(report->links, task, &link);
 	if (link.wait != TC_WAIT_NONE) {

@@ -30,6 +30,7 @@ static void put_objects(struct tc_page *page, const struct tc_group *group)
 				      tc_report_object_number(page->report, object));
 		else
 			tc_out_printf(page->out, "0x%" PRIx64, group->objects[i].addr);
+		tc_phrase_detail(page, group->wait, object);
 		if (group->objects[i].count != group->count)
 			tc_out_printf(page->out, " (%" PRIu64 ")", group->objects[i].count);
 		gap = ", ";
@@ -62,6 +63,58 @@ static void put_ready(struct tc_page *page, const struct tc_group *group)
 			      group->n_ready);
 }
 
+/* "an executor (2 in its threads, 5 taken by nobody yet)". */
+static void put_jobs(struct tc_page *page, const struct tc_group *group)
+{
+	const struct {
+		uint64_t n;
+		const char *text;
+	} parts[] = {
+		{ group->n_threads, "in its threads" },
+		{ group->n_processes, "handed to its processes" },
+		{ group->n_queued, "taken by nobody yet" },
+	};
+	const char *gap = " (";
+
+	tc_out_str(page->out, tc_phrase_wait(group->wait));
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		if (!parts[i].n)
+			continue;
+		tc_out_printf(page->out, "%s%" PRIu64 " %s", gap, parts[i].n, parts[i].text);
+		gap = ", ";
+	}
+	if (*gap == ',')
+		tc_out_str(page->out, ")");
+}
+
+/* What all tasks of the group wait for; link: that of its example. */
+static void put_kind(struct tc_page *page, const struct tc_group *group, const struct tc_link *link)
+{
+	if (group->wait == TC_WAIT_SLEEP)
+		tc_phrase_sleep(page, &group->sleeps, "the next ");
+	else if (group->wait == TC_WAIT_EXECUTOR)
+		put_jobs(page, group);
+	else if (group->wait == TC_WAIT_WAIT)
+		tc_out_str(page->out, tc_phrase_link_kind(link));
+	else
+		tc_out_str(page->out, tc_phrase_wait(group->wait));
+}
+
+/* Each task of a group has its own stream or process: that of the example is named with it. */
+static void put_example(struct tc_page *page, const struct tc_group *group)
+{
+	const struct tc_report *report = page->report;
+	const struct tc_task *task = &report->model->tasks[group->example];
+	struct tc_link link;
+
+	tc_phrase_task(page, task, 30);
+	if (group->wait != TC_WAIT_STREAM_READ && group->wait != TC_WAIT_STREAM_DRAIN &&
+	    group->wait != TC_WAIT_SUBPROCESS)
+		return;
+	tc_link_find(report->links, task, &link);
+	tc_phrase_detail(page, link.wait, link.object);
+}
+
 static void put_wait(struct tc_page *page, const struct tc_group *group)
 {
 	const struct tc_report *report = page->report;
@@ -74,11 +127,11 @@ static void put_wait(struct tc_page *page, const struct tc_group *group)
 		return;
 	}
 	tc_out_str(page->out, group->count == 1 ? "waits for " : "wait for ");
+	tc_link_find(report->links, &report->model->tasks[group->example], &link);
 	if (group->count == 1) {
-		tc_link_find(report->links, &report->model->tasks[group->example], &link);
 		tc_phrase_link(page, &link);
 	} else {
-		tc_out_str(page->out, tc_phrase_wait(group->wait));
+		put_kind(page, group, &link);
 		put_objects(page, group);
 		put_behind(page, group);
 	}
@@ -97,7 +150,7 @@ void tc_part_group_line(struct tc_page *page, const struct tc_group *group, size
 		tc_out_printf(out, "%" PRIu64 " tasks ", group->count);
 		put_wait(page, group);
 		tc_out_str(out, ", e.g. ");
-		tc_phrase_task(page, &page->report->model->tasks[group->example], 30);
+		put_example(page, group);
 	} else {
 		tc_phrase_task(page, &page->report->model->tasks[group->example], 40);
 		tc_out_str(out, " ");

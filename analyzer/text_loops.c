@@ -82,7 +82,7 @@ static void put_place(struct tc_page *page, const struct tc_loop_view *loop)
 
 	tc_place_init(&place, model, tc_place_best(model, chain));
 	/* Between two steps the thread is in the library: then where its task stands says more. */
-	if (tc_place_owner(place.file) > TC_OWNER_PACKAGE && loop->task && loop->task->chain) {
+	if (tc_place_owner(model, place.file) > TC_OWNER_PACKAGE && loop->task && loop->task->chain) {
 		chain = loop->task->chain;
 		tc_place_init(&place, model, tc_place_best(model, chain));
 	}
@@ -143,7 +143,11 @@ static void verdict_waiting(struct tc_page *page, const struct tc_loop_view *loo
 
 	tc_out_str(page->out, "WAITING");
 	tc_out_ink(page->out, TC_INK_NONE);
-	tc_out_printf(page->out, "  no loop is blocked or busy: L%u sleeps, ", loop->id);
+	tc_out_str(page->out, "  no loop is blocked or busy: ");
+	if (page->report->n_idle > 1)
+		tc_out_printf(page->out, "%zu loops sleep, ", page->report->n_idle);
+	else
+		tc_out_printf(page->out, "L%u sleeps, ", loop->id);
 	tc_phrase_count(page->out, n, "task");
 	tc_out_str(page->out, n == 1 ? " waits" : " wait");
 	if (loop->hint == TC_LOOP_HINT_LOST_WAKEUP)
@@ -171,7 +175,8 @@ static void verdict_other(struct tc_page *page, const struct tc_loop_view *loop)
 					"this Python cannot be read: only threads are shown" :
 			      interp->flags & TC_INTERP_NO_ASYNCIO ?
 					"asyncio was never imported: only threads are shown" :
-					"no event loop was found");
+					"no event loop is open: asyncio is loaded, none was made "
+					"yet or all were closed");
 }
 
 void tc_part_verdict(struct tc_page *page)
@@ -251,6 +256,25 @@ static void put_ready(struct tc_page *page, const struct tc_loop_view *loop)
 	}
 }
 
+/* Cancelled timers stay in the heap until they come to its front: they wake nobody. */
+static void put_timers(struct tc_page *page, const struct tc_loop *record)
+{
+	const char *gap = " (";
+
+	if (record->timers < 2)
+		return;
+	if (record->overdue > 1) {
+		tc_out_printf(page->out, "%s%" PRIu64 " overdue", gap, record->overdue - 1);
+		gap = ", ";
+	}
+	if (record->cancelled > 1) {
+		tc_out_printf(page->out, "%s%" PRIu64 " cancelled", gap, record->cancelled - 1);
+		gap = ", ";
+	}
+	if (*gap == ',')
+		tc_out_str(page->out, ")");
+}
+
 static void put_queues(struct tc_page *page, const struct tc_loop_view *loop)
 {
 	const struct tc_loop *record = loop->loop;
@@ -263,8 +287,7 @@ static void put_queues(struct tc_page *page, const struct tc_loop_view *loop)
 		if (record->ready)
 			tc_out_printf(page->out, ", %" PRIu64 " ready", record->ready - 1);
 		put_number(page, &gap, record->timers, "timer");
-		if (record->overdue > 1)
-			tc_out_printf(page->out, " (%" PRIu64 " overdue)", record->overdue - 1);
+		put_timers(page, record);
 		put_number(page, &gap, record->fds, "descriptor");
 		if (record->flags & TC_LOOP_OPAQUE)
 			tc_out_str(page->out, ", its queues are not Python's and were not read");

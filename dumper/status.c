@@ -72,8 +72,9 @@ static void print_child(const struct tc_probe *p)
 	char version[32];
 
 	tc_version_text(p->python.version, version, sizeof(version));
-	printf("  %-8d %s, Python %s: %" PRIu64 " loop%s, %" PRIu64 " tasks\n", p->pid, p->comm,
-	       version, p->counts.loops, p->counts.loops == 1 ? "" : "s", p->counts.found);
+	printf("  %-8d %s, Python %s: %" PRIu64 " loop%s, %" PRIu64 " task%s\n", p->pid, p->comm,
+	       version, p->counts.loops, p->counts.loops == 1 ? "" : "s", p->counts.found,
+	       p->counts.found == 1 ? "" : "s");
 }
 
 /* The processes below pid with an event loop, one line each. Their number. */

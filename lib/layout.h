@@ -16,7 +16,7 @@
 
 /* Offsets in bytes from the start of the struct the prefix names:
  * rt _PyRuntimeState, is PyInterpreterState, gil _gil_runtime_state, ts PyThreadState,
- * cf _PyCFrame, fo PyFrameObject, if _PyInterpreterFrame, co PyCodeObject, gi PyGenObject,
+ * cf _PyCFrame, fo PyFrameObject, exc PyBaseExceptionObject, if _PyInterpreterFrame, co PyCodeObject, gi PyGenObject,
  * fut FutureObj, task TaskObj, ht PyHeapTypeObject, func PyFunctionObject,
  * as the state of module _asyncio. */
 /* clang-format off */
@@ -27,6 +27,7 @@
 	F(ts_next) F(ts_interp) F(ts_frame) F(ts_dict) F(ts_thread_id) F(ts_native_id)          \
 	F(ts_running_loop) F(ts_running_task) F(ts_tasks_head) F(cf_current)                    \
 	F(fo_back) F(fo_code) F(fo_valuestack) F(fo_stack) F(fo_lasti) F(fo_state) F(fo_locals) \
+	F(fo_frame) F(exc_traceback)                                                            \
 	F(if_previous) F(if_code) F(if_instr) F(if_stack) F(if_owner) F(if_locals)              \
 	F(co_flags) F(co_firstlineno) F(co_code) F(co_names) F(co_cellvars)   \
 	F(co_freevars) F(co_filename) F(co_name) F(co_qualname) F(co_linetable) F(co_adaptive)  \

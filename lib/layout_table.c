@@ -18,7 +18,7 @@
 	.frames = TC_FRAMES_OBJECT, .await = TC_AWAIT_YIELD_FROM, .if_previous = NONE, \
 	.if_code = NONE, .if_instr = NONE, .if_stack = NONE, .if_owner = NONE, .if_locals = NONE, \
 	.cf_current = NONE, .fo_back = 24, .fo_code = 32, .fo_valuestack = 64, .target_slot = 1, \
-	.gi_frame = 16
+	.gi_frame = 16, .fo_frame = NONE, .exc_traceback = 32
 #define OLD_REST \
 	.attrs = TC_ATTRS_SLOT, .registry = TC_REGISTRY_ALL, .running = TC_RUNNING_HOLDER, \
 	.ts_next = 8, .ts_interp = 16, .ts_frame = 24, .ts_dict = 152, .ts_thread_id = 176, \
@@ -34,7 +34,8 @@
 	.co_qualname = 128, .co_linetable = 136
 #define NEW_FRAMES \
 	.fo_back = 16, .fo_code = NONE, .fo_valuestack = NONE, .fo_stack = NONE, .fo_lasti = NONE, \
-	.fo_state = NONE, .fo_locals = NONE, .gi_running = NONE, .lines = TC_LINES_LOCATIONS, \
+	.fo_state = NONE, .fo_locals = NONE, .fo_frame = 24, .exc_traceback = 40, \
+	.gi_running = NONE, .lines = TC_LINES_LOCATIONS, \
 	.new_keys = true
 #define NEW_REST \
 	.ts_next = 8, .ts_interp = 16, .func_code = 48, .func_closure = 72, .func_qualname = 40, \

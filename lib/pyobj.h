@@ -43,6 +43,7 @@ enum {
 #define TC_TPFLAG_BYTES (1ul << 27)
 #define TC_TPFLAG_UNICODE (1ul << 28)
 #define TC_TPFLAG_DICT (1ul << 29)
+#define TC_TPFLAG_EXCEPTION (1ul << 30)
 #define TC_TPFLAG_TYPE (1ul << 31)
 
 /* The text of the str at addr as UTF-8 (lone surrogates as three bytes), terminated, at most size -

@@ -271,6 +271,8 @@ int tc_walk(struct tc_mem *mem, struct tc_records *out, struct tc_arena *arena,
 	w->states[TC_STATE_PENDING] = tc_walker_text(w, "PENDING", 7, TC_STR_CODE);
 	w->states[TC_STATE_CANCELLED] = tc_walker_text(w, "CANCELLED", 9, TC_STR_CODE);
 	w->states[TC_STATE_FINISHED] = tc_walker_text(w, "FINISHED", 8, TC_STR_CODE);
+	w->inner_name = tc_walker_text(w, "inner", 5, TC_STR_CODE);
+	w->source_name = tc_walker_text(w, "source", 6, TC_STR_CODE);
 	w->transport_name = tc_walker_text(w, "_transport", 10, TC_STR_CODE);
 	w->tls_name = tc_walker_text(w, "_ssl_protocol", 13, TC_STR_CODE);
 	r = tc_layout_choose(mem, &site, &w->py.at, &version, ret_python->layout);

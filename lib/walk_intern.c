@@ -112,6 +112,7 @@ static const struct {
 	{ "TaskStepMethWrapper", TC_KIND_TASK_WAKEUP },
 	{ "_asyncio.TaskStepMethWrapper", TC_KIND_TASK_WAKEUP },
 	{ "code", TC_KIND_CODE },
+	{ "traceback", TC_KIND_TRACEBACK },
 	{ "weakref", TC_KIND_WEAKREF },
 	{ "weakref.ReferenceType", TC_KIND_WEAKREF },
 	{ "type", TC_KIND_TYPE },
@@ -200,7 +201,7 @@ static enum tc_kind kind_of_base(struct tc_walker *w, tc_addr type)
 		return TC_KIND_OTHER;
 	enum tc_kind kind = kind_by_name(name, facts.flags);
 	if (tc_kind_is_future(kind) || kind == TC_KIND_DEQUE || kind == TC_KIND_SET ||
-	    kind == TC_KIND_WEAKREF || kind == TC_KIND_PARTIAL)
+	    kind == TC_KIND_WEAKREF || kind == TC_KIND_PARTIAL || kind == TC_KIND_FLOAT)
 		return kind;
 	if (!(facts.flags & TC_TPFLAG_HEAPTYPE))
 		return TC_KIND_OTHER;

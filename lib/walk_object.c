@@ -91,6 +91,15 @@ static bool leads_to_descriptor(const struct tc_walker *w, uint32_t name)
 	return name && (name == w->transport_name || name == w->tls_name);
 }
 
+/* The variables of a callback by which one future completes another take no step: what is behind a
+ * shield, and what a wrapped future of concurrent.futures waits for, is what the task waits for
+ * (Lib/asyncio/tasks.py, shield: inner; futures.py, _chain_future: source). */
+static bool leads_to_future(const struct tc_walker *w, const struct object *object, uint32_t name)
+{
+	return object->type->kind == TC_KIND_FUNCTION && name &&
+	       (name == w->inner_name || name == w->source_name);
+}
+
 /* An attribute that holds an object, named by text or, when name is NULL, by number; the object
  * gets a record too while steps are left. Instances of unknown classes lead on only where that
  * costs little: from the last but one step they are named, not opened. */
@@ -102,6 +111,10 @@ static void add_ref(struct tc_walker *w, struct object *object, const char *name
 	if (!to)
 		return;
 	tc_walker_value(w, value, to);
+	if (leads_to_future(w, object, name_id)) {
+		tc_walker_want(w, value, object->depth);
+		return;
+	}
 	if (object->depth > 0 && (to->tag == TC_VAL_REF || to->tag == TC_VAL_SIZED) &&
 	    (to->kind != TC_KIND_OTHER || object->type->kind == TC_KIND_FUNCTION ||
 	     object->type->kind == TC_KIND_METHOD))

@@ -253,6 +253,8 @@ static void put_task(struct tc_walker *w, struct task *task, const struct tc_cha
 {
 	const struct tc_type *exception =
 		task->exception ? tc_walker_type_of(w, task->exception) : NULL;
+	uint32_t traceback = exception ? tc_walker_traceback(w, task->exception) : 0;
+	uint32_t coroutine = exception ? tc_walker_coroutine(w, task->coro) : 0;
 	uint64_t name = task_name(w, task);
 	uint32_t loop = task->loop ? tc_walker_loop(w, task->loop) : 0;
 	uint32_t context = task->context ? tc_walker_context(w, task->context) : 0;
@@ -281,6 +283,11 @@ static void put_task(struct tc_walker *w, struct task *task, const struct tc_cha
 	if (exception || chain->tid) {
 		tc_put_u(w->out, exception ? exception->id : 0);
 		tc_put_u(w->out, chain->tid);
+	}
+	if (exception) {
+		tc_put_u(w->out, TC_RUNTIME_CPYTHON);
+		tc_put_u(w->out, traceback);
+		tc_put_u(w->out, coroutine);
 	}
 	tc_record_end(w->out);
 	if (chain->id)

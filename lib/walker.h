@@ -41,6 +41,7 @@ enum tc_kind {
 	TC_KIND_CELL,
 	TC_KIND_TASK_WAKEUP,
 	TC_KIND_CODE,
+	TC_KIND_TRACEBACK,
 	TC_KIND_WEAKREF,
 	TC_KIND_TYPE,
 	TC_KIND_MODULE,
@@ -209,6 +210,7 @@ struct tc_walker {
 	uint32_t *name_ids;	      /* scratch, TC_NAMES_MAX */
 	uint32_t state_name; /* the string "_state" */
 	uint32_t states[3];  /* and its values, by enum tc_task_flag */
+	uint32_t inner_name, source_name;  /* "inner", "source" */
 	uint32_t transport_name, tls_name; /* "_transport", "_ssl_protocol" */
 	bool full;		      /* the arena is exhausted */
 	bool stopped;		      /* by max_tasks or on_interp: the walk ends */
@@ -296,6 +298,11 @@ enum tc_frame tc_frame_kind(uint32_t co_flags);
 /* walk_task.c: read, write and count the task at addr; known: bits of enum tc_task_flag that its
  * registry tells. */
 void tc_walker_task(struct tc_walker *w, tc_addr addr, uint32_t known);
+
+/* walk_exception.c: the places that an exception went through, outermost first, as a chain; 0: none is
+ * known. The qualified name of a coroutine, finished or not, as a string; 0: unknown. */
+uint32_t tc_walker_traceback(struct tc_walker *w, tc_addr exception);
+uint32_t tc_walker_coroutine(struct tc_walker *w, tc_addr coro);
 
 /* walk_registry.c: all tasks of the interpreter under way. */
 void tc_walker_registries(struct tc_walker *w);

@@ -255,7 +255,7 @@ class Dump:
             r.u(),
             r.u(),
         )
-        r.u()
+        _, traceback, coroutine = r.u(), r.u(), r.u()
         if leaf:
             r.streams["objects"] = address + leaf
         state = "running" if flags & 4 else "?" if flags & 1 << 13 else STATES[flags & 3]
@@ -275,7 +275,13 @@ class Dump:
                 "waiter": "0x%x" % (address + leaf + waiter) if not flags & 1 << 15 else None,
                 "coro": "0x%x" % (address + coro) if coro else None,
                 "thread": thread,
-                "exception": {"type": self.type_name(exception)} if exception else None,
+                "exception": {
+                    "type": self.type_name(exception),
+                    "traceback": self.chain(traceback),
+                    "coro": self.strings[coroutine],
+                }
+                if exception
+                else None,
                 "context": self.contexts[context] or {},
             }
         )

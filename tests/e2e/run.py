@@ -21,6 +21,7 @@ import compare  # noqa: E402
 import corners  # noqa: E402
 import lab  # noqa: E402
 import odd_targets  # noqa: E402
+import page  # noqa: E402
 import rare  # noqa: E402
 from lab import interpreters  # noqa: E402
 
@@ -168,6 +169,7 @@ def tests(quick):
             what = "%s: the file, read by docs/format.md alone, says the same"
             yield what % one.name, test_decoded, (one,)
         if not one.debug:
+            yield from page.tests(one)
             yield "%s: foreign tasks, steps inside steps, odd names, timers without values" % one.name, test_rare, (one,)
         yield "%s: ten canonical reports and one with --stop are the same bytes" % one.name, test_canonical, (
             one,

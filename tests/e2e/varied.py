@@ -989,7 +989,7 @@ def across_loops():
     async def near():
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(far(), loop))
 
-    spawn(near(), "across-near", "executor future")
+    spawn(near(), "across-near", "task")
 
 
 # A task that holds its loop

@@ -44,6 +44,8 @@ FIELDS = {
     "fo_lasti": "PyFrameObject f_lasti",
     "fo_state": "PyFrameObject f_state",
     "fo_locals": "PyFrameObject f_localsplus",
+    "fo_frame": "PyFrameObject f_frame",
+    "exc_traceback": "PyBaseExceptionObject traceback",
     "if_previous": "_PyInterpreterFrame previous",
     "if_code": "_PyInterpreterFrame f_code",
     "if_instr": "_PyInterpreterFrame prev_instr",

@@ -3,6 +3,7 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "brief.h"
 #include "builder.h"
 #include "descriptor.h"
 #include "json.h"
@@ -505,6 +506,85 @@ START_TEST(test_json_escapes)
 }
 END_TEST
 
+static const struct {
+	double value;
+	const char *want;
+} numbers[] = {
+	{ 4.012, "4.012" },
+	{ 0.1 + 0.2, "0.30000000000000004" },
+	{ 0, "0" },
+	{ -1e300, "-1e+300" },
+	{ 5e-324, "4.94065645841247e-324" },
+	{ 1760000000.123, "1760000000.123" },
+};
+
+START_TEST(test_json_numbers_are_as_people_write_them)
+{
+	struct tc_out out;
+	struct tc_json json = { .out = &out };
+
+	tc_out_init_memory(&out);
+	tc_json_f(&json, NULL, numbers[_i].value);
+	tc_out_raw(&out, "", 1);
+	ck_assert_str_eq(out.buffer, numbers[_i].want);
+	ck_assert(strtod(out.buffer, NULL) == numbers[_i].value);
+	tc_out_deinit(&out);
+}
+END_TEST
+
+static const struct {
+	const char *text, *want;
+	unsigned max;
+} middles[] = {
+	{ "client-order-17", "client-order-17", 15 },
+	{ "client-order-17", "clie...er-17", 12 },
+	{ "\xe4\xb8\xad\xe6\x96\x87\xe5\xad\x97-17-of-40", "\xe4\xb8\xad\xe6\x96\x87...of-40", 12 },
+	{ "0123456789", "0123...", 7 }, /* too narrow for two ends */
+};
+
+START_TEST(test_names_are_cut_in_their_middle)
+{
+	struct tc_text text = { (const uint8_t *)middles[_i].text, strlen(middles[_i].text) };
+	struct tc_out out;
+
+	tc_out_init_memory(&out);
+	tc_out_text_middle(&out, text, middles[_i].max);
+	ck_assert_uint_le(out.column, middles[_i].max);
+	tc_out_raw(&out, "", 1);
+	ck_assert_str_eq(out.buffer, middles[_i].want);
+	tc_out_deinit(&out);
+}
+END_TEST
+
+START_TEST(test_end_of_a_huge_name_is_its_end)
+{
+	char text[5000];
+	struct tc_out out;
+
+	memset(text, 'x', sizeof(text));
+	memcpy(text + sizeof(text) - 3, "end", 3);
+	tc_out_init_memory(&out);
+	tc_out_text_middle(&out, (struct tc_text){ (const uint8_t *)text, sizeof(text) }, 12);
+	tc_out_raw(&out, "", 1);
+	ck_assert_str_eq(out.buffer, "xxxx...xxend");
+	tc_out_deinit(&out);
+}
+END_TEST
+
+START_TEST(test_column_keeps_words_apart)
+{
+	struct tc_out out;
+
+	tc_out_init_memory(&out);
+	tc_out_str(&out, "H3002");
+	tc_out_column(&out, 5);
+	tc_out_str(&out, "python");
+	tc_out_raw(&out, "", 1);
+	ck_assert_str_eq(out.buffer, "H3002 python");
+	tc_out_deinit(&out);
+}
+END_TEST
+
 START_TEST(test_long_line_is_folded_under_its_second_word)
 {
 	struct tc_out out;
@@ -520,26 +600,103 @@ START_TEST(test_long_line_is_folded_under_its_second_word)
 END_TEST
 
 static const struct {
-	const char *path, *shorter;
+	const char *library, *path, *shorter;
 	enum tc_owner owner;
 } paths[] = {
-	{ "/usr/lib/python3.11/asyncio/locks.py", "asyncio/locks.py", TC_OWNER_LIBRARY },
-	{ "/usr/local/lib/python3.13t/asyncio/locks.py", "asyncio/locks.py", TC_OWNER_LIBRARY },
-	{ "/venv/lib/python3.11/site-packages/aiohttp/web.py", "aiohttp/web.py", TC_OWNER_PACKAGE },
-	{ "/usr/lib/python3/dist-packages/aiohttp/web.py", "aiohttp/web.py", TC_OWNER_PACKAGE },
-	{ "/build/Python-3.9.18/Lib/asyncio/tasks.py", "asyncio/tasks.py", TC_OWNER_LIBRARY },
-	{ "<frozen runpy>", "<frozen runpy>", TC_OWNER_LIBRARY },
-	{ "/srv/app/web.py", "/srv/app/web.py", TC_OWNER_USER },
-	{ "uvloop/loop.pyx", "uvloop/loop.pyx", TC_OWNER_PACKAGE },
-	{ "/opt/python3.app/main.py", "/opt/python3.app/main.py", TC_OWNER_USER },
+	{ "", "/usr/lib/python3.11/asyncio/locks.py", "asyncio/locks.py", TC_OWNER_LIBRARY },
+	{ "", "/usr/local/lib/python3.13t/asyncio/locks.py", "asyncio/locks.py", TC_OWNER_LIBRARY },
+	{ "", "/venv/lib/python3.11/site-packages/aiohttp/web.py", "aiohttp/web.py",
+	  TC_OWNER_PACKAGE },
+	{ "", "/usr/lib/python3/dist-packages/aiohttp/web.py", "aiohttp/web.py", TC_OWNER_PACKAGE },
+	{ "", "/build/Python-3.9.18/Lib/asyncio/tasks.py", "asyncio/tasks.py", TC_OWNER_LIBRARY },
+	{ "", "<frozen runpy>", "<frozen runpy>", TC_OWNER_LIBRARY },
+	{ "", "/srv/app/web.py", "/srv/app/web.py", TC_OWNER_USER },
+	{ "", "uvloop/loop.pyx", "uvloop/loop.pyx", TC_OWNER_PACKAGE },
+	{ "", "asyncpg/protocol/protocol.pyx", "asyncpg/protocol/protocol.pyx", TC_OWNER_PACKAGE },
+	{ "", "/opt/python3.app/main.py", "/opt/python3.app/main.py", TC_OWNER_USER },
+	{ "", "/home/me/python3.11/main.py", "/home/me/python3.11/main.py", TC_OWNER_USER },
+	{ "", "/opt/venv/bin/uvicorn", "/opt/venv/bin/uvicorn", TC_OWNER_PACKAGE },
+	{ "", "/opt/bin/serve.py", "/opt/bin/serve.py", TC_OWNER_USER },
+	{ "/x/python311.zip/", "/x/python311.zip/ssl.py", "ssl.py", TC_OWNER_LIBRARY },
+	{ "/usr/lib/python3.11/", "/srv/Lib/web.py", "/srv/Lib/web.py", TC_OWNER_USER },
+	{ "/usr/lib/python3.11/", "/usr/lib/python3.11/site-packages/a/b.py", "a/b.py",
+	  TC_OWNER_PACKAGE },
+	{ "/usr/lib/python3.11/", "main.py", "main.py", TC_OWNER_USER },
+	{ "/usr/lib/python3.11/", "asyncio/own.py", "asyncio/own.py", TC_OWNER_USER },
+	{ "frozen", "asyncio/tasks.py", "asyncio/tasks.py", TC_OWNER_LIBRARY },
+	{ "frozen", "main.py", "main.py", TC_OWNER_USER },
+	{ "frozen", "/srv/app.pyz/main.py", "/srv/app.pyz/main.py", TC_OWNER_USER },
 };
 
 START_TEST(test_path_tells_whose_code_it_is)
 {
 	struct tc_text path = { (const uint8_t *)paths[_i].path, strlen(paths[_i].path) };
+	struct tc_model model = { .frozen = strcmp(paths[_i].library, "frozen") == 0 };
 
-	ck_assert_int_eq(tc_place_owner(path), paths[_i].owner);
-	ck_assert(tc_text_is(tc_place_short(path), paths[_i].shorter));
+	if (!model.frozen)
+		model.library = (struct tc_text){ (const uint8_t *)paths[_i].library,
+						  strlen(paths[_i].library) };
+	ck_assert_int_eq(tc_place_owner(&model, path), paths[_i].owner);
+	ck_assert(tc_text_is(tc_place_short(&model, path), paths[_i].shorter));
+}
+END_TEST
+
+/* Chains in letters, outermost first: u and v own code, a and b packages, l the library, n without code.
+ * Capitals are the links that a page shows. */
+static const char *const briefs[] = {
+	"UABLN",	    /* short enough */
+	"UaaaaaaaAL",	    /* what own code calls last */
+	"UuuuUUUUL",	    /* own code only */
+	"UUUAUaaaauUUaaL",  /* own code, with packages between */
+	"AaaaaaAAAAL",	    /* an application in site-packages */
+	"AaaaAbbbbBBAlllL", /* who calls whom */
+	"AAABaaAAL",	    /* no gap of one frame */
+	"LlllllLLLL",	    /* nothing but the library */
+	"NnnnnnNNNN",
+	"UuuuUvvvVVVN",	    /* a zipapp: all is own code */
+	"llllLA",	    /* one line alone says too little */
+};
+
+static uint32_t link_of(struct builder *b, uint32_t parent, char letter, uint32_t codes[256])
+{
+	if (letter == 'n')
+		return builder_link(b, parent, TC_FRAME_NATIVE_CORO, 0, 0);
+	return builder_link(b, parent, TC_FRAME_CORO, codes[(unsigned char)letter], 7);
+}
+
+START_TEST(test_brief_chain_can_be_read)
+{
+	const char *want = briefs[_i];
+	struct builder b;
+	struct tc_dump dump;
+	struct tc_model model;
+	struct tc_links_list list = { 0 };
+	uint32_t codes[256] = { 0 }, chain = 0;
+	const struct tc_text root = { (const uint8_t *)"/srv/app/", 9 };
+	char got[32] = "";
+
+	builder_init(&b);
+	builder_head(&b, 1);
+	codes['u'] = builder_code(&b, "f", "/srv/app/main.py", "");
+	codes['v'] = builder_code(&b, "f", "/srv/app/orm/x.py", "");
+	codes['a'] = builder_code(&b, "f", "/usr/lib/python3.11/site-packages/a/x.py", "");
+	codes['b'] = builder_code(&b, "f", "/usr/lib/python3.11/site-packages/b/x.py", "");
+	codes['l'] = builder_code(&b, "f", "/usr/lib/python3.11/asyncio/locks.py", "");
+	for (const char *at = want; *at; at++)
+		chain = link_of(&b, chain, (char)(*at | 0x20), codes);
+	builder_seal(&b, 0, 0, 0);
+	ck_assert_int_eq(tc_dump_open_bytes("sample", b.bytes, b.size, &dump), 0);
+	tc_model_init(&model, &dump, NULL);
+	size_t n = tc_place_list(&model, chain, 1000, &list);
+	ck_assert_uint_eq(n, strlen(want));
+	const bool *shown = tc_brief_choose(&model, root, &list, n, 0);
+	for (size_t i = 0; i < n; i++)
+		got[i] = (char)(shown[i] ? want[i] & ~0x20 : want[i] | 0x20);
+	ck_assert_str_eq(got, want);
+	free(list.ids);
+	tc_model_deinit(&model);
+	tc_dump_close(&dump);
+	builder_free(&b);
 }
 END_TEST
 
@@ -564,7 +721,12 @@ int main(void)
 	tcase_add_loop_test(c, test_loop_is_judged_by_its_facts, 0, ROWS(loops));
 	tcase_add_loop_test(c, test_foreign_text_is_made_harmless, 0, ROWS(texts));
 	tcase_add_test(c, test_json_escapes);
+	tcase_add_loop_test(c, test_json_numbers_are_as_people_write_them, 0, ROWS(numbers));
+	tcase_add_loop_test(c, test_names_are_cut_in_their_middle, 0, ROWS(middles));
+	tcase_add_test(c, test_end_of_a_huge_name_is_its_end);
+	tcase_add_test(c, test_column_keeps_words_apart);
 	tcase_add_test(c, test_long_line_is_folded_under_its_second_word);
+	tcase_add_loop_test(c, test_brief_chain_can_be_read, 0, ROWS(briefs));
 	tcase_add_loop_test(c, test_path_tells_whose_code_it_is, 0, ROWS(paths));
 	suite_add_tcase(suite, c);
 	SRunner *runner = srunner_create(suite);
