@@ -302,10 +302,10 @@ void tc_walker_threads(struct tc_walker *w)
 		if (tc_get(w->mem, tstate + w->py.at.ts_next, &tstate) < 0)
 			break;
 	}
-	match_single(w);
 	if (w->asyncio_tasks)
 		read_current(w);
 	read_stacks(w);
+	match_single(w);
 }
 
 enum tc_frame tc_frame_kind(uint32_t flags)
