@@ -22,16 +22,6 @@ struct tc_verdict {
 	bool native, made;
 };
 
-const char *tc_wait_word(enum tc_wait wait)
-{
-	static const char *const words[] = {
-#define W(name, word) word,
-		TC_WAITS(W)
-#undef W
-	};
-	return wait < TC_N_WAITS ? words[wait] : "unknown";
-}
-
 static bool matches(struct tc_text name, const char *want)
 {
 	size_t size = strlen(want);

@@ -5,46 +5,8 @@
 #define TC_LINKS_H
 
 #include "model.h"
+#include "wait_kind.h"
 #include "workers.h"
-
-/* clang-format off */
-#define TC_WAITS(W) \
-	W(NONE, "") \
-	W(SLEEP, "sleep") \
-	W(FUTURE, "future") \
-	W(TASK, "task") \
-	W(GATHER, "gather") \
-	W(WAIT, "wait") \
-	W(WAIT_FOR, "wait_for") \
-	W(SHIELD, "shield") \
-	W(TASKGROUP, "taskgroup") \
-	W(EXECUTOR, "executor") \
-	W(LOCK, "lock") \
-	W(SEMAPHORE, "semaphore") \
-	W(CONDITION, "condition") \
-	W(EVENT, "event") \
-	W(BARRIER, "barrier") \
-	W(QUEUE_GET, "queue_get") \
-	W(QUEUE_PUT, "queue_put") \
-	W(QUEUE_JOIN, "queue_join") \
-	W(STREAM_READ, "stream_read") \
-	W(STREAM_DRAIN, "stream_drain") \
-	W(SOCK, "sock") \
-	W(SUBPROCESS, "subprocess") \
-	W(ASYNCGEN, "asyncgen") \
-	W(AWAITABLE, "awaitable") \
-	W(UNKNOWN, "unknown")
-
-enum tc_wait {
-#define W(name, word) TC_WAIT_##name,
-	TC_WAITS(W)
-#undef W
-	TC_N_WAITS
-};
-/* clang-format on */
-
-/* The word of contract.md; "" for TC_WAIT_NONE. */
-const char *tc_wait_word(enum tc_wait wait);
 
 /* One row of what is known about the functions of asyncio: a task whose chain ends in (or within
  * asyncio below) this function waits in this way. */
