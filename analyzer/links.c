@@ -13,108 +13,66 @@
 #include "place.h"
 #include "values.h"
 
-#define NOT_ASYNCIO 255
-#define JUDGE_LINKS 64 /* asyncio's own functions call each other less deep than this */
+#define JUDGE_LINKS 64 /* functions of known packages call each other less deep than this */
 
 struct tc_verdict {
 	uint32_t link; /* the link that decided; 0: none did */
-	uint8_t row;   /* in tc_known, + 1; or in tc_known_native, + 1, when native */
-	bool native, made;
+	uint32_t row;  /* of the knowledge, where a link decided */
+	bool made;
 };
 
-const char *tc_wait_word(enum tc_wait wait)
+struct local_names {
+	const struct tc_model *model;
+	const struct tc_pycode *code;
+};
+
+/* Whether the code has a local of this name. */
+static bool has_local(const void *context, const char *name)
 {
-	static const char *const words[] = {
-#define W(name, word) word,
-		TC_WAITS(W)
-#undef W
-	};
-	return wait < TC_N_WAITS ? words[wait] : "unknown";
-}
+	const struct local_names *names = context;
+	struct tc_cursor cur = { .at = names->code->names };
 
-static bool matches(struct tc_text name, const char *want)
-{
-	size_t size = strlen(want);
-
-	if (size && want[size - 1] == '*')
-		return name.size >= size - 1 && memcmp(name.at, want, size - 1) == 0;
-	return tc_text_is(name, want);
-}
-
-/* The last part of a qualified name in the table, for codes that have only a name (Python 3.10 and
- * before). */
-static const char *last_part(const char *qualname)
-{
-	const char *dot = strrchr(qualname, '.');
-
-	return dot ? dot + 1 : qualname;
-}
-
-static uint8_t find_row(struct tc_text file, struct tc_text function, bool qualified)
-{
-	for (size_t i = 0; tc_known[i].file; i++) {
-		const char *want = tc_known[i].function;
-		if (matches(function, qualified ? want : last_part(want)) &&
-		    tc_text_ends_in(file, tc_known[i].file))
-			return (uint8_t)(i + 1);
-	}
-	return 0;
-}
-
-static bool in_asyncio(const struct tc_model *model, struct tc_text file)
-{
-	static const char *const homes[] = { "", "/lib/", "/Lib/", ".zip/" };
-	const struct tc_text name = tc_place_short(model, file);
-
-	if (name.size > 8 && memcmp(name.at, "asyncio/", 8) == 0)
-		return true;
-	/* Frozen applications keep the library elsewhere; another package's asyncio is none. */
-	const uint8_t *at = file.size ? memmem(file.at, file.size, "asyncio/", 8) : NULL;
-	size_t before = at ? (size_t)(at - file.at) : 0;
-	for (size_t i = 0; at && i < sizeof(homes) / sizeof(homes[0]); i++) {
-		size_t size = strlen(homes[i]);
-		if (size == 0 ? before == 0 :
-				before >= size && memcmp(at - size, homes[i], size) == 0)
+	if (!cur.at)
+		return false;
+	cur.end = cur.at + names->code->names_size;
+	for (uint32_t i = 0; i < names->code->n_names && tc_cur_more(&cur); i++)
+		if (tc_text_is(tc_model_string(names->model, tc_cur_u32(&cur)), name))
 			return true;
-	}
 	return false;
 }
 
-/* The row of one link: 0 none, NOT_ASYNCIO where the search ends. A code is judged once, unless its
- * coroutines have names of their own. */
-static uint8_t row_of(const struct tc_links *links, uint32_t chain)
+/* The row of one link, or TC_KNOWN_…. A code is judged once, unless its coroutines have names of their
+ * own. */
+static uint32_t row_of(const struct tc_links *links, uint32_t chain)
 {
 	const struct tc_model *model = links->model;
 	struct tc_place place;
 
 	tc_place_init(&place, model, chain);
 	if (place.code == 0 || place.code >= model->n_codes)
-		return NOT_ASYNCIO;
+		return TC_KNOWN_FOREIGN;
 	const struct tc_pycode *code = tc_model_code(model, place.code);
+	const struct local_names names = { model, code };
 	bool named = place.link->name && !code->qualname;
-	uint8_t *known = &links->codes[place.code];
+	uint32_t *known = &links->codes[place.code];
 	if (!named && *known)
-		return *known == NOT_ASYNCIO ? NOT_ASYNCIO : *known - 1;
-	uint8_t row = NOT_ASYNCIO;
-	if (in_asyncio(model, place.file))
-		row = find_row(place.file, place.function, code->qualname || named);
+		return *known < TC_KNOWN_FOREIGN ? *known - 1 : *known;
+	uint32_t row = tc_knowledge_row(links->knowledge, model, place.file, place.function,
+					code->qualname || named, has_local, &names);
 	if (!named)
-		*known = row == NOT_ASYNCIO ? NOT_ASYNCIO : row + 1;
+		*known = row < TC_KNOWN_FOREIGN ? row + 1 : row;
 	return row;
 }
 
-static uint8_t native_row(const struct tc_model *model, uint32_t chain)
+static uint32_t native_row(const struct tc_links *links, uint32_t chain)
 {
 	struct tc_place place;
 
-	tc_place_init(&place, model, chain);
-	for (size_t i = 0; tc_known_native[i].file; i++)
-		if (matches(place.function, tc_known_native[i].function))
-			return (uint8_t)(i + 1);
-	return 0;
+	tc_place_init(&place, links->model, chain);
+	return tc_knowledge_native(links->knowledge, place.function);
 }
 
-/* From the innermost link outwards through asyncio's own functions: the outermost one that is known
+/* From the innermost link outwards through functions of known packages: the outermost one with a row
  * decides, so that Queue.join is not taken for the Event it uses. */
 static struct tc_verdict judge(const struct tc_links *links, uint32_t chain)
 {
@@ -127,26 +85,23 @@ static struct tc_verdict judge(const struct tc_links *links, uint32_t chain)
 		unsigned kind = model->chains[id].kind;
 		if (kind == TC_FRAME_AWAITABLE || kind == TC_FRAME_UNKNOWN)
 			continue;
-		if (kind == TC_FRAME_NATIVE_CORO) {
-			uint8_t row = verdict.row ? 0 : native_row(model, id);
-			if (row)
-				verdict = (struct tc_verdict){
-					.link = id, .row = row, .native = true, .made = true
-				};
+		bool native = kind == TC_FRAME_NATIVE_CORO;
+		if (native && verdict.link)
 			break;
+		uint32_t row = native ? native_row(links, id) : row_of(links, id);
+		if (row < TC_KNOWN_FOREIGN) {
+			const struct tc_known *known = &links->knowledge->rows[row];
+			if (known->flags & TC_KNOWN_THROUGH)
+				continue;
+			if (innermost || !(known->flags & TC_KNOWN_INNERMOST)) {
+				verdict.link = id;
+				verdict.row = row;
+				if (known->flags & TC_KNOWN_FINAL)
+					break;
+			}
 		}
-		uint8_t row = row_of(links, id);
-		if (row == NOT_ASYNCIO)
+		if (native || row == TC_KNOWN_FOREIGN)
 			break;
-		const struct tc_known *known = row ? &tc_known[row - 1] : NULL;
-		if (known && (known->flags & TC_KNOWN_THROUGH))
-			continue;
-		if (known && (innermost || !(known->flags & TC_KNOWN_INNERMOST))) {
-			verdict.link = id;
-			verdict.row = row;
-			if (known->flags & TC_KNOWN_FINAL)
-				break;
-		}
 		innermost = false;
 	}
 	return verdict;
@@ -228,19 +183,6 @@ static void judge_leaf(const struct tc_links *links, const struct tc_task *task,
 			is_asyncgen_step(model, link->type) ? TC_WAIT_ASYNCGEN : TC_WAIT_AWAITABLE;
 }
 
-static bool code_names(const struct tc_model *model, const struct tc_pycode *code, const char *name)
-{
-	struct tc_cursor names = { .at = code->names };
-
-	if (!code->names)
-		return false;
-	names.end = code->names + code->names_size;
-	for (uint32_t i = 0; i < code->n_names && tc_cur_more(&names); i++)
-		if (tc_text_is(tc_model_string(model, tc_cur_u32(&names)), name))
-			return true;
-	return false;
-}
-
 static double number_of(const struct tc_value *value, double otherwise)
 {
 	return value->tag == TC_VAL_FLOAT ? value->number :
@@ -248,8 +190,7 @@ static double number_of(const struct tc_value *value, double otherwise)
 					    otherwise;
 }
 
-/* How long a sleep lasts, and when it ends: from its own frame (asyncio/tasks.py, sleep: delay,
- * h). */
+/* How long a sleep lasts, and when it ends: from its own frame. */
 static void judge_sleep(const struct tc_model *model, const struct tc_task *task,
 			const struct tc_chain *at, const struct tc_pycode *code,
 			struct tc_link *link)
@@ -258,9 +199,11 @@ static void judge_sleep(const struct tc_model *model, const struct tc_task *task
 
 	if (!at->python || at->python == UINT16_MAX)
 		return;
-	if (tc_local_find(model, task, at->python - 1u, code, "delay", &value))
+	if (link->known->delay &&
+	    tc_local_find(model, task, at->python - 1u, code, link->known->delay, &value))
 		link->delay_s = number_of(&value, -1);
-	if (tc_local_find(model, task, at->python - 1u, code, "h", &value) &&
+	if (link->known->timer &&
+	    tc_local_find(model, task, at->python - 1u, code, link->known->timer, &value) &&
 	    tc_value_is_ref(&value) &&
 	    tc_object_attr(model, tc_model_object_at(model, value.word), "_when", &value))
 		link->due_s = number_of(&value, 0);
@@ -284,28 +227,26 @@ static void judge_local(const struct tc_links *links, const struct tc_task *task
 	uint64_t leaf = task->leaf ? task->leaf : task->waiter;
 	struct tc_value value;
 
-	if (link->wait == TC_WAIT_WAIT_FOR && !code_names(model, code, "waiter")) {
+	if (link->known->flags & TC_KNOWN_LEAF) {
 		judge_leaf(links, task, link);
 		if (link->wait == TC_WAIT_TASK || link->wait == TC_WAIT_FUTURE)
-			link->wait = TC_WAIT_WAIT_FOR;
+			link->wait = link->known->wait;
 		return;
 	}
-	if (link->known->local && at->python && at->python < UINT16_MAX &&
-	    tc_local_find(model, task, at->python - 1u, code, link->known->local, &value) &&
+	if (link->known->object && at->python && at->python < UINT16_MAX &&
+	    tc_local_find(model, task, at->python - 1u, code, link->known->object, &value) &&
 	    tc_value_is_ref(&value))
 		set_object(model, task, link, value.word, value.type);
 	else
 		set_object(model, task, link, leaf, 0);
 	if (link->wait == TC_WAIT_SLEEP)
 		judge_sleep(model, task, at, code, link);
-	else if (link->wait == TC_WAIT_TASKGROUP)
-		link->members = tc_object_member(model, link->object, "_tasks");
+	else if (link->known->members)
+		link->members = tc_object_member(model, link->object, link->known->members);
 	else if (link->wait == TC_WAIT_WAIT_FOR && !link->task)
 		judge_within_wait_for(links, link);
-	else if (link->wait == TC_WAIT_WAIT && !link->task)
-		link->members = tc_object_member(model, link->object, "_todo") ?
-					tc_object_member(model, link->object, "_todo") :
-					link->known->local ? link->object : NULL;
+	else if ((link->known->flags & TC_KNOWN_TASKS) && !link->task)
+		link->members = link->object;
 }
 
 /* Tasks that wait for nothing: running, finished, not started, or woken and not yet run. */
@@ -326,8 +267,7 @@ void tc_link_find(const struct tc_links *links, const struct tc_task *task, stru
 		return;
 	verdict = verdict_of(links, task->chain);
 	if (verdict->link) {
-		ret->known = verdict->native ? &tc_known_native[verdict->row - 1] :
-					       &tc_known[verdict->row - 1];
+		ret->known = &links->knowledge->rows[verdict->row];
 		ret->wait = ret->known->wait;
 		judge_local(links, task, verdict->link, ret);
 	} else {
@@ -347,9 +287,8 @@ static enum tc_wait wait_of(const struct tc_links *links, const struct tc_task *
 	const struct tc_verdict *verdict = waits(task) ? verdict_of(links, task->chain) : NULL;
 	struct tc_link link;
 
-	if (verdict && verdict->row) {
-		enum tc_wait wait =
-			(verdict->native ? tc_known_native : tc_known)[verdict->row - 1].wait;
+	if (verdict && verdict->link) {
+		enum tc_wait wait = links->knowledge->rows[verdict->row].wait;
 		if (wait != TC_WAIT_WAIT_FOR)
 			return wait;
 	}
@@ -379,9 +318,11 @@ static void mark_ready(struct tc_model *model)
 	}
 }
 
-void tc_links_init(struct tc_links *links, struct tc_model *model)
+void tc_links_init(struct tc_links *links, struct tc_model *model,
+		   const struct tc_knowledge *knowledge)
 {
 	links->model = model;
+	links->knowledge = knowledge;
 	links->verdicts = tc_array_new(model->n_chains, sizeof(*links->verdicts));
 	links->codes = tc_array_new(model->n_codes, sizeof(*links->codes));
 	mark_ready(model);

@@ -5,71 +5,9 @@
 #define TC_LINKS_H
 
 #include "model.h"
+#include "know.h"
 #include "future.h"
 #include "workers.h"
-
-/* clang-format off */
-#define TC_WAITS(W) \
-	W(NONE, "") \
-	W(SLEEP, "sleep") \
-	W(FUTURE, "future") \
-	W(TASK, "task") \
-	W(GATHER, "gather") \
-	W(WAIT, "wait") \
-	W(WAIT_FOR, "wait_for") \
-	W(SHIELD, "shield") \
-	W(TASKGROUP, "taskgroup") \
-	W(EXECUTOR, "executor") \
-	W(LOCK, "lock") \
-	W(SEMAPHORE, "semaphore") \
-	W(CONDITION, "condition") \
-	W(EVENT, "event") \
-	W(BARRIER, "barrier") \
-	W(QUEUE_GET, "queue_get") \
-	W(QUEUE_PUT, "queue_put") \
-	W(QUEUE_JOIN, "queue_join") \
-	W(STREAM_READ, "stream_read") \
-	W(STREAM_DRAIN, "stream_drain") \
-	W(SOCK, "sock") \
-	W(SUBPROCESS, "subprocess") \
-	W(ASYNCGEN, "asyncgen") \
-	W(AWAITABLE, "awaitable") \
-	W(UNKNOWN, "unknown")
-
-enum tc_wait {
-#define W(name, word) TC_WAIT_##name,
-	TC_WAITS(W)
-#undef W
-	TC_N_WAITS
-};
-/* clang-format on */
-
-/* The word of contract.md; "" for TC_WAIT_NONE. */
-const char *tc_wait_word(enum tc_wait wait);
-
-/* One row of what is known about the functions of asyncio: a task whose chain ends in (or within
- * asyncio below) this function waits in this way. */
-struct tc_known {
-	const char *file;     /* end of the path */
-	const char *function; /* qualified name; one that ends in '*' means all that begin so */
-	enum tc_wait wait;
-	/* the local that holds the object waited for; NULL: the awaited future is it */
-	const char *local;
-	unsigned flags;
-};
-
-enum tc_known_flag {
-	/* only where it is the innermost link: what it calls decides otherwise */
-	TC_KNOWN_INNERMOST = 1,
-	TC_KNOWN_FINAL = 2,   /* not overruled by the functions that call it */
-	TC_KNOWN_TASK = 4,    /* the local holds a future or task, or a collection of them */
-	TC_KNOWN_THROUGH = 8, /* as if it were not there */
-	TC_KNOWN_COMPLETED = 16, /* the next of as_completed */
-};
-
-extern const struct tc_known tc_known[]; /* ends with a file of NULL */
-/* The same for coroutines without Python code (Cython's), by the end of their names. */
-extern const struct tc_known tc_known_native[];
 
 /* What a task waits for, in full. */
 struct tc_link {
@@ -93,13 +31,15 @@ struct tc_verdict;
 struct tc_links {
 	const struct tc_model *model;
 	struct tc_verdict *verdicts; /* of each chain: what the functions alone say */
-	/* of each code: its row in tc_known + 2, 1 none, 255 not in asyncio, 0 not judged */
-	uint8_t *codes;
+	const struct tc_knowledge *knowledge;
+	uint32_t *codes; /* of each code: its row + 1, or TC_KNOWN_…; 0: not judged yet */
 	struct tc_workers workers;
 };
 
-/* Find out what every task of model waits for: fills tc_task.wait and its flag TC_TASK_READY. */
-void tc_links_init(struct tc_links *links, struct tc_model *model);
+/* Find out what every task of model waits for: fills tc_task.wait and its flag TC_TASK_READY. knowledge
+ * must outlive the links. */
+void tc_links_init(struct tc_links *links, struct tc_model *model,
+		   const struct tc_knowledge *knowledge);
 void tc_links_deinit(struct tc_links *links);
 
 /* All about one task's wait. */

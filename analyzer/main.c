@@ -32,14 +32,15 @@ struct job {
 	enum format format;
 	struct tc_options options;
 	const char *color; /* auto, always, never */
+	struct tc_knowledge knowledge;
 	char **args;	   /* files; for show: one file, then items */
 	int n_args;
 };
 
 static const char usage_text[] =
 	"usage: taskcore-analyze [report] FILE... [--format text|json|jsonl|canonical] [--all]\n"
-	"                        [--source-root DIR] [--fail-on CLASS,...] [--color "
-	"auto|always|never]\n"
+	"                        [--source-root DIR] [--color auto|always|never] [--knowledge "
+	"FILE|DIR]...\n"
 	"       taskcore-analyze show FILE ITEM...      ITEM: T12, L1, O3, H2, G1\n"
 	"       taskcore-analyze check FILE...\n"
 	"       taskcore-analyze --help | --version\n";
@@ -102,7 +103,7 @@ static int report_on(const struct job *job, struct tc_model *model, struct tc_ou
 	struct tc_links links;
 	struct tc_report report;
 
-	tc_links_init(&links, model);
+	tc_links_init(&links, model, &job->knowledge);
 	tc_report_init(&report, model, &links, &job->options,
 		       job->format == FORMAT_TEXT && model->n_tasks <= OBJECTS_FOR_ALL);
 	bool found = render(job, &report, out);
@@ -269,54 +270,13 @@ static int parse_format(const char *word, enum format *ret)
 	return usage_error("unknown format", word);
 }
 
-/* Classes and kinds of findings that contract.md names; this version finds none, so that none can
- * match. */
-static int check_classes(const char *list)
-{
-	static const char *const known[] = {
-		"hang",
-		"leak",
-		"crash",
-		"blocked-loop",
-		"busy-loop",
-		"deadlock",
-		"orphan",
-		"lost-wakeup",
-		"lock-held-across-await",
-		"executor-exhausted",
-		"dns-stuck",
-		"fd-exhausted",
-		"io",
-		"cancel",
-		"shutdown",
-	};
-	char word[64];
-
-	for (const char *at = list; *at; at += *at == ',') {
-		size_t size = strcspn(at, ","), stem;
-		bool found = false;
-		snprintf(word, sizeof(word), "%.*s", (int)size, at);
-		stem = strcspn(word, ".");
-		for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
-			found = found ||
-				(strlen(known[i]) == stem && strncmp(known[i], word, stem) == 0);
-		if (!found)
-			return usage_error("--fail-on: unknown class", word);
-		at += size;
-	}
-	return *list ? 0 : usage_error("--fail-on: no class given", NULL);
-}
-
 enum {
 	OPT_FORMAT = 256,
 	OPT_SOURCE_ROOT,
-	OPT_FAIL_ON,
 	OPT_ALL,
 	OPT_COLOR,
-	OPT_EXE,
-	OPT_SYSROOT,
-	OPT_DEBUG_DIR,
-	OPT_WHERE,
+	OPT_KNOWLEDGE,
+	OPT_LATER,
 	OPT_HELP,
 	OPT_VERSION
 };
@@ -324,20 +284,21 @@ enum {
 static const struct option options[] = {
 	{ "format", required_argument, NULL, OPT_FORMAT },
 	{ "source-root", required_argument, NULL, OPT_SOURCE_ROOT },
-	{ "fail-on", required_argument, NULL, OPT_FAIL_ON },
+	{ "fail-on", required_argument, NULL, OPT_LATER },
 	{ "all", no_argument, NULL, OPT_ALL },
 	{ "color", required_argument, NULL, OPT_COLOR },
-	{ "exe", required_argument, NULL, OPT_EXE },
-	{ "sysroot", required_argument, NULL, OPT_SYSROOT },
-	{ "debug-dir", required_argument, NULL, OPT_DEBUG_DIR },
-	{ "where", required_argument, NULL, OPT_WHERE },
+	{ "knowledge", required_argument, NULL, OPT_KNOWLEDGE },
+	{ "exe", required_argument, NULL, OPT_LATER },
+	{ "sysroot", required_argument, NULL, OPT_LATER },
+	{ "debug-dir", required_argument, NULL, OPT_LATER },
+	{ "where", required_argument, NULL, OPT_LATER },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ 0 },
 };
 
-/* One option into the job. 0; 2 for a usage error; -1: done, all was said. */
-static int take_option(struct job *job, int option)
+/* One option, whose place in the list is index, into the job. 0; 2 for a usage error; -1: done, all was said. */
+static int take_option(struct job *job, int option, int index)
 {
 	switch (option) {
 	case OPT_FORMAT:
@@ -345,8 +306,6 @@ static int take_option(struct job *job, int option)
 	case OPT_SOURCE_ROOT:
 		job->options.source_root = optarg;
 		return 0;
-	case OPT_FAIL_ON:
-		return check_classes(optarg);
 	case OPT_ALL:
 		job->options.all = true;
 		return 0;
@@ -355,12 +314,11 @@ static int take_option(struct job *job, int option)
 		if (strcmp(optarg, "auto") && strcmp(optarg, "always") && strcmp(optarg, "never"))
 			return usage_error("--color is auto, always or never, not", optarg);
 		return 0;
-	case OPT_EXE: /* for native stacks and plain cores: accepted, not needed yet */
-	case OPT_SYSROOT:
-	case OPT_DEBUG_DIR:
+	case OPT_KNOWLEDGE:
+		tc_knowledge_load(&job->knowledge, optarg);
 		return 0;
-	case OPT_WHERE:
-		return usage_error("--where is not in this version", NULL);
+	case OPT_LATER: /* what they are for is not there yet: never swallowed */
+		return usage_error("this option is not in this version", options[index].name);
 	case OPT_HELP:
 		fputs(usage_text, stdout);
 		return -1;
@@ -395,17 +353,41 @@ static int take_verb(struct job *job)
 	return 0;
 }
 
+/* The built-in knowledge and the user's own; what --knowledge names comes on top. */
+static void load_knowledge(struct tc_knowledge *knowledge)
+{
+	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	char dir[4096] = "";
+	struct stat st;
+
+	tc_knowledge_init(knowledge);
+	if (config && config[0] == '/')
+		snprintf(dir, sizeof(dir), "%s/taskcore/knowledge.d", config);
+	else if (home && home[0] == '/')
+		snprintf(dir, sizeof(dir), "%s/.config/taskcore/knowledge.d", home);
+	if (stat(dir, &st) == 0)
+		tc_knowledge_load(knowledge, dir);
+}
+
+static void say_problems(const struct tc_knowledge *knowledge)
+{
+	for (size_t i = 0; i < knowledge->n_problems; i++)
+		fprintf(stderr, "taskcore-analyze: %s; this file is left out\n",
+			knowledge->problems[i].text);
+}
+
 int main(int argc, char **argv)
 {
 	struct job job = { .color = "auto" };
-	int option, r;
+	int option, index = 0, r;
 
+	load_knowledge(&job.knowledge);
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "", options, &index)) != -1) {
 		if (option == '?')
 			return usage_error("unknown option, or one that lacks its value",
 					   argv[optind - 1]);
-		r = take_option(&job, option);
+		r = take_option(&job, option, index);
 		if (r)
 			return r < 0 ? EXIT_DONE : r;
 	}
@@ -420,5 +402,8 @@ int main(int argc, char **argv)
 		return usage_error("show: name the items, for example T1 or L1", NULL);
 	job.options.width = page_width();
 	job.options.color = use_color(job.color);
-	return run_child(&job);
+	say_problems(&job.knowledge);
+	r = run_child(&job);
+	tc_knowledge_deinit(&job.knowledge);
+	return r;
 }

@@ -48,8 +48,8 @@ const char *tc_phrase_link_kind(const struct tc_link *link)
 		return pools[link->job.pool];
 	if (link->wait == TC_WAIT_FUTURE && link->concurrent)
 		return "a future of concurrent.futures";
-	if (link->known && (link->known->flags & TC_KNOWN_COMPLETED))
-		return "the next task of as_completed";
+	if (link->known && link->known->text)
+		return link->known->text;
 	return tc_phrase_wait(link->wait);
 }
 

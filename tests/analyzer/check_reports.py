@@ -146,8 +146,8 @@ def check_file(name, path, want, validator):
 def check_usage(good):
     cases = [((), 2, ""), (("--nonsense", good), 2, "option"), (("--format", "pdf", good), 2, "format"), (("--format", "html", good), 2, "not in this version"),
              (("diff", good, good), 2, "not in this version"), (("trend", good), 2, "not in this version"), (("show", good), 2, "items"),
-             (("show", good, "T99999"), 2, "T99999"), (("--fail-on", "hang,leak", good), 0, ""), (("--fail-on", "blocked-loop.sleep", good), 0, ""),
-             (("--fail-on", "weather", good), 2, "weather"), (("--where", "x", good), 2, "not in this version"), (("--color", "pink", good), 2, "pink"),
+             (("show", good, "T99999"), 2, "T99999"), (("--fail-on", "hang,leak", good), 2, "fail-on"), (("--exe", "/bin/true", good), 2, "exe"),
+             (("--debug-dir", "/", good), 2, "debug-dir"), (("--where", "x", good), 2, "not in this version"), (("--color", "pink", good), 2, "pink"),
              (("/nonexistent/x.tcore",), 3, "No such file"), (("/",), 3, "directory"), (("/dev/null",), 3, "regular"), (("report", good, good), 0, ""),
              (("--help",), 0, ""), (("--version",), 0, "")]
     problems = []
@@ -156,6 +156,29 @@ def check_usage(good):
         if code != want or word not in err or (want and len(err.splitlines()) > 2):
             problems.append("%s: exit code %d, must be %d: %s" % (" ".join(args), code, want, err))
     result("usage and exit codes", problems)
+
+
+KNOWLEDGE = """{ "schema": "taskcore-knowledge/1", "package": "acme", "anywhere": true, "waits": [
+  { "file": "pool.py", "function": "Pool.acquire", "waits_for": "semaphore" }%s
+] }
+"""
+
+
+def check_knowledge(scratch, good):
+    """What --knowledge and the user's own directory name is read; a wrong file is named by line, and the report is made without it."""
+    config = os.path.join(scratch, "config", "taskcore", "knowledge.d")
+    os.makedirs(config)
+    right, wrong = os.path.join(scratch, "right.json"), os.path.join(config, "wrong.json")
+    for path, more in ((right, ""), (wrong, ",\n  { \"file\": \"pool.py\" }")):
+        with open(path, "w") as f:
+            f.write(KNOWLEDGE % more)
+    code, want, _ = run(good)
+    done = run("--knowledge", right, good)
+    problems = [] if (code, done) == (0, (0, want, "")) else ["a right file: %r" % done[2]]
+    for done in (run(good, XDG_CONFIG_HOME=os.path.join(scratch, "config")), run("--knowledge", config, good)):
+        if done[:2] != (0, want) or 'wrong.json:3: no "function"; this file is left out\n' not in done[2]:
+            problems.append("a wrong file: %d %r" % (done[0], done[2]))
+    result("a file of knowledge is read, a wrong one is named by line and left out", problems)
 
 
 def check_foreign(scratch):
@@ -198,6 +221,7 @@ def main():
         for path in sys.argv[1:]:
             check_file(os.path.basename(path), path, 0, validator)
         good = os.path.join(scratch, "good-service.tcore")
+        check_knowledge(scratch, good)
         check_usage(good)
         check_foreign(scratch)
         check_color(good)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # taskcore and libtaskcore.so need libc and nothing else, so that they can be copied into any container; taskcore-analyze needs no more than
-# libc and libm. From make check; run in the build directory.
+# libc, libm and jansson. From make check; run in the build directory.
 set -eu
 
 if [ -n "${TC_SANITIZERS-}" ]; then
@@ -14,7 +14,7 @@ command -v readelf >/dev/null || { echo 'SKIP: no readelf'; exit 77; }
 needed() { readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -v '^ld-' || :; }
 
 failed=0
-for row in 'taskcore libc\.' 'taskcore-analyze lib[cm]\.' 'libtaskcore.so libc\.'; do
+for row in 'taskcore libc\.' 'taskcore-analyze lib[cm]\.\|libjansson\.' 'libtaskcore.so libc\.'; do
 	program=${row%% *}
 	more=$(needed "$program" | grep -v "^${row#* }" || :)
 	[ -z "$more" ] || { echo "FAIL: $program needs" $more; failed=1; }

@@ -15,6 +15,7 @@
 
 static uint64_t seed = 0x9e3779b97f4a7c15ull;
 static uint64_t n_read, n_refused, most_output;
+static struct tc_knowledge knowledge;
 
 static uint64_t next_random(void)
 {
@@ -40,7 +41,7 @@ static void render_all(struct tc_model *model, bool all)
 	struct tc_report report;
 	struct tc_out out;
 
-	tc_links_init(&links, model);
+	tc_links_init(&links, model, &knowledge);
 	tc_report_init(&report, model, &links, &options, true);
 	tc_out_init_memory(&out);
 	tc_report_text(&report, &out);
@@ -171,6 +172,7 @@ int main(int argc, char **argv)
 	builder_sample(&sample);
 	builder_init(&many);
 	builder_many(&many, 60);
+	tc_knowledge_init(&knowledge);
 	printf("1..3\n");
 	for (size_t size = 0; size <= sample.size; size++)
 		try_bytes(sample.bytes, size);
@@ -184,5 +186,6 @@ int main(int argc, char **argv)
 	       most_output < 1u << 30 ? "ok" : "not ok", (unsigned long)most_output);
 	builder_free(&sample);
 	builder_free(&many);
+	tc_knowledge_deinit(&knowledge);
 	return most_output < 1u << 30 ? 0 : 1;
 }

@@ -14,6 +14,7 @@ struct opened {
 	struct builder b;
 	struct tc_dump dump;
 	struct tc_model model;
+	struct tc_knowledge knowledge;
 	struct tc_links links;
 	struct tc_report report;
 };
@@ -25,7 +26,8 @@ static void open_built(struct opened *o)
 {
 	ck_assert_int_eq(tc_dump_open_bytes("sample", o->b.bytes, o->b.size, &o->dump), 0);
 	tc_model_init(&o->model, &o->dump, NULL);
-	tc_links_init(&o->links, &o->model);
+	tc_knowledge_init(&o->knowledge);
+	tc_links_init(&o->links, &o->model, &o->knowledge);
 	tc_report_init(&o->report, &o->model, &o->links, &options, true);
 }
 
@@ -40,6 +42,7 @@ static void close_sample(struct opened *o)
 {
 	tc_report_deinit(&o->report);
 	tc_links_deinit(&o->links);
+	tc_knowledge_deinit(&o->knowledge);
 	tc_model_deinit(&o->model);
 	tc_dump_close(&o->dump);
 	builder_free(&o->b);
