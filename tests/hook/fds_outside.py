@@ -320,3 +320,29 @@ def test_asker_holds_nothing_of_the_dumper(scratch):
             dumper.communicate()
             os.unlink(path)
         must(looks, "it was never met")
+
+
+def test_time_is_bounded(scratch):
+    """where the asking comes to no end, the dump is made all the same, says so, and what was not asked is not known"""
+    code = CODE + many(8000) + "def before_ready():\n while len(kept) < 7000: kept.extend(os.pipe())\n"
+    path = os.path.join(scratch, "late.tcore")
+    with Hooked(scratch, scratch, code) as target:
+        for _ in range(100):
+            seen = []
+            dumper = subprocess.Popen([TASKCORE, "dump", str(target.pid), "-o", path], stdout=subprocess.DEVNULL)
+            await_true(lambda: seen.append(grandchild(dumper)) or seen[-1] or dumper.poll() is not None, "the process that asks")
+            if seen[-1]:
+                try:
+                    os.kill(seen[-1][1], signal.SIGSTOP)
+                except ProcessLookupError:
+                    pass
+            must(dumper.wait(timeout=LONG_S) == 0, "the dump: exit code %d" % dumper.returncode)
+            found = report(path)
+            if found["dump"]["truncated"]:
+                break
+            os.unlink(path)
+        must("descriptors: not all could be asked in 2000 ms" in found["dump"]["truncated"][0], "it says %s" % found["dump"]["truncated"])
+        whole(path)
+        must(not is_alive(seen[-1][1]), "the process that asks is still there")
+        for one in found["descriptors"]:
+            must(one["kind"] != "pipe" or "unread" not in one or one["unread"] == 0, "a pipe: %s" % one)
