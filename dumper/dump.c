@@ -134,6 +134,7 @@ static void thaw(struct dump *d)
 		d->frozen = false;
 	d->pause_ns += d->stop.pause_ns;
 	d->target.reader.mem.live = !d->target.reader.image;
+	tc_fds_go(&d->fds); /* not before: the two would share the processors of a busy machine */
 }
 
 /* The walk takes long: copy what it may still need, and let the target go before it is over. */
@@ -185,11 +186,13 @@ static int attempt(struct dump *d)
 {
 	struct tc_mem *mem = &d->target.reader.mem;
 
+	tc_fds_start(&d->fds, &d->target);
 	int r = freeze(d);
 
 	if (r < 0)
 		return r;
-	tc_fds_start(&d->fds, &d->target);
+	if (!d->stopped)
+		tc_fds_go(&d->fds);
 	tc_watch_step(d->watch, "writing the head of the dump");
 	r = tc_core_begin(&d->core, d->out.fd, mem, &d->target.maps, &d->target.process, &d->arena);
 	bool begun = r == 0;

@@ -7,6 +7,7 @@
 #include "fds.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -45,10 +46,19 @@ void tc_fds_start(struct tc_fds_child *child, const struct tc_target *target)
 		return;
 	child->fds->target = target;
 	child->fds->parent = getpid();
-	child->fds->end_ns = child->end_ns = tc_sys_clock_ns(CLOCK_MONOTONIC) + TIME_NS;
 	tc_arena_init(&child->fds->arena, memory + sizeof(struct tc_fds),
 		      KEPT_MEMORY + TC_FDS_WORK);
-	child->pid = clone(run, memory + MEMORY, CLONE_VM | SIGCHLD, child->fds);
+	child->pid = clone(run, memory + MEMORY, CLONE_VM | CLONE_FILES | SIGCHLD, child->fds);
+}
+
+void tc_fds_go(struct tc_fds_child *child)
+{
+	child->end_ns = tc_sys_clock_ns(CLOCK_MONOTONIC) + TIME_NS;
+	if (!child->fds)
+		return;
+	child->fds->end_ns = child->end_ns;
+	child->fds->go = 1;
+	syscall(SYS_futex, &child->fds->go, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
 /* Until it has ended, or its time is over: then it is killed, and not waited for where it cannot die. False:

@@ -12,6 +12,7 @@
 struct tc_fds {
 	const struct tc_target *target;
 	pid_t parent;
+	_Atomic uint32_t go;  /* 1: begin; a futex */
 	uint64_t end_ns;      /* CLOCK_MONOTONIC: no question is begun later */
 	_Atomic uint32_t n;   /* descriptors listed */
 	uint32_t n_left;      /* more than are recorded; counted only */
@@ -29,8 +30,10 @@ struct tc_fds_child {
 	uint64_t end_ns;
 };
 
-/* Start the process. What fails leaves the dump without descriptors, and the notice says so. */
+/* Start the process, which waits for tc_fds_go: a target shall not stand still for its sake. What fails
+ * leaves the dump without descriptors, and the notice says so. */
 void tc_fds_start(struct tc_fds_child *child, const struct tc_target *target);
+void tc_fds_go(struct tc_fds_child *child);
 
 /* Wait for its end, or end it when its time is over, and write what it has found. notice, of TC_NOTICE_SIZE
  * bytes, says what is missing; empty: nothing is. The child can be started again. */

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <linux/stat.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -30,6 +31,7 @@
 #endif
 #define QUESTIONS_PER_LOOK 16
 #define DIRENTS 8192
+#define OWN_FDS 1024 /* more than the dumper ever has open */
 
 /* The clock is looked at once in so many questions: to ask it is as dear as they are. */
 bool tc_fds_late(struct tc_fds_work *work)
@@ -270,16 +272,32 @@ static void ask_types(struct tc_fds_work *work, int pidfd)
 	}
 }
 
+/* Of the dumper's descriptors keep dir alone, from a table that was shared until now. Otherwise this process
+ * would hold the pipe whose end tells the tracer of --stop to let the target go, and whoever reads what the
+ * dumper prints would wait for us. None of them is ever copied: all that matter were opened after dir. False:
+ * the table is still shared. */
+static bool leave_table(int dir)
+{
+	if (tc_syscall3(SYS_close_range, dir + 1, ~0u, 2 /* CLOSE_RANGE_UNSHARE */) < 0) {
+		if (tc_syscall1(SYS_unshare, CLONE_FILES) < 0)
+			return false;
+		for (int fd = dir + 1; fd < OWN_FDS; fd++) /* Linux before 5.9 */
+			tc_sys_close(fd);
+	}
+	for (int fd = 0; fd < dir; fd++)
+		tc_sys_close(fd);
+	return true;
+}
+
 void tc_fds_ask(struct tc_fds *fds)
 {
 	struct tc_fds_work *work = tc_arena_take(&fds->arena, sizeof(*work));
 
 	tc_syscall2(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
-	if (!work || tc_syscall0(SYS_getppid) != fds->parent)
+	if (!leave_table(fds->target->dir) || !work || tc_syscall0(SYS_getppid) != fds->parent)
 		return;
-	/* Whoever reads what the dumper prints need not wait for this process. */
-	for (int fd = 0; fd <= 2; fd++)
-		tc_sys_close(fd);
+	while (!fds->go) /* not FUTEX_WAIT_PRIVATE: we are two processes */
+		tc_syscall4(SYS_futex, (long)&fds->go, FUTEX_WAIT, 0, 0);
 	work->fds = fds;
 	list(work);
 	int pidfd = open_pidfd(fds->target);

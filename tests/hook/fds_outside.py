@@ -286,3 +286,63 @@ def test_asker_dies_with_its_parent(scratch):
             if os.path.exists(path):
                 os.unlink(path)
         must(any(seen), "it was never met")
+
+
+def pipes(pid):
+    """Numbers of the pipes that the process has open."""
+    found = set()
+    try:
+        for fd in os.listdir("/proc/%d/fd" % pid):
+            found.add(os.readlink("/proc/%d/fd/%s" % (pid, fd)))
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    return {link for link in found if link.startswith("pipe:[")}
+
+
+def test_asker_holds_nothing_of_the_dumper(scratch):
+    """the process that asks holds no pipe of the dumper: the end of one tells the tracer of --stop to let the program go"""
+    code = CODE + many(8000) + "def before_ready():\n while len(kept) < 6000: kept.extend(socket.socketpair())\n"
+    with Hooked(scratch, scratch, code) as target:
+        its, path = pipes(target.pid), os.path.join(scratch, "held.tcore")
+        looks = 0
+        for _ in range(5):
+            dumper = subprocess.Popen([TASKCORE, "dump", "--stop", str(target.pid), "-o", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            while dumper.poll() is None:
+                for asker in [one for child in children(dumper.pid) for one in children(child)]:
+                    try:
+                        asks = os.readlink("/proc/%d/cwd" % asker) == "/proc/%d/fd" % target.pid
+                    except OSError:
+                        continue
+                    if asks:
+                        held = pipes(asker) - its
+                        must(not held or not is_alive(asker), "it holds %s" % held)
+                        looks += 1
+            dumper.communicate()
+            os.unlink(path)
+        must(looks, "it was never met")
+
+
+def test_time_is_bounded(scratch):
+    """where the asking comes to no end, the dump is made all the same, says so, and what was not asked is not known"""
+    code = CODE + many(8000) + "def before_ready():\n while len(kept) < 7000: kept.extend(os.pipe())\n"
+    path = os.path.join(scratch, "late.tcore")
+    with Hooked(scratch, scratch, code) as target:
+        for _ in range(100):
+            seen = []
+            dumper = subprocess.Popen([TASKCORE, "dump", str(target.pid), "-o", path], stdout=subprocess.DEVNULL)
+            await_true(lambda: seen.append(grandchild(dumper)) or seen[-1] or dumper.poll() is not None, "the process that asks")
+            if seen[-1]:
+                try:
+                    os.kill(seen[-1][1], signal.SIGSTOP)
+                except ProcessLookupError:
+                    pass
+            must(dumper.wait(timeout=LONG_S) == 0, "the dump: exit code %d" % dumper.returncode)
+            found = report(path)
+            if found["dump"]["truncated"]:
+                break
+            os.unlink(path)
+        must("descriptors: not all could be asked in 2000 ms" in found["dump"]["truncated"][0], "it says %s" % found["dump"]["truncated"])
+        whole(path)
+        must(not is_alive(seen[-1][1]), "the process that asks is still there")
+        for one in found["descriptors"]:
+            must(one["kind"] != "pipe" or "unread" not in one or one["unread"] == 0, "a pipe: %s" % one)
