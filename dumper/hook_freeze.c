@@ -177,7 +177,7 @@ static uint64_t pause_ns(void)
 static int walk_here(struct tc_hook_dump *dump, const struct tc_hook_memory *memory)
 {
 	uint64_t max = pause_ns() / PLACE_NS_PER_TASK, n = count(dump, max);
-	uint64_t left = tc_hook_pause_left(dump), least = pause_ns() / 4;
+	uint64_t left = tc_hook_pause_left(dump) / 8 * 7, least = pause_ns() / 4; /* loops come after tasks */
 	struct tc_hook_place how = {
 		.n_tasks = n < max ? n : max,
 		.end_ns = tc_sys_clock_ns(CLOCK_MONOTONIC) + (left > least ? left : least),
