@@ -26,6 +26,9 @@ static void add_empty(struct tc_model *model, enum tc_table table)
 		       sizeof(*model->array));
 	TABLES(ADD)
 #undef ADD
+	/* The empty text has an address: nothing may be added to a null pointer. */
+	if (table == TC_TAB_STRING)
+		model->strings[model->n_strings - 1].at = (const uint8_t *)"";
 }
 
 static size_t table_size(const struct tc_model *model, enum tc_table table)
