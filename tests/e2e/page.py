@@ -11,11 +11,11 @@ TARGET = os.path.join(lab.HERE, "page_target.py")
 # Of each case: regular expressions of what the page must say, line by line or over several; and of what it must not.
 FAILED = [
     r"5 finished|4 finished \(4 failed\)",
-    r"FAILED +4 finished tasks, of 3 nobody has retrieved the exception\n"
-    r" +2 tasks ended in __main__\.Rejected, which nobody has retrieved, e\.g\. T\d+ \"Task-\d\"\n(.*\n)?"
+    r"FAILED +4 finished tasks ended in an exception, 3 of them in one that nobody has retrieved\n"
+    r" +2 tasks ended in __main__\.Rejected, never retrieved, e\.g\. T\d+ \"Task-\d\"\n(.*\n)?"
     r" +refresh .*\n +fetch +page_target\.py:\d+( +raise Rejected.*)?$",
     r"T\d+ \"Task-\d\" ended in KeyError, retrieved\n(.*\n)? +fail_alone +page_target\.py:\d+( .*)?$",
-    r"ended in ValueError, which nobody has retrieved\n( .*\n)*? +deep .*\n +\.\.\. \d+ frames\n( +deep .*\n)+",
+    r"ended in ValueError, never retrieved\n( .*\n)*? +deep .*\n +\.\.\. \d+ frames\n( +deep .*\n)+",
 ]
 PAGES = {
     "packages": (
@@ -33,6 +33,7 @@ PAGES = {
             r'"gather" waits for the tasks of a gather O\d+: 1 of 50 pending: T\d+$',
             r'"wait" waits for the tasks of asyncio\.wait O\d+: 1 of 3 pending: T\d+$',
             r'"shielded" waits for the tasks of a gather O\d+: 1 of 3 pending: T\d+$',
+            r"4 tasks wait for the tasks of a gather \(4 in G1\), e\.g\. ",
             r'"all-pending" waits for the tasks of a gather O\d+: (T\d+ O\d+|O\d+ T\d+)$',
         ],
         [],
