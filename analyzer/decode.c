@@ -386,6 +386,7 @@ static void read_handle(struct tc_model *model, struct tc_cursor *cur)
 
 	handle->code = 0;
 	handle->task = 0;
+	handle->argument = 0;
 	handle->loop = tc_cur_u32(cur);
 	handle->where = (uint8_t)tc_cur_u(cur);
 	handle->flags = (uint8_t)tc_cur_u(cur);
@@ -395,6 +396,10 @@ static void read_handle(struct tc_model *model, struct tc_cursor *cur)
 		return;
 	handle->code = tc_cur_u32(cur);
 	handle->task = tc_cur_u(cur);
+	struct tc_value argument;
+	if (tc_cur_more(cur) && tc_cur_value(cur, &handle_refs, &argument) &&
+	    (argument.tag == TC_VAL_REF || argument.tag == TC_VAL_SIZED))
+		handle->argument = argument.word;
 }
 
 static void read_fault(struct tc_model *model, struct tc_cursor *cur)

@@ -70,7 +70,8 @@ static void add_sleep(struct tc_group *group, const struct tc_link *link)
 	all->known = all->known && link->delay_s >= 0;
 	all->min_s = link->delay_s < all->min_s ? link->delay_s : all->min_s;
 	all->max_s = link->delay_s > all->max_s ? link->delay_s : all->max_s;
-	if (link->due_s > 0 && (all->due_s <= 0 || link->due_s < all->due_s))
+	/* 0 stays: of many timers not all are recorded, and one of the others may be the next. */
+	if (link->due_s < all->due_s)
 		all->due_s = link->due_s;
 }
 

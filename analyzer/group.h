@@ -12,7 +12,7 @@
 struct tc_sleeps {
 	bool known; /* how long, of each of them */
 	double min_s, max_s;
-	double due_s; /* when the first one ends, by the loop's clock; 0: unknown */
+	double due_s; /* when the first one ends, by the loop's clock; 0: not known of each */
 };
 
 struct tc_group {

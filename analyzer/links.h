@@ -96,6 +96,14 @@ struct tc_links {
 	/* of each code: its row in tc_known + 2, 1 none, 255 not in asyncio, 0 not judged */
 	uint8_t *codes;
 	struct tc_workers workers;
+	struct tc_alarm *alarms; /* ascending future */
+	size_t n_alarms;
+};
+
+/* A timer that completes a future: that of a sleep. */
+struct tc_alarm {
+	uint64_t future;
+	uint64_t due_ns;
 };
 
 /* Find out what every task of model waits for: fills tc_task.wait and its flag TC_TASK_READY. */

@@ -52,8 +52,8 @@ PAGES = {
     "processes": ([r"6 tasks wait for an executor \(1 in its threads, [23] handed to its processes, [23] taken by\s+nobody\s+yet\)"], []),
     "details": (
         [
-            r'"retry" waits for sleep\(33\)',
-            r"2 tasks wait for sleep\(100 to 250\.5\), ",
+            r'"retry" waits for sleep\(33\), due (in|since) \d',
+            r"2 tasks wait for sleep\(100 to 250\.5\), the next due (in|since) \d",
             r'"semaphore" waits for a Semaphore O\d+ \(value 0\)',
             r'"join" waits for Queue\.join O\d+ \(2 unfinished\)',
             r'"get" waits for Queue\.get O\d+ \(empty\)',
