@@ -26,6 +26,9 @@ static void add_empty(struct tc_model *model, enum tc_table table)
 		       sizeof(*model->array));
 	TABLES(ADD)
 #undef ADD
+	/* The empty text has an address: nothing may be added to a null pointer. */
+	if (table == TC_TAB_STRING)
+		model->strings[model->n_strings - 1].at = (const uint8_t *)"";
 }
 
 static size_t table_size(const struct tc_model *model, enum tc_table table)
@@ -386,6 +389,7 @@ static void read_handle(struct tc_model *model, struct tc_cursor *cur)
 
 	handle->code = 0;
 	handle->task = 0;
+	handle->argument = 0;
 	handle->loop = tc_cur_u32(cur);
 	handle->where = (uint8_t)tc_cur_u(cur);
 	handle->flags = (uint8_t)tc_cur_u(cur);
@@ -395,6 +399,10 @@ static void read_handle(struct tc_model *model, struct tc_cursor *cur)
 		return;
 	handle->code = tc_cur_u32(cur);
 	handle->task = tc_cur_u(cur);
+	struct tc_value argument;
+	if (tc_cur_more(cur) && tc_cur_value(cur, &handle_refs, &argument) &&
+	    (argument.tag == TC_VAL_REF || argument.tag == TC_VAL_SIZED))
+		handle->argument = argument.word;
 }
 
 static void read_fault(struct tc_model *model, struct tc_cursor *cur)

@@ -131,6 +131,7 @@ struct tc_handle {
 	uint32_t loop, code;
 	uint8_t where, flags;
 	uint64_t fd, due_ns, task; /* fd: + 1 */
+	uint64_t argument;	   /* address of the callback's first argument; 0: none */
 	struct tc_value callback;
 };
 

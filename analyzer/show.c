@@ -189,7 +189,7 @@ static bool show_task(struct tc_page *page, size_t number)
 	if (task->exception) {
 		field(page, "exception");
 		tc_phrase_type(page, task->exception);
-		tc_out_str(out, task->flags & TC_TASK_LOG_TB ? ", which nobody has retrieved" :
+		tc_out_str(out, task->flags & TC_TASK_LOG_TB ? ", never retrieved" :
 							       ", retrieved");
 		tc_out_newline(out);
 		show_failure(page, tc_model_failure(report->model, task));

@@ -130,7 +130,11 @@ async def gathered():
     async def all_pending():
         await asyncio.gather(asyncio.get_running_loop().create_future(), *jobs(1, 0))
 
-    keep.append(asyncio.gather(*jobs(50, 30)))
+    async def batch():
+        await asyncio.gather(*jobs(3, 2))
+
+    keep.extend(asyncio.ensure_future(batch()) for _ in range(4))
+    keep.insert(0, asyncio.gather(*jobs(50, 30)))
     named(wait(), "wait")
     named(shielded(), "shielded")
     named(all_pending(), "all-pending")
