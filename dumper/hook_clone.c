@@ -25,7 +25,7 @@
 
 #define PLACES 64u	    /* that are looked at, with so many pages each */
 #define PAGES 64u
-#define LOOK_NS_MOST 25000u /* of one look: more is not memory's doing but the scheduler's */
+#define LOOK_NS_MOST 25000u /* of one look: more is not the memory's doing */
 #define PIECE 65536u
 #define MAPS_PART 4 /* of the pause is the time to read the maps */
 
@@ -96,12 +96,12 @@ static bool next_private(const char **at, const char *end, uint64_t *ret_start, 
 	return false;
 }
 
-/* The time that a look at the pages from addr on took, and how many there are in memory. */
+/* The processor time that a look at the pages from addr on took, and how many there are in memory. */
 static uint64_t look(int pagemap, uint64_t addr, uint64_t *present)
 {
-	uint64_t entries[PAGES], began = tc_sys_clock_ns(CLOCK_MONOTONIC);
+	uint64_t entries[PAGES], began = tc_sys_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	long n = tc_sys_pread(pagemap, entries, sizeof(entries), addr / TC_ARCH_PAGE * 8);
-	uint64_t took = tc_sys_clock_ns(CLOCK_MONOTONIC) - began;
+	uint64_t took = tc_sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) - began;
 
 	for (long i = 0; i < n / 8; i++)
 		*present += entries[i] >> 63; /* Documentation/admin-guide/mm/pagemap.rst */
