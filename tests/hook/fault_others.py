@@ -8,6 +8,7 @@ from fault_files import sub
 from hooked import HERE, LONG_S, Hooked, Skip, await_true, must, whole
 
 DUMPS = 20
+CLOCK_NANOSLEEP = "230"  # arch/x86/entry/syscalls/syscall_64.tbl
 WAYS = ("place", "snapshot")
 FAULTING = """
 import ctypes
@@ -22,6 +23,20 @@ library = ctypes.CDLL(%r)
 for name in ("Rounds", "Wrong", "Recovered"):
     getattr(library, name).restype = ctypes.c_long
 before_ready = lambda: library.Start(3)
+"""
+SLEEPER = """
+import ctypes, threading
+python = ctypes.PyDLL(None, use_errno=True)  # its calls keep the GIL
+ended = []
+def sleep_on():
+    while True:
+        ended.append(python.nanosleep((ctypes.c_long * 2)(0, 200000000), None) and ctypes.get_errno())
+        for _ in range(1000):
+            pass
+        event.wait(0.05)
+event = threading.Event()
+sleeper = threading.Thread(target=sleep_on, daemon=True)
+after_ready = sleeper.start
 """
 HANDLER = """
 import signal
@@ -84,3 +99,21 @@ def test_go_library(directory):
             dump_often(target, "library.Recovered()")
             must(target.ask("library.Wrong()") == 0, "wrong results")
             target.process.stdin.close()
+
+
+def test_sleeper(directory):
+    """a thread that sleeps with the GIL, in a call that SA_RESTART does not restart, is not woken by a dump in place, which says frozen all the same"""
+    with Hooked(directory, sub(directory, "dumps"), SLEEPER, env={"TASKCORE_FREEZE": "place", "TASKCORE_MAX_FILES": "99"}) as target:
+        tid = target.ask("sleeper.native_id")
+        frozen = 0
+        for _ in range(DUMPS):
+            def asleep():
+                with open("/proc/%d/task/%d/syscall" % (target.pid, tid)) as file:
+                    return file.read().split()[0] == CLOCK_NANOSLEEP
+            await_true(asleep, "its sleep")
+            frozen += whole(target.dump())["dump"]["frozen"]
+            target.idle()
+        ended = target.ask("ended")
+        must(not any(ended), "%d of %d sleeps ended early" % (sum(map(bool, ended)), len(ended)))
+        must(frozen, "none says frozen")
+        print("# %d of %d dumps in a sleep" % (frozen, DUMPS))
