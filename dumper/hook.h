@@ -203,6 +203,9 @@ bool tc_hook_die_first(void);
 /* It was ended by a fault: take its file away, and say so. */
 void tc_hook_child_failed(struct tc_hook_dump *dump);
 
+/* hook_spare.c: are there descriptors enough that the handler may open some? */
+bool tc_hook_has_spare(void);
+
 /* hook_park.c: make the holder of the GIL stand still till the turn is given back. True: it does, unless
  * it is asleep (dump->asleep) and woken. */
 bool tc_hook_hold(struct tc_hook_dump *dump, uint32_t holder);

@@ -142,7 +142,8 @@ static void number_threads(struct tc_hook_dump *dump)
 
 void tc_hook_gather_threads(struct tc_hook_dump *dump)
 {
-	dump->proc = tc_sys_open(AT_FDCWD, "/proc/self", O_RDONLY | O_DIRECTORY, 0);
+	if (tc_hook_has_spare()) /* else a child does what needs them */
+		dump->proc = tc_sys_open(AT_FDCWD, "/proc/self", O_RDONLY | O_DIRECTORY, 0);
 	dump->tid_proc = proc_tid(dump->tid);
 	if (dump->proc >= 0)
 		tc_proc_each_thread(dump->proc, add_thread, dump);

@@ -48,10 +48,10 @@ signal.signal(signal.SIGUSR1, called)
 """
 
 
-def c_library(directory):
-    path = os.path.join(directory, "faulting.so")
+def c_library(directory, source=os.path.join(HERE, "faulting_library.c")):
+    path = os.path.join(directory, "library.so")
     try:
-        subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-pthread", "-o", path, os.path.join(HERE, "faulting_library.c")], check=True)
+        subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-pthread", "-o", path, source], check=True)
     except FileNotFoundError:
         raise Skip("no C compiler")
     return path
@@ -117,3 +117,54 @@ def test_sleeper(directory):
         must(not any(ended), "%d of %d sleeps ended early" % (sum(map(bool, ended)), len(ended)))
         must(frozen, "none says frozen")
         print("# %d of %d dumps in a sleep" % (frozen, DUMPS))
+
+
+OPENER = r"""
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/resource.h>
+#include <unistd.h>
+static _Atomic long n_opened, n_failed;
+static void *open_on(void *unused)
+{
+	for (;; n_opened++) {
+		int fd = dup(2);
+		if (fd < 0)
+			n_failed++;
+		else
+			close(fd);
+	}
+	return unused;
+}
+/* One descriptor can be had from now on, and a thread has it now and then. */
+int start(void)
+{
+	int last = dup(2);
+	struct rlimit limit = { last + 1, last + 1 };
+	pthread_t thread;
+	close(last);
+	return setrlimit(RLIMIT_NOFILE, &limit) || pthread_create(&thread, 0, open_on, 0);
+}
+long opened(void) { return n_opened; }
+long failed(void) { return n_failed; }
+"""
+OPENING = """
+import ctypes
+library = ctypes.CDLL(%r)
+library.opened.restype = library.failed.restype = ctypes.c_long
+before_ready = library.start
+"""
+
+
+def test_last_descriptor(directory):
+    """the last descriptor stays the program's: a thread that opens and closes it all the time never sees EMFILE for a dump from a copy"""
+    if tuple(map(int, os.uname().release.split("-")[0].split(".")[:2])) < (6, 2):
+        raise Skip("Linux before 6.2 does not tell how many descriptors are open")
+    source = os.path.join(directory, "opener.c")
+    with open(source, "w") as file:
+        file.write(OPENER)
+    library = c_library(directory, source)
+    with Hooked(directory, sub(directory, "dumps"), OPENING % library, env={"TASKCORE_FREEZE": "snapshot", "TASKCORE_MAX_FILES": "99"}) as target:
+        dump_often(target, "library.opened()")
+        must(target.ask("library.failed()") == 0, "%d of %d times" % (target.ask("library.failed()"), target.ask("library.opened()")))
