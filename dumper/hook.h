@@ -127,6 +127,8 @@ struct tc_hook_dump {
 	char notices[TC_NOTICES_MAX][TC_NOTICE_SIZE];
 	unsigned n_notices;
 	int walked;			     /* result of the walk in place */
+	uint32_t asleep;   /* the holder of the GIL, if it was, as /proc counts it */
+	uint64_t switches; /* how often it had gone to sleep then */
 	struct tc_hook_kept *first, *last;   /* chunks of a walk in place, until the file is there */
 	struct tc_kept_fd *first_fd, *last_fd; /* in the arena, by ascending number */
 	size_t n_fds, n_fds_left;	       /* recorded; counted only */
@@ -222,6 +224,15 @@ void tc_hook_child(void *dump);
 bool tc_hook_die_first(void);
 /* It was ended by a fault: take its file away, and say so. */
 void tc_hook_child_failed(struct tc_hook_dump *dump);
+
+/* hook_spare.c: are there descriptors enough that the handler may open some? */
+bool tc_hook_has_spare(void);
+
+/* hook_park.c: make the holder of the GIL stand still till the turn is given back. True: it does, unless
+ * it is asleep (dump->asleep) and woken. */
+bool tc_hook_hold(struct tc_hook_dump *dump, uint32_t holder);
+/* Has it been asleep all the time since? */
+bool tc_hook_was_asleep(const struct tc_hook_dump *dump);
 
 /* hook_place.c: the walk in place. */
 struct tc_hook_kept;

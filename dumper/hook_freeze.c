@@ -269,7 +269,8 @@ int tc_hook_capture(struct tc_hook_dump *dump)
 	struct tc_hook_memory memory;
 
 	dump->dumpable = dumpable || tc_hook_settings.nondumpable_full;
-	dump->proc = tc_sys_open(AT_FDCWD, "/proc/self", O_RDONLY | O_DIRECTORY, 0);
+	if (tc_hook_has_spare()) /* else a child does what needs descriptors */
+		dump->proc = tc_sys_open(AT_FDCWD, "/proc/self", O_RDONLY | O_DIRECTORY, 0);
 	tc_hook_memory(dump->proc, dumpable || tc_syscall0(SYS_geteuid) == 0, &memory);
 	dump->room = memory.room;
 	int r = -ENOMEM;
