@@ -2,6 +2,7 @@
  * Freezing: a clone is an atomic snapshot for some time per MB of private memory; a
  * walk in place costs what the walk costs. The cheaper one is taken. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -33,8 +34,7 @@ static long clone_self(unsigned long flags, struct tc_hook_dump *dump)
 
 	if (child)
 		return child;
-	if (!tc_hook_guarded(tc_hook_child, dump, true))
-		tc_hook_child_failed(dump);
+	tc_hook_guest(dump);
 	for (;;)
 		tc_syscall1(SYS_exit_group, 0);
 }
@@ -45,7 +45,7 @@ static void clone_from_between(void *argument)
 	struct tc_hook_dump *dump = argument;
 
 	tc_hook_die_first();
-	dump->cloned = clone_self(CLONE_PARENT, dump);
+	dump->cloned = clone_self(CLONE_PARENT | TC_HOOK_SHARED, dump);
 }
 
 /* Where the cgroup's memory may run out before a copy had the time to offer itself, it is born so:
@@ -53,7 +53,7 @@ static void clone_from_between(void *argument)
 static long clone_offered(struct tc_hook_dump *dump)
 {
 	dump->cloned = -EAGAIN;
-	long between = tc_arch_spawn(CLONE_VM | CLONE_VFORK, tc_hook_start_stack(),
+	long between = tc_arch_spawn(CLONE_VM | CLONE_VFORK | TC_HOOK_SHARED, tc_hook_start_stack(),
 				     clone_from_between, dump);
 	if (between < 0)
 		return between;
@@ -64,7 +64,7 @@ static long clone_offered(struct tc_hook_dump *dump)
 static int snapshot(struct tc_hook_dump *dump, bool offered)
 {
 	dump->snapshot = dump->frozen = dump->guest = true;
-	long child = offered ? clone_offered(dump) : clone_self(0, dump);
+	long child = offered ? clone_offered(dump) : clone_self(TC_HOOK_SHARED, dump);
 	dump->snapshot = dump->frozen = dump->guest = false;
 	if (child < 0)
 		return (int)child;
@@ -96,10 +96,16 @@ void tc_hook_release(struct tc_hook_dump *dump)
 	unmap(&dump->thread_memory, THREADS_MEMORY);
 }
 
-void tc_hook_capture_failed(struct tc_hook_dump *dump)
+static void close_proc(struct tc_hook_dump *dump)
 {
 	if (dump->proc >= 0)
 		tc_sys_close(dump->proc);
+	dump->proc = -1;
+}
+
+void tc_hook_capture_failed(struct tc_hook_dump *dump)
+{
+	close_proc(dump);
 	if (!dump->lent)
 		tc_hook_release(dump);
 }
@@ -109,8 +115,7 @@ static void write_kept(void *argument)
 {
 	struct tc_hook_dump *dump = argument;
 
-	if (!tc_hook_guarded(tc_hook_child, dump, true))
-		tc_hook_child_failed(dump);
+	tc_hook_guest(dump);
 	tc_hook_release(dump);
 }
 
@@ -123,7 +128,9 @@ static void write_here(struct tc_hook_dump *dump)
 	uint64_t before = 0, after = 0;
 
 	tc_syscall2(SYS_rt_sigpending, (long)&before, sizeof(before));
+	dump->proc = tc_sys_open(AT_FDCWD, "/proc/self", O_RDONLY | O_DIRECTORY, 0);
 	tc_hook_child(dump);
+	close_proc(dump);
 	while (tc_syscall2(SYS_rt_sigpending, (long)&after, sizeof(after)) == 0 &&
 	       (after &= raised & ~before) != 0 &&
 	       tc_syscall4(SYS_rt_sigtimedwait, (long)&after, 0, (long)&now, sizeof(after)) > 0)
@@ -134,6 +141,10 @@ static void write_here(struct tc_hook_dump *dump)
  * dump is made, or lost for good (*ret); false: another way is to be taken. */
 static bool in_place(struct tc_hook_dump *dump, uint64_t max_tasks, bool must, int *ret)
 {
+	if (tc_process()->stuck) { /* the kernel may still write to the stacks that this one needs */
+		*ret = -EBUSY;
+		return must;
+	}
 	tc_hook_walk_in_place(dump, max_tasks, must);
 	if (!must && (dump->walked == -TC_EBOUND || dump->walked == -TC_ENOSPACE)) {
 		release_walk(dump);
@@ -145,7 +156,8 @@ static bool in_place(struct tc_hook_dump *dump, uint64_t max_tasks, bool must, i
 									    0;
 	if (*ret == 0) {
 		dump->guest = dump->lent = true;
-		long child = tc_arch_spawn(CLONE_VM, tc_hook_start_stack(), write_kept, dump);
+		long child = tc_arch_spawn(CLONE_VM | TC_HOOK_SHARED, tc_hook_start_stack(),
+					   write_kept, dump);
 		if (child > 0) {
 			tc_process()->child = (uint32_t)child;
 			return true;
@@ -178,7 +190,8 @@ static int freeze(struct tc_hook_dump *dump, const struct tc_hook_memory *memory
 	dump->why_place = memory->no_clone;
 	if (atomic_exchange(&tc_process()->lost, 0))
 		dump->why_place = "the process that made the dump before was killed";
-	if (tc_hook_settings.freeze == TC_HOOK_FREEZE_PLACE || dump->why_place ||
+	if ((tc_hook_settings.freeze == TC_HOOK_FREEZE_PLACE && !tc_process()->stuck) ||
+	    dump->why_place ||
 	    (tc_hook_settings.freeze == TC_HOOK_FREEZE_AUTO && too_long)) {
 		in_place(dump, 0, true, &r);
 		return r;
@@ -201,6 +214,8 @@ int tc_hook_capture(struct tc_hook_dump *dump)
 	struct tc_hook_memory memory;
 
 	dump->dumpable = dumpable || tc_hook_settings.nondumpable_full;
+	long n = tc_syscall2(SYS_getcwd, (long)dump->cwd, sizeof(dump->cwd));
+	dump->cwd[n > 0 ? n - 1 : 0] = 0; /* its size holds the zero */
 	dump->thread_memory = tc_sys_map(THREADS_MEMORY, false);
 	if (!dump->thread_memory)
 		return -ENOMEM;
@@ -208,9 +223,9 @@ int tc_hook_capture(struct tc_hook_dump *dump)
 	tc_hook_gather_threads(dump);
 	tc_hook_memory(dump->proc, dumpable || tc_syscall0(SYS_geteuid) == 0, &memory);
 	dump->room = memory.room;
+	dump->n_numbers = memory.n_numbers;
+	close_proc(dump); /* a child that shares our table must not take it for one of the program's */
 	int r = freeze(dump, &memory);
-	if (dump->proc >= 0)
-		tc_sys_close(dump->proc);
 	if (!dump->lent)
 		tc_hook_release(dump);
 	return r;

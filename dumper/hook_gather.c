@@ -144,6 +144,7 @@ void tc_hook_gather_threads(struct tc_hook_dump *dump)
 {
 	dump->proc = tc_sys_open(AT_FDCWD, "/proc/self", O_RDONLY | O_DIRECTORY, 0);
 	dump->tid_proc = proc_tid(dump->tid);
+	dump->threads_asked = dump->proc >= 0;
 	if (dump->proc >= 0)
 		tc_proc_each_thread(dump->proc, add_thread, dump);
 	if (dump->n_threads == 0) /* no /proc, no descriptor left: this thread at least */
@@ -172,11 +173,16 @@ static int open_parent(const struct tc_hook_dump *dump)
 	return fd;
 }
 
+void tc_hook_open_target(struct tc_hook_dump *dump)
+{
+	dump->proc = open_parent(dump);
+}
+
 void tc_hook_gather_threads_late(struct tc_hook_dump *dump)
 {
 	struct tc_os_thread own;
 
-	if (dump->proc >= 0 || dump->n_threads == 0 || (dump->proc = open_parent(dump)) < 0)
+	if (dump->proc < 0 || dump->threads_asked || dump->n_threads == 0)
 		return;
 	own = dump->threads[0];
 	dump->threads = NULL;

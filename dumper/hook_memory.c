@@ -16,11 +16,22 @@
 #define CLONE_ROOM (4ull << 20)
 #define PINNED_MAX (64ull << 20) /* pinned pages are copied, not shared */
 
-static uint64_t pinned(int proc)
+static uint64_t field(const char *status, const char *name)
 {
-	uint64_t kib;
+	const char *at = tc_proc_field(status, name);
 
-	return tc_proc_number(proc, "status", "VmPin", 10, &kib) ? kib << 10 : 0;
+	return at ? tc_text_number(&at, 10) : 0;
+}
+
+/* Bytes that are pinned; besides, the size of the table of descriptors. */
+static uint64_t pinned(int proc, struct tc_hook_memory *ret)
+{
+	char text[3072];
+
+	if (tc_proc_read(proc, "status", text, sizeof(text)) <= 0)
+		return 0;
+	ret->n_numbers = (uint32_t)field(text, "FDSize");
+	return field(text, "VmPin") << 10;
 }
 
 /* What was resident at the most: where no descriptor is left to ask for what is. */
@@ -48,7 +59,7 @@ void tc_hook_memory(int proc, bool own_oom_score, struct tc_hook_memory *ret)
 	ret->private_bytes = (resident > shared ? resident - shared : 0) * TC_ARCH_PAGE;
 	if (!own_oom_score || tc_hook_is_limited())
 		ret->room = tc_hook_headroom();
-	if (pinned(proc) > PINNED_MAX)
+	if (pinned(proc, ret) > PINNED_MAX)
 		ret->no_clone = "more than 64 MB of its memory is pinned";
 	else if (ret->room <
 		 (own_oom_score ? ret->private_bytes / TABLES + CLONE_ROOM : ret->private_bytes))

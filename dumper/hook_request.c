@@ -123,6 +123,9 @@ bool tc_hook_reap(void)
 
 	reap_speaker(process);
 	reap(&process->leaving, &status);
+	if (process->stuck && process->stuck == process->child) /* it has no more to do */
+		process->child = 0;
+	reap(&process->stuck, &status);
 	return reap_maker(process) || let_go(process, TC_OUTCOME_SEALED);
 }
 
@@ -131,7 +134,7 @@ bool tc_hook_reap_all(void)
 	struct tc_hook_process *process = tc_process();
 
 	tc_hook_reap();
-	return !process->child && !process->leaving && !process->speaking;
+	return !process->child && !process->leaving && !process->speaking && !process->stuck;
 }
 
 /* What the search for an interpreter said. */
@@ -379,6 +382,7 @@ static void say_refused(void *unused)
 	struct tc_text text;
 
 	(void)unused;
+	tc_hook_leave_files(0);
 	tc_text_init(&text, line, sizeof(line) - 1);
 	tc_text_s(&text,
 		  refusal.error == -EOWNERDEAD ? "taskcore: no dump (" : "taskcore: refused (");
@@ -430,7 +434,8 @@ void tc_hook_refuse(const struct tc_request *request, int error, uint64_t ago_s)
 	refusal.error = error;
 	refusal.ago_s = ago_s;
 	refusal.n = atomic_exchange(&process->n_refused, 0);
-	long child = tc_arch_spawn(CLONE_VM, tc_hook_line_stack(), say_refused, NULL);
+	long child = tc_arch_spawn(CLONE_VM | TC_HOOK_SHARED, tc_hook_line_stack(), say_refused,
+				   NULL);
 	if (child <= 0)
 		process->n_refused += refusal.n;
 	process->speaking = child > 0 ? (uint32_t)child : 0;

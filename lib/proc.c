@@ -242,7 +242,7 @@ bool tc_proc_thread(int proc, uint32_t tid, struct tc_os_thread *thread)
 
 /* "nr arg0 … arg5 sp pc", "-1 sp pc" outside a system call, or "running": fs/proc/base.c
  * proc_pid_syscall. */
-void tc_proc_thread_syscall(int proc, uint32_t tid, struct tc_os_thread *thread)
+bool tc_proc_thread_syscall(int proc, uint32_t tid, struct tc_os_thread *thread)
 {
 	char path[64], text[256];
 	const char *at = text;
@@ -250,16 +250,17 @@ void tc_proc_thread_syscall(int proc, uint32_t tid, struct tc_os_thread *thread)
 	thread_path(tid, "/syscall", path, sizeof(path));
 	int fd = tc_sys_open(proc, path, O_RDONLY, 0);
 	if (fd < 0)
-		return;
+		return false;
 	long n = tc_sys_read(fd, text, sizeof(text) - 1); /* all of it at once */
 	tc_sys_close(fd);
 	text[n > 0 ? n : 0] = 0;
 	if (n <= 0 || text[0] == 'r')
-		return;
+		return n > 0;
 	thread->syscall = (int64_t)tc_text_number(&at, 10);
 	for (int i = 0; thread->syscall >= 0 && i < 6; i++)
 		thread->args[i] = tc_text_number(&at, 16);
 	thread->sp = tc_text_number(&at, 16);
 	thread->pc = tc_text_number(&at, 16);
 	thread->how = thread->pc ? TC_REGS_SYSCALL : TC_REGS_NONE;
+	return true;
 }

@@ -57,8 +57,9 @@ int tc_proc_each_thread(int proc, bool (*each)(void *context, uint32_t tid), voi
  * it sleeps. Leaves registers and system call alone. False: it is no longer there. */
 bool tc_proc_thread(int proc, uint32_t tid, struct tc_os_thread *thread);
 
-/* The system call thread tid sleeps in, with PC and SP, into *thread; left alone while it runs. */
-void tc_proc_thread_syscall(int proc, uint32_t tid, struct tc_os_thread *thread);
+/* The system call thread tid sleeps in, with PC and SP, into *thread; left alone while it runs. False:
+ * it could not be read. */
+bool tc_proc_thread_syscall(int proc, uint32_t tid, struct tc_os_thread *thread);
 
 /* The last number of an NSpid or NStgid field: the id in the innermost pid namespace. 0: none. */
 uint32_t tc_proc_innermost(const char *field);
