@@ -108,6 +108,7 @@ struct tc_hook_dump {
 	bool frozen;
 	bool snapshot; /* the walk runs in a clone */
 	bool guest;    /* this is a child, which may wait */
+	bool no_child; /* none may be made */
 	bool apart;    /* the child has descriptors of its own */
 	bool watched;  /* the file is made by a worker of the child's */
 	_Atomic uint32_t worker; /* then: its tid; 0: it is done */
@@ -206,6 +207,9 @@ void tc_hook_guest(struct tc_hook_dump *dump);
 /* From the shared table to one with stderr alone, if that is the file it was at start. end: one more than
  * the largest number there may be, 0: unknown. False: it is shared still. */
 bool tc_hook_leave_files(uint32_t end);
+/* Whether a child would live where we do. After unshare(CLONE_NEWPID) the first one is the init of a new
+ * namespace, in which nothing can be started once it has ended (pid_namespaces(7)). */
+bool tc_hook_may_have_child(void);
 bool tc_hook_is_target_gone(const struct tc_hook_dump *dump);
 _Noreturn void tc_hook_work_done(struct tc_hook_dump *dump); /* the end of a watched worker */
 /* Offer this process to whoever looks for memory. False: no descriptor, or no /proc. */

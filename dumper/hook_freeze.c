@@ -156,8 +156,10 @@ static bool in_place(struct tc_hook_dump *dump, uint64_t max_tasks, bool must, i
 									    0;
 	if (*ret == 0) {
 		dump->guest = dump->lent = true;
-		long child = tc_arch_spawn(CLONE_VM | TC_HOOK_SHARED, tc_hook_start_stack(),
-					   write_kept, dump);
+		long child = dump->no_child ? -EPERM :
+					      tc_arch_spawn(CLONE_VM | TC_HOOK_SHARED,
+							    tc_hook_start_stack(), write_kept,
+							    dump);
 		if (child > 0) {
 			tc_process()->child = (uint32_t)child;
 			return true;
@@ -188,7 +190,10 @@ static int freeze(struct tc_hook_dump *dump, const struct tc_hook_memory *memory
 	int r = 0;
 
 	dump->why_place = memory->no_clone;
-	if (atomic_exchange(&tc_process()->lost, 0))
+	dump->no_child = !tc_hook_may_have_child();
+	if (dump->no_child)
+		dump->why_place = "a child would be the first process of a new namespace";
+	else if (atomic_exchange(&tc_process()->lost, 0))
 		dump->why_place = "the process that made the dump before was killed";
 	if ((tc_hook_settings.freeze == TC_HOOK_FREEZE_PLACE && !tc_process()->stuck) ||
 	    dump->why_place ||

@@ -12,6 +12,7 @@
 #include <linux/time_types.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -77,6 +78,37 @@ static void leave_directory(void)
 {
 	if (tc_syscall1(SYS_unshare, CLONE_FS) == 0)
 		tc_syscall1(SYS_chdir, (long)"/");
+}
+
+/* What a link of /proc says; false: it cannot be read. */
+static bool read_link(const char *path, char to[64])
+{
+	long n = tc_syscall4(SYS_readlinkat, AT_FDCWD, (long)path, (long)to, 63);
+
+	to[n > 0 ? n : 0] = 0;
+	return n > 0;
+}
+
+/* Of two links in /proc/self/ns. Where there are none, no other namespace can be told. */
+static bool is_same_namespace(const char *own, const char *of_children)
+{
+	char one[64], two[64];
+	struct stat st;
+
+	if (!read_link(own, one))
+		return true;
+	if (read_link(of_children, two))
+		return strcmp(one, two) == 0;
+	/* A namespace without an init has no name yet (Linux, kernel/pid_namespace.c,
+	 * pidns_for_children_get); Linux before 4.12 has no such link. */
+	return tc_syscall4(SYS_newfstatat, AT_FDCWD, (long)of_children, (long)&st,
+			   AT_SYMLINK_NOFOLLOW) < 0;
+}
+
+bool tc_hook_may_have_child(void)
+{
+	return is_same_namespace("/proc/self/ns/pid", "/proc/self/ns/pid_for_children") &&
+	       is_same_namespace("/proc/self/ns/time", "/proc/self/ns/time_for_children");
 }
 
 /* What needs descriptors of our own. */

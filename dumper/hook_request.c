@@ -434,8 +434,10 @@ void tc_hook_refuse(const struct tc_request *request, int error, uint64_t ago_s)
 	refusal.error = error;
 	refusal.ago_s = ago_s;
 	refusal.n = atomic_exchange(&process->n_refused, 0);
-	long child = tc_arch_spawn(CLONE_VM | TC_HOOK_SHARED, tc_hook_line_stack(), say_refused,
-				   NULL);
+	long child = tc_hook_may_have_child() ?
+			     tc_arch_spawn(CLONE_VM | TC_HOOK_SHARED, tc_hook_line_stack(),
+					   say_refused, NULL) :
+			     -EPERM;
 	if (child <= 0)
 		process->n_refused += refusal.n;
 	process->speaking = child > 0 ? (uint32_t)child : 0;

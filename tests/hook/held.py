@@ -10,7 +10,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-from hooked import LONG_S, Hooked, Skip, await_true, compile_c, must, run, tests_of, whole  # noqa: E402
+from hooked import LONG_S, SAID, Hooked, Skip, await_true, compile_c, must, run, tests_of, whole  # noqa: E402
 
 TARGET, FUSE, FILTERED = (os.path.join(HERE, name) for name in ("held_target.py", "fuse_server.py", "filtered.py"))
 RUNS = 25
@@ -128,6 +128,25 @@ def test_epoll_any_time(directory):
     path = compile_c(directory, EPOLL + "int main(void) { return 0; }")
     subprocess.run(["cc", "-O1", "-pthread", "-shared", "-fPIC", "-o", path + ".so", path + ".c"], check=True)
     closed(directory, "epoll-any", more=(path + ".so",))
+
+
+def test_new_pid_namespace(directory):
+    """after unshare(CLONE_NEWPID) and a dump, the program's own children can be started: the first is pid 1 of the new namespace"""
+    needs_root()
+    code = "import ctypes\ndef unshare(): return ctypes.CDLL(None).unshare(0x20000000)\n"
+    code += "def fork():\n pid = os.fork()\n if not pid: time.sleep(1e9 if os.getpid() == 1 else 0); os._exit(os.getpid())\n return pid\n"
+    with Hooked(directory, directory, "import time\n" + code) as target:
+        must(target.ask("unshare()") == 0, "unshare")
+        target.kick()
+        told = SAID.match(target.line())
+        must(told and told.group(1).startswith("/dev/shm/"), "where: %s" % target.said())
+        try:
+            whole(told.group(1), target.tasks, said="new namespace")
+        finally:
+            os.unlink(told.group(1))
+        first = target.ask("fork()")
+        must(target.ask("os.waitstatus_to_exitcode(os.waitpid(fork(), 0)[1])") == 2, "the second child is not pid 2")
+        os.kill(first, 9)
 
 
 class Hung:
