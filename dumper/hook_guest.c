@@ -14,6 +14,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "../lib/proc.h"
@@ -24,6 +25,7 @@
 
 #define NUMBERS_UNKNOWN 65536
 #define STDERR 2
+enum { POLICY_OTHER, POLICY_FIFO, POLICY_RR }; /* linux/sched.h, behind libc's back */
 #define MS 1000000ull
 /* After the budget: until the worker is asked to end, and for it to take its file away. */
 #define BUDGET_MORE_MS 2000
@@ -111,9 +113,33 @@ bool tc_hook_may_have_child(void)
 	       is_same_namespace("/proc/self/ns/time", "/proc/self/ns/time_for_children");
 }
 
+/* A real-time policy is inherited, and would keep the target from its processor. Only then is there
+ * anything to ask of the kernel, and by a process of its own: a filter of system calls may kill for it. */
+static void lower_priority(void)
+{
+	char text[2048];
+	struct tc_stat stat;
+	int parameters = 0; /* struct sched_param: sched_priority */
+
+	if (tc_proc_read(AT_FDCWD, "/proc/thread-self/stat", text, sizeof(text)) <= 0 ||
+	    !tc_proc_parse_stat(text, &stat) ||
+	    (stat.policy != POLICY_FIFO && stat.policy != POLICY_RR))
+		return;
+	long self = tc_syscall0(SYS_gettid);
+	long child = tc_syscall5(SYS_clone, CLONE_FILES | CLONE_FS, 0, 0, 0, 0);
+	if (child == 0) {
+		tc_syscall3(SYS_sched_setscheduler, self, POLICY_OTHER, (long)&parameters);
+		for (;;)
+			tc_syscall1(SYS_exit_group, 0);
+	}
+	if (child > 0)
+		tc_syscall4(SYS_wait4, child, 0, __WCLONE, 0);
+}
+
 /* What needs descriptors of our own. */
 static void settle(struct tc_hook_dump *dump)
 {
+	lower_priority();
 	if (dump->snapshot) /* what shares the target's memory shares its score too */
 		tc_hook_die_first();
 	tc_hook_open_target(dump);

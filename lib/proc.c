@@ -84,6 +84,7 @@ bool tc_proc_parse_stat(const char *text, struct tc_stat *ret)
 	ret->utime_ns = ticks_ns(field[14]);
 	ret->stime_ns = ticks_ns(field[15]);
 	ret->start_ns = ticks_ns(field[22]);
+	ret->policy = (uint32_t)field[41];
 	ret->args = field[48];
 	ret->args_end = field[49];
 	return true;
@@ -242,7 +243,7 @@ bool tc_proc_thread(int proc, uint32_t tid, struct tc_os_thread *thread)
 
 /* "nr arg0 … arg5 sp pc", "-1 sp pc" outside a system call, or "running": fs/proc/base.c
  * proc_pid_syscall. */
-bool tc_proc_thread_syscall(int proc, uint32_t tid, struct tc_os_thread *thread)
+void tc_proc_thread_syscall(int proc, uint32_t tid, struct tc_os_thread *thread)
 {
 	char path[64], text[256];
 	const char *at = text;
@@ -250,17 +251,16 @@ bool tc_proc_thread_syscall(int proc, uint32_t tid, struct tc_os_thread *thread)
 	thread_path(tid, "/syscall", path, sizeof(path));
 	int fd = tc_sys_open(proc, path, O_RDONLY, 0);
 	if (fd < 0)
-		return false;
+		return;
 	long n = tc_sys_read(fd, text, sizeof(text) - 1); /* all of it at once */
 	tc_sys_close(fd);
 	text[n > 0 ? n : 0] = 0;
 	if (n <= 0 || text[0] == 'r')
-		return n > 0;
+		return;
 	thread->syscall = (int64_t)tc_text_number(&at, 10);
 	for (int i = 0; thread->syscall >= 0 && i < 6; i++)
 		thread->args[i] = tc_text_number(&at, 16);
 	thread->sp = tc_text_number(&at, 16);
 	thread->pc = tc_text_number(&at, 16);
 	thread->how = thread->pc ? TC_REGS_SYSCALL : TC_REGS_NONE;
-	return true;
 }

@@ -19,6 +19,7 @@ struct tc_stat {
 	uint64_t flags; /* PF_… of the kernel */
 	uint64_t utime_ns, stime_ns, start_ns;
 	uint64_t args, args_end;
+	uint32_t policy; /* SCHED_OTHER, SCHED_FIFO …: sched(7) */
 };
 
 /* One file of /proc below dir into buf, terminated by a zero: its size, or -errno. */
@@ -57,9 +58,8 @@ int tc_proc_each_thread(int proc, bool (*each)(void *context, uint32_t tid), voi
  * it sleeps. Leaves registers and system call alone. False: it is no longer there. */
 bool tc_proc_thread(int proc, uint32_t tid, struct tc_os_thread *thread);
 
-/* The system call thread tid sleeps in, with PC and SP, into *thread; left alone while it runs. False:
- * it could not be read. */
-bool tc_proc_thread_syscall(int proc, uint32_t tid, struct tc_os_thread *thread);
+/* The system call thread tid sleeps in, with PC and SP, into *thread; left alone while it runs. */
+void tc_proc_thread_syscall(int proc, uint32_t tid, struct tc_os_thread *thread);
 
 /* The last number of an NSpid or NStgid field: the id in the innermost pid namespace. 0: none. */
 uint32_t tc_proc_innermost(const char *field);

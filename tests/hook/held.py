@@ -10,7 +10,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-from hooked import LONG_S, SAID, Hooked, Skip, await_true, compile_c, must, run, tests_of, whole  # noqa: E402
+from hooked import LONG_S, SAID, Hooked, Skip, await_true, compile_c, dumps_in, must, run, tests_of, whole  # noqa: E402
 
 TARGET, FUSE, FILTERED = (os.path.join(HERE, name) for name in ("held_target.py", "fuse_server.py", "filtered.py"))
 RUNS = 25
@@ -147,6 +147,46 @@ def test_new_pid_namespace(directory):
         first = target.ask("fork()")
         must(target.ask("os.waitstatus_to_exitcode(os.waitpid(fork(), 0)[1])") == 2, "the second child is not pid 2")
         os.kill(first, 9)
+
+
+def test_real_time_on_one_cpu(directory):
+    """under SCHED_FIFO on one processor the child runs under SCHED_OTHER, also where a filter kills for the call: then as it was"""
+    needs_root()
+    cpu = str(min(os.sched_getaffinity(0)))
+    fifo = ("taskset", "-c", cpu, "chrt", "-f", "5")
+    if subprocess.run([*fifo, "true"], check=False).returncode:
+        raise Skip("no real-time policy may be had here")
+    for prefix, policy in ((fifo, os.SCHED_OTHER), ((*fifo, sys.executable, FILTERED, "--kill", "144"), os.SCHED_FIFO)):
+        with Hooked(directory, directory, tasks=20000, prefix=prefix, env={"TASKCORE_FREEZE": "snapshot"}) as target:
+            must(os.sched_getscheduler(target.pid) == os.SCHED_FIFO, "the target's policy")
+            seen = set()
+            for _ in range(50):  # it may be over before it was looked at
+                seen |= policies(target, directory)
+                path = target.dumped()
+                whole(path, target.tasks)
+                os.unlink(path)
+                if seen:
+                    break
+            must(seen == {policy}, "policies %s" % seen)
+            target.lives()
+
+
+def policies(target, directory):
+    """Of the child of a dump, while it has a file."""
+    seen = set()
+    target.kick()
+    while not dumps_in(directory):
+        for pid in target.children():
+            try:
+                begun = glob.glob(os.path.join(directory, ".taskcore.*.tmp"))
+                policy = os.sched_getscheduler(pid)
+                with open("/proc/%d/stat" % pid) as file:
+                    at_work = file.read().rpartition(")")[2].split()[0] not in "ZX"
+                if begun and at_work:
+                    seen.add(policy)
+            except OSError:
+                pass
+    return seen
 
 
 class Hung:
