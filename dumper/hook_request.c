@@ -218,6 +218,9 @@ void tc_hook_before_fork(void)
 	while ((busy = process->busy) != 0 && busy != own_tid() &&
 	       tc_sys_clock_ns(CLOCK_MONOTONIC) < end)
 		tc_syscall2(SYS_nanosleep, (long)&wait, 0);
+	/* A zombie counts in RLIMIT_NPROC until it is reaped. */
+	if (tc_process_kind() == TC_PROCESS_OWN)
+		tc_hook_reap();
 }
 
 /* The page of this process; a forked one leaves its parent's. */

@@ -189,6 +189,17 @@ def policies(target, directory):
     return seen
 
 
+def test_reaped_by_fork(directory):
+    """the child of a dump, which counts as a process (RLIMIT_NPROC) until it is reaped, is reaped by the next fork"""
+    code = "def fork():\n pid = os.fork()\n if not pid: os._exit(0)\n return os.waitpid(pid, 0)[1]\n"
+    with Hooked(directory, directory, code) as target:
+        target.dump()
+        target.idle()
+        must(len(target.children()) == 1, "no zombie: nothing was shown")
+        must(target.ask("fork()") == 0, "fork")
+        must(target.children() == [], "not reaped")
+
+
 class Hung:
     """A directory whose file system does not answer, until the end of a with block."""
 
