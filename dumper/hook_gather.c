@@ -299,12 +299,17 @@ static int open_parent(const struct tc_hook_dump *dump)
 	return fd;
 }
 
+void tc_hook_open_target(struct tc_hook_dump *dump)
+{
+	dump->proc = open_parent(dump);
+}
+
 void tc_hook_gather_threads_late(struct tc_hook_dump *dump)
 {
 	struct gathering gathering = { .dump = dump, .list_end_ns = dump->deadline_ns };
 	size_t first = dump->n_threads;
 
-	if (!dump->threads_missing || (dump->proc < 0 && (dump->proc = open_parent(dump)) < 0))
+	if (!dump->threads_missing || dump->proc < 0)
 		return;
 	tc_hash_init(&gathering.known, &dump->arena);
 	for (size_t i = 0; i < first; i++)

@@ -84,6 +84,7 @@ bool tc_proc_parse_stat(const char *text, struct tc_stat *ret)
 	ret->utime_ns = ticks_ns(field[14]);
 	ret->stime_ns = ticks_ns(field[15]);
 	ret->start_ns = ticks_ns(field[22]);
+	ret->policy = (uint32_t)field[41];
 	ret->args = field[48];
 	ret->args_end = field[49];
 	return true;

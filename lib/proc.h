@@ -19,6 +19,7 @@ struct tc_stat {
 	uint64_t flags; /* PF_… of the kernel */
 	uint64_t utime_ns, stime_ns, start_ns;
 	uint64_t args, args_end;
+	uint32_t policy; /* SCHED_OTHER, SCHED_FIFO …: sched(7) */
 };
 
 /* One file of /proc below dir into buf, terminated by a zero: its size, or -errno. */
