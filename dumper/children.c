@@ -9,10 +9,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "exit.h"
+#include "probe.h"
 #include "target.h"
 #include "threads.h"
 
 #define THREADS_MAX 4096
+#define ALL_MAX 4096
 
 static size_t add(pid_t *pids, size_t n, size_t max, pid_t pid)
 {
@@ -78,4 +81,40 @@ size_t tc_children_list(pid_t pid, pid_t *pids, size_t max)
 			return n;
 		pid = pids[next];
 	}
+}
+
+static bool is_among(pid_t pid, const pid_t *pids, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (pids[i] == pid)
+			return true;
+	return false;
+}
+
+int tc_children_select(pid_t *pids, size_t *n, size_t max, uint64_t max_memory)
+{
+	static pid_t all[ALL_MAX];
+	size_t n_all = 0, found = 0, denied = 0;
+	pid_t first = pids[0];
+
+	for (size_t i = 0; i < *n && n_all < ALL_MAX; i++) {
+		all[n_all++] = pids[i];
+		n_all += tc_children_list(pids[i], all + n_all, ALL_MAX - n_all);
+	}
+	for (size_t i = 0; i < n_all && found < max; i++) {
+		struct tc_probe probe = { .pid = all[i], .max_memory = max_memory };
+		denied += tc_probe_run(&probe) == TC_EXIT_PERMISSION;
+		if (probe.counts.loops && !is_among(all[i], pids, found))
+			pids[found++] = all[i];
+	}
+	*n = found;
+	if (denied)
+		fprintf(stderr, "taskcore: %zu processes could not be read: permission denied\n",
+			denied);
+	if (found)
+		return TC_EXIT_OK;
+	if (!denied)
+		fprintf(stderr, "taskcore: neither process %d nor one below it has an event loop\n",
+			first);
+	return denied ? TC_EXIT_PERMISSION : TC_EXIT_INPUT;
 }
