@@ -21,6 +21,7 @@
 #include "../lib/proc.h"
 #include "../lib/sys.h"
 #include "budget.h"
+#include "children.h"
 #include "exit.h"
 #include "head.h"
 #include "hook.h"
@@ -29,6 +30,7 @@
 #include "places.h"
 #include "plain.h"
 #include "probe.h"
+#include "where.h"
 
 #ifndef SYS_pidfd_send_signal /* Linux 5.1 and 5.3: include/uapi/asm-generic/unistd.h */
 #define SYS_pidfd_send_signal 424
@@ -42,6 +44,8 @@
 #define AGAIN_OTHER_MS 50
 #define AGAIN_SILENT_MS 1000 /* then twice as long */
 #define AGAIN_SILENT_MAX 2
+
+#define CHILDREN_MAX 1024 /* looked at for a refusal */
 
 struct request {
 	pid_t pid;
@@ -112,6 +116,21 @@ static int find_blindly(struct request *q, int force_signal)
 	return 0;
 }
 
+/* "; below it process 12 (python3) has an event loop: taskcore signal 12": PID is that of a shell script
+ * that starts the service. Empty where there is none. */
+static const char *hint(pid_t pid)
+{
+	static char text[160];
+	char name[TC_COMM_MAX];
+	pid_t child = tc_children_nearest(pid, tc_budget_default(), name);
+
+	text[0] = 0;
+	if (child)
+		snprintf(text, sizeof(text), "; below it process %d (%s) has an event loop: "
+			 "taskcore signal %d", child, name, child);
+	return text;
+}
+
 static int find_hook(struct request *q, int force_signal)
 {
 	int r = tc_hooked_find(q->pid, &q->hooked);
@@ -123,8 +142,8 @@ static int find_hook(struct request *q, int force_signal)
 	if (!q->hooked.here)
 		return say(TC_EXIT_INPUT,
 			   "process %d has no hook: it was not started with taskcore run; "
-			   "taskcore dump %d reads it from outside",
-			   q->pid, q->pid);
+			   "taskcore dump %d reads it from outside%s",
+			   q->pid, q->pid, hint(q->pid));
 	if (q->hooked.emulator)
 		return say(TC_EXIT_INPUT,
 			   "process %d runs under %s, where the hook makes no dump: nothing was sent; "
@@ -231,6 +250,35 @@ static bool take(void *context, const struct tc_place *place, const char *name)
 	if (head.pid_ns == q->own_pid && head.wall_ns >= q->began_ns && !q->other_ns)
 		q->other_ns = tc_sys_clock_ns(CLOCK_MONOTONIC);
 	return false;
+}
+
+/* Has a child of the process the name of a refusal of this request? */
+static bool is_answered_no(const struct request *q)
+{
+	static pid_t children[CHILDREN_MAX];
+	char name[TC_REFUSED_SIZE], path[32], comm[32];
+	size_t n = tc_children_own(q->pid, children, CHILDREN_MAX);
+
+	tc_refused_name(q->cookie, name);
+	for (size_t i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), "/proc/%d/comm", children[i]);
+		if (tc_proc_read(AT_FDCWD, path, comm, sizeof(comm)) > 0 &&
+		    strncmp(comm, name, strlen(name)) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int explain_no(const struct request *q)
+{
+	static struct tc_where where; /* too big for the stack */
+
+	if (q->hooked.here && !q->hooked.dir_unknown)
+		tc_where_find(q->pid, q->hooked.dir, &where);
+	if (where.known && !where.dir[0])
+		return say(TC_EXIT_GONE, "process %d refused: no directory can be written%s%s", q->pid,
+			   where.why[0] ? ", " : "", where.why);
+	return say(TC_EXIT_GONE, "process %d refused: its standard error says why", q->pid);
 }
 
 static bool is_there(void *context, const struct tc_place *place, const char *name)
@@ -356,6 +404,8 @@ static int wait_answer(struct request *q, unsigned timeout_ms)
 		}
 		if (ended)
 			return say(TC_EXIT_GONE, "process %d has ended without a dump", q->pid);
+		if (is_answered_no(q))
+			return explain_no(q);
 		if (left == 0)
 			return explain_silence(q, timeout_ms);
 		int code = send_again(q);
@@ -380,7 +430,8 @@ static int check_python(const struct request *q)
 			   "): nothing was sent",
 			   q->pid, probe.other);
 	return say(TC_EXIT_INPUT,
-		   "process %d has the hook, but no Python in it: no dump, nothing was sent", q->pid);
+		   "process %d has the hook, but no Python in it: no dump, nothing was sent%s",
+		   q->pid, hint(q->pid));
 }
 
 static int watch_and_send(struct request *q, const struct tc_ask_options *o)

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "exit.h"
@@ -16,6 +17,7 @@
 
 #define THREADS_MAX 4096
 #define ALL_MAX 4096
+#define NEAREST_MAX 64 /* looked at for a hint */
 
 static size_t add(pid_t *pids, size_t n, size_t max, pid_t pid)
 {
@@ -70,6 +72,13 @@ static size_t add_by_parent(pid_t parent, pid_t *pids, size_t n, size_t max)
 	return n;
 }
 
+size_t tc_children_own(pid_t pid, pid_t *pids, size_t max)
+{
+	long r = add_listed(pid, pids, 0, max);
+
+	return r > 0 ? (size_t)r : 0;
+}
+
 size_t tc_children_list(pid_t pid, pid_t *pids, size_t max)
 {
 	size_t n = 0;
@@ -81,6 +90,22 @@ size_t tc_children_list(pid_t pid, pid_t *pids, size_t max)
 			return n;
 		pid = pids[next];
 	}
+}
+
+pid_t tc_children_nearest(pid_t pid, uint64_t max_memory, char name[TC_COMM_MAX])
+{
+	static pid_t all[ALL_MAX];
+	size_t n = tc_children_list(pid, all, NEAREST_MAX);
+
+	for (size_t i = 0; i < n; i++) {
+		struct tc_probe probe = { .pid = all[i], .max_memory = max_memory };
+		tc_probe_run(&probe);
+		if (!probe.counts.loops)
+			continue;
+		memcpy(name, probe.comm, TC_COMM_MAX);
+		return all[i];
+	}
+	return 0;
 }
 
 static bool is_among(pid_t pid, const pid_t *pids, size_t n)

@@ -333,6 +333,8 @@ static void report_refusal(struct tc_hook_dump *dump, const char *why)
 	tc_text_s(&text, dump->request.reason);
 	tc_text_s(&text, "): ");
 	tc_text_s(&text, why[0] ? why : "no directory to write to");
+	if (dump->guest)
+		tc_hook_mark_refused(dump->request.cookie);
 	if (dump->outcome)
 		dump->outcome->outcome = TC_OUTCOME_REFUSED;
 	tc_hook_say(line);
