@@ -83,7 +83,8 @@ static int end_output(struct dump *d, int err)
 {
 	if (err == EEXIST)
 		return tc_watch_end(d->watch, TC_EXIT_INPUT,
-				    "%s exists already, and is left as it is", d->out.path);
+				    "%s exists already, and is left as it is (--force replaces it)",
+				    d->out.path);
 	return tc_watch_end(d->watch, TC_EXIT_INPUT, "cannot write %s: %s%s", d->out.path,
 			    strerror(err),
 			    err == EFBIG     ? " (ulimit -f)" :
@@ -366,7 +367,10 @@ static int job(struct tc_watch *watch, void *context)
 	tc_watch_step(watch, "opening /proc/PID");
 	if ((r = open_target(d, d->options->max_memory)) < 0)
 		return end_target(d, r);
-	if ((r = tc_output_create(&d->out, d->options->file, &d->target.process, watch)) < 0)
+	if (d->options->fd)
+		tc_output_take(&d->out, d->options->fd, watch);
+	else if ((r = tc_output_create(&d->out, d->options->file, d->options->replace,
+				       &d->target.process, watch)) < 0)
 		return end_output(d, -r);
 	struct tc_arena before = d->arena;
 	struct tc_maps maps = d->target.maps;
@@ -377,17 +381,42 @@ static int job(struct tc_watch *watch, void *context)
 	return finish(d, r);
 }
 
-int tc_dump(const struct tc_dump_options *options, const char **ret_path)
+/* The dump is whole in fd. The exit code. */
+static int copy_out(int fd, int code)
 {
+	signal(SIGPIPE, SIG_IGN); /* an error of write, with its line */
+	int r = tc_output_copy(fd);
+
+	if (r < 0)
+		fprintf(stderr, "taskcore: cannot write to the standard output: %s\n", strerror(-r));
+	return r < 0 ? TC_EXIT_INPUT : code;
+}
+
+int tc_dump(const struct tc_dump_options *asked, const char **ret_path)
+{
+	struct tc_dump_options options = *asked;
 	struct tc_watch *watch = NULL;
-	int code = tc_watch_run(job, (void *)options, SILENCE_MS, &watch);
+
+	*ret_path = NULL;
+	if (options.file && strcmp(options.file, "-") == 0 &&
+	    (options.fd = tc_output_unnamed()) < 0) {
+		fprintf(stderr, "taskcore: no temporary file: %s\n", strerror(-options.fd));
+		return TC_EXIT_INPUT;
+	}
+	int code = tc_watch_run(job, &options, SILENCE_MS, &watch);
 
 	*ret_path = watch && watch->result[0] ? watch->result : NULL;
 	if (watch && watch->line[0]) {
 		tc_plain(watch->line);
 		fprintf(stderr, "taskcore: %s\n", watch->line);
 	}
-	if (*ret_path)
+	if (*ret_path && options.fd) {
+		*ret_path = NULL;
+		code = copy_out(options.fd, code);
+	} else if (*ret_path) {
 		puts(*ret_path);
+	}
+	if (options.fd)
+		close(options.fd);
 	return code;
 }

@@ -55,6 +55,18 @@ struct tc_request {
 	bool again; /* asked for by the child of a dump that disagreed with itself */
 };
 
+/* The name of a child that has refused the request of a cookie, which whoever asked looks for: it is
+ * seen until the child is reaped, and needs no file. 11 bytes and 4 of the cookie in hexadecimal. */
+#define TC_REFUSED_NAME "taskcore-no"
+#define TC_REFUSED_SIZE 16 /* TASK_COMM_LEN */
+static inline void tc_refused_name(uint64_t cookie, char to[TC_REFUSED_SIZE])
+{
+	memcpy(to, TC_REFUSED_NAME, sizeof(TC_REFUSED_NAME) - 1);
+	for (unsigned i = 0; i < 4; i++)
+		to[sizeof(TC_REFUSED_NAME) - 1 + i] = "0123456789abcdef"[cookie >> (4 * i) & 15];
+	to[TC_REFUSED_SIZE - 1] = 0;
+}
+
 /* The cookie of the private signal: 16 bits of magic, 8 of verb, 40 of chance. */
 #define TC_COOKIE_MAGIC 0x7443u
 enum tc_cookie_verb { TC_COOKIE_NONE, TC_COOKIE_DUMP, TC_COOKIE_AGAIN, TC_COOKIE_PARK };
@@ -169,6 +181,8 @@ void tc_hook_reap_at_end(void);
  * between are counted in the next line. error: of tc_hook_request, or -EAGAIN: the last dump was
  * ago_s seconds ago. */
 void tc_hook_refuse(const struct tc_request *request, int error, uint64_t ago_s);
+/* In a child: give it the name of a refusal; nothing where nobody asked with a cookie. */
+void tc_hook_mark_refused(uint64_t cookie);
 /* Wait, parked, until the dump that asked for it is over; 20 ms and a pause at most. */
 void tc_hook_park(void);
 

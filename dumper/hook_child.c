@@ -242,6 +242,8 @@ static void put_ms(struct tc_text *text, uint64_t ns)
 
 void tc_hook_child_tell(const struct tc_hook_dump *dump)
 {
+	if (dump->verdict == TC_OUTCOME_REFUSED && dump->guest)
+		tc_hook_mark_refused(dump->request.cookie);
 	if (!dump->line)
 		return;
 	if (dump->outcome) /* from here on the page belongs to the next dump, which may come at once */

@@ -5,6 +5,7 @@
 #include <linux/sched.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -374,11 +375,22 @@ void tc_hook_park(void)
 	process->parked = 0;
 }
 
+void tc_hook_mark_refused(uint64_t cookie)
+{
+	char name[TC_REFUSED_SIZE];
+
+	if (!cookie)
+		return;
+	tc_refused_name(cookie, name);
+	tc_syscall2(SYS_prctl, PR_SET_NAME, (long)name);
+}
+
 struct refusal {
 	char reason[32];
 	int error;
 	uint64_t ago_s;
 	uint32_t n;
+	uint64_t cookie; /* for the name of the child that says it; 0: none, or may be asked again */
 	char line[256]; /* not on the stack: in an emulator that is the program's */
 };
 static struct refusal refusal; /* of the one who has claimed process->speaking */
@@ -426,6 +438,7 @@ static void say_refused_apart(void *unused)
 	(void)unused;
 	tc_hook_answer_traps();
 	tc_hook_leave_files(0);
+	tc_hook_mark_refused(refusal.cookie);
 	say_refused();
 }
 
@@ -463,6 +476,7 @@ void tc_hook_refuse(const struct tc_request *request, int error, uint64_t ago_s)
 	refusal.error = error;
 	refusal.ago_s = ago_s;
 	refusal.n = atomic_exchange(&process->n_refused, 0);
+	refusal.cookie = error == -EBUSY || error == -EOPNOTSUPP ? 0 : request->cookie;
 	long child = 0;
 	if (error == -EOPNOTSUPP)
 		say_refused_here();
