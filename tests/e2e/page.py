@@ -48,6 +48,7 @@ PAGES = {
         ],
         ["a shielded task"],
     ),
+    "library_thread": ([r'"caller" waits for a thread of an executor O\d+: H\d+ works for it$'], []),
     "foreign_future": ([r'"foreign" waits for a future of concurrent\.futures O\d+$'], ["executor"]),
     "processes": ([r"6 tasks wait for an executor \(1 in its threads, [23] handed to its processes, [23] taken by\s+nobody\s+yet\)"], []),
     "details": (

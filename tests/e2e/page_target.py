@@ -202,6 +202,26 @@ async def executors():
 
 
 @case
+async def library_thread():
+    """A thread of a library works for a future: what anyio.to_thread does, without anyio."""
+    worker = module(
+        "/venv/lib/python3/site-packages/anyio/_backends/_asyncio.py",
+        "class WorkerThread:\n    def run(self):\n        future, work = self.item\n        work()\n",
+    )["WorkerThread"]()
+    started, future = threading.Event(), asyncio.get_running_loop().create_future()
+
+    def work():
+        started.set()
+        time.sleep(100000)
+
+    worker.item = future, work
+    threading.Thread(target=worker.run, daemon=True).start()
+    started.wait()
+    named(wait_for(future), "caller")
+    await ready_and_wait()
+
+
+@case
 async def foreign_future():
     """A future of concurrent.futures that no executor of this process has."""
     keep.append(concurrent.futures.Future())
@@ -270,7 +290,7 @@ async def details():
 
 @case
 async def loops():
-    """Three loops that sleep, one of them closed by now; a command line that is longer than the page is wide."""
+    """Three loops that sleep; the command line is longer than the page is wide."""
     for _ in range(2):
         threading.Thread(target=asyncio.new_event_loop().run_forever, daemon=True).start()
     await ready_and_wait()
