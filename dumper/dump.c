@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../lib/crc32c.h"
 #include "../lib/sys.h"
 #include "exit.h"
 #include "output.h"
@@ -21,6 +22,7 @@
 
 #define IMAGE_AFTER_NS 10000000 /* a stopped target is let go after this and the time of a copy */
 #define SMALL_ARENA (16u << 20)
+#define MAPS_ARENA (256ul << 20) /* backed as far as it is used: 100,000 mappings take 50 MB */
 #define SILENCE_MS 2000 /* the parent answers within this time */
 
 struct dump {
@@ -36,6 +38,7 @@ struct dump {
 	bool frozen;  /* and did so, or is an image of such a moment, for all that was read */
 	struct tc_counts counts;
 	struct tc_python python;
+	uint32_t maps_crc; /* of what target.maps.regions holds */
 	char notices[TC_NOTICES_MAX][TC_NOTICE_SIZE];
 	unsigned n_notices;
 };
@@ -133,13 +136,39 @@ static void thaw(struct dump *d)
 	d->target.reader.mem.live = !d->target.reader.image;
 }
 
-/* The walk takes long: copy what it may still need, and let the target go before it is over. */
+static uint32_t crc_of_maps(const struct dump *d)
+{
+	const struct tc_maps *maps = &d->target.maps;
+
+	return tc_crc32c(maps->regions, maps->n_regions * sizeof(*maps->regions));
+}
+
+/* The map of the process says what is read from where. It lies in memory beside what the walk writes, and
+ * was once overwritten by it without a word: never again in silence. */
+static void check_maps(struct dump *d)
+{
+	if (crc_of_maps(d) == d->maps_crc || d->n_notices == TC_NOTICES_MAX)
+		return;
+	snprintf(d->notices[d->n_notices++], TC_NOTICE_SIZE,
+		 "a fault in taskcore: its map of the process was overwritten during the walk; "
+		 "please report it");
+}
+
+/* The walk takes long: copy what it may still need, and let the target go before it is over. This is
+ * called by a read in the middle of the walk, whose arena is therefore not to be touched: it grows arrays
+ * there. */
 static void take_image(void *context)
 {
 	struct dump *d = context;
+	struct tc_arena arena;
+	void *memory = d->watch->released ? NULL : reserve(MAPS_ARENA);
 
-	if (d->watch->released || tc_target_read_maps(&d->target, &d->arena, d->watch) < 0)
+	if (!memory)
 		return;
+	tc_arena_init(&arena, memory, MAPS_ARENA); /* given back by our end */
+	if (tc_target_read_maps(&d->target, &arena, d->watch) < 0)
+		return;
+	d->maps_crc = crc_of_maps(d);
 	if (tc_mem_pid_image(&d->target.reader))
 		thaw(d);
 }
@@ -178,9 +207,11 @@ static int attempt(struct dump *d)
 		return r;
 	tc_watch_step(d->watch, "writing the head of the dump");
 	r = tc_core_begin(&d->core, d->out.fd, mem, &d->target.maps, &d->target.process, &d->arena);
+	d->maps_crc = crc_of_maps(d);
 	if (r == 0)
 		r = walk(d);
 	thaw(d);
+	check_maps(d);
 	d->frozen &= !d->target.reader.image_broken;
 	return r;
 }

@@ -89,11 +89,13 @@ static void describe_own(struct tc_hook_dump *dump, struct tc_os_thread *thread)
 static bool add_thread(void *context, uint32_t tid)
 {
 	struct tc_hook_dump *dump = context;
-	struct tc_os_thread *thread = tc_arena_take(&dump->arena, sizeof(*thread));
+	/* One array: nothing else takes from the arena here. */
+	struct tc_os_thread *thread = tc_arena_extend(
+		&dump->arena, dump->threads ? dump->threads + dump->n_threads : NULL, sizeof(*thread));
 
 	if (!thread)
 		return false;
-	if (!dump->threads) /* one array: nothing else takes from the arena here */
+	if (!dump->threads)
 		dump->threads = thread;
 	thread = &dump->threads[dump->n_threads++];
 	*thread = (struct tc_os_thread){ .tid = tid, .tid_ns = tid, .state = '?', .syscall = -1 };

@@ -66,6 +66,7 @@ struct reading {
 	struct tc_target *target;
 	struct tc_arena *arena;
 	struct tc_watch *watch;
+	const struct tc_os_thread *end; /* of what was taken */
 	bool full;
 };
 
@@ -73,14 +74,15 @@ static bool add_thread(void *context, uint32_t tid)
 {
 	struct reading *reading = context;
 	struct tc_target *target = reading->target;
-	struct tc_os_thread *t = tc_arena_take(reading->arena, sizeof(*t));
+	/* One array: nothing else takes from the arena here. */
+	struct tc_os_thread *t = tc_arena_extend(reading->arena, reading->end, sizeof(*t));
 
 	reading->watch->beats++;
 	if (!t) {
 		reading->full = true;
 		return false;
 	}
-	/* One array: nothing else takes from the arena here. */
+	reading->end = t + 1;
 	if (!target->threads)
 		target->threads = t;
 	t = &target->threads[target->n_threads];
@@ -96,7 +98,7 @@ static bool add_thread(void *context, uint32_t tid)
 
 int tc_threads_read(struct tc_target *target, struct tc_arena *arena, struct tc_watch *watch)
 {
-	struct reading reading = { target, arena, watch, false };
+	struct reading reading = { .target = target, .arena = arena, .watch = watch };
 
 	target->threads = NULL;
 	target->n_threads = 0;

@@ -8,6 +8,7 @@
 
 #define INTERPS_MAX 1024u
 #define FAULT_RECORDS_MAX 1000u
+#define ARENA_SPARE 64u /* more than a piece of an array takes */
 
 void tc_walker_notice(struct tc_walker *w, const char *text)
 {
@@ -36,6 +37,13 @@ void tc_walker_fault(struct tc_walker *w, tc_addr addr, int code, const char *wh
 	tc_put_u(w->out, (uint64_t)(code < 0 ? -code : code));
 	tc_put_u(w->out, text);
 	tc_record_end(w->out);
+}
+
+void tc_walker_check_arena(struct tc_walker *w)
+{
+	if (w->arena->left > ARENA_SPARE)
+		tc_walker_notice(w, "a fault in taskcore: the walker's memory was used by somebody "
+				    "else too; please report it");
 }
 
 static void describe(const struct tc_runtime_site *site, uint32_t version, struct tc_python *ret)
