@@ -95,6 +95,12 @@ struct tc_thread {
 	uint64_t utime_ns, stime_ns;
 };
 
+/* What the thread of a loop did while it was read, and after that (docs/format.md section 8). */
+struct tc_look {
+	uint32_t tid, flags, last_state;
+	uint64_t watched_ns, run_ns, wait_ns, switches;
+};
+
 /* A descriptor of the process (docs/format.md section 8). */
 struct tc_fd {
 	struct tc_text local, peer, what;
@@ -184,6 +190,7 @@ struct tc_model {
 	TC_ARRAY(tc_task, tasks);
 	TC_ARRAY(tc_object, objects);
 	TC_ARRAY(tc_thread, threads);
+	TC_ARRAY(tc_look, looks); /* TC_LOOK_RECORDS_MAX at most */
 	TC_ARRAY(tc_fd, fds); /* by ascending number */
 	TC_ARRAY(tc_pythread, pythreads);
 	TC_ARRAY(tc_module_map, modules);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../lib/crc32c.h"
+#include "../lib/look.h"
 #include "../lib/sys.h"
 #include "exit.h"
 #include "output.h"
@@ -38,6 +39,7 @@ struct dump {
 	bool frozen;  /* and did so, or is an image of such a moment, for all that was read */
 	struct tc_counts counts;
 	struct tc_python python;
+	struct tc_looks looks;
 	uint32_t maps_crc; /* of what target.maps.regions holds */
 	char notices[TC_NOTICES_MAX][TC_NOTICE_SIZE];
 	unsigned n_notices;
@@ -195,6 +197,24 @@ static int freeze(struct dump *d)
 	return 0;
 }
 
+/* The threads of loops: whether they ran while they were read. A target that was to stand still and did not
+ * was moved by us, so that nothing can be said. */
+static void look_again(struct dump *d)
+{
+	struct tc_target *target = &d->target;
+
+	tc_look_choose(&d->looks, target->threads, target->n_threads, d->python.loop_tids,
+		       d->python.n_loop_tids);
+	for (unsigned i = 0; i < d->looks.n; i++) {
+		struct tc_os_thread *thread =
+			&target->threads[d->looks.at[i].thread - target->threads];
+		if (!d->options->stop)
+			tc_look_last(target->proc, thread);
+		else if (!d->frozen)
+			thread->look = TC_LOOKED_NOT;
+	}
+}
+
 /* One try: freeze (it gives registers for the head), head, walk, let go. The result of the walk, or
  * -TC_EWRITE. */
 static int attempt(struct dump *d)
@@ -213,6 +233,7 @@ static int attempt(struct dump *d)
 	thaw(d);
 	check_maps(d);
 	d->frozen &= !d->target.reader.image_broken;
+	look_again(d);
 	return r;
 }
 
@@ -253,6 +274,10 @@ static uint32_t status_flags(const struct dump *d, int walked)
 static int seal(struct dump *d, int walked)
 {
 	const struct tc_mem *mem = &d->target.reader.mem;
+
+	tc_watch_step(d->watch, "watching the threads of its loops");
+	tc_look_watch(d->target.proc, &d->looks, &d->watch->beats);
+	tc_look_put(&d->looks, &d->core.rec);
 	struct tc_status status = {
 		.counts = &d->counts,
 		.flags = status_flags(d, walked),

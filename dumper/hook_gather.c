@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "../lib/look.h"
 #include "../lib/proc.h"
 #include "../lib/sys.h"
 #include "hook.h"
@@ -72,6 +73,7 @@ static void describe_own(struct tc_hook_dump *dump, struct tc_os_thread *thread)
 	uint8_t code[18] = { 0 };
 
 	thread->state = 'R';
+	thread->look = TC_LOOKED_STOOD; /* in the handler, while its memory is read */
 	if (!context)
 		return;
 	thread->pc = context->rip;
@@ -99,10 +101,12 @@ static bool add_thread(void *context, uint32_t tid)
 		dump->threads = thread;
 	thread = &dump->threads[dump->n_threads++];
 	*thread = (struct tc_os_thread){ .tid = tid, .tid_ns = tid, .state = '?', .syscall = -1 };
-	if (tid == dump->tid_proc)
+	if (tid == dump->tid_proc) {
 		describe_own(dump, thread);
-	else
+	} else {
+		tc_look_first(dump->proc, thread);
 		tc_proc_thread_syscall(dump->proc, tid, thread);
+	}
 	return true;
 }
 
@@ -185,9 +189,11 @@ void tc_hook_gather_threads_late(struct tc_hook_dump *dump)
 	dump->n_threads = 0;
 	dump->request.context = NULL; /* gone, if the memory is not ours alone */
 	tc_proc_each_thread(dump->proc, add_thread, dump);
-	for (size_t i = 0; i < dump->n_threads; i++)
+	for (size_t i = 0; i < dump->n_threads; i++) {
+		dump->threads[i].sched.known = false; /* that was too late to tell anything */
 		if (dump->threads[i].tid == own.tid)
 			dump->threads[i] = own;
+	}
 	number_threads(dump);
 }
 
@@ -202,6 +208,8 @@ void tc_hook_gather_thread_names(struct tc_hook_dump *dump)
 			thread->state = state;
 		else if (thread->syscall >= 0 && thread->state == 'R')
 			thread->state = 'S';
+		if (thread->look != TC_LOOKED_STOOD)
+			tc_look_last(dump->proc, thread);
 	}
 	dump->mem.threads = dump->threads;
 	dump->mem.n_threads = dump->n_threads;

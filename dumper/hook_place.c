@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "../lib/mem_self.h"
+#include "../lib/proc.h"
 #include "../lib/sys.h"
 #include "hook.h"
 #include "hook_process.h"
@@ -87,6 +88,26 @@ static bool park(struct tc_hook_dump *dump, uint32_t holder)
 	return process->parked == holder;
 }
 
+/* The thread if it slept until now since it was looked at first: from here on our signal moves it, and what
+ * it did is known all the same. */
+static struct tc_os_thread *asleep(struct tc_hook_dump *dump, uint32_t tid_ns)
+{
+	struct tc_sched now;
+
+	for (size_t i = 0; i < dump->n_threads; i++) {
+		struct tc_os_thread *thread = &dump->threads[i];
+		if (thread->tid_ns != tid_ns)
+			continue;
+		return thread->sched.known && thread->syscall >= 0 &&
+				       tc_proc_sched(dump->proc, thread->tid, &now) &&
+				       now.run_ns == thread->sched.run_ns &&
+				       now.turns == thread->sched.turns ?
+			       thread :
+			       NULL;
+	}
+	return NULL;
+}
+
 static bool on_interp(void *context, uint32_t holder, uint32_t n_threads)
 {
 	struct place *place = context;
@@ -95,9 +116,12 @@ static bool on_interp(void *context, uint32_t holder, uint32_t n_threads)
 		return true;
 	if (!place->must)
 		return false;
+	struct tc_os_thread *thread = holder ? asleep(place->dump, holder) : NULL;
 	if (!holder || !park(place->dump, holder)) {
 		place->dump->frozen = false;
 		place->dump->mem.live = true; /* what does not fit is read again */
+	} else if (thread) {
+		thread->look = TC_LOOKED_STOOD;
 	}
 	return true;
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "../lib/format.h"
+#include "../lib/look.h"
 #include "../lib/proc.h"
 
 struct list {
@@ -50,6 +51,7 @@ static bool read_thread(struct tc_target *target, uint32_t tid, struct tc_os_thr
 	char path[64], text[4096];
 
 	*t = (struct tc_os_thread){ .tid = tid, .tid_ns = tid, .state = '?', .syscall = -1 };
+	tc_look_first(target->proc, t);
 	if (!tc_proc_thread(target->proc, tid, t))
 		return false;
 	if (target->ns_depth > 1) {

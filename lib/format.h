@@ -52,6 +52,7 @@ enum tc_rec {
 	TC_REC_LOOPREF = 16,
 	TC_REC_INTERP = 17,
 	TC_REC_FD = 18,
+	TC_REC_LOOK = 19,
 	TC_REC_TASK = 20,
 	TC_REC_LOCALS = 21,
 	TC_REC_OBJECT = 22,
@@ -122,6 +123,8 @@ enum tc_head_flag {
 	TC_HEAD_WAS_TRACED = 16,  /* the target was traced already */
 	TC_HEAD_LEADER_GONE = 32, /* its first thread has ended */
 };
+
+enum tc_look_flag { TC_LOOK_RAN = 1, TC_LOOK_AWAKE = 2 };
 
 /* State of TC_REC_FD: those of net/tcp_states.h that are more than passed through. */
 enum tc_fd_state {
@@ -195,5 +198,6 @@ enum tc_status_flag {
 #define TC_CHAIN_MAX 65536u
 #define TC_NAMES_MAX 1024u
 #define TC_ITEMS_MAX 10000u
+#define TC_LOOK_RECORDS_MAX 1024u
 
 #endif

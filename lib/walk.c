@@ -186,6 +186,15 @@ static bool is_collecting(struct tc_walker *w)
 	return collecting == 1;
 }
 
+static void note_loop_threads(const struct tc_walker *w, struct tc_python *python)
+{
+	const unsigned max = sizeof(python->loop_tids) / sizeof(python->loop_tids[0]);
+
+	for (uint32_t i = 0; i < w->n_threads && python->n_loop_tids < max; i++)
+		if (w->threads[i].running_loop && w->threads[i].tid)
+			python->loop_tids[python->n_loop_tids++] = w->threads[i].tid;
+}
+
 static void walk_interp(struct tc_walker *w, struct tc_python *python)
 {
 	uint32_t first_loop = w->n_loops;
@@ -201,6 +210,7 @@ static void walk_interp(struct tc_walker *w, struct tc_python *python)
 			  (is_collecting(w) ? TC_INTERP_COLLECTING : 0u);
 	put_interp(w, python->version, python->layout);
 	tc_walker_threads(w);
+	note_loop_threads(w, python);
 	if (w->options->on_interp &&
 	    !w->options->on_interp(w->options->context, tc_walker_gil_holder(w), w->n_threads)) {
 		w->stopped = true;
