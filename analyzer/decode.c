@@ -423,6 +423,8 @@ static void read_status(struct tc_model *model, struct tc_cursor *cur)
 	status->swapped = tc_cur_u(cur);
 	status->bytes_read = tc_cur_u(cur);
 	status->retaken = tc_cur_u(cur);
+	status->stopping_ns = tc_cur_u(cur);
+	status->releasing_ns = tc_cur_u(cur);
 }
 
 /* What a record of each kind is read by; kinds of later versions by nothing. */

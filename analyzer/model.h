@@ -152,6 +152,7 @@ struct tc_status {
 	uint64_t found, read, torn, cut, done, faults, objects, objects_cut, flags, pause_ns,
 		duration_ns;
 	uint64_t swapped, bytes_read, retaken;
+	uint64_t stopping_ns, releasing_ns; /* of the pause */
 	struct tc_text notices[TC_STATUS_NOTICES];
 	unsigned n_notices;
 };

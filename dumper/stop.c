@@ -37,7 +37,7 @@ struct regs {
 
 struct tc_stop_shared {
 	volatile int outcome; /* enum outcome */
-	volatile uint64_t begun_ns, ended_ns;
+	volatile uint64_t begun_ns, stopped_ns, asked_ns, ended_ns;
 	volatile bool let_go; /* by the bound in time */
 	struct regs regs[];   /* as target->threads */
 };
@@ -220,6 +220,7 @@ static void trace(struct tracer *t, int ready, int go)
 	sigaddset(&child, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &child, NULL);
 	enum outcome outcome = stop_all(t);
+	t->shared->stopped_ns = now_ns();
 	if (outcome == STOP_DONE)
 		read_registers(t);
 	else
@@ -229,7 +230,10 @@ static void trace(struct tracer *t, int ready, int go)
 		return;
 	uint64_t now = now_ns();
 	int left = now < t->deadline_ns ? (int)((t->deadline_ns - now) / 1000000) : 0;
-	if (poll(&hold, 1, left) == 0) {
+	int r;
+	while ((r = poll(&hold, 1, left)) < 0 && errno == EINTR)
+		;
+	if (r == 0) {
 		t->watch->released = true; /* first: what is read from now on may change */
 		t->shared->let_go = true;
 	}
@@ -329,10 +333,27 @@ int tc_stop_begin(struct tc_stop *stop, struct tc_target *target, unsigned ms,
 	return r;
 }
 
+/* What the pause went into. */
+static void take_times(struct tc_stop *stop)
+{
+	const struct tc_stop_shared *shared = stop->shared;
+
+	stop->pause_ns = stop->stopping_ns = stop->releasing_ns = 0;
+	if (!shared->begun_ns || shared->ended_ns <= shared->begun_ns)
+		return;
+	stop->pause_ns = shared->ended_ns - shared->begun_ns;
+	if (shared->stopped_ns > shared->begun_ns)
+		stop->stopping_ns = shared->stopped_ns - shared->begun_ns;
+	if (shared->asked_ns && shared->ended_ns > shared->asked_ns)
+		stop->releasing_ns = shared->ended_ns - shared->asked_ns;
+}
+
 bool tc_stop_end(struct tc_stop *stop)
 {
 	bool whole;
 
+	if (stop->shared)
+		stop->shared->asked_ns = now_ns();
 	if (stop->go >= 0)
 		close(stop->go);
 	stop->go = -1;
@@ -343,9 +364,7 @@ bool tc_stop_end(struct tc_stop *stop)
 	if (!stop->shared)
 		return false;
 	whole = stop->shared->outcome == STOP_DONE && !stop->shared->let_go;
-	stop->pause_ns = stop->shared->ended_ns > stop->shared->begun_ns && stop->shared->begun_ns ?
-				 stop->shared->ended_ns - stop->shared->begun_ns :
-				 0;
+	take_times(stop);
 	munmap(stop->shared, stop->shared_size);
 	stop->shared = NULL;
 	return whole;
