@@ -130,8 +130,12 @@ static bool go_on(int proc, struct tc_look *look)
 	look->run_ns = now.sched.run_ns - look->sched.run_ns;
 	look->wait_ns = now.sched.wait_ns - look->sched.wait_ns;
 	look->switches = switches - look->switches_before;
-	if (look->way == WATCH_RUNNING && !look->awake && now.state == 'R') {
-		begin_watch(proc, look); /* it has come back from our handler */
+	/* It has come back from our handler; or it slept once, as in a lock of the kernel's, and runs again:
+	 * who works now and then sleeps again soon. */
+	bool anew = !look->awake || (look->switches && !look->again);
+	if (look->way == WATCH_RUNNING && anew && now.state == 'R') {
+		look->again |= look->awake;
+		begin_watch(proc, look);
 		return true;
 	}
 	if (is_over(look))
@@ -146,6 +150,7 @@ void tc_look_watch(int proc, struct tc_looks *looks, volatile uint64_t *beats)
 	bool more = false;
 
 	for (unsigned i = 0; i < looks->n; i++) {
+		looks->at[i].again = false;
 		begin_watch(proc, &looks->at[i]);
 		more |= looks->at[i].way != WATCH_NOT;
 	}

@@ -20,6 +20,7 @@ struct tc_look {
 	struct tc_sched sched;
 	uint64_t switches_before, begun_ns;
 	uint8_t way;
+	bool again; /* the watch began anew after a sleep */
 };
 
 struct tc_looks {

@@ -97,7 +97,7 @@ def test_stopped(one, n, times):
     """The same with --stop, whose copy of the process is taken in the middle of the walk once that takes longer than 10 ms: the
     map that the copy needs must not lie where the walk goes on writing (a notice would say so)."""
     for _ in range(times):
-        test_tasks(one, n, "--stop=10000")
+        test_tasks(one, n, "--stop=60000")
 
 
 def main():
