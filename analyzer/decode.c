@@ -105,6 +105,21 @@ static void read_thread(struct tc_model *model, struct tc_cursor *cur)
 	thread->wchan = text_at(cur);
 }
 
+static void read_look(struct tc_model *model, struct tc_cursor *cur)
+{
+	if (model->n_looks == TC_LOOK_RECORDS_MAX)
+		return;
+	struct tc_look *look = tc_push(model->looks, model->n_looks, model->looks_room);
+
+	look->tid = tc_cur_u32(cur);
+	look->flags = tc_cur_u32(cur);
+	look->last_state = tc_cur_u32(cur);
+	look->watched_ns = tc_cur_u(cur);
+	look->run_ns = tc_cur_u(cur);
+	look->wait_ns = tc_cur_u(cur);
+	look->switches = tc_cur_u(cur);
+}
+
 static void read_module(struct tc_model *model, struct tc_cursor *cur)
 {
 	struct tc_module_map *module =
@@ -435,6 +450,8 @@ static void read_status(struct tc_model *model, struct tc_cursor *cur)
 	status->swapped = tc_cur_u(cur);
 	status->bytes_read = tc_cur_u(cur);
 	status->retaken = tc_cur_u(cur);
+	status->stopping_ns = tc_cur_u(cur);
+	status->releasing_ns = tc_cur_u(cur);
 }
 
 /* What a record of each kind is read by; kinds of later versions by nothing. */
@@ -449,6 +466,7 @@ static void (*const readers[])(struct tc_model *model, struct tc_cursor *cur) = 
 	[TC_REC_PYTHREAD] = read_pythread, [TC_REC_LOOP] = read_loop,
 	[TC_REC_HANDLE] = read_handle,	   [TC_REC_FAULT] = read_fault,
 	[TC_REC_STATUS] = read_status,	   [TC_REC_FD] = read_fd,
+	[TC_REC_LOOK] = read_look,
 };
 
 static void read_record(struct tc_model *model, uint64_t kind, struct tc_cursor *cur)

@@ -276,7 +276,7 @@ bool tc_hook_has_spare(void);
  * it is asleep (dump->asleep) and woken. */
 bool tc_hook_hold(struct tc_hook_dump *dump, uint32_t holder);
 /* Has it been asleep all the time since? */
-bool tc_hook_was_asleep(const struct tc_hook_dump *dump);
+bool tc_hook_was_asleep(struct tc_hook_dump *dump);
 
 /* hook_place.c: the walk in place. */
 struct tc_hook_kept;

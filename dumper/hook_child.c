@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <sys/syscall.h>
 
+#include "../lib/look.h"
 #include "../lib/mem_self.h"
 #include "../lib/proc.h"
 #include "../lib/sys.h"
@@ -24,6 +25,7 @@
 #define LOOKS 2500 /* half a second for the target to answer */
 
 static struct tc_hook_file file; /* the one under way; too big for the stack */
+static struct tc_looks looks;	 /* the same */
 
 /* The alarm. */
 static void end_now(int sig)
@@ -176,6 +178,11 @@ static int write_dump(struct tc_hook_dump *dump, int fd)
 	tc_hook_note_threads(dump);
 	tc_hook_note_fds(dump);
 	await_target(dump);
+	tc_look_choose(&looks, dump->threads, dump->n_threads, dump->python.loop_tids,
+		       dump->python.n_loop_tids);
+	if (dump->guest) /* otherwise this is the handler, and who is watched may be ourselves */
+		tc_look_watch(dump->proc, &looks, NULL);
+	tc_look_put(&looks, &dump->core.rec);
 	struct tc_status status = {
 		.counts = &dump->counts,
 		.flags = status_flags(dump, walked),

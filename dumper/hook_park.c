@@ -70,10 +70,15 @@ bool tc_hook_hold(struct tc_hook_dump *dump, uint32_t holder)
 	return true;
 }
 
-bool tc_hook_was_asleep(const struct tc_hook_dump *dump)
+bool tc_hook_was_asleep(struct tc_hook_dump *dump)
 {
 	uint64_t now;
 
-	return is_asleep(dump, dump->asleep) && read_switches(dump, dump->asleep, &now) &&
-	       now == dump->switches;
+	if (!is_asleep(dump, dump->asleep) || !read_switches(dump, dump->asleep, &now) ||
+	    now != dump->switches)
+		return false;
+	for (size_t i = 0; i < dump->n_threads; i++)
+		if (dump->threads[i].tid == dump->asleep)
+			dump->threads[i].look = TC_LOOKED_STOOD; /* what it does later is no matter */
+	return true;
 }

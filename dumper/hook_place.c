@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "../lib/mem_self.h"
+#include "../lib/proc.h"
 #include "../lib/sys.h"
 #include "hook.h"
 #include "hook_process.h"

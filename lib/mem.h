@@ -27,6 +27,17 @@ struct tc_module {
 	const char *path; /* borrowed from the reader, as /proc/PID/maps says, never NULL */
 };
 
+/* What the scheduler has counted of a thread so far. */
+struct tc_sched {
+	bool known;
+	uint64_t run_ns, wait_ns; /* on a processor; ready, and waiting for one */
+	uint64_t turns;		  /* how often it came to a processor */
+};
+
+/* Whether a thread ran between the moment that its state is of and the moment when its memory had been
+ * read (look.h). */
+enum tc_looked { TC_LOOKED_NOT, TC_LOOKED_STOOD, TC_LOOKED_RAN };
+
 /* A thread as the kernel sees it. */
 struct tc_os_thread {
 	_Alignas(16) uint32_t tid; /* in our namespace; aligned so that pieces of an arena form an array */
@@ -40,6 +51,9 @@ struct tc_os_thread {
 	uint64_t args[6];
 	uint64_t utime_ns, stime_ns;
 	char wchan[TC_COMM_MAX]; /* empty: unknown */
+	struct tc_sched sched;	 /* before state and call were read */
+	uint8_t look;		 /* enum tc_looked */
+	char last_state;	 /* when its memory had been read; 0: nobody looked */
 };
 
 struct tc_mem;

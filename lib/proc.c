@@ -241,6 +241,40 @@ bool tc_proc_thread(int proc, uint32_t tid, struct tc_os_thread *thread)
 	return true;
 }
 
+bool tc_proc_switches(int proc, uint32_t tid, uint64_t *ret)
+{
+	char path[64];
+
+	thread_path(tid, "/status", path, sizeof(path));
+	return tc_proc_number(proc, path, "voluntary_ctxt_switches", 10, ret);
+}
+
+bool tc_proc_sched(int proc, uint32_t tid, struct tc_sched *ret)
+{
+	char path[64], text[96];
+	const char *at = text;
+	uint64_t forced = 0;
+
+	*ret = (struct tc_sched){ 0 };
+	thread_path(tid, "/schedstat", path, sizeof(path));
+	int fd = tc_sys_open(proc, path, O_RDONLY, 0);
+	long n = fd < 0 ? -1 : tc_sys_read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		tc_sys_close(fd);
+	text[n > 0 ? n : 0] = 0;
+	if (n > 0 && memcmp(text, "0 0 0\n", 7) != 0) { /* all zero: the kernel does not count */
+		ret->run_ns = tc_text_number(&at, 10);
+		ret->wait_ns = tc_text_number(&at, 10);
+		ret->turns = tc_text_number(&at, 10);
+		return ret->known = true;
+	}
+	thread_path(tid, "/status", path, sizeof(path));
+	ret->known = tc_proc_switches(proc, tid, &ret->turns) &&
+		     tc_proc_number(proc, path, "nonvoluntary_ctxt_switches", 10, &forced);
+	ret->turns += forced;
+	return ret->known;
+}
+
 /* "nr arg0 … arg5 sp pc", "-1 sp pc" outside a system call, or "running": fs/proc/base.c
  * proc_pid_syscall. */
 bool tc_proc_thread_syscall(int proc, uint32_t tid, struct tc_os_thread *thread)

@@ -8,6 +8,7 @@
 
 #define INTERPS_MAX 1024u
 #define FAULT_RECORDS_MAX 1000u
+#define ARENA_SPARE 64u /* more than a piece of an array takes */
 
 void tc_walker_notice(struct tc_walker *w, const char *text)
 {
@@ -36,6 +37,13 @@ void tc_walker_fault(struct tc_walker *w, tc_addr addr, int code, const char *wh
 	tc_put_u(w->out, (uint64_t)(code < 0 ? -code : code));
 	tc_put_u(w->out, text);
 	tc_record_end(w->out);
+}
+
+void tc_walker_check_arena(struct tc_walker *w)
+{
+	if (w->arena->left > ARENA_SPARE)
+		tc_walker_notice(w, "a fault in taskcore: the walker's memory was used by somebody "
+				    "else too; please report it");
 }
 
 static void describe(const struct tc_runtime_site *site, uint32_t version, struct tc_python *ret)
@@ -177,6 +185,15 @@ static bool is_collecting(struct tc_walker *w)
 	return collecting == 1;
 }
 
+static void note_loop_threads(const struct tc_walker *w, struct tc_python *python)
+{
+	const unsigned max = sizeof(python->loop_tids) / sizeof(python->loop_tids[0]);
+
+	for (uint32_t i = 0; i < w->n_threads && python->n_loop_tids < max; i++)
+		if (w->threads[i].running_loop && w->threads[i].tid)
+			python->loop_tids[python->n_loop_tids++] = w->threads[i].tid;
+}
+
 static void walk_interp(struct tc_walker *w, struct tc_python *python)
 {
 	uint32_t first_loop = w->n_loops;
@@ -192,6 +209,7 @@ static void walk_interp(struct tc_walker *w, struct tc_python *python)
 			  (is_collecting(w) ? TC_INTERP_COLLECTING : 0u);
 	put_interp(w, python->version, python->layout);
 	tc_walker_threads(w);
+	note_loop_threads(w, python);
 	if (w->options->on_interp &&
 	    !w->options->on_interp(w->options->context, tc_walker_gil_holder(w),
 				   w->n_threads + w->threads_cut)) {

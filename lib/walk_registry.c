@@ -25,8 +25,10 @@ static void collect(struct tc_walker *w, struct collected *to, tc_addr addr)
 	/* Two to a piece: the arena hands out sixteen bytes after sixteen while nothing else takes
 	 * from it. */
 	if (to->n % 2 == 0) {
-		tc_addr *pair = tc_arena_take(w->arena, 2 * sizeof(*pair));
+		const tc_addr *end = to->addrs ? to->addrs + to->n : NULL;
+		tc_addr *pair = tc_arena_extend(w->arena, end, 2 * sizeof(*pair));
 		if (!pair) {
+			tc_walker_check_arena(w);
 			to->cut = true;
 			return;
 		}

@@ -227,6 +227,9 @@ struct tc_walker {
 
 /* walk.c: notes for people, faults as records. */
 void tc_walker_notice(struct tc_walker *w, const char *text);
+/* After a piece of an array could not be had: where the arena is not full, that is a fault of ours, and it
+ * is said. */
+void tc_walker_check_arena(struct tc_walker *w);
 void tc_walker_fault(struct tc_walker *w, tc_addr addr, int code, const char *what);
 
 /* walk_intern.c: tables of the dump. 0 stands for "unknown" everywhere: a full arena, an unreadable

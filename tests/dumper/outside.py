@@ -103,18 +103,51 @@ def test_stopped_stays_stopped(directory):
         await_true(lambda: state(target.pid) in "SR", "going on")
 
 
+def batch():
+    """A dumper that stops a process is scheduled before us, and would be done before we come: not so in this class."""
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
 def test_suspended_dumper(directory):
     """a dumper that is itself stopped does not hold its target beyond the bound"""
     with parked(20000) as target:
         for _ in range(20):
             dumper = subprocess.Popen([TASKCORE, "dump", str(target.pid), "--stop=300"], cwd=directory,
-                                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+                                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+                                      preexec_fn=batch)
             while state(target.pid) != "t" and dumper.poll() is None:
                 pass
             os.killpg(dumper.pid, signal.SIGSTOP)
             await_true(lambda: field(target.pid, "TracerPid") == "0" and state(target.pid) in "SR", "its release")
             os.killpg(dumper.pid, signal.SIGKILL)
             dumper.wait()
+
+
+def classes(pid):
+    """The scheduling classes of a process and those below it."""
+    try:
+        with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+            below = [int(word) for word in f.read().split()]
+        return {os.sched_getscheduler(pid)}.union(*map(classes, below))
+    except (OSError, ProcessLookupError):
+        return set()
+
+
+def test_hurry(directory):
+    """while it holds its target the dumper is scheduled before others, where it may be; without --stop it never is"""
+    able = subprocess.run(["chrt", "--rr", "1", "true"], stderr=subprocess.DEVNULL).returncode == 0
+    if not able:
+        raise Skip("no right to SCHED_RR")
+    with parked(20000) as target:
+        for option, wanted in ([], False), (["--stop=5000"], True):
+            seen = set()
+            for _ in range(100):
+                dumper = subprocess.Popen([TASKCORE, "dump", str(target.pid)] + option, cwd=directory, stdout=subprocess.DEVNULL)
+                while dumper.poll() is None:
+                    seen |= classes(dumper.pid)
+                if os.SCHED_RR in seen or not wanted:
+                    break
+            must((os.SCHED_RR in seen) == wanted, "%s: classes %s" % (option, seen))
 
 
 COUNTER = r"""
