@@ -108,9 +108,10 @@ void tc_hook_release(struct tc_hook_dump *dump)
 
 void tc_hook_capture_failed(struct tc_hook_dump *dump)
 {
+	if (dump->lent) /* all of it is the child's now */
+		return;
 	close_proc(dump);
-	if (!dump->lent)
-		tc_hook_release(dump);
+	tc_hook_release(dump);
 }
 
 /* In a child that shares our memory. */
@@ -140,6 +141,7 @@ static bool in_place(struct tc_hook_dump *dump, const struct tc_hook_place *how,
 	const struct tc_counts *counts = &dump->counts;
 
 	if (tc_process()->stuck) { /* the kernel may still write to the stacks that this one needs */
+		close_proc(dump);
 		*ret = -EBUSY;
 		return how->must;
 	}
@@ -301,9 +303,12 @@ int tc_hook_capture(struct tc_hook_dump *dump)
 		uint64_t clone_ns = tc_hook_clone_ns(dump, &memory);
 		dump->why_place = why_no_clone(dump, &memory, clone_ns);
 		gather_threads(dump, &memory, clone_ns);
+		/* Closes dump->proc before a child begins, which may share our memory: from then on it is
+		 * the child's. */
 		r = freeze(dump, &memory, clone_ns);
+	} else {
+		close_proc(dump);
 	}
-	close_proc(dump);
 	if (!dump->lent)
 		tc_hook_release(dump);
 	return r;
