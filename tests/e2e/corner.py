@@ -26,9 +26,60 @@ def forked(how):
     asyncio.run(main())
 
 
+async def sleeper():
+    asyncio.get_running_loop().call_soon(ready)
+    await asyncio.sleep(1000)
+
+
+def second_library(path):
+    """Another libpython is mapped, below this one, and never started."""
+    ctypes.CDLL(path)
+    asyncio.run(sleeper())
+
+
+async def nested_leaf():
+    await asyncio.sleep(0)
+    asyncio._set_running_loop(None)
+    asyncio.new_event_loop().run_until_complete(sleeper())
+
+
+class Registered(asyncio.Future):
+    """No task, but registered as one."""
+
+    def __init__(self):
+        super().__init__()
+        self._coro = None
+
+
+async def registered():
+    future = Registered()
+    asyncio.tasks._register_task(future)
+    await asyncio.gather(sleeper(), future)
+
+
+async def down(n):
+    if n:
+        await down(n - 1)
+    else:
+        lock = asyncio.Lock()
+        await lock.acquire()
+        asyncio.get_running_loop().call_soon(ready)
+        await lock.acquire()
+
+
+def deep_lock():
+    sys.setrecursionlimit(100000)
+    ctypes.CDLL(None)
+    asyncio.run(down(int(sys.argv[2])))
+
+
 PROGRAMS = {
     "forked-c": lambda: forked("c"),
     "forked-raw": lambda: forked("raw"),
+    "second-library": lambda: second_library(sys.argv[2]),
+    "nested-loops": lambda: asyncio.run(nested_leaf()),
+    "registered-future": lambda: asyncio.run(registered()),
+    "deep-lock": deep_lock,
 }
 
 if __name__ == "__main__":
