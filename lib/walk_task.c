@@ -64,6 +64,20 @@ static int read_c_task(struct tc_walker *w, struct task *task)
 	return 0;
 }
 
+/* A future of _asyncio that is registered as a task: what it waits for its own class knows. */
+static int read_c_future(struct tc_walker *w, struct task *task)
+{
+	uint32_t state;
+
+	if (tc_get(w->mem, task->addr + w->py.at.fut_state, &state) < 0 ||
+	    tc_get(w->mem, task->addr + FUT_LOOP, &task->loop) < 0)
+		return -TC_EFAULT;
+	if (state > TC_STATE_FINISHED)
+		return -TC_ETYPE;
+	task->flags |= state;
+	return 0;
+}
+
 static uint32_t state_by_name(struct tc_walker *w, tc_addr str)
 {
 	return tc_str_is(&w->py, str, "PENDING")   ? TC_STATE_PENDING :
@@ -114,7 +128,10 @@ static int read_python_task(struct tc_walker *w, struct task *task)
 	/* Future._state is an attribute of the class until it changes: a task without one of its
 	 * own is pending. */
 	task->flags |=
-		TC_TASK_PYTHON | (task->type->kind == TC_KIND_PY_TASK ? 0u : TC_TASK_STATE_UNKNOWN);
+		TC_TASK_PYTHON |
+		(task->type->kind == TC_KIND_PY_TASK || task->type->kind == TC_KIND_PY_FUTURE ?
+			 0u :
+			 TC_TASK_STATE_UNKNOWN);
 	if (r == -TC_ETYPE)
 		return 0; /* no dictionary: nothing is known but that it is registered */
 	while (r >= 0 && (r = tc_dict_next(&dict, &key, &value)) > 0)
@@ -131,10 +148,13 @@ static int read_task(struct tc_walker *w, tc_addr addr, uint32_t known, struct t
 	if (ret->type->kind == TC_KIND_TASK)
 		return read_c_task(w, ret);
 	if (ret->type->kind != TC_KIND_PY_TASK) {
-		if (ret->type->kind != TC_KIND_OTHER)
+		/* A class of the program's own, which may be derived from Future. */
+		if (ret->type->kind != TC_KIND_OTHER && !tc_kind_is_future(ret->type->kind))
 			return -TC_ETYPE;
 		ret->flags |= TC_TASK_THIRD_PARTY;
 	}
+	if (ret->type->kind == TC_KIND_FUTURE)
+		return read_c_future(w, ret);
 	return read_python_task(w, ret);
 }
 

@@ -57,20 +57,16 @@ async def registered():
     await asyncio.gather(sleeper(), future)
 
 
-async def down(n):
+async def nest(n):
+    """Each step runs the loop again, inside itself, as nest_asyncio does."""
+    loop = asyncio.get_running_loop()
     if n:
-        await down(n - 1)
+        loop.create_task(nest(n - 1)).set_name("nest-%d" % (n - 1))
     else:
-        lock = asyncio.Lock()
-        await lock.acquire()
-        asyncio.get_running_loop().call_soon(ready)
-        await lock.acquire()
-
-
-def deep_lock():
-    sys.setrecursionlimit(100000)
-    ctypes.CDLL(None)
-    asyncio.run(down(int(sys.argv[2])))
+        loop.call_later(0.1, ready)
+    asyncio.tasks._leave_task(loop, asyncio.current_task())
+    while True:
+        loop._run_once()
 
 
 PROGRAMS = {
@@ -79,7 +75,7 @@ PROGRAMS = {
     "second-library": lambda: second_library(sys.argv[2]),
     "nested-loops": lambda: asyncio.run(nested_leaf()),
     "registered-future": lambda: asyncio.run(registered()),
-    "deep-lock": deep_lock,
+    "nested-runs": lambda: asyncio.run(nest(6)),
 }
 
 if __name__ == "__main__":

@@ -43,8 +43,34 @@ def test_second_library(one):
     must(report["dump"]["python"] == one.version, "python %s, not %s" % (report["dump"]["python"], one.version))
 
 
+def test_nested_loops(one):
+    """A loop that runs inside a step of another: that one cannot turn, and is not stopped."""
+    report = seen(one, "nested-loops")
+    states = sorted(loop["state"] for loop in report["loops"])
+    must(states == ["blocked", "idle"], "loops: %r" % report["loops"])
+
+
+def test_nested_runs(one):
+    """Of the tasks that run one inside the other the innermost is the loop's."""
+    report = seen(one, "nested-runs")
+    names = {task["id"]: task["name"] for task in report["tasks"] if task["state"] == "running"}
+    must(len(names) == 7, "running: %r" % names)
+    running = [names.get(loop["running_task"]) for loop in report["loops"]]
+    must(running == ["nest-0"], "running_task: %r" % running)
+
+
+def test_registered_future(one):
+    """A Future's subclass that is registered as a task."""
+    report = seen(one, "registered-future")
+    must(report["dump"]["counts"]["torn"] == 0, "counts: %r" % report["dump"]["counts"])
+    must("__main__.Registered" in [task["class"] for task in report["tasks"]], "tasks: %r" % report["tasks"])
+
+
 def tests(one):
     """(name, function, arguments) as in run.py."""
     for how, words in (("c", "by C"), ("raw", "by a system call")):
         yield "%s: forked %s: the thread is known" % (one.name, words), test_forked, (one, how)
     yield "%s: a second libpython that was never started" % one.name, test_second_library, (one,)
+    yield "%s: a loop inside another" % one.name, test_nested_loops, (one,)
+    yield "%s: runs of one loop inside each other" % one.name, test_nested_runs, (one,)
+    yield "%s: a registered Future" % one.name, test_registered_future, (one,)
