@@ -138,9 +138,6 @@ static void find_modules(struct tc_walker *w)
 		else if (tc_str_is(&w->py, key, "trio"))
 			tc_walker_notice(w,
 					 "trio is loaded: its tasks are not read by this version");
-		else if (tc_str_is(&w->py, key, "gevent"))
-			tc_walker_notice(
-				w, "gevent is loaded: its greenlets are not read by this version");
 	}
 	if (r < 0 || (n != dict.used && !w->mem->live)) {
 		w->counts->disagreed |= !w->mem->live;
