@@ -8,10 +8,11 @@
 
 enum { PROXY_GEN = 16, WRAPPED = 16, ITER_FUTURE = 16 };
 
-/* Cython's coroutine object ends in what it awaits, return value, weak references, name, qualified
- * name, module name, code, frame and flags: the first of these stands 64 bytes before its end, the
- * qualified name 40 (measured with Cython 0.29 to 3.2 on 3.8 to 3.15). */
-enum { CYTHON_WRAPPED = 16, CYTHON_QUALNAME_FROM_END = 40, CYTHON_AWAITED_FROM_END = 64 };
+/* Cython's coroutine object: what it awaits is 64 bytes before its end from 3.1 on, 56 up to 3.0, where
+ * a class or nothing is before it; the qualified name 40 bytes in all (Cython/Utility/Coroutine.c,
+ * measured with 0.29.37, 3.0.0, 3.0.12, 3.1 and 3.2). */
+enum { CYTHON_WRAPPED = 16, CYTHON_QUALNAME_FROM_END = 40 };
+static const uint8_t cython_awaited_from_end[] = { 64, 56 };
 
 #define LIBRARY_FRAMES \
 	4 /* how many of the innermost asyncio frames give up their locals to object records */
@@ -213,10 +214,11 @@ static void follow_cython(struct chain_walk *walk, const struct tc_type *type)
 	add_link(walk, TC_FRAME_NATIVE_CORO, name);
 	tc_walker_tie(w, walk->at + TC_OB_TYPE, end);
 	walk->at = 0;
-	if (tc_get(w->mem, end - CYTHON_AWAITED_FROM_END, &next) < 0)
-		walk->out->torn = true;
-	else if (next && is_awaitable(tc_walker_type_of(w, next)))
-		walk->at = next;
+	for (size_t i = 0; i < sizeof(cython_awaited_from_end) && !walk->at; i++)
+		if (tc_get(w->mem, end - cython_awaited_from_end[i], &next) < 0)
+			walk->out->torn = true;
+		else if (next && is_awaitable(tc_walker_type_of(w, next)))
+			walk->at = next;
 }
 
 /* One step of the chain, by the kind of the object it stands at. */
