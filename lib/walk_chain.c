@@ -95,8 +95,35 @@ static const struct tc_pycode *add_frame(struct chain_walk *walk, const struct t
 	return code;
 }
 
+/* The task is its thread's own, and executes, yet its frame is not on the stack that was read: it is
+ * below a greenlet (SQLAlchemy's greenlet_spawn), or beyond the frames that were kept. */
+static bool add_apart(struct chain_walk *walk, const struct tc_gen *gen)
+{
+	struct tc_walker *w = walk->w;
+	bool awaits;
+
+	for (uint32_t t = 0; t < w->n_threads; t++) {
+		const struct tc_thread_view *thread = &w->threads[t];
+		if (!w->walking || thread->running_task != w->walking || !thread->n_frames)
+			continue;
+		walk->out->running = true;
+		walk->out->tid = thread->tid;
+		add_frame(walk, &gen->frame, gen->qualname, &awaits);
+		add_text(walk, thread->cut ? "frames are left out here" : "frames are left out here: a greenlet runs");
+		uint32_t n = thread->n_frames;
+		if (n > TC_CHAIN_MAX - 2)
+			n = TC_CHAIN_MAX - 2;
+		for (uint32_t j = n; j-- > 0;) {
+			tc_walker_tie_frame(w, &thread->frames[j], j == 0);
+			add_frame(walk, &thread->frames[j], 0, &awaits);
+		}
+		return true;
+	}
+	return false;
+}
+
 /* The coroutine executes: go on with the frames of the thread that has its frame. */
-static void add_running(struct chain_walk *walk, tc_addr frame)
+static void add_running(struct chain_walk *walk, const struct tc_gen *gen, tc_addr frame)
 {
 	struct tc_walker *w = walk->w;
 	bool awaits;
@@ -118,7 +145,7 @@ static void add_running(struct chain_walk *walk, tc_addr frame)
 		}
 	}
 	/* Executing, yet on no thread's stack: it moved while it was read. */
-	walk->out->torn = true;
+	walk->out->torn |= !add_apart(walk, gen);
 }
 
 /* One that is suspended, or has not begun. */
@@ -160,7 +187,7 @@ static void follow_gen(struct chain_walk *walk)
 	case TC_GEN_EXECUTING:
 		tc_walker_tie_gen(walk->w, here, &gen, NULL);
 		if (tc_gen_frame(&walk->w->py, here, &frame) == 0)
-			add_running(walk, frame);
+			add_running(walk, &gen, frame);
 		return;
 	default:
 		follow_suspended(walk, here, &gen);

@@ -191,6 +191,7 @@ void tc_walker_task_ties(struct tc_walker *w, tc_addr addr)
 	if (read_task(w, addr, 0, &task) < 0 ||
 	    (task.flags & TC_TASK_STATE_MASK) != TC_STATE_PENDING)
 		return;
+	w->walking = addr;
 	if (task.coro)
 		tc_walker_chain(w, task.coro, &chain);
 	if (task.name) {
@@ -206,6 +207,7 @@ static int read_whole(struct tc_walker *w, tc_addr addr, uint32_t known, struct 
 	int r = read_task(w, addr, known & ~(uint32_t)TC_TASK_TORN, task);
 	if (r < 0 || (task->flags & TC_TASK_STATE_MASK) != TC_STATE_PENDING)
 		return r;
+	w->walking = addr;
 	if (task->coro)
 		tc_walker_chain(w, task->coro, chain);
 	return !(known & TC_TASK_TORN) && consistent(w, task, chain) ? 0 : -TC_ETORN;

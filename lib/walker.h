@@ -236,6 +236,7 @@ struct tc_walker {
 	uint32_t interp_id;
 	uint32_t interp_flags;
 	tc_addr asyncio_tasks, asyncio_c; /* the modules' objects; 0: not imported */
+	tc_addr walking;		  /* the task whose chain is under way */
 	tc_addr *current;		  /* tasks that run at this moment, TC_CURRENT_MAX */
 	uint32_t n_current;
 };

@@ -69,7 +69,30 @@ async def nest(n):
         loop._run_once()
 
 
+def block():
+    ready()
+    time.sleep(1000)
+
+
+async def in_greenlet():
+    """As SQLAlchemy does: the task runs on in another C stack."""
+    import greenlet
+
+    greenlet.greenlet(block).switch()
+
+
+def deeper(n):
+    return deeper(n - 1) if n else block()
+
+
+async def many_frames():
+    sys.setrecursionlimit(1000000)
+    deeper(70000)
+
+
 PROGRAMS = {
+    "in-greenlet": lambda: asyncio.run(in_greenlet()),
+    "many-frames": lambda: asyncio.run(many_frames()),
     "forked-c": lambda: forked("c"),
     "forked-raw": lambda: forked("raw"),
     "second-library": lambda: second_library(sys.argv[2]),

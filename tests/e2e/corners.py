@@ -66,6 +66,28 @@ def test_registered_future(one):
     must("__main__.Registered" in [task["class"] for task in report["tasks"]], "tasks: %r" % report["tasks"])
 
 
+def runs_block(one, program, first):
+    """The one task runs: its coroutine, a word about what is left out, and the innermost frame."""
+    report = seen(one, program)
+    task = report["tasks"][0]
+    names = [link.get("function") for link in task["chain"]]
+    must(task["state"] == "running" and not task.get("torn"), "state: %s, torn: %s" % (task["state"], task.get("torn")))
+    must(names[0] == first and names[-1] == "block", "chain: %r … %r" % (names[:3], names[-2:]))
+    must("left out" in task["chain"][1]["function"], "not said: %r" % names[:3])
+
+
+def test_greenlet(one):
+    if one.ask("import greenlet; print(1)") != "1":
+        raise lab.Missing("no greenlet for %s" % one.name)
+    runs_block(one, "in-greenlet", "in_greenlet")
+
+
+def test_many_frames(one):
+    if one.number() < (3, 11):
+        raise lab.Missing("before 3.11 a call of Python takes C stack")
+    runs_block(one, "many-frames", "many_frames")
+
+
 def tests(one):
     """(name, function, arguments) as in run.py."""
     for how, words in (("c", "by C"), ("raw", "by a system call")):
@@ -74,3 +96,5 @@ def tests(one):
     yield "%s: a loop inside another" % one.name, test_nested_loops, (one,)
     yield "%s: runs of one loop inside each other" % one.name, test_nested_runs, (one,)
     yield "%s: a registered Future" % one.name, test_registered_future, (one,)
+    yield "%s: a task that runs in a greenlet" % one.name, test_greenlet, (one,)
+    yield "%s: a task that runs under 70,000 frames" % one.name, test_many_frames, (one,)
