@@ -95,6 +95,17 @@ static const struct tc_pycode *add_frame(struct chain_walk *walk, const struct t
 	return code;
 }
 
+/* Is the innermost frame of the thread still the one that was read? */
+static bool top_is_same(struct tc_walker *w, const struct tc_thread_view *thread)
+{
+	tc_addr at = thread->tstate + w->py.at.ts_frame, top;
+
+	tc_walker_tie(w, at, at + 8);
+	if (w->py.at.frames == TC_FRAMES_CFRAME && tc_get(w->mem, at, &at) == 0)
+		tc_walker_tie(w, at + w->py.at.cf_current, at + w->py.at.cf_current + 8);
+	return tc_thread_frame(&w->py, thread->tstate, &top) == 0 && top == thread->frames[0].addr;
+}
+
 /* The task is its thread's own, and executes, yet its frame is not on the stack that was read: it is
  * below a greenlet (SQLAlchemy's greenlet_spawn), or beyond the frames that were kept. */
 static bool add_apart(struct chain_walk *walk, const struct tc_gen *gen)
@@ -104,7 +115,8 @@ static bool add_apart(struct chain_walk *walk, const struct tc_gen *gen)
 
 	for (uint32_t t = 0; t < w->n_threads; t++) {
 		const struct tc_thread_view *thread = &w->threads[t];
-		if (!w->walking || thread->running_task != w->walking || !thread->n_frames)
+		if (!w->walking || thread->running_task != w->walking || !thread->n_frames ||
+		    !top_is_same(w, thread))
 			continue;
 		walk->out->running = true;
 		walk->out->tid = thread->tid;
