@@ -200,11 +200,14 @@ static struct tc_loop_facts facts_of(const struct tc_model *model, const struct 
 		memcpy(facts.args, thread->os->args, sizeof(facts.args));
 		look_facts(model, thread->os, &facts);
 	}
-	facts.in_callback = view->task != NULL;
+	/* Its thread runs another loop inside a step of this one, which does not turn until then. */
+	bool nests = thread && thread->loop && thread->loop != view->id;
+	facts.in_callback = nests || view->task != NULL;
 	if (thread && thread->py && thread->py->chain) {
 		facts.has_frames = true;
 		tc_place_init(&place, model, thread->py->chain);
-		facts.in_selector = is_place(&place, "selectors.py", "select");
+		facts.in_selector = !nests && (is_place(&place, "selectors.py", "select") ||
+					       is_place(&place, "gevent/hub.py", "Hub.run"));
 		facts.in_callback = facts.in_callback || runs_handle(model, thread->py->chain);
 	}
 	return facts;
@@ -253,6 +256,14 @@ bool tc_report_holds_gil(const struct tc_report *report, const struct tc_thread_
 	       !(loop && loop->state == TC_LOOP_IDLE);
 }
 
+/* Of two tasks that run on one thread, one inside the other: its chain goes to the innermost frame as
+ * the other's does, from further in. */
+static const struct tc_task *innermost(const struct tc_model *model, const struct tc_task *one,
+				       const struct tc_task *other)
+{
+	return one && model->chains[one->chain].depth <= model->chains[other->chain].depth ? one : other;
+}
+
 static void add_loops(struct tc_report *report)
 {
 	const struct tc_model *model = report->model;
@@ -278,7 +289,7 @@ static void add_loops(struct tc_report *report)
 			continue;
 		view->n_tasks++;
 		if (task->flags & TC_TASK_RUNNING)
-			view->task = task;
+			view->task = innermost(report->model, view->task, task);
 	}
 	free(by_id);
 	runners_init(&runners, report);

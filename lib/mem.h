@@ -58,6 +58,12 @@ struct tc_os_thread {
 
 struct tc_mem;
 
+/* A piece of the target's memory. */
+struct tc_piece {
+	tc_addr from;
+	uint32_t size;
+};
+
 struct tc_mem_ops {
 	/* Copy size bytes at from to *to. 0, or -TC_EFAULT: then *to is undefined. Never another
 	 * code. */
@@ -67,7 +73,18 @@ struct tc_mem_ops {
 	/* Forget what is cached of this range: the next read is fresh. NULL where nothing is
 	 * cached. */
 	void (*forget)(struct tc_mem *mem, tc_addr from, size_t size);
+	/* May the target have run since the first of these calls? NULL where nothing is cached. */
+	bool (*moved)(struct tc_mem *mem);
+	/* What is cached of these pieces, at most TC_PIECE_MAX bytes each: as it is now. NULL where
+	 * nothing is cached. */
+	void (*renew)(struct tc_mem *mem, const struct tc_piece *pieces, size_t n);
+	/* Read these pieces, at most TC_PIECE_MAX bytes each, past what is cached: is each what stands
+	 * at known, where the same pieces follow one another? NULL where nothing is cached. */
+	void (*same)(struct tc_mem *mem, const struct tc_piece *pieces, size_t n,
+		     const uint8_t *known, bool *ret);
 };
+
+#define TC_PIECE_MAX 1024u
 
 /* Pages that the reader holds a copy of, for reads that need no call: most of them. A reader may
  * leave this empty. */

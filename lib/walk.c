@@ -74,6 +74,10 @@ static int take_scratch(struct tc_walker *w)
 		{ &w->locals.refs, TC_REFS_KEPT * sizeof(*w->locals.refs) },
 		{ &w->locals.libraries, TC_FRAMES_KEPT * sizeof(*w->locals.libraries) },
 		{ &w->locals.slots, TC_SLOT_CACHE * sizeof(*w->locals.slots) },
+		{ &w->ties.pieces, w->mem->ops->same ? TC_TIES_MAX * sizeof(*w->ties.pieces) : 0 },
+		{ &w->ties.same, w->mem->ops->same ? TC_TIES_MAX * sizeof(*w->ties.same) : 0 },
+		{ &w->ties.renewed, w->mem->ops->same ? TC_TIES_MAX * sizeof(*w->ties.renewed) : 0 },
+		{ &w->ties.bytes, w->mem->ops->same ? TC_TIES_BYTES : 0 },
 		{ &w->context, sizeof(*w->context) },
 		{ &w->contexts, TC_CONTEXT_CACHE * sizeof(*w->contexts) },
 		{ &w->loop_views, TC_LOOPS_MAX * sizeof(*w->loop_views) },
@@ -141,9 +145,6 @@ static void find_modules(struct tc_walker *w)
 		else if (tc_str_is(&w->py, key, "trio"))
 			tc_walker_notice(w,
 					 "trio is loaded: its tasks are not read by this version");
-		else if (tc_str_is(&w->py, key, "gevent"))
-			tc_walker_notice(
-				w, "gevent is loaded: its greenlets are not read by this version");
 	}
 	if (r < 0 || (n != dict.used && !w->mem->live)) {
 		w->counts->disagreed |= !w->mem->live;
@@ -283,6 +284,7 @@ int tc_walk(struct tc_mem *mem, struct tc_records *out, struct tc_arena *arena,
 	w->notices = ret_notices;
 	w->runtime = site.runtime;
 	init_tables(w);
+	tc_walker_moves(w); /* the first answer is what later ones are about */
 	if (take_scratch(w) < 0)
 		return -TC_ENOSPACE;
 	w->state_name = tc_walker_text(w, "_state", 6, TC_STR_CODE);

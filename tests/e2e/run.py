@@ -18,6 +18,7 @@ import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import compare  # noqa: E402
+import compiled  # noqa: E402
 import corners  # noqa: E402
 import lab  # noqa: E402
 import odd_targets  # noqa: E402
@@ -189,6 +190,7 @@ def tests(quick):
             yield from odd_targets.tests(one)
         if not one.debug or quick:
             yield from corners.tests(one)
+            yield from compiled.tests(one)
     yield from [] if quick else tests_absent(found)
 
 
