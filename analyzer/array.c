@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Growing arrays; the end of the process when there is no memory. */
-#include "array.h"
+#include "analyzer/array.h"
 
 #include <stdint.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Choosing links of a chain. */
-#include "brief.h"
+#include "analyzer/brief.h"
 
-#include "array.h"
+#include "analyzer/array.h"
 
 #define RUNS 4	       /* calls from one package to another that are shown, the innermost ones */
 #define FEW 3	       /* lines that say too little alone: then the next kind of code is shown too */

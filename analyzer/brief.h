@@ -3,7 +3,7 @@
 #ifndef TC_BRIEF_H
 #define TC_BRIEF_H
 
-#include "place.h"
+#include "analyzer/place.h"
 
 #define TC_BRIEF_FRAMES 5 /* a chain of so many is shown whole; of its own code so many are shown */
 

@@ -4,9 +4,9 @@
  * threads or head. */
 #include <stdlib.h>
 
-#include "array.h"
-#include "place.h"
-#include "report_json.h"
+#include "analyzer/array.h"
+#include "analyzer/place.h"
+#include "analyzer/report_json.h"
 
 struct line {
 	size_t at, size;

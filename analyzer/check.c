@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The verb check, and refusals. */
-#include "check.h"
+#include "analyzer/check.h"
 
 #include <inttypes.h>
 
-#include "values.h"
+#include "analyzer/values.h"
 
 static void put_path(const struct tc_dump *dump, struct tc_out *out)
 {

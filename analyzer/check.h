@@ -3,7 +3,7 @@
 #ifndef TC_CHECK_H
 #define TC_CHECK_H
 
-#include "out.h"
+#include "analyzer/out.h"
 
 /* Check the dump of this model, which was read to its end: now also the values that a report decodes
  * only when it shows them. One line when it is whole; else the first bad place and the others. Returns

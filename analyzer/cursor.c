@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The rarer halves of the bounded cursor. */
-#include "cursor.h"
+#include "analyzer/cursor.h"
 
 /* Byte by byte: near the end, and for values of more than 56 bits. */
 static struct tc_number read_bytes(const uint8_t *at, const uint8_t *end)

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "format.h"
+#include "lib/format.h"
 
 struct tc_cursor {
 	const uint8_t *at, *end;

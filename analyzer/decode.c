@@ -2,9 +2,9 @@
  * One function for each kind of record. Nothing here allocates by a number that the file states: an
  * array grows by one element for each record that is really there, and a record has at least two
  * bytes. */
-#include "decode.h"
+#include "analyzer/decode.h"
 
-#include "array.h"
+#include "analyzer/array.h"
 
 /* The model's array behind each table: what to do with it is F(table, array). */
 #define TABLES(F)                   \

@@ -3,7 +3,7 @@
 #ifndef TC_DECODE_H
 #define TC_DECODE_H
 
-#include "model.h"
+#include "analyzer/model.h"
 
 /* Give every table its empty first entry. */
 void tc_decode_init(struct tc_model *model);

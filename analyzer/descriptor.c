@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Descriptors: looked up, and named. */
-#include "descriptor.h"
+#include "analyzer/descriptor.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include "values.h"
+#include "analyzer/values.h"
 
 const struct tc_fd *tc_model_fd(const struct tc_model *model, uint64_t number)
 {

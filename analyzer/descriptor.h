@@ -4,7 +4,7 @@
 #ifndef TC_DESCRIPTOR_H
 #define TC_DESCRIPTOR_H
 
-#include "out.h"
+#include "analyzer/out.h"
 
 /* The recorded descriptor of this number; NULL: there is none. */
 const struct tc_fd *tc_model_fd(const struct tc_model *model, uint64_t number);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Details of locks, queues, streams and child processes, by the attributes that asyncio gives them
  * (Lib/asyncio/locks.py, queues.py, streams.py, base_subprocess.py; the same from 3.8 to 3.15). */
-#include "detail.h"
+#include "analyzer/detail.h"
 
-#include "values.h"
+#include "analyzer/values.h"
 
 static int64_t number(const struct tc_model *model, const struct tc_object *object,
 		      const char *name)

@@ -3,8 +3,8 @@
 #ifndef TC_DETAIL_H
 #define TC_DETAIL_H
 
-#include "descriptor.h"
-#include "links.h"
+#include "analyzer/descriptor.h"
+#include "analyzer/links.h"
 
 #define TC_DETAIL_UNKNOWN INT64_MIN
 

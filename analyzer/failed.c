@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Grouping failed tasks: put in the order of what they have in common, then counted. */
-#include "failed.h"
+#include "analyzer/failed.h"
 
 #include <stdlib.h>
 
-#include "array.h"
-#include "same.h"
+#include "analyzer/array.h"
+#include "analyzer/same.h"
 
 #define COMPARE(field)                        \
 	if (a->field != b->field)             \

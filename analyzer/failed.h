@@ -3,7 +3,7 @@
 #ifndef TC_FAILED_H
 #define TC_FAILED_H
 
-#include "model.h"
+#include "analyzer/model.h"
 
 struct tc_failed {
 	uint32_t exception; /* type */

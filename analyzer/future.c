@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * From a future to what will complete it, by its callbacks (Lib/asyncio/tasks.py: shield, gather;
  * futures.py: _chain_future, which wrap_future and run_coroutine_threadsafe use). */
-#include "future.h"
+#include "analyzer/future.h"
 
-#include "values.h"
+#include "analyzer/values.h"
 
 #define FOLLOW_MAX 8 /* shields within shields */
 

@@ -4,8 +4,8 @@
 #ifndef TC_FUTURE_H
 #define TC_FUTURE_H
 
-#include "model.h"
-#include "workers.h"
+#include "analyzer/model.h"
+#include "analyzer/workers.h"
 
 enum tc_future_kind {
 	TC_FUTURE_PLAIN,      /* nothing is known of who completes it */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Grouping by chain: those that read the same have one number, so that a hash of two words is all it
  * takes. */
-#include "group.h"
+#include "analyzer/group.h"
 
 #include <stdlib.h>
 
-#include "array.h"
-#include "same.h"
+#include "analyzer/array.h"
+#include "analyzer/same.h"
 
 struct table {
 	uint32_t *slots; /* group + 1; 0: free */

@@ -3,7 +3,7 @@
 #ifndef TC_GROUP_H
 #define TC_GROUP_H
 
-#include "links.h"
+#include "analyzer/links.h"
 
 #define TC_GROUP_OBJECTS 3
 #define TC_GROUP_BEHIND 8

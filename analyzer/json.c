@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The streaming JSON writer. */
-#include "json.h"
+#include "analyzer/json.h"
 
 #include <inttypes.h>
 #include <math.h>

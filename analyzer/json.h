@@ -4,7 +4,7 @@
 #ifndef TC_JSON_H
 #define TC_JSON_H
 
-#include "out.h"
+#include "analyzer/out.h"
 
 #define TC_JSON_DEPTH 32
 

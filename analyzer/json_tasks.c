@@ -2,12 +2,12 @@
  * The tasks, objects and descriptors of the JSON report. */
 #include <inttypes.h>
 
-#include "descriptor.h"
-#include "detail.h"
-#include "phrase.h"
-#include "place.h"
-#include "report_json.h"
-#include "values.h"
+#include "analyzer/descriptor.h"
+#include "analyzer/detail.h"
+#include "analyzer/phrase.h"
+#include "analyzer/place.h"
+#include "analyzer/report_json.h"
+#include "analyzer/values.h"
 
 static void put_size(struct tc_json_report *r, const struct tc_value *value)
 {

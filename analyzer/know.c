@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Knowledge files: read with jansson, checked, and matched. docs/knowledge.md is the schema. */
-#include "know.h"
+#include "analyzer/know.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "array.h"
-#include "err.h"
-#include "place.h"
+#include "analyzer/array.h"
+#include "lib/err.h"
+#include "analyzer/place.h"
 
 #define SCHEMA "taskcore-knowledge/1"
 #define FILE_BYTES_MAX (4u << 20)

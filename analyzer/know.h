@@ -7,8 +7,8 @@
 
 #include <jansson.h>
 
-#include "model.h"
-#include "wait_kind.h"
+#include "analyzer/model.h"
+#include "analyzer/wait_kind.h"
 
 enum tc_known_flag {
 	TC_KNOWN_INNERMOST = 1, /* only where it is the innermost link: what it calls decides otherwise */

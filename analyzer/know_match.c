@@ -3,8 +3,8 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* memmem */
 #endif
-#include "know.h"
-#include "place.h"
+#include "analyzer/know.h"
+#include "analyzer/place.h"
 
 /* Whether size bytes at the beginning of file end where packages are installed or frozen applications keep
  * the library: another package's directory of the same name (redis/asyncio) is not the package. */

@@ -5,13 +5,13 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* memmem */
 #endif
-#include "links.h"
+#include "analyzer/links.h"
 
 #include <stdlib.h>
 
-#include "array.h"
-#include "place.h"
-#include "values.h"
+#include "analyzer/array.h"
+#include "analyzer/place.h"
+#include "analyzer/values.h"
 
 #define JUDGE_LINKS 64 /* functions of known packages call each other less deep than this */
 

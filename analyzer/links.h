@@ -4,10 +4,10 @@
 #ifndef TC_LINKS_H
 #define TC_LINKS_H
 
-#include "model.h"
-#include "know.h"
-#include "future.h"
-#include "workers.h"
+#include "analyzer/model.h"
+#include "analyzer/know.h"
+#include "analyzer/future.h"
+#include "analyzer/workers.h"
 
 /* What a task waits for, in full. */
 struct tc_link {

@@ -4,7 +4,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* memmem */
 #endif
-#include "load.h"
+#include "analyzer/load.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -16,9 +16,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "array.h"
-#include "crc32c.h"
-#include "err.h"
+#include "analyzer/array.h"
+#include "lib/crc32c.h"
+#include "lib/err.h"
 
 #define OWNER_ROOM 12 /* the owner's name, padded to a multiple of 4 */
 

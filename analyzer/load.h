@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "format.h"
+#include "lib/format.h"
 
 /* A place where the file is not as it should be. */
 struct tc_problem {

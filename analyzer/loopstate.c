@@ -3,11 +3,11 @@
  * at system calls, so that a loop which never sleeps is seen in its selector too (40 of 40,
  * measured). Nor are facts of different moments put together: a loop that turns 400 times a second would be
  * called blocked in a quarter of all dumps. */
-#include "loopstate.h"
+#include "analyzer/loopstate.h"
 
 #include <stddef.h>
 
-#include "syscalls.h"
+#include "analyzer/syscalls.h"
 
 bool tc_loop_wait_call(int64_t syscall)
 {

@@ -18,8 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "check.h"
-#include "report.h"
+#include "analyzer/check.h"
+#include "analyzer/report.h"
 
 enum { EXIT_DONE = 0, EXIT_USAGE = 2, EXIT_BAD_INPUT = 3, EXIT_INTERNAL = 70 };
 

@@ -4,14 +4,14 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* memmem */
 #endif
-#include "model.h"
+#include "analyzer/model.h"
 
 #include <stdlib.h>
 #include <sys/random.h>
 
-#include "array.h"
-#include "decode.h"
-#include "err.h"
+#include "analyzer/array.h"
+#include "analyzer/decode.h"
+#include "lib/err.h"
 
 bool tc_text_ends_in(struct tc_text text, const char *want)
 {

@@ -9,9 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cursor.h"
-#include "format.h"
-#include "load.h"
+#include "analyzer/cursor.h"
+#include "lib/format.h"
+#include "analyzer/load.h"
 
 /* Bytes of the file: borrowed, not terminated. */
 struct tc_text {

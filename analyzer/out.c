@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Buffered output with neutralised foreign text. */
-#include "out.h"
+#include "analyzer/out.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "array.h"
+#include "analyzer/array.h"
 
 #define BUFFER (1u << 18)
 

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "model.h"
+#include "analyzer/model.h"
 
 enum tc_ink {
 	TC_INK_NONE,

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Words of the text report. */
-#include "phrase.h"
+#include "analyzer/phrase.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "brief.h"
-#include "syscalls.h"
+#include "analyzer/brief.h"
+#include "analyzer/syscalls.h"
 
 void tc_phrase_ns(struct tc_out *out, uint64_t ns)
 {

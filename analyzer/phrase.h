@@ -3,9 +3,9 @@
 #ifndef TC_PHRASE_H
 #define TC_PHRASE_H
 
-#include "report.h"
-#include "place.h"
-#include "source.h"
+#include "analyzer/report.h"
+#include "analyzer/place.h"
+#include "analyzer/source.h"
 
 /* What the text renderers share. */
 struct tc_page {

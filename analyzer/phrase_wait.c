@@ -2,8 +2,8 @@
  * Words for what a task waits for. */
 #include <inttypes.h>
 
-#include "detail.h"
-#include "phrase.h"
+#include "analyzer/detail.h"
+#include "analyzer/phrase.h"
 
 const char *tc_phrase_wait(enum tc_wait wait)
 {

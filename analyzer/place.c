@@ -3,11 +3,11 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* memmem */
 #endif
-#include "place.h"
+#include "analyzer/place.h"
 
 #include <ctype.h>
 
-#include "array.h"
+#include "analyzer/array.h"
 
 static bool begins(struct tc_text text, const char *with)
 {

@@ -3,7 +3,7 @@
 #ifndef TC_PLACE_H
 #define TC_PLACE_H
 
-#include "model.h"
+#include "analyzer/model.h"
 
 enum tc_owner {
 	TC_OWNER_USER,	  /* the program's own */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Putting the report together: threads, loops, groups. */
-#include "report.h"
+#include "analyzer/report.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-#include "array.h"
-#include "place.h"
+#include "analyzer/array.h"
+#include "analyzer/place.h"
 
 /* Where something with this number is in an array. */
 struct entry {

@@ -3,12 +3,12 @@
 #ifndef TC_REPORT_H
 #define TC_REPORT_H
 
-#include "failed.h"
-#include "group.h"
-#include "links.h"
-#include "loopstate.h"
-#include "model.h"
-#include "out.h"
+#include "analyzer/failed.h"
+#include "analyzer/group.h"
+#include "analyzer/links.h"
+#include "analyzer/loopstate.h"
+#include "analyzer/model.h"
+#include "analyzer/out.h"
 
 struct tc_options {
 	const char *source_root; /* NULL: the paths as they are */

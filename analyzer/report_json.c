@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The report for programs: schema taskcore-report/1, as one object or as lines. Streamed, record by
  * record. */
-#include "report_json.h"
+#include "analyzer/report_json.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "array.h"
-#include "place.h"
-#include "syscalls.h"
+#include "analyzer/array.h"
+#include "analyzer/place.h"
+#include "analyzer/syscalls.h"
 
 void tc_json_record_begin(struct tc_json_report *r, const char *kind)
 {

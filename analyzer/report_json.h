@@ -3,8 +3,8 @@
 #ifndef TC_REPORT_JSON_H
 #define TC_REPORT_JSON_H
 
-#include "json.h"
-#include "report.h"
+#include "analyzer/json.h"
+#include "analyzer/report.h"
 
 /* What the parts share. jsonl: every record is a line of its own and names its kind. */
 struct tc_json_report {

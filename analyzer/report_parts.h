@@ -3,7 +3,7 @@
 #ifndef TC_REPORT_PARTS_H
 #define TC_REPORT_PARTS_H
 
-#include "phrase.h"
+#include "analyzer/phrase.h"
 
 /* The word at the left, then the column of the text. */
 void tc_part_label(struct tc_page *page, const char *label);

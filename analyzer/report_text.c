@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "phrase.h"
-#include "report_parts.h"
+#include "analyzer/phrase.h"
+#include "analyzer/report_parts.h"
 
 #define LABEL 10 /* columns of the words at the left */
 

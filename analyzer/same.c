@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Finding chains that read the same: strings by their bytes, then links by strings, line and
  * parent. A parent is defined before its children, so that one pass is enough. */
-#include "same.h"
+#include "analyzer/same.h"
 
 #include <stdlib.h>
 #include <sys/random.h>
 
-#include "array.h"
+#include "analyzer/array.h"
 
 /* What a link says. */
 struct key {

@@ -5,7 +5,7 @@
 #ifndef TC_SAME_H
 #define TC_SAME_H
 
-#include "model.h"
+#include "analyzer/model.h"
 
 /* For each chain the first one with the same functions, files and lines; n_chains entries, which
  * the caller frees. */

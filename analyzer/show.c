@@ -3,10 +3,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "descriptor.h"
-#include "place.h"
-#include "report_parts.h"
-#include "values.h"
+#include "analyzer/descriptor.h"
+#include "analyzer/place.h"
+#include "analyzer/report_parts.h"
+#include "analyzer/values.h"
 
 #define FIELD 13 /* columns of the names of fields */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Lines of source files. */
-#include "source.h"
+#include "analyzer/source.h"
 
 #include <fcntl.h>
 #include <stdio.h>

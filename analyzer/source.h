@@ -4,7 +4,7 @@
 #ifndef TC_SOURCE_H
 #define TC_SOURCE_H
 
-#include "model.h"
+#include "analyzer/model.h"
 
 #define TC_SOURCE_FILES 64
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Names of the system calls of Linux on x86-64: arch/x86/entry/syscalls/syscall_64.tbl of the
  * kernel. */
-#include "syscalls.h"
+#include "analyzer/syscalls.h"
 
 #include <stddef.h>
 

@@ -2,7 +2,7 @@
  * The part of the page about finished tasks that failed: often the cause of what waits. */
 #include <inttypes.h>
 
-#include "report_parts.h"
+#include "analyzer/report_parts.h"
 
 #define FAILED_SHOWN 5
 

@@ -2,7 +2,7 @@
  * The part of the page about tasks: groups of identical chains, and every task for --all. */
 #include <inttypes.h>
 
-#include "report_parts.h"
+#include "analyzer/report_parts.h"
 
 #define GROUPS_SHOWN 8	 /* with their chains */
 #define GROUPS_LISTED 16 /* in one line each, behind those */

@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "report_parts.h"
-#include "syscalls.h"
+#include "analyzer/report_parts.h"
+#include "analyzer/syscalls.h"
 
 static enum tc_ink ink_of(enum tc_loop_state state)
 {

@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "array.h"
-#include "report_parts.h"
+#include "analyzer/array.h"
+#include "analyzer/report_parts.h"
 
 #define THREADS_SHOWN 12
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Decoding locals and attributes on demand. */
-#include "values.h"
+#include "analyzer/values.h"
 
 void tc_locals_begin(struct tc_locals *locals, const struct tc_task *task)
 {

@@ -4,7 +4,7 @@
 #ifndef TC_VALUES_H
 #define TC_VALUES_H
 
-#include "model.h"
+#include "analyzer/model.h"
 
 /* The locals of a task, frame by frame, outermost first. */
 struct tc_locals {

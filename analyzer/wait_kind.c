@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Kinds of waits and their words. */
-#include "wait_kind.h"
+#include "analyzer/wait_kind.h"
 
 #include <string.h>
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Work items on the stacks of threads (Lib/concurrent/futures/thread.py: _WorkItem.run, whose self
  * has the attribute future, in 3.8 to 3.15). */
-#include "workers.h"
+#include "analyzer/workers.h"
 
 #include <stdlib.h>
 
-#include "array.h"
-#include "place.h"
-#include "values.h"
+#include "analyzer/array.h"
+#include "analyzer/place.h"
+#include "analyzer/values.h"
 
 /* Functions of threads that work for futures, and the local that leads to the future. */
 static const struct job_frame {

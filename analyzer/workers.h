@@ -4,7 +4,7 @@
 #ifndef TC_WORKERS_H
 #define TC_WORKERS_H
 
-#include "model.h"
+#include "analyzer/model.h"
 
 struct tc_worker {
 	uint64_t future; /* of concurrent.futures, or of asyncio where a library has its own threads */

@@ -2,7 +2,7 @@
  * Sends the hook's private signal with a cookie, and waits for the dump whose head carries it.
  * Nothing is sent to a process that does not catch the signal: it would die of it. */
 #define _GNU_SOURCE
-#include "ask.h"
+#include "dumper/ask.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,19 +16,19 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../lib/err.h"
-#include "../lib/proc.h"
-#include "../lib/sys.h"
-#include "ask_words.h"
-#include "budget.h"
-#include "children.h"
-#include "exit.h"
-#include "head.h"
-#include "hook.h"
-#include "hooked.h"
-#include "permit.h"
-#include "places.h"
-#include "probe.h"
+#include "lib/err.h"
+#include "lib/proc.h"
+#include "lib/sys.h"
+#include "dumper/ask_words.h"
+#include "dumper/budget.h"
+#include "dumper/children.h"
+#include "dumper/exit.h"
+#include "dumper/head.h"
+#include "dumper/hook.h"
+#include "dumper/hooked.h"
+#include "dumper/permit.h"
+#include "dumper/places.h"
+#include "dumper/probe.h"
 
 #ifndef SYS_pidfd_send_signal /* Linux 5.1 and 5.3: include/uapi/asm-generic/unistd.h */
 #define SYS_pidfd_send_signal 424

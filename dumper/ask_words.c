@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What taskcore signal says when there is no dump, or not the whole of one. */
 #define _GNU_SOURCE
-#include "ask_words.h"
+#include "dumper/ask_words.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,13 +9,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../lib/proc.h"
-#include "budget.h"
-#include "children.h"
-#include "exit.h"
-#include "plain.h"
-#include "unsupported.h"
-#include "where.h"
+#include "lib/proc.h"
+#include "dumper/budget.h"
+#include "dumper/children.h"
+#include "dumper/exit.h"
+#include "lib/plain.h"
+#include "dumper/unsupported.h"
+#include "dumper/where.h"
 
 int tc_ask_say(int code, const char *format, ...)
 {

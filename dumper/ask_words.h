@@ -6,7 +6,7 @@
 
 #include <sys/types.h>
 
-#include "hooked.h"
+#include "dumper/hooked.h"
 
 int tc_ask_say(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

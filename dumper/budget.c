@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Reads the memory limits we run under (Documentation/admin-guide/cgroup-v2.rst,
  * cgroup-v1/memory.rst). */
-#include "budget.h"
+#include "dumper/budget.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "target.h"
+#include "dumper/target.h"
 
 #define DEFAULT_MAX (256ull << 20)
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Lists the descendants of a process: from /proc/PID/task/TID/children, or where the kernel has
  * none, from all of /proc. */
-#include "children.h"
+#include "dumper/children.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -10,10 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "exit.h"
-#include "probe.h"
-#include "target.h"
-#include "threads.h"
+#include "dumper/exit.h"
+#include "dumper/probe.h"
+#include "dumper/target.h"
+#include "dumper/threads.h"
 
 #define THREADS_MAX 4096
 #define ALL_MAX 4096

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "../lib/proc.h"
+#include "lib/proc.h"
 
 /* The pids of all descendants of pid, nearest first: at most max to pids. Their number, at most
  * max. */

@@ -10,12 +10,12 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "exit.h"
-#include "hooked.h"
-#include "permit.h"
-#include "probe.h"
-#include "status.h"
-#include "target.h"
+#include "dumper/exit.h"
+#include "dumper/hooked.h"
+#include "dumper/permit.h"
+#include "dumper/probe.h"
+#include "dumper/status.h"
+#include "dumper/target.h"
 
 static void say(bool good, const char *what, const char *detail)
 {

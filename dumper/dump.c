@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The order of a dump: open, head, freeze if asked, walk, let go, seal, name. */
 #define _GNU_SOURCE
-#include "dump.h"
+#include "dumper/dump.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -14,16 +14,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../lib/crc32c.h"
-#include "../lib/look.h"
-#include "../lib/sys.h"
-#include "exit.h"
-#include "fds.h"
-#include "output.h"
-#include "plain.h"
-#include "stop.h"
-#include "target.h"
-#include "unsupported.h"
+#include "lib/crc32c.h"
+#include "lib/look.h"
+#include "lib/sys.h"
+#include "dumper/exit.h"
+#include "dumper/fds.h"
+#include "dumper/output.h"
+#include "lib/plain.h"
+#include "dumper/stop.h"
+#include "dumper/target.h"
+#include "dumper/unsupported.h"
 
 #define IMAGE_AFTER_NS 10000000 /* a stopped target is let go after this and the time of a copy */
 #define HURRY_US 30000 /* others may be made to wait for so long */

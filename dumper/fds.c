@@ -4,7 +4,7 @@
  * may hang where a file system does not answer: none of that may outlive the dump, or cost it more than the
  * descriptors. It shares our memory, as a copy would cost more than all its questions, and nothing else. */
 #define _GNU_SOURCE
-#include "fds.h"
+#include "dumper/fds.h"
 
 #include <errno.h>
 #include <linux/futex.h>
@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../lib/sys.h"
+#include "lib/sys.h"
 
 #define TIME_NS 2000000000 /* for all descriptors of a process */
 #define GRACE_NS 50000000 /* in which it ends by itself */

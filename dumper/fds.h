@@ -5,8 +5,8 @@
 
 #include <stdatomic.h>
 
-#include "../lib/fd_record.h"
-#include "target.h"
+#include "lib/fd_record.h"
+#include "dumper/target.h"
 
 /* What the two share. */
 struct tc_fds {

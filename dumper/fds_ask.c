@@ -5,7 +5,7 @@
  * and its port cannot be bound again. No file of the target is ever opened. Paths come last: asking for
  * their type may hang. */
 #define _GNU_SOURCE
-#include "fds.h"
+#include "dumper/fds.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,10 +21,10 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "../lib/arch_x86_64.h"
-#include "../lib/sys.h"
-#include "fds_work.h"
-#include "../lib/safe.h"
+#include "lib/arch_x86_64.h"
+#include "lib/sys.h"
+#include "dumper/fds_work.h"
+#include "lib/safe.h"
 
 #ifndef SYS_pidfd_getfd
 #define SYS_pidfd_getfd 438 /* Linux 5.6 */

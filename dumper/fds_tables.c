@@ -2,13 +2,13 @@
  * What the kernel's tables of sockets say of those of the target, in the words of the system calls that a
  * process asks of its own: same record, whoever asked. */
 #define _GNU_SOURCE
-#include "fds_work.h"
+#include "dumper/fds_work.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include "sock_diag.h"
-#include "../lib/safe.h"
+#include "dumper/sock_diag.h"
+#include "lib/safe.h"
 
 #define FEW 32 /* sockets of AF_UNIX that are asked for one by one: 50–90 µs each */
 

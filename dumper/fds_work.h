@@ -3,7 +3,7 @@
 #ifndef TC_FDS_WORK_H
 #define TC_FDS_WORK_H
 
-#include "fds.h"
+#include "dumper/fds.h"
 
 /* The kernel's tables of sockets. */
 enum tc_fds_table {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Reads the head and the status of a dump file, nothing in between. */
-#include "head.h"
+#include "dumper/head.h"
 
 #include <elf.h>
 #include <fcntl.h>
@@ -8,10 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../lib/dump_name.h"
-#include "../lib/format.h"
-#include "../lib/sys.h"
-#include "plain.h"
+#include "lib/dump_name.h"
+#include "lib/format.h"
+#include "lib/sys.h"
+#include "lib/plain.h"
 
 #define NOTES_MAX 100000 /* notes stepped over in one file */
 #define HEAD_BYTES 16384 /* of the head chunk: its first record is enough */

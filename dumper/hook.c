@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * libtaskcore.so: its start. */
 #define _GNU_SOURCE
-#include "hook.h"
+#include "dumper/hook.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -13,10 +13,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "../lib/sys.h"
-#include "../lib/taskcore.h"
-#include "hook_chain.h"
-#include "hook_process.h"
+#include "lib/sys.h"
+#include "lib/taskcore.h"
+#include "dumper/hook_chain.h"
+#include "dumper/hook_process.h"
 
 #define NAME_MAX_MEMFD 249 /* memfd_create(2) */
 

@@ -8,11 +8,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../lib/arch_x86_64.h"
-#include "../lib/arena.h"
-#include "../lib/core.h"
-#include "../lib/dump_name.h"
-#include "../lib/text.h"
+#include "lib/arch_x86_64.h"
+#include "lib/arena.h"
+#include "lib/core.h"
+#include "lib/dump_name.h"
+#include "lib/text.h"
 
 enum tc_hook_values { TC_HOOK_VALUES_NONE, TC_HOOK_VALUES_SCALARS, TC_HOOK_VALUES_STRINGS };
 enum tc_hook_freeze { TC_HOOK_FREEZE_AUTO, TC_HOOK_FREEZE_PLACE, TC_HOOK_FREEZE_SNAPSHOT };

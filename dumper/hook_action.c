@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The table of what the program has set. A setting is written into the cell that is not valid and
  * becomes valid with the count of settings; a reader that sees the count change reads again. */
-#include "hook_action.h"
+#include "dumper/hook_action.h"
 
 #include <errno.h>
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "../lib/sys.h"
-#include "hook_process.h"
-#include "../lib/safe.h"
+#include "lib/sys.h"
+#include "dumper/hook_process.h"
+#include "lib/safe.h"
 
 /* Flags the kernel keeps; it drops what it does not know (kernel/signal.c, do_sigaction). */
 #define KEPT_FLAGS                                                                         \

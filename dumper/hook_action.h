@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../lib/arch_x86_64.h"
-#include "hook_chain.h"
+#include "lib/arch_x86_64.h"
+#include "dumper/hook_chain.h"
 
 #define TC_ACTION_MAX 4
 

@@ -6,10 +6,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "../lib/sys.h"
-#include "../lib/taskcore.h"
-#include "hook.h"
-#include "hook_process.h"
+#include "lib/sys.h"
+#include "lib/taskcore.h"
+#include "dumper/hook.h"
+#include "dumper/hook_process.h"
 
 #define POLL_MS 1
 #define ENDING_TRIES 100

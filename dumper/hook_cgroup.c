@@ -5,10 +5,10 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "../lib/proc.h"
-#include "../lib/sys.h"
-#include "hook.h"
-#include "../lib/safe.h"
+#include "lib/proc.h"
+#include "lib/sys.h"
+#include "dumper/hook.h"
+#include "lib/safe.h"
 
 #define PATH_SIZE 512
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The chain inside a handler: do what the program has set, as the kernel would. */
-#include "hook_chain.h"
+#include "dumper/hook_chain.h"
 
 #include <errno.h>
 #include <sys/syscall.h>
 
-#include "../lib/sys.h"
-#include "hook_action.h"
-#include "hook_process.h"
-#include "../lib/safe.h"
+#include "lib/sys.h"
+#include "dumper/hook_action.h"
+#include "dumper/hook_process.h"
+#include "lib/safe.h"
 
 #define INSIDE_MAGIC UINT64_C(0x74635f696e736964)
 

@@ -8,12 +8,12 @@
 #include <stdatomic.h>
 #include <sys/syscall.h>
 
-#include "../lib/look.h"
-#include "../lib/mem_self.h"
-#include "../lib/proc.h"
-#include "../lib/sys.h"
-#include "hook.h"
-#include "../lib/safe.h"
+#include "lib/look.h"
+#include "lib/mem_self.h"
+#include "lib/proc.h"
+#include "lib/sys.h"
+#include "dumper/hook.h"
+#include "lib/safe.h"
 
 #define CORE_MEMORY (4u << 20) /* of tc_core_begin */
 #define MAPS_MEMORY (256ul << 20)

@@ -5,10 +5,10 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "../lib/proc.h"
-#include "../lib/sys.h"
-#include "hook.h"
-#include "../lib/safe.h"
+#include "lib/proc.h"
+#include "lib/sys.h"
+#include "dumper/hook.h"
+#include "lib/safe.h"
 
 /* Measured on two cores at 3 GHz, Linux 6.18, in processes of many shapes. A mapping takes 1.5 to 2 us,
  * a page of page tables 3 us, and a page of 4 KiB 40 to 190 ns: the kernel counts each in its struct

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#include "hook.h"
-#include "../lib/safe.h"
+#include "dumper/hook.h"
+#include "lib/safe.h"
 
 #define LINK_MAX 256
 

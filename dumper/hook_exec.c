@@ -11,11 +11,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../lib/sys.h"
-#include "hook.h"
-#include "hook_action.h"
-#include "hook_next.h"
-#include "hook_process.h"
+#include "lib/sys.h"
+#include "dumper/hook.h"
+#include "dumper/hook_action.h"
+#include "dumper/hook_next.h"
+#include "dumper/hook_process.h"
 
 #define EXPORT __attribute__((visibility("default")))
 

@@ -6,9 +6,9 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "../lib/sys.h"
-#include "hook.h"
-#include "hook_process.h"
+#include "lib/sys.h"
+#include "dumper/hook.h"
+#include "dumper/hook_process.h"
 
 #define LOOK_NS 500000
 

@@ -3,10 +3,10 @@
 #include <errno.h>
 #include <sys/syscall.h>
 
-#include "../lib/sys.h"
-#include "hook_action.h"
-#include "hook_chain.h"
-#include "../lib/safe.h"
+#include "lib/sys.h"
+#include "dumper/hook_action.h"
+#include "dumper/hook_chain.h"
+#include "lib/safe.h"
 
 static uint64_t begun_seq[TC_ACTION_GUARDED];
 

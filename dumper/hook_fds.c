@@ -6,11 +6,11 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "../lib/fd_record.h"
-#include "../lib/proc.h"
-#include "../lib/sys.h"
-#include "hook.h"
-#include "../lib/safe.h"
+#include "lib/fd_record.h"
+#include "lib/proc.h"
+#include "lib/sys.h"
+#include "dumper/hook.h"
+#include "lib/safe.h"
 
 #define NUMBERS_UNKNOWN 65536 /* without /proc: numbers tried */
 #define NUMBERS_PER_LOOK 256  /* the clock is read once in so many */

@@ -9,10 +9,10 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "../lib/proc.h"
-#include "../lib/sys.h"
-#include "hook.h"
-#include "../lib/safe.h"
+#include "lib/proc.h"
+#include "lib/sys.h"
+#include "dumper/hook.h"
+#include "lib/safe.h"
 
 enum { PLACE_SET, PLACE_CORE, PLACE_CWD, PLACE_TMP, PLACE_SHM, N_PLACES };
 #define TEMPORARY_HEAD ".taskcore."

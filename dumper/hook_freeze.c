@@ -11,12 +11,12 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "../lib/find_python.h"
-#include "../lib/mem_self.h"
-#include "../lib/sys.h"
-#include "hook.h"
-#include "hook_process.h"
-#include "../lib/safe.h"
+#include "lib/find_python.h"
+#include "lib/mem_self.h"
+#include "lib/sys.h"
+#include "dumper/hook.h"
+#include "dumper/hook_process.h"
+#include "lib/safe.h"
 
 /* Threads and descriptors; backed as far as it is used. */
 #define THREADS_MEMORY (16u << 20)

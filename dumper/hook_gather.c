@@ -9,13 +9,13 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "../lib/intern.h"
-#include "../lib/mem_self.h"
-#include "../lib/look.h"
-#include "../lib/proc.h"
-#include "../lib/sys.h"
-#include "hook.h"
-#include "../lib/safe.h"
+#include "lib/intern.h"
+#include "lib/mem_self.h"
+#include "lib/look.h"
+#include "lib/proc.h"
+#include "lib/sys.h"
+#include "dumper/hook.h"
+#include "lib/safe.h"
 
 #define NS_PER_MAP 1000u /* to read and understand one */
 #define MAPS_PART 4

@@ -6,11 +6,11 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#include "../lib/sys.h"
-#include "hook.h"
-#include "hook_action.h"
-#include "hook_chain.h"
-#include "../lib/safe.h"
+#include "lib/sys.h"
+#include "dumper/hook.h"
+#include "dumper/hook_action.h"
+#include "dumper/hook_chain.h"
+#include "lib/safe.h"
 
 #define STACK_SIZE (64u << 10) /* tests/build/stack_depth.sh: the deepest path needs less than half */
 #define GUARD_SIZE TC_ARCH_PAGE

@@ -17,11 +17,11 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "../lib/proc.h"
-#include "../lib/sys.h"
-#include "hook.h"
-#include "hook_process.h"
-#include "../lib/safe.h"
+#include "lib/proc.h"
+#include "lib/sys.h"
+#include "dumper/hook.h"
+#include "dumper/hook_process.h"
+#include "lib/safe.h"
 
 #define NUMBERS_UNKNOWN 65536
 #define STDERR 2

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#include "hook.h"
-#include "hook_next.h"
-#include "hook_process.h"
+#include "dumper/hook.h"
+#include "dumper/hook_next.h"
+#include "dumper/hook_process.h"
 
 /* Does a Python call: its executable, its library, or an extension (select.cpython-311-….so, uvloop's
  * loop.cpython-….so)? In a process without one the kernel must be asked nothing: a filter of system

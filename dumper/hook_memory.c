@@ -6,10 +6,10 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-#include "../lib/proc.h"
-#include "../lib/sys.h"
-#include "hook.h"
-#include "../lib/safe.h"
+#include "lib/proc.h"
+#include "lib/sys.h"
+#include "dumper/hook.h"
+#include "lib/safe.h"
 
 /* A clone copies the page tables, 8 bytes for each page, and more where it is sparse. */
 #define TABLES 256

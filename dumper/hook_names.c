@@ -10,10 +10,10 @@
 #include <sys/auxv.h>
 #include <sys/syscall.h>
 
-#include "../lib/sys.h"
-#include "hook_action.h"
-#include "hook_next.h"
-#include "hook_process.h"
+#include "lib/sys.h"
+#include "dumper/hook_action.h"
+#include "dumper/hook_next.h"
+#include "dumper/hook_process.h"
 
 #define EXPORT __attribute__((visibility("default")))
 /* On an alternate stack, beside the kernel's frame (AT_MINSIGSTKSZ, sigaltstack(2)): what the entry

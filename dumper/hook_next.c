@@ -2,14 +2,14 @@
  * Looks up what stands behind the interposed functions, once. An earlier library's constructor that
  * calls one looks it up itself. */
 #define _GNU_SOURCE
-#include "hook_next.h"
+#include "dumper/hook_next.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stddef.h>
 
-#include "hook_process.h"
+#include "dumper/hook_process.h"
 
 static const char *const names[TC_NEXT_N] = {
 	[TC_NEXT_SIGACTION] = "sigaction",

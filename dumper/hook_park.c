@@ -8,12 +8,12 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "../lib/proc.h"
-#include "../lib/text.h"
-#include "../lib/sys.h"
-#include "hook.h"
-#include "hook_process.h"
-#include "../lib/safe.h"
+#include "lib/proc.h"
+#include "lib/text.h"
+#include "lib/sys.h"
+#include "dumper/hook.h"
+#include "dumper/hook_process.h"
+#include "lib/safe.h"
 
 #define PARK_NS 20000000
 

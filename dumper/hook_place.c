@@ -8,12 +8,12 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "../lib/mem_self.h"
-#include "../lib/proc.h"
-#include "../lib/sys.h"
-#include "hook.h"
-#include "hook_process.h"
-#include "../lib/safe.h"
+#include "lib/mem_self.h"
+#include "lib/proc.h"
+#include "lib/sys.h"
+#include "dumper/hook.h"
+#include "dumper/hook_process.h"
+#include "lib/safe.h"
 
 /* Of the cgroup's memory: for the smallest dump; besides that where a clone is possible too. */
 #define ROOM_AT_LEAST (4u << 20)

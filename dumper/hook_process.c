@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The page that tells an own process, a forked child and a vfork child apart: MADV_WIPEONFORK
  * (madvise(2)) makes it zero in a forked child; a vfork child shares it and has another pid. */
-#include "hook_process.h"
+#include "dumper/hook_process.h"
 
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#include "../lib/arch_x86_64.h"
-#include "../lib/safe.h"
+#include "lib/arch_x86_64.h"
+#include "lib/safe.h"
 
 /* Exported by glibc since 2.3.2 (what pthread_atfork calls); other libcs may lack it. */
 extern int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void),

@@ -10,12 +10,12 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "../lib/find_python.h"
-#include "../lib/mem_self.h"
-#include "../lib/sys.h"
-#include "hook.h"
-#include "hook_process.h"
-#include "../lib/safe.h"
+#include "lib/find_python.h"
+#include "lib/mem_self.h"
+#include "lib/sys.h"
+#include "dumper/hook.h"
+#include "dumper/hook_process.h"
+#include "lib/safe.h"
 
 #define LOCATE_MEMORY (16u << 20)
 #define PARK_NS 20000000u

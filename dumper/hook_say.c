@@ -13,10 +13,10 @@
 #include <sys/uio.h>
 #include <time.h>
 
-#include "../lib/plain.h"
-#include "../lib/sys.h"
-#include "hook.h"
-#include "../lib/safe.h"
+#include "lib/plain.h"
+#include "lib/sys.h"
+#include "dumper/hook.h"
+#include "lib/safe.h"
 
 #define STDERR 2
 #define PIPE_WHOLE 4096 /* PIPE_BUF: so much goes into a pipe whole or not at all (pipe(7)) */

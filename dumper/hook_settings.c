@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "hook.h"
+#include "dumper/hook.h"
 
 struct tc_hook_settings tc_hook_settings = {
 	.signal = SIGUSR1,

@@ -5,11 +5,11 @@
 #include <signal.h>
 #include <time.h>
 
-#include "../lib/sys.h"
-#include "hook.h"
-#include "hook_chain.h"
-#include "hook_process.h"
-#include "../lib/safe.h"
+#include "lib/sys.h"
+#include "dumper/hook.h"
+#include "dumper/hook_chain.h"
+#include "dumper/hook_process.h"
+#include "lib/safe.h"
 
 /* Does a signal of this code name its sender? Those of timers and of the kernel do not. */
 static bool has_sender(int code)

@@ -6,9 +6,9 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-#include "../lib/arch_x86_64.h"
-#include "hook.h"
-#include "../lib/safe.h"
+#include "lib/arch_x86_64.h"
+#include "dumper/hook.h"
+#include "lib/safe.h"
 
 #define SPARE 16 /* the handler has three at most; the program may open some meanwhile */
 

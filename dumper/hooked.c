@@ -2,7 +2,7 @@
  * Finds the hook's published mapping in /proc/PID/maps, and reads from /proc/PID/task which signals
  * a process catches and blocks. */
 #define _GNU_SOURCE
-#include "hooked.h"
+#include "dumper/hooked.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,11 +13,11 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "plain.h"
-#include "signame.h"
-#include "target.h"
-#include "threads.h"
-#include "where.h"
+#include "lib/plain.h"
+#include "dumper/signame.h"
+#include "dumper/target.h"
+#include "dumper/threads.h"
+#include "dumper/where.h"
 
 #define MAPPING "/memfd:taskcore:1:%n" /* as scanf takes it */
 #define DELETED " (deleted)"	       /* the kernel's word behind every memfd's name */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * taskcore list: one line for each dump in a directory. */
-#include "list.h"
+#include "dumper/list.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -10,9 +10,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "exit.h"
-#include "head.h"
-#include "plain.h"
+#include "dumper/exit.h"
+#include "dumper/head.h"
+#include "lib/plain.h"
 
 struct row {
 	char name[256];

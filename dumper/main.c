@@ -10,13 +10,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "dump.h"
-#include "exit.h"
-#include "children.h"
-#include "list.h"
-#include "options.h"
-#include "run.h"
-#include "status.h"
+#include "dumper/dump.h"
+#include "dumper/exit.h"
+#include "dumper/children.h"
+#include "dumper/list.h"
+#include "dumper/options.h"
+#include "dumper/run.h"
+#include "dumper/status.h"
 
 #ifdef HAVE_CONFIG_H
 #include "config.h"

@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "mem_pid.h"
+#include "dumper/mem_pid.h"
 
 #define PRESENT (1ull << 63) /* as in mem_load.c */
 #define PAGE 4096u

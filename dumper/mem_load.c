@@ -3,7 +3,7 @@
  * system call, the others, when they are needed, from the mapped file or as zeros, so that none
  * becomes present by our reading. */
 #define _GNU_SOURCE
-#include "mem_pid.h"
+#include "dumper/mem_pid.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../lib/sys.h"
+#include "lib/sys.h"
 
 #define PAGE 4096u
 #define IOVS_MAX (TC_PLAN_MAX * 2) /* a slot has at most 2 runs of pages */

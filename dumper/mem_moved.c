@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "mem_pid.h"
+#include "dumper/mem_pid.h"
 
 static bool read_count(int fd, uint64_t *ret)
 {

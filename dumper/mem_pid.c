@@ -2,7 +2,7 @@
  * The cache in front of another process's memory: slots of 16 KiB, found by hash, evicted by a
  * clock's hand. */
 #define _GNU_SOURCE
-#include "mem_pid.h"
+#include "dumper/mem_pid.h"
 
 #include <sys/mman.h>
 #include <unistd.h>

@@ -4,10 +4,10 @@
 #ifndef TC_MEM_PID_H
 #define TC_MEM_PID_H
 
-#include "../lib/arena.h"
-#include "../lib/maps.h"
-#include "../lib/mem.h"
-#include "watch.h"
+#include "lib/arena.h"
+#include "lib/maps.h"
+#include "lib/mem.h"
+#include "dumper/watch.h"
 
 #define TC_SLOT_BITS 14
 #define TC_SLOT_SIZE (1u << TC_SLOT_BITS)

@@ -5,7 +5,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "mem_pid.h"
+#include "dumper/mem_pid.h"
 
 #define TOGETHER 64u
 #define TOGETHER_BYTES (32u << 10)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Reads options by a table: a letter by which verbs accept them, names, and what takes their value. */
 #define _GNU_SOURCE
-#include "options.h"
+#include "dumper/options.h"
 
 #include <limits.h>
 #include <stdint.h>
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "budget.h"
+#include "dumper/budget.h"
 
 #define STOP_MS 500
 #define TIMEOUT_MS 30000

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "ask.h"
-#include "dump.h"
+#include "dumper/ask.h"
+#include "dumper/dump.h"
 
 #define TC_PIDS_MAX 256
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Creates, names and removes the file of a dump. */
 #define _GNU_SOURCE
-#include "output.h"
+#include "dumper/output.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,8 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../lib/dump_name.h"
-#include "../lib/sys.h"
+#include "lib/dump_name.h"
+#include "lib/sys.h"
 
 #define CREATE_TRIES 3
 

@@ -3,8 +3,8 @@
 #ifndef TC_OUTPUT_H
 #define TC_OUTPUT_H
 
-#include "../lib/core.h"
-#include "watch.h"
+#include "lib/core.h"
+#include "dumper/watch.h"
 
 struct tc_output {
 	int fd;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Names the rule of the kernel that denies the access to another process. */
 #define _GNU_SOURCE
-#include "permit.h"
+#include "dumper/permit.h"
 
 #include <fcntl.h>
 #include <stdbool.h>
@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "target.h"
+#include "dumper/target.h"
 
 #define CAP_SYS_PTRACE_BIT (1ull << 19) /* include/uapi/linux/capability.h */
 

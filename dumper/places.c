@@ -2,7 +2,7 @@
  * Opens the directories through /proc/PID/root, watches them by inotify, and finds the path under
  * which the caller can open what appears there. */
 #define _GNU_SOURCE
-#include "places.h"
+#include "dumper/places.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,8 +17,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "head.h"
-#include "target.h"
+#include "dumper/head.h"
+#include "dumper/target.h"
 
 #define LOOK_MS 50 /* between two looks where nothing can be watched */
 

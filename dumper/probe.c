@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Walks a process for its counts only. */
-#include "probe.h"
+#include "dumper/probe.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -8,12 +8,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../lib/find_python.h"
-#include "../lib/sys.h"
-#include "exit.h"
-#include "plain.h"
-#include "target.h"
-#include "watch.h"
+#include "lib/find_python.h"
+#include "lib/sys.h"
+#include "dumper/exit.h"
+#include "lib/plain.h"
+#include "dumper/target.h"
+#include "dumper/watch.h"
 
 #define SILENCE_MS 2000
 

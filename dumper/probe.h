@@ -7,8 +7,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "../lib/walk.h"
-#include "unsupported.h"
+#include "lib/walk.h"
+#include "dumper/unsupported.h"
 
 /* What a look has found; in memory shared with the child that looked. */
 struct tc_probe {

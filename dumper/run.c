@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Sets LD_PRELOAD and the hook's environment, then execs: no process of ours stays. */
 #define _GNU_SOURCE
-#include "run.h"
+#include "dumper/run.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "exit.h"
-#include "signame.h"
+#include "dumper/exit.h"
+#include "dumper/signame.h"
 
 #define LIBRARY "libtaskcore.so"
 #ifndef TC_LIBDIR

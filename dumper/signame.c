@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Writes and reads the names of signals. */
-#include "signame.h"
+#include "dumper/signame.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Asks by netlink, and takes the answers apart. */
 #define _GNU_SOURCE
-#include "sock_diag.h"
+#include "dumper/sock_diag.h"
 
 #include <errno.h>
 #include <linux/netlink.h>
@@ -14,9 +14,9 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "../lib/arch_x86_64.h"
-#include "../lib/sys.h"
-#include "../lib/safe.h"
+#include "lib/arch_x86_64.h"
+#include "lib/sys.h"
+#include "lib/safe.h"
 
 #define ANSWER_SIZE 32768 /* the kernel makes no longer ones of a dump */
 

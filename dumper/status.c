@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * taskcore status: one screen about a process, and about those below it. */
-#include "status.h"
+#include "dumper/status.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "children.h"
-#include "exit.h"
-#include "hooked.h"
-#include "probe.h"
+#include "dumper/children.h"
+#include "dumper/exit.h"
+#include "dumper/hooked.h"
+#include "dumper/probe.h"
 
 #define CHILDREN_MAX 256
 

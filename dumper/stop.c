@@ -3,7 +3,7 @@
  * process: should it, or we, be killed, the kernel detaches from every thread and the target runs
  * on; what was stopped before stays stopped. */
 #define _GNU_SOURCE
-#include "stop.h"
+#include "dumper/stop.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -21,10 +21,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../lib/arch_x86_64.h"
-#include "../lib/sys.h"
-#include "permit.h"
-#include "threads.h"
+#include "lib/arch_x86_64.h"
+#include "lib/sys.h"
+#include "dumper/permit.h"
+#include "dumper/threads.h"
 
 enum outcome { STOP_PENDING, STOP_DONE, STOP_LATE, STOP_DENIED, STOP_GONE };
 

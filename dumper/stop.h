@@ -4,8 +4,8 @@
 #ifndef TC_STOP_H
 #define TC_STOP_H
 
-#include "target.h"
-#include "watch.h"
+#include "dumper/target.h"
+#include "dumper/watch.h"
 
 struct tc_stop_shared;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Opens a process and reads what /proc tells of it. */
 #define _GNU_SOURCE
-#include "target.h"
+#include "dumper/target.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,9 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../lib/sys.h"
-#include "permit.h"
-#include "threads.h"
+#include "lib/sys.h"
+#include "dumper/permit.h"
+#include "dumper/threads.h"
 
 #define PF_KTHREAD 0x00200000u /* include/linux/sched.h */
 

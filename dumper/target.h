@@ -6,9 +6,9 @@
 
 #include <sys/types.h>
 
-#include "../lib/core.h"
-#include "../lib/proc.h"
-#include "mem_pid.h"
+#include "lib/core.h"
+#include "lib/proc.h"
+#include "dumper/mem_pid.h"
 
 struct tc_target {
 	pid_t pid;

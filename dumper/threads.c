@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Reads state, registers and system call of each thread from /proc, without disturbing any. */
-#include "threads.h"
+#include "dumper/threads.h"
 
 #include <stdio.h>
 
-#include "../lib/format.h"
-#include "../lib/look.h"
-#include "../lib/proc.h"
+#include "lib/format.h"
+#include "lib/look.h"
+#include "lib/proc.h"
 
 struct list {
 	pid_t *tids;

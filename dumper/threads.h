@@ -3,7 +3,7 @@
 #ifndef TC_THREADS_H
 #define TC_THREADS_H
 
-#include "target.h"
+#include "dumper/target.h"
 
 /* List the threads of target->proc into target->threads, the first thread first: states, names,
  * system calls. 0, -TC_EGONE, or -TC_ENOSPACE. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Names a Python that cannot be walked, by the name of its file: it says its version nowhere else
  * that can be read without running it. */
-#include "unsupported.h"
+#include "dumper/unsupported.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "../lib/find_python.h"
+#include "lib/find_python.h"
 
 /* The first number in the last part of the path: "2.7" of libpython2.7.so.1.0, "3.9" of
  * libpypy3.9-c.so. Its length; 0: there is none. */

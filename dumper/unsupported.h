@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "../lib/walk.h"
+#include "lib/walk.h"
 
 #define TC_SUPPORTED "CPython 3.8 to 3.15 is"
 #define TC_OTHER_SIZE 48

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A child process under watch: progress is a counter in shared memory, silence ends the wait. */
-#include "watch.h"
+#include "dumper/watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "exit.h"
+#include "dumper/exit.h"
 
 /* Under a memory limit the kernel shall end us, not the target, which may share our container. */
 static void volunteer_for_oom(void)

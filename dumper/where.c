@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Judges the directories of a process as its hook will: through its root, by its user. */
 #define _GNU_SOURCE
-#include "where.h"
+#include "dumper/where.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,9 +13,9 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "hooked.h"
-#include "places.h"
-#include "target.h"
+#include "dumper/hooked.h"
+#include "dumper/places.h"
+#include "dumper/target.h"
 
 #define CAP_DAC_OVERRIDE_BIT (1ull << 1) /* include/uapi/linux/capability.h */
 

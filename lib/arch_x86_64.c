@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What needs assembly on x86-64: copies that may fault, changes of the stack. System V ABI, AMD64
  * supplement, sections 3.2.2 and A.2.1. */
-#include "arch_x86_64.h"
+#include "lib/arch_x86_64.h"
 
 #include <errno.h>
 #include <sys/syscall.h>
 
-#include "safe.h"
+#include "lib/safe.h"
 
 /* Copies long pieces by the processor's own copy, short ones by words. Nothing is on the stack, so
  * that at any instruction between begin and end the way out is the same. */

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Writes the dump file: the container of docs/format.md section 1, its notes and its pages. */
-#include "core.h"
+#include "lib/core.h"
 
 #include <elf.h>
 #include <sys/syscall.h>
 
-#include "arch_x86_64.h"
-#include "core_notes.h"
-#include "core_pages.h"
-#include "sys.h"
-#include "safe.h"
+#include "lib/arch_x86_64.h"
+#include "lib/core_notes.h"
+#include "lib/core_pages.h"
+#include "lib/sys.h"
+#include "lib/safe.h"
 
 #define OUT_SIZE (64u << 10)
 #define PAGES_MAX 4096u

@@ -5,11 +5,11 @@
 #ifndef TC_CORE_H
 #define TC_CORE_H
 
-#include "arena.h"
-#include "maps.h"
-#include "mem.h"
-#include "record.h"
-#include "walk.h"
+#include "lib/arena.h"
+#include "lib/maps.h"
+#include "lib/mem.h"
+#include "lib/record.h"
+#include "lib/walk.h"
 
 #define TC_CORE_AUXV_MAX 1024
 #define TC_CORE_ARGS_MAX 4096

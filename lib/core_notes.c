@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The head notes of the dump file: what gdb and eu-stack read, and TaskCore's own head records. */
-#include "core_notes.h"
+#include "lib/core_notes.h"
 
 #include <elf.h>
 
-#include "arch_x86_64.h"
-#include "safe.h"
+#include "lib/arch_x86_64.h"
+#include "lib/safe.h"
 
 #define HEAD_FULL (960u << 10) /* a head chunk is closed there: below TC_RECORDS_FLUSH */
 #define FILES_MAX 16384u       /* entries of NT_FILE */

@@ -4,7 +4,7 @@
 #ifndef TC_CORE_NOTES_H
 #define TC_CORE_NOTES_H
 
-#include "core.h"
+#include "lib/core.h"
 
 /* Put size bytes at the end of the file; flush: write what waits; pad: zeros up to the offset. 0 or
  * -TC_EWRITE. */

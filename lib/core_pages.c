@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Finds the pages that gdb and libdwfl need to name the modules of a core: reference link.h
  * (r_debug, link_map). */
-#include "core_pages.h"
+#include "lib/core_pages.h"
 
 #include <elf.h>
 
-#include "arch_x86_64.h"
-#include "safe.h"
+#include "lib/arch_x86_64.h"
+#include "lib/safe.h"
 
 #define LINKS_MAX 2048u /* links of the dynamic linker's list */
 #define NAME_MAX_BYTES 512u

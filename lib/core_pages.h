@@ -4,7 +4,7 @@
 #ifndef TC_CORE_PAGES_H
 #define TC_CORE_PAGES_H
 
-#include "core.h"
+#include "lib/core.h"
 
 /* Fill core->pages with the readable ones of: the link map and its names, the executable's dynamic
  * section, the first page of each module, the vdso; ascending, each once, at most core->max_pages.

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * CRC-32C by the processor's own instruction where it has one (about 7 GB/s), else by eight tables
  * ("slicing by 8", Kounavis and Berry 2005; about 2 GB/s). */
-#include "crc32c.h"
+#include "lib/crc32c.h"
 
 #include <string.h>
 
-#include "arch_x86_64.h"
-#include "safe.h"
+#include "lib/arch_x86_64.h"
+#include "lib/safe.h"
 
 #define POLYNOMIAL 0x82f63b78u /* reflected 0x1edc6f41 */
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Makes the name of a dump file. */
-#include "dump_name.h"
+#include "lib/dump_name.h"
 
 #include <stdbool.h>
 #include <string.h>
 
-#include "text.h"
-#include "safe.h"
+#include "lib/text.h"
+#include "lib/safe.h"
 
 #define EXE_MAX 100
 

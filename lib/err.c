@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Texts of the error codes. */
-#include "err.h"
+#include "lib/err.h"
 
-#include "safe.h"
+#include "lib/safe.h"
 
 const char *tc_strcode(int code)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Descriptors of our own: asked what they are. */
 #define _GNU_SOURCE
-#include "fd_record.h"
+#include "lib/fd_record.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,8 +15,8 @@
 #include <sys/un.h>
 #include <time.h>
 
-#include "arch_x86_64.h"
-#include "safe.h"
+#include "lib/arch_x86_64.h"
+#include "lib/safe.h"
 
 union address {
 	struct sockaddr_storage any;

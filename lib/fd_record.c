@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Descriptors: addresses as text, facts kept, records written. */
-#include "fd_record.h"
+#include "lib/fd_record.h"
 
 #include <string.h>
 
-#include "safe.h"
+#include "lib/safe.h"
 
 void tc_fd_begin(struct tc_fd_facts *facts, uint32_t number)
 {

@@ -9,9 +9,9 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-#include "arena.h"
-#include "record.h"
-#include "text.h"
+#include "lib/arena.h"
+#include "lib/record.h"
+#include "lib/text.h"
 
 #define TC_FDS_MAX 16384 /* of one process; the rest is counted */
 #define TC_FD_ADDRESS_SIZE 128

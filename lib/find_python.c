@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The dynamic symbol table of a mapped ELF file, read in memory: System V gABI chapter 5, and the
  * GNU hash table as glibc's elf/dl-lookup.c reads it. */
-#include "find_python.h"
+#include "lib/find_python.h"
 
 #include <elf.h>
 
-#include "safe.h"
+#include "lib/safe.h"
 
 #define MAX_PHDRS 64
 #define MAX_DYNAMIC 256

@@ -4,8 +4,8 @@
 #ifndef TC_FIND_PYTHON_H
 #define TC_FIND_PYTHON_H
 
-#include "layout.h"
-#include "mem.h"
+#include "lib/layout.h"
+#include "lib/mem.h"
 
 /* Look for _PyRuntime in the dynamic symbol tables of mem's modules. Fills *ret.
  * 0 or -TC_ENOPYTHON. Safe in a handler.

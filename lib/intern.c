@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Open addressing, doubled when half full. The old table stays in the arena: at most as much again.
  */
-#include "intern.h"
+#include "lib/intern.h"
 
 #include <string.h>
 
-#include "safe.h"
+#include "lib/safe.h"
 
 #define FIRST_SLOTS 256ul
 

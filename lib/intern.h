@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#include "arena.h"
+#include "lib/arena.h"
 
 struct tc_hash {
 	struct tc_arena *arena;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Choosing a layout: a row of the table, the target's own debug offsets over it, and a probe before
  * it is believed. */
-#include "layout.h"
+#include "lib/layout.h"
 
-#include "pyobj.h"
-#include "safe.h"
+#include "lib/pyobj.h"
+#include "lib/safe.h"
 
 #define MAX_OFFSET \
 	65000u /* of the largest struct, PyInterpreterState, in any version: below 64 KiB */

@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "err.h"
-#include "mem.h"
+#include "lib/err.h"
+#include "lib/mem.h"
 
 #define TC_NONE 0xffffu /* this version has no such field */
 

@@ -2,9 +2,9 @@
  * The rows: offsets of CPython 3.8 to 3.15, x86-64 Linux, in bytes. Pure data.
  * Taken from DWARF of 3.8.18, 3.9.18, 3.10.13, 3.11.2, 3.12.1, 3.13.0, 3.14.8 and 3.15.0, and the
  * futures of 3.10.2; docs/layouts.md says which builds were walked, and how a row is added. */
-#include "layout.h"
+#include "lib/layout.h"
 
-#include "safe.h"
+#include "lib/safe.h"
 
 #define NONE TC_NONE
 

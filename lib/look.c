@@ -2,17 +2,17 @@
  * Looks at a thread through the counters of the scheduler, which show each time that it ran: equal state,
  * system call and CPU time of two looks prove nothing (352 of 400 pairs of a loop that had run in all of
  * them were equal). */
-#include "look.h"
+#include "lib/look.h"
 
 #include <linux/time_types.h>
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "arch_x86_64.h"
-#include "format.h"
-#include "proc.h"
-#include "sys.h"
-#include "safe.h"
+#include "lib/arch_x86_64.h"
+#include "lib/format.h"
+#include "lib/proc.h"
+#include "lib/sys.h"
+#include "lib/safe.h"
 
 #define STEP_NS 2000000
 #define RUNS_NS 44000000

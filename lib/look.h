@@ -5,8 +5,8 @@
 #ifndef TC_LOOK_H
 #define TC_LOOK_H
 
-#include "mem.h"
-#include "record.h"
+#include "lib/mem.h"
+#include "lib/record.h"
 
 #define TC_LOOKS_MAX 64u /* threads of loops that are looked at */
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Parses /proc/PID/maps and finds the ELF files and their build-ids in the target's memory. */
-#include "maps.h"
+#include "lib/maps.h"
 
 #include <elf.h>
 
-#include "arch_x86_64.h"
-#include "safe.h"
+#include "lib/arch_x86_64.h"
+#include "lib/safe.h"
 
 #define PHDRS_MAX 32	  /* program headers looked at in one module */
 #define NOTES_MAX 1024	  /* bytes looked at in one note segment */

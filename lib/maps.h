@@ -4,8 +4,8 @@
 #ifndef TC_MAPS_H
 #define TC_MAPS_H
 
-#include "arena.h"
-#include "mem.h"
+#include "lib/arena.h"
+#include "lib/mem.h"
 
 enum tc_prot { TC_PROT_READ = 1, TC_PROT_WRITE = 2, TC_PROT_EXEC = 4 };
 

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "err.h"
+#include "lib/err.h"
 
 typedef uint64_t tc_addr; /* an address in the target: never a pointer of ours */
 

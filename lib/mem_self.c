@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Reads by plain loads; a bad address is a fault that is mended (1 ns a good read, 2.6 µs a bad
  * one; process_vm_readv needs 464 ns). */
-#include "mem_self.h"
+#include "lib/mem_self.h"
 
-#include "arch_x86_64.h"
-#include "safe.h"
+#include "lib/arch_x86_64.h"
+#include "lib/safe.h"
 
 #define USER_END (1ul << 47)
 #define LINE 64u

@@ -4,7 +4,7 @@
 #ifndef TC_MEM_SELF_H
 #define TC_MEM_SELF_H
 
-#include "mem.h"
+#include "lib/mem.h"
 
 /* Make *mem read our own memory. SIGSEGV and SIGBUS must lead to tc_arch_fix while it is used.
  * snapshot: nobody else can change the address space, so a page that was read once is read without

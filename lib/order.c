@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A radix sort, least digit first, over those digits of the page number that differ. */
-#include "order.h"
+#include "lib/order.h"
 
-#include "safe.h"
+#include "lib/safe.h"
 
 enum { PAGE_BITS = 12, DIGIT_BITS = 8, ADDRESS_BITS = 48, N_DIGITS = 1 << DIGIT_BITS };
 

@@ -3,8 +3,8 @@
 #ifndef TC_ORDER_H
 #define TC_ORDER_H
 
-#include "arena.h"
-#include "mem.h"
+#include "lib/arena.h"
+#include "lib/mem.h"
 
 /* The n addresses at addrs, ascending as to their pages: in the same array or in one from the arena;
  * where that is full, as they were. Safe in a handler. */

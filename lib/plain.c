@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Makes names that the target chose (of files, of threads) fit for a terminal. */
-#include "plain.h"
+#include "lib/plain.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
-#include "safe.h"
+#include "lib/safe.h"
 
 /* The character at p and its length in bytes; length 0: not UTF-8. */
 static unsigned decode(const unsigned char *p, size_t *ret_length)

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Reads and parses the files of /proc. */
-#include "proc.h"
+#include "lib/proc.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/syscall.h>
 
-#include "arch_x86_64.h"
-#include "format.h"
-#include "sys.h"
-#include "text.h"
-#include "safe.h"
+#include "lib/arch_x86_64.h"
+#include "lib/format.h"
+#include "lib/sys.h"
+#include "lib/text.h"
+#include "lib/safe.h"
 
 #define PIECE 65536u
 #define DIRENTS 2048u

@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "arena.h"
-#include "mem.h"
+#include "lib/arena.h"
+#include "lib/mem.h"
 
 /* Fields of /proc/PID/stat. */
 struct tc_stat {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * dict, and where instances keep their attributes: Include/internal/pycore_dict.h and
  * pycore_object.h. */
-#include "pyobj.h"
+#include "lib/pyobj.h"
 
-#include "safe.h"
+#include "lib/safe.h"
 
 enum { MA_USED = 16, MA_KEYS = 32, MA_VALUES = 40 };
 enum { TP_BASICSIZE = 32, TP_ITERNEXT = 224, TP_DICTOFFSET = 288 };

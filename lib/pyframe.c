@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Frames and generators. What differs between versions is in the layout; here are only the three
  * ways frames are kept. */
-#include "pyframe.h"
+#include "lib/pyframe.h"
 
-#include "safe.h"
+#include "lib/safe.h"
 
 enum { OPCODE_YIELD_FROM = 72, RESUME_AFTER_YIELD_FROM = 2, RESUME_AFTER_AWAIT = 3 };
 enum { BYTES_DATA = 32, FRAME_OBJECT_MAX = 376, GEN_MAX = 152 };

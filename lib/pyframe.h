@@ -5,7 +5,7 @@
 #ifndef TC_PYFRAME_H
 #define TC_PYFRAME_H
 
-#include "pyobj.h"
+#include "lib/pyobj.h"
 
 /* co_flags, Include/cpython/code.h */
 #define TC_CO_GENERATOR 0x20u

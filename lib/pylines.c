@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * From an instruction to its line: the three table formats of 3.8 to 3.15.
  * Sources: Objects/lnotab_notes.txt (3.8–3.10), Objects/locations.md (3.11+). */
-#include "pyframe.h"
+#include "lib/pyframe.h"
 
-#include "safe.h"
+#include "lib/safe.h"
 
 enum { BYTES_SIZE = 16, BYTES_DATA = 32, WINDOW = 128 };
 #define TABLE_MAX (16u << 20)

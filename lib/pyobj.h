@@ -7,8 +7,8 @@
 #ifndef TC_PYOBJ_H
 #define TC_PYOBJ_H
 
-#include "layout.h"
-#include "mem.h"
+#include "lib/layout.h"
+#include "lib/mem.h"
 
 /* A target's memory, and where its Python keeps what. */
 struct tc_py {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * list, tuple, set and deque, in windows of a few items. */
-#include "pyobj.h"
+#include "lib/pyobj.h"
 
-#include "safe.h"
+#include "lib/safe.h"
 
 enum { SET_USED = 24, SET_MASK = 32, SET_TABLE = 40 };
 enum {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * str and int: PEP 393 strings in three widths, integers in 30-bit digits. */
-#include "pyobj.h"
+#include "lib/pyobj.h"
 
-#include "safe.h"
+#include "lib/safe.h"
 
 enum { STR_LENGTH = 16, STR_STATE = 32 };
 #define STATE_KIND(state) ((state) >> 2 & 7)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The encoder of docs/format.md sections 4 and 5. */
-#include "record.h"
+#include "lib/record.h"
 
 #include <string.h>
 
-#include "crc32c.h"
-#include "safe.h"
+#include "lib/crc32c.h"
+#include "lib/safe.h"
 
 static void begin_chunk(struct tc_records *rec)
 {

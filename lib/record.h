@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "err.h"
-#include "format.h"
+#include "lib/err.h"
+#include "lib/format.h"
 
 /* Where finished chunks go. */
 struct tc_sink {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Blocks of 4096 bits, found by the region of 64 KiB they stand for; neighbours share cache lines.
  */
-#include "seen.h"
+#include "lib/seen.h"
 
-#include "safe.h"
+#include "lib/safe.h"
 
 enum { REGION_BITS = 16, GRAIN_BITS = 4, BLOCK_BYTES = 1 << (REGION_BITS - GRAIN_BITS - 3) };
 

@@ -4,7 +4,7 @@
 #ifndef TC_SEEN_H
 #define TC_SEEN_H
 
-#include "intern.h"
+#include "lib/intern.h"
 
 struct tc_seen {
 	struct tc_hash regions; /* address >> 16 → block of bits */

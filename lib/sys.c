@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * System calls of lib/, with EINTR handled in one place. */
-#include "sys.h"
+#include "lib/sys.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,8 +8,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "arch_x86_64.h"
-#include "safe.h"
+#include "lib/arch_x86_64.h"
+#include "lib/safe.h"
 
 #define LARGE (1ul << 20)
 

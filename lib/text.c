@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Building lines and reading numbers. */
-#include "text.h"
+#include "lib/text.h"
 
 #include <string.h>
 
-#include "safe.h"
+#include "lib/safe.h"
 
 void tc_text_init(struct tc_text *text, char *memory, size_t size)
 {

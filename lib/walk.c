@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The walk as a whole: find the interpreter, go over its interpreters, threads, tasks and loops. */
-#include "walk.h"
+#include "lib/walk.h"
 
-#include "find_python.h"
-#include "walker.h"
-#include "safe.h"
+#include "lib/find_python.h"
+#include "lib/walker.h"
+#include "lib/safe.h"
 
 #define INTERPS_MAX 1024u
 #define FAULT_RECORDS_MAX 1000u

@@ -5,11 +5,11 @@
 #ifndef TC_WALK_H
 #define TC_WALK_H
 
-#include "arena.h"
-#include "err.h"
-#include "layout.h"
-#include "mem.h"
-#include "record.h"
+#include "lib/arena.h"
+#include "lib/err.h"
+#include "lib/layout.h"
+#include "lib/mem.h"
+#include "lib/record.h"
 
 struct tc_walk_options {
 	bool no_locals;	      /* leave out the locals of frames */

@@ -2,9 +2,9 @@
  * The await chain of a task, from its coroutine to the object it waits for; of a running one on
  * through its thread's frames. What each kind of object awaits is in Objects/genobject.c,
  * Modules/_asynciomodule.c and, for Cython, Cython/Utility/Coroutine.c. */
-#include "walker.h"
+#include "lib/walker.h"
 
-#include "safe.h"
+#include "lib/safe.h"
 
 enum { PROXY_GEN = 16, WRAPPED = 16, ITER_FUTURE = 16 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Code objects, places in them, and chains of places: each written once. */
-#include "walker.h"
+#include "lib/walker.h"
 
-#include "safe.h"
+#include "lib/safe.h"
 
 static bool contains(const char *text, const char *part)
 {

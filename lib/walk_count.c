@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * How many tasks and threads there are, from their registries alone (walk_registry.c,
  * walk_thread.c): what a walk would cost. */
-#include "walker.h"
+#include "lib/walker.h"
 
-#include "safe.h"
+#include "lib/safe.h"
 
 enum { SET_USED = 24 }; /* Include/cpython/setobject.h */
 #define INTERPS_MAX 64

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * How a task failed: the frames that its exception went through (Include/cpython/pyerrors.h,
  * PyBaseExceptionObject; Include/cpython/traceback.h). */
-#include "walker.h"
+#include "lib/walker.h"
 
-#include "safe.h"
+#include "lib/safe.h"
 
 enum { TB_NEXT = 16, TB_FRAME = 24, TB_LASTI = 32 }; /* 3.8 to 3.15 */
 #define TRACEBACK_MAX 4096u /* entries that are looked at: outermost first */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Strings and types: written to the dump when first met, known by number after that. */
-#include "walker.h"
+#include "lib/walker.h"
 
-#include "safe.h"
+#include "lib/safe.h"
 
 #define MAX_BASES 64
 enum { NAME_MAX_BYTES = 256 };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The locals of one chain, encoded as its frames are read, outermost first: the record is ready
  * when the chain is, but for the address that its references start from. */
-#include "walker.h"
+#include "lib/walker.h"
 
-#include "safe.h"
+#include "lib/safe.h"
 
 #define STACKREF_TAG                                                                 \
 	3ul /* Include/internal/pycore_stackref.h, 3.14: bits 0 and 1 are no address \

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Event loops: which there are, what stands in their queues (Lib/asyncio/base_events.py,
  * selector_events.py). */
-#include "walker.h"
+#include "lib/walker.h"
 
-#include "safe.h"
+#include "lib/safe.h"
 
 #define HANDLES_MAX 1000u   /* records of one kind for one loop; all are counted */
 #define TIMERS_MAX 4000000u /* timers looked at */

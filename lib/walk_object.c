@@ -2,9 +2,9 @@
  * Object records: what chains end in and what leads on from there. The walker knows shapes
  * (instance, container, function), not libraries: what an attribute means is the analyzer's
  * business. */
-#include "walker.h"
+#include "lib/walker.h"
 
-#include "safe.h"
+#include "lib/safe.h"
 
 enum {
 	FUT_CALLBACK0 = 24,

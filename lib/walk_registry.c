@@ -2,10 +2,10 @@
  * Where asyncio keeps its tasks: weak sets and sets, from 3.14 on also lists of the threads and the
  * interpreter (Lib/asyncio/tasks.py, Modules/_asynciomodule.c). First all addresses are collected,
  * quickly, so that a target that runs changes little meanwhile; then the tasks are read. */
-#include "order.h"
-#include "walker.h"
+#include "lib/order.h"
+#include "lib/walker.h"
 
-#include "safe.h"
+#include "lib/safe.h"
 
 #define SET_TRIES 5
 #define ROUNDS 10 /* a chain may be found to have moved link by link */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One task: its fields, in C (Modules/_asynciomodule.c, TaskObj) or in Python (asyncio/tasks.py),
  * its chain, its record. */
-#include "text.h"
-#include "walker.h"
+#include "lib/text.h"
+#include "lib/walker.h"
 
-#include "safe.h"
+#include "lib/safe.h"
 
 enum { FUT_LOOP = 16, FUT_EXCEPTION = 48, TASK_MAX = 200 };
 #define NUMBER_MAX UINT32_MAX /* of a default name that is recorded as a number */

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The interpreter's threads: who they are to the kernel, their frames, their running loop and task,
  * the GIL. */
-#include "walker.h"
+#include "lib/walker.h"
 
 #include <time.h>
 
-#include "sys.h"
-#include "text.h"
+#include "lib/sys.h"
+#include "lib/text.h"
 
-#include "safe.h"
+#include "lib/safe.h"
 
 #define RUNNER_INTERPS 64
 

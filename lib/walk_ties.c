@@ -3,9 +3,9 @@
  * whole walk. Before the tasks of a batch are walked, what holds their chains together is gathered
  * and read once more, past the cache, all of it within some microseconds: a chain that is still so
  * has existed. The others are read anew. */
-#include "walker.h"
+#include "lib/walker.h"
 
-#include "safe.h"
+#include "lib/safe.h"
 
 #define TIE_BEGINS 24u /* at most so far into an object */
 

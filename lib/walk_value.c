@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Values: of locals, attributes and context variables. Numbers, bools and None by value, str only
  * when asked for, everything else by type and identity; no code of the target is ever run. */
-#include "walker.h"
+#include "lib/walker.h"
 
-#include "safe.h"
+#include "lib/safe.h"
 
 enum { HEAD_BYTES = 32, SMALLEST = 16, FLOAT_VALUE = 16, SET_USED = 24 };
 

@@ -4,10 +4,10 @@
 #ifndef TC_WALKER_H
 #define TC_WALKER_H
 
-#include "intern.h"
-#include "pyframe.h"
-#include "seen.h"
-#include "walk.h"
+#include "lib/intern.h"
+#include "lib/pyframe.h"
+#include "lib/seen.h"
+#include "lib/walk.h"
 
 /* What the walker knows of a type: by its name where only that tells, by its flags or bases
  * elsewhere. */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "unit/builder.h"
+#include "tests/unit/builder.h"
 
 static void write_file(const char *dir, const char *name, const void *bytes, size_t size)
 {

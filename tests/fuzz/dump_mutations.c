@@ -8,10 +8,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "../unit/builder.h"
-#include "check.h"
-#include "crc32c.h"
-#include "report.h"
+#include "tests/unit/builder.h"
+#include "analyzer/check.h"
+#include "lib/crc32c.h"
+#include "analyzer/report.h"
 
 static uint64_t seed = 0x9e3779b97f4a7c15ull;
 static uint64_t n_read, n_refused, most_output;

@@ -51,7 +51,7 @@ class Built:
         sources = [os.path.join(TOP, "dumper", name + ".c") for name in CHAIN]
         sources += [os.path.join(TOP, "lib", name) for name in ("arch_x86_64.c", "sys.c")]
         library = "-shared -fPIC -fvisibility=hidden -fno-stack-protector -ftls-model=initial-exec -Wl,-z,now".split()
-        self.chain = self.build("chain_entry", library + ["-iquote", os.path.join(TOP, "lib")], sources)
+        self.chain = self.build("chain_entry", library + ["-iquote", TOP], sources)
         self.naive = self.build("chain_naive", ["-shared", "-fPIC"])
         self.no_restart = self.build("chain_naive", ["-shared", "-fPIC", "-DNO_RESTART"], name="no_restart")
         self.calls, self.cases, self.eintr = (

@@ -16,9 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core.h"
-#include "dump_name.h"
-#include "../unit/fake_mem.h"
+#include "lib/core.h"
+#include "lib/dump_name.h"
+#include "tests/unit/fake_mem.h"
 
 #define SIGNAL (SIGRTMAX - 5)
 #define ARENA (16u << 20)

@@ -29,7 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "step_symbols.h"
+#include "tests/hook/step_symbols.h"
 
 #define BLOCKED_S 0.05 /* a step that takes so long waits in a system call */
 #define NOWHERE 0x1000 /* below vm.mmap_min_addr, nothing is mapped there */

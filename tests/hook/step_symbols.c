@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Functions of a running process by name, from the symbol tables of its mapped files. */
 #define _GNU_SOURCE
-#include "step_symbols.h"
+#include "tests/hook/step_symbols.h"
 
 #include <dirent.h>
 #include <elf.h>

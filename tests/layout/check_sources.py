@@ -16,7 +16,7 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-LIB = os.path.join(HERE, "..", "..", "lib")
+TOP = os.path.join(HERE, "..", "..")
 
 # field of struct tc_layout: (type, member) per minor version; one entry serves all where it stands alone.
 FIELDS = {
@@ -172,8 +172,8 @@ def offsets(repository, tag, minor, fields, pyconfig):
 def rows():
     with tempfile.TemporaryDirectory() as scratch:
         printer = os.path.join(scratch, "print_rows")
-        sources = [os.path.join(HERE, "print_rows.c"), os.path.join(LIB, "layout_table.c")]
-        subprocess.run(["cc", "-w", "-I", LIB, *sources, "-o", printer], check=True)
+        sources = [os.path.join(HERE, "print_rows.c"), os.path.join(TOP, "lib/layout_table.c")]
+        subprocess.run(["cc", "-w", "-iquote", TOP, *sources, "-o", printer], check=True)
         table = {}
         for line in subprocess.run([printer], check=True, stdout=subprocess.PIPE).stdout.decode().splitlines():
             minor, first, last, field, value = line.split()

@@ -2,7 +2,7 @@
  * Prints the layout rows of lib/layout_table.c for check_sources.py: minor, micro_first, micro_last, field, offset. */
 #include <stdio.h>
 
-#include "layout.h"
+#include "lib/layout.h"
 
 int main(void)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Dump files in memory. */
-#include "builder.h"
+#include "tests/unit/builder.h"
 
 #include <elf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "crc32c.h"
+#include "lib/crc32c.h"
 
 #define HEAD_NOTES \
 	120 /* offset: after the ELF header and one program header; the second one is put behind */

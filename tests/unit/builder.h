@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "record.h"
+#include "lib/record.h"
 
 struct builder {
 	struct tc_records rec;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Whole dumps for the analyzer's tests: a small service, and one of any size. */
-#include "builder.h"
+#include "tests/unit/builder.h"
 
 #include <stdio.h>
 

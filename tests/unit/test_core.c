@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "core.h"
-#include "fake_mem.h"
+#include "lib/core.h"
+#include "tests/unit/fake_mem.h"
 
 #define BASE 0x10000
 #define N_PAGES 16

@@ -3,10 +3,10 @@
  * come to an end within its bounds; under the sanitizers, without touching what is not its own. */
 #include <check.h>
 
-#include "fake_mem.h"
-#include "layout.h"
-#include "pyframe.h"
-#include "pyobj.h"
+#include "tests/unit/fake_mem.h"
+#include "lib/layout.h"
+#include "lib/pyframe.h"
+#include "lib/pyobj.h"
 
 #define BASE 0x7f0000000000u
 #define N_WORDS 512u

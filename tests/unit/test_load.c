@@ -4,10 +4,10 @@
 #include <elf.h>
 #include <stdlib.h>
 
-#include "builder.h"
-#include "crc32c.h"
-#include "model.h"
-#include "values.h"
+#include "tests/unit/builder.h"
+#include "lib/crc32c.h"
+#include "analyzer/model.h"
+#include "analyzer/values.h"
 
 static const struct {
 	const uint8_t bytes[12];

@@ -4,8 +4,8 @@
 #include <elf.h>
 #include <stdlib.h>
 
-#include "fake_mem.h"
-#include "maps.h"
+#include "tests/unit/fake_mem.h"
+#include "lib/maps.h"
 
 static uint8_t memory[1u << 20];
 static struct tc_arena arena;

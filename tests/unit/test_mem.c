@@ -3,10 +3,10 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "arena.h"
-#include "fake_mem.h"
-#include "intern.h"
-#include "seen.h"
+#include "lib/arena.h"
+#include "tests/unit/fake_mem.h"
+#include "lib/intern.h"
+#include "lib/seen.h"
 
 #define BASE 0x10000u
 

@@ -7,9 +7,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "dump_name.h"
-#include "proc.h"
-#include "text.h"
+#include "lib/dump_name.h"
+#include "lib/proc.h"
+#include "lib/text.h"
 
 START_TEST(text_is_built_and_cut)
 {

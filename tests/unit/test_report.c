@@ -3,12 +3,12 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "brief.h"
-#include "builder.h"
-#include "descriptor.h"
-#include "json.h"
-#include "place.h"
-#include "report.h"
+#include "analyzer/brief.h"
+#include "tests/unit/builder.h"
+#include "analyzer/descriptor.h"
+#include "analyzer/json.h"
+#include "analyzer/place.h"
+#include "analyzer/report.h"
 
 struct opened {
 	struct builder b;

@@ -12,9 +12,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "arch_x86_64.h"
-#include "mem_self.h"
-#include "sys.h"
+#include "lib/arch_x86_64.h"
+#include "lib/mem_self.h"
+#include "lib/sys.h"
 
 #define STACK 65536
 
