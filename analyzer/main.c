@@ -18,8 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "analyzer/check.h"
-#include "analyzer/report.h"
+#include "analyzer/report/check.h"
+#include "analyzer/report/report.h"
 
 enum { EXIT_DONE = 0, EXIT_USAGE = 2, EXIT_BAD_INPUT = 3, EXIT_INTERNAL = 70 };
 

@@ -2,7 +2,7 @@
  * Wrong on purpose: must not compile, because safe.h poisons malloc. */
 #include <stddef.h>
 
-#include "lib/safe.h"
+#include "lib/base/safe.h"
 
 extern void *malloc(size_t size);
 void *control_malloc(void);

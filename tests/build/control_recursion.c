@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Wrong on purpose: two functions that call each other must be refused by the stack test. */
-#include "lib/safe.h"
+#include "lib/base/safe.h"
 
 int control_odd(unsigned n);
 int control_even(unsigned n);

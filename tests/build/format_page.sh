@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# docs/format.md names each constant of lib/format.h, and each error of lib/err.h, with the value that it has there.
+# docs/format.md names each constant of lib/format/format.h, and each error of lib/base/err.h, with the value that it has there.
 # From make check: TC_SAFE_COMPILE, srcdir.
 set -eu
 tmp=$(mktemp -d)

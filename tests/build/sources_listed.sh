@@ -26,9 +26,9 @@ for f in $(unnamed Makefile.am); do
 	failed=1
 done
 
-# Positive control: without its line for lib/err.c the Makefile.am must be found wanting.
-sed 's#lib/err\.c##' Makefile.am >"$tmp/Makefile.am"
-unnamed "$tmp/Makefile.am" | grep -qx lib/err.c || {
+# Positive control: without its line for lib/base/err.c the Makefile.am must be found wanting.
+sed 's#lib/base/err\.c##' Makefile.am >"$tmp/Makefile.am"
+unnamed "$tmp/Makefile.am" | grep -qx lib/base/err.c || {
 	echo 'FAIL: control: a source file that is not named was not found'
 	failed=1
 }

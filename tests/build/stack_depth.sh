@@ -22,7 +22,7 @@ esac
 
 measure() { awk -v bound=$bound -v libc=$libc -v root="$root" -f "$here/stack_depth.awk" "$here/stack-indirect.list" "$@"; }
 
-set=$(echo lib/libsafe_a-*.ci; "$here/handler_set.sh" "$srcdir" ci)
+set=$(echo lib/*/libsafe_a-*.ci; "$here/handler_set.sh" "$srcdir" ci)
 failed=0
 root=
 measure $set || failed=1

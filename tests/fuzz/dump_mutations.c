@@ -9,9 +9,9 @@
 #include <time.h>
 
 #include "tests/unit/builder.h"
-#include "analyzer/check.h"
-#include "lib/crc32c.h"
-#include "analyzer/report.h"
+#include "analyzer/report/check.h"
+#include "lib/format/crc32c.h"
+#include "analyzer/report/report.h"
 
 static uint64_t seed = 0x9e3779b97f4a7c15ull;
 static uint64_t n_read, n_refused, most_output;

@@ -13,8 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/intern.h"
-#include "lib/walk.h"
+#include "lib/base/intern.h"
+#include "lib/walk/walk.h"
 
 enum { MODULES_MAX = 4096, THREADS_MAX = 64, ARENA_BYTES = 96 << 20, CACHE_PAGES = 1 << 14, PAGE = 4096 };
 

@@ -28,7 +28,7 @@ import lab  # noqa: E402
 TOP = os.path.dirname(os.path.dirname(HERE))
 CC = os.environ.get("CC", "cc").split()
 FLAGS = "-std=gnu11 -Wall -Wextra -Werror -O2 -g".split()
-CHAIN = "hook_process hook_action hook_chain hook_fault hook_next hook_names hook_exec".split()
+CHAIN = "common/hook_process signals/hook_action signals/hook_chain signals/hook_fault signals/hook_next signals/hook_names hook_exec".split()
 WITH_DEATH = ("die", "pid-1")  # SIG_DFL ends the process, as in one without Python
 WITH_HOOK = ("exec", "long-list", "die", "entry-stack")  # need nothing of the test library
 NEEDS_UVLOOP = ("uvloop",)
@@ -48,8 +48,8 @@ class Built:
 
     def __init__(self, directory):
         self.directory = directory
-        sources = [os.path.join(TOP, "dumper", name + ".c") for name in CHAIN]
-        sources += [os.path.join(TOP, "lib", name) for name in ("arch_x86_64.c", "sys.c")]
+        sources = [os.path.join(TOP, "dumper", "hook", name + ".c") for name in CHAIN]
+        sources += [os.path.join(TOP, "lib", "sys", name) for name in ("arch_x86_64.c", "sys.c")]
         library = "-shared -fPIC -fvisibility=hidden -fno-stack-protector -ftls-model=initial-exec -Wl,-z,now".split()
         self.chain = self.build("chain_entry", library + ["-iquote", TOP], sources)
         self.naive = self.build("chain_naive", ["-shared", "-fPIC"])

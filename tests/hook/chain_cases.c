@@ -856,7 +856,7 @@ static void test_cancel(void)
 }
 
 /* With the whole hook: what its entry takes of the stack it comes on, beside the kernel's frame. It must leave an
- * alternate stack of the smallest size alone (ENTRY_BYTES of dumper/hook_names.c). */
+ * alternate stack of the smallest size alone (ENTRY_BYTES of dumper/hook/signals/hook_names.c). */
 static size_t stack_used(stack_t *stack, int sig)
 {
 	unsigned char *bytes = stack->ss_sp;

@@ -6,11 +6,11 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "dumper/hook.h"
-#include "dumper/hook_action.h"
-#include "dumper/hook_chain.h"
-#include "dumper/hook_process.h"
-#include "lib/arch_x86_64.h"
+#include "dumper/hook/common/hook.h"
+#include "dumper/hook/signals/hook_action.h"
+#include "dumper/hook/signals/hook_chain.h"
+#include "dumper/hook/common/hook_process.h"
+#include "lib/sys/arch_x86_64.h"
 
 #define EXPORT __attribute__((visibility("default")))
 

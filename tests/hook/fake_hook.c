@@ -16,14 +16,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/core.h"
-#include "lib/dump_name.h"
+#include "lib/core/core.h"
+#include "lib/core/dump_name.h"
 #include "tests/unit/fake_mem.h"
 
 #define SIGNAL (SIGRTMAX - 5)
 #define ARENA (16u << 20)
 
-/* What an interpreter is known by (lib/find_python.c): nothing is sent to what has none. */
+/* What an interpreter is known by (lib/python/find_python.c): nothing is sent to what has none. */
 extern char _PyRuntime[64];
 char _PyRuntime[64] = { 0 };
 
@@ -41,7 +41,7 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 		abort();
 }
 
-/* As dumper/hook.c does it. */
+/* As dumper/hook/hook.c does it. */
 static void publish(const char *how, const char *published)
 {
 	char name[250];

@@ -18,7 +18,7 @@ import interpreters  # noqa: E402
 MAX = 16384  # docs/format.md section 8
 CODE = "import sys; sys.path.insert(0, %r); from fds_target import *; " % HERE
 STATES = [None, "established", "syn-sent", "syn-recv", "fin-wait-1", "fin-wait-2", "time-wait", "close", "close-wait", "last-ack", "listen", "closing"]
-MISSING = {"kind": 1, "family": 2, "local": 4, "peer": 8}  # lib/format.h: TC_FD_NO_…
+MISSING = {"kind": 1, "family": 2, "local": 4, "peer": 8}  # lib/format/format.h: TC_FD_NO_…
 # What the kinds of fds_target.py must be, beside what it says: (state, bytes to be read, bytes not yet sent); None: whatever it says.
 ROLES = {
     "tcp4-listen": ("listen", None, None), "tcp4": ("established", 0, 0), "tcp4-unread-accepted": ("established", 2304, 0),

@@ -20,7 +20,7 @@ FILTERED = os.path.join(HERE, "filtered.py")
 SOCKET, PIDFD_GETFD = 41, 438  # system calls of x86-64
 MAX = 16384  # docs/format.md section 8
 IN_OPEN = 0x20  # sys/inotify.h
-NO_KIND, NO_LOCAL, NO_PEER = 2, 4, 8  # lib/format.h: TC_FD_NO_…
+NO_KIND, NO_LOCAL, NO_PEER = 2, 4, 8  # lib/format/format.h: TC_FD_NO_…
 
 
 def outside(pid, scratch, *options, prefix=(), tool=TASKCORE, name="outside.tcore"):

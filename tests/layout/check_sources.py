@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Checks the rows of lib/layout_table.c against the headers of CPython's patch releases (3.8 to 3.12), for maintainers.
+"""Checks the rows of lib/python/layout_table.c against the headers of CPython's patch releases (3.8 to 3.12), for maintainers.
 
   check_sources.py [--break] PYCONFIG_DIR REPOSITORY...
 
@@ -172,7 +172,7 @@ def offsets(repository, tag, minor, fields, pyconfig):
 def rows():
     with tempfile.TemporaryDirectory() as scratch:
         printer = os.path.join(scratch, "print_rows")
-        sources = [os.path.join(HERE, "print_rows.c"), os.path.join(TOP, "lib/layout_table.c")]
+        sources = [os.path.join(HERE, "print_rows.c"), os.path.join(TOP, "lib/python/layout_table.c")]
         subprocess.run(["cc", "-w", "-iquote", TOP, *sources, "-o", printer], check=True)
         table = {}
         for line in subprocess.run([printer], check=True, stdout=subprocess.PIPE).stdout.decode().splitlines():

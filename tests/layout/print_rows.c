@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Prints the layout rows of lib/layout_table.c for check_sources.py: minor, micro_first, micro_last, field, offset. */
+ * Prints the layout rows of lib/python/layout_table.c for check_sources.py: minor, micro_first, micro_last, field, offset. */
 #include <stdio.h>
 
-#include "lib/layout.h"
+#include "lib/python/layout.h"
 
 int main(void)
 {

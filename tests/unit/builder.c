@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/crc32c.h"
+#include "lib/format/crc32c.h"
 
 #define HEAD_NOTES \
 	120 /* offset: after the ELF header and one program header; the second one is put behind */
@@ -49,7 +49,7 @@ static void widen(struct builder *b, size_t at, const struct tc_chunk *head)
 	builder_mend(b->bytes + at, b->size - at);
 }
 
-/* Called by lib/record.c for each chunk. */
+/* Called by lib/format/record.c for each chunk. */
 static int take_chunk(struct tc_sink *sink, enum tc_note note, const void *chunk, size_t size)
 {
 	struct builder *b = (struct builder *)((char *)sink - offsetof(struct builder, sink));

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Makes dump files in memory for the analyzer's tests: the container by hand, the records with
- * lib/record.c. */
+ * lib/format/record.c. */
 #ifndef TC_BUILDER_H
 #define TC_BUILDER_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/record.h"
+#include "lib/format/record.h"
 
 struct builder {
 	struct tc_records rec;

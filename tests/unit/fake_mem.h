@@ -3,7 +3,7 @@
 #ifndef TC_FAKE_MEM_H
 #define TC_FAKE_MEM_H
 
-#include "lib/mem.h"
+#include "lib/mem/mem.h"
 
 struct fake_mem {
 	struct tc_mem mem;

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "lib/core.h"
+#include "lib/core/core.h"
 #include "tests/unit/fake_mem.h"
 
 #define BASE 0x10000

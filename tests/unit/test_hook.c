@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "dumper/hook.h"
+#include "dumper/hook/common/hook.h"
 
 #define BEGAN_NS 5000000000ull
 

@@ -4,9 +4,9 @@
 #include <check.h>
 
 #include "tests/unit/fake_mem.h"
-#include "lib/layout.h"
-#include "lib/pyframe.h"
-#include "lib/pyobj.h"
+#include "lib/python/layout.h"
+#include "lib/python/pyframe.h"
+#include "lib/python/pyobj.h"
 
 #define BASE 0x7f0000000000u
 #define N_WORDS 512u

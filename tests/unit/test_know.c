@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "lib/err.h"
-#include "analyzer/know.h"
+#include "lib/base/err.h"
+#include "analyzer/knowledge/know.h"
 
 static const struct tc_model model; /* of no program: paths tell all */
 

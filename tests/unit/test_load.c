@@ -5,9 +5,9 @@
 #include <stdlib.h>
 
 #include "tests/unit/builder.h"
-#include "lib/crc32c.h"
-#include "analyzer/model.h"
-#include "analyzer/values.h"
+#include "lib/format/crc32c.h"
+#include "analyzer/dump/model.h"
+#include "analyzer/dump/values.h"
 
 static const struct {
 	const uint8_t bytes[12];

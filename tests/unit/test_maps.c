@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "tests/unit/fake_mem.h"
-#include "lib/maps.h"
+#include "lib/process/maps.h"
 
 static uint8_t memory[1u << 20];
 static struct tc_arena arena;

@@ -3,10 +3,10 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "lib/arena.h"
+#include "lib/base/arena.h"
 #include "tests/unit/fake_mem.h"
-#include "lib/intern.h"
-#include "lib/seen.h"
+#include "lib/base/intern.h"
+#include "lib/base/seen.h"
 
 #define BASE 0x10000u
 

@@ -7,9 +7,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/dump_name.h"
-#include "lib/proc.h"
-#include "lib/text.h"
+#include "lib/core/dump_name.h"
+#include "lib/process/proc.h"
+#include "lib/base/text.h"
 
 START_TEST(text_is_built_and_cut)
 {

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/crc32c.h"
-#include "lib/record.h"
+#include "lib/format/crc32c.h"
+#include "lib/format/record.h"
 
 /* A sink that keeps the last chunk and counts them all. */
 struct kept {

@@ -3,12 +3,12 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "analyzer/brief.h"
+#include "analyzer/report/brief.h"
 #include "tests/unit/builder.h"
-#include "analyzer/descriptor.h"
-#include "analyzer/json.h"
-#include "analyzer/place.h"
-#include "analyzer/report.h"
+#include "analyzer/facts/descriptor.h"
+#include "analyzer/base/json.h"
+#include "analyzer/facts/place.h"
+#include "analyzer/report/report.h"
 
 struct opened {
 	struct builder b;

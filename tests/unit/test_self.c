@@ -12,9 +12,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "lib/arch_x86_64.h"
-#include "lib/mem_self.h"
-#include "lib/sys.h"
+#include "lib/sys/arch_x86_64.h"
+#include "lib/mem/mem_self.h"
+#include "lib/sys/sys.h"
 
 #define STACK 65536
 

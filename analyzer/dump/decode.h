@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Records into the model: docs/format.md sections 5 to 12. */
+#ifndef TC_DECODE_H
+#define TC_DECODE_H
+
+#include "analyzer/dump/model.h"
+
+/* Give every table its empty first entry. */
+void tc_decode_init(struct tc_model *model);
+
+/* Decode the records of one piece. What cannot be understood is noted in the dump, and the rest of
+ * the piece left out: the streams of differences would go wrong behind it. */
+void tc_decode_piece(struct tc_model *model, const struct tc_piece *piece);
+
+#endif

@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a dump says of the process besides its tasks: maps, modules, threads, names. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/stat.h>
+#include <linux/utsname.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "lib/base/intern.h"
+#include "lib/mem/mem_self.h"
+#include "lib/process/look.h"
+#include "lib/process/proc.h"
+#include "lib/sys/sys.h"
+#include "dumper/hook/common/hook.h"
+#include "lib/base/safe.h"
+
+#define NS_PER_MAP 1000u /* to read and understand one */
+#define MAPS_PART 4
+#define FEW_THREADS 64 /* whose state is read at any rate: a millisecond */
+#define RUNNERS_MAX 1024
+#define LISTED_PART 8 /* of the pause's rest is the time to list threads that are not read */
+
+/* The maps as they were when the interpreter was found: where there is no /proc any more (chroot),
+ * its modules are known all the same. */
+static char *kept_maps;
+static size_t kept_size;
+
+static char *read_maps(struct tc_arena *arena, size_t *ret_size)
+{
+	int fd = tc_sys_open(AT_FDCWD, "/proc/self/maps", O_RDONLY, 0);
+	char *text = NULL;
+
+	if (fd >= 0) {
+		text = tc_proc_read_all(fd, arena, ret_size, NULL);
+		tc_sys_close(fd);
+	}
+	return text;
+}
+
+void tc_hook_keep_maps(struct tc_arena *arena)
+{
+	size_t size;
+	char *text = kept_maps ? NULL : read_maps(arena, &size);
+	char *kept = text ? tc_sys_map(size, false) : NULL;
+
+	if (!kept)
+		return;
+	memcpy(kept, text, size);
+	kept_size = size;
+	kept_maps = kept;
+}
+
+/* Whether to read the maps would take more than a part of what is left of the pause. In a child nobody
+ * waits for it. */
+static bool takes_too_long(const struct tc_hook_dump *dump)
+{
+	uint64_t n = dump->outcome ? dump->outcome->n_maps : 0;
+
+	return !dump->guest && kept_maps && n * NS_PER_MAP > tc_hook_pause_left(dump) / MAPS_PART;
+}
+
+int tc_hook_gather_maps(struct tc_hook_dump *dump, struct tc_arena *arena)
+{
+	struct tc_module *modules;
+	size_t size, n;
+	bool late = takes_too_long(dump);
+	char *text = late ? NULL : read_maps(arena, &size);
+
+	dump->old_maps = text || !kept_maps ? NULL : late ? "they are many" : "no /proc now";
+	if (dump->old_maps && (text = tc_arena_take(arena, kept_size + 1))) {
+		memcpy(text, kept_maps, kept_size);
+		size = kept_size;
+	}
+	if (!text)
+		return -ENOENT;
+	if (tc_maps_parse(text, size, arena, &dump->maps) < 0 ||
+	    tc_maps_modules(&dump->maps, &dump->mem, arena, &modules, &n) < 0)
+		return -ENOMEM;
+	dump->mem.modules = modules;
+	dump->mem.n_modules = n;
+	if (dump->outcome && !dump->old_maps)
+		dump->outcome->n_maps = (uint32_t)dump->maps.n_regions;
+	return 0;
+}
+
+/* The interrupted thread: what it did, its registers tell. */
+static void describe_own(const struct tc_hook_dump *dump, struct tc_os_thread *thread)
+{
+	const struct tc_arch_context *context = dump->request.context;
+	uint8_t code[18] = { 0 };
+
+	thread->state = 'R';
+	thread->look = TC_LOOKED_STOOD; /* in the handler, while its memory is read */
+	if (!context)
+		return;
+	thread->pc = context->rip;
+	thread->sp = context->rsp;
+	thread->how = TC_REGS_CONTEXT;
+	if (tc_arch_copy(code, (const void *)(uintptr_t)(context->rip - 16), sizeof(code)) < 0)
+		return;
+	int64_t number = tc_arch_syscall(context, code, code + 16, thread->args);
+	if (number != TC_ARCH_NO_SYSCALL)
+		thread->state = 'S';
+	if (number >= 0)
+		thread->syscall = number;
+}
+
+/* Its system call and registers, which tell its state; where they do not, its state alone. look: note its
+ * counters before, as for threads that may run a loop. */
+static void read_thread(const struct tc_hook_dump *dump, struct tc_os_thread *thread, bool look)
+{
+	struct tc_os_thread now = { .state = '?' };
+
+	if (thread->tid == dump->tid_proc) {
+		describe_own(dump, thread);
+		return;
+	}
+	if (look)
+		tc_look_first(dump->proc, thread);
+	bool read = tc_proc_thread_syscall(dump->proc, thread->tid, thread);
+	if (read && thread->syscall >= 0)
+		return;
+	if (read && thread->how == TC_REGS_NONE)
+		thread->state = 'R';
+	else if (tc_proc_thread(dump->proc, thread->tid, &now))
+		thread->state = now.state;
+}
+
+/* The next one of the array; NULL: it is full. */
+static struct tc_os_thread *next_thread(struct tc_hook_dump *dump, uint32_t tid)
+{
+	if (dump->n_threads == dump->max_threads)
+		return NULL;
+	struct tc_os_thread *thread = &dump->threads[dump->n_threads++];
+	*thread = (struct tc_os_thread){ .tid = tid, .tid_ns = tid, .state = '?', .syscall = -1 };
+	return thread;
+}
+
+/* Going over all threads: those that are there already, and when to stop. */
+struct gathering {
+	struct tc_hook_dump *dump;
+	struct tc_hash known;
+	uint64_t end_ns, list_end_ns;
+};
+
+static void remember(struct gathering *gathering, uint32_t tid)
+{
+	uint64_t *number = tc_hash_at(&gathering->known, tid);
+
+	if (number)
+		*number = 1;
+}
+
+static bool is_known(const struct gathering *gathering, uint32_t tid)
+{
+	return tc_hash_find(&gathering->known, tid);
+}
+
+/* One that comes before all others, if it is a thread of this process. */
+static void add_first(struct gathering *gathering, uint32_t tid)
+{
+	struct tc_hook_dump *dump = gathering->dump;
+	struct tc_os_thread *thread = is_known(gathering, tid) ? NULL : next_thread(dump, tid);
+
+	if (!thread)
+		return;
+	read_thread(dump, thread, true);
+	if (thread->state == '?' && thread->syscall < 0 && tid != dump->tid_proc)
+		dump->n_threads--;
+	else
+		remember(gathering, tid);
+}
+
+/* false: no more of them. */
+static bool add_thread(void *context, uint32_t tid)
+{
+	struct gathering *gathering = context;
+	struct tc_hook_dump *dump = gathering->dump;
+
+	if (is_known(gathering, tid))
+		return true;
+	uint64_t now = tc_sys_clock_ns(CLOCK_MONOTONIC);
+	bool late = now > gathering->end_ns;
+	struct tc_os_thread *thread = late && now > gathering->list_end_ns ? NULL :
+									     next_thread(dump, tid);
+	if (!thread) {
+		dump->threads_missing = true;
+		return false;
+	}
+	if (late)
+		dump->n_unread++;
+	else
+		read_thread(dump, thread, dump->n_threads <= FEW_THREADS); /* else loops' threads came first */
+	return true;
+}
+
+/* Our thread as /proc counts it: of another pid namespace where that is mounted from outside. */
+static uint32_t proc_tid(uint32_t tid)
+{
+	char link[64];
+	long n = tc_syscall4(SYS_readlinkat, AT_FDCWD, (long)"/proc/thread-self", (long)link,
+			     sizeof(link) - 1);
+	const char *at = link;
+
+	if (n <= 0)
+		return tid;
+	link[n] = 0;
+	for (const char *p = link; *p; p++)
+		if (*p == '/')
+			at = p + 1;
+	return (uint32_t)tc_text_number(&at, 10);
+}
+
+/* Where /proc counts otherwise than we do: our own number of each thread, while there is time. */
+static void number_threads(struct tc_hook_dump *dump, uint64_t end_ns)
+{
+	char path[64], text[3072];
+	struct tc_text name;
+
+	for (size_t i = 0; i < dump->n_threads && dump->tid != dump->tid_proc; i++) {
+		struct tc_os_thread *thread = &dump->threads[i];
+		tc_text_init(&name, path, sizeof(path));
+		tc_text_s(&name, "task/");
+		tc_text_u(&name, thread->tid);
+		tc_text_s(&name, "/status");
+		if (thread->tid == dump->tid_proc)
+			thread->tid_ns = dump->tid;
+		else if (tc_sys_clock_ns(CLOCK_MONOTONIC) > end_ns)
+			thread->tid_ns = 0;
+		else if (tc_proc_read(dump->proc, path, text, sizeof(text)) > 0)
+			thread->tid_ns = tc_proc_innermost(tc_proc_field(text, "NSpid"));
+	}
+}
+
+/* The array has room for some that begin meanwhile; memory is backed as far as it is used. */
+static void take_threads(struct tc_hook_dump *dump, size_t n)
+{
+	size_t most = dump->arena.left / 2 / sizeof(*dump->threads);
+
+	dump->max_threads = n && n + n / 8 + 64 < most ? n + n / 8 + 64 : most;
+	dump->threads = tc_arena_take(&dump->arena, dump->max_threads * sizeof(*dump->threads));
+}
+
+/* Which threads run loops only the interpreter knows. */
+static void add_runners(struct gathering *gathering)
+{
+	static uint32_t tids[RUNNERS_MAX]; /* too big for the stack; of the one dump under way */
+	struct tc_hook_dump *dump = gathering->dump;
+	const struct tc_runtime_site *python = tc_hook_python();
+
+	if (!python || dump->tid != dump->tid_proc)
+		return;
+	tc_mem_self_init(&dump->mem, false);
+	size_t n = tc_walk_runners(&dump->mem, python, tids, RUNNERS_MAX);
+	for (size_t i = 0; i < n; i++)
+		if (i < FEW_THREADS || tc_sys_clock_ns(CLOCK_MONOTONIC) < gathering->end_ns)
+			add_first(gathering, tids[i]);
+}
+
+void tc_hook_gather_threads(struct tc_hook_dump *dump, size_t n, uint64_t end_ns, bool list)
+{
+	uint64_t rest = tc_hook_pause_left(dump) / LISTED_PART;
+	struct gathering gathering = { .dump = dump,
+				       .end_ns = end_ns,
+				       .list_end_ns = list ? end_ns + rest : end_ns };
+
+	dump->tid_proc = proc_tid(dump->tid);
+	dump->why_unread = "the pause (TASKCORE_PAUSE_MS) had no time for it";
+	take_threads(dump, n);
+	tc_hash_init(&gathering.known, &dump->arena);
+	if (dump->proc >= 0 && dump->tid == dump->tid_proc)
+		add_first(&gathering, dump->pid);
+	add_first(&gathering, dump->tid_proc);
+	if (n > FEW_THREADS)
+		add_runners(&gathering);
+	if (dump->proc < 0 || tc_proc_each_thread(dump->proc, add_thread, &gathering) < 0) {
+		dump->threads_missing = true;
+		dump->why_unread = "no descriptor was free for it";
+	}
+	number_threads(dump, gathering.list_end_ns);
+}
+
+/* Of this child, as /proc counts it, be that of another pid namespace. */
+static int open_parent(const struct tc_hook_dump *dump)
+{
+	char text[2048], path[32];
+	struct tc_stat stat;
+	struct tc_text to;
+
+	if (tc_proc_read(AT_FDCWD, "/proc/self/stat", text, sizeof(text)) <= 0 ||
+	    !tc_proc_parse_stat(text, &stat) || !stat.ppid)
+		return -ENOENT;
+	tc_text_init(&to, path, sizeof(path));
+	tc_text_s(&to, "/proc/");
+	tc_text_u(&to, stat.ppid);
+	int fd = tc_sys_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
+	if (fd >= 0 && (uint32_t)tc_syscall0(SYS_getppid) != dump->pid) { /* it ended meanwhile */
+		tc_sys_close(fd);
+		fd = -ENOENT;
+	}
+	return fd;
+}
+
+void tc_hook_open_target(struct tc_hook_dump *dump)
+{
+	dump->proc = open_parent(dump);
+}
+
+void tc_hook_gather_threads_late(struct tc_hook_dump *dump)
+{
+	struct gathering gathering = { .dump = dump, .list_end_ns = dump->deadline_ns };
+	size_t first = dump->n_threads;
+
+	if (!dump->threads_missing || dump->proc < 0)
+		return;
+	tc_hash_init(&gathering.known, &dump->arena);
+	for (size_t i = 0; i < first; i++)
+		remember(&gathering, dump->threads[i].tid);
+	dump->threads_missing = false;
+	tc_proc_each_thread(dump->proc, add_thread, &gathering);
+	number_threads(dump, dump->deadline_ns);
+}
+
+void tc_hook_gather_thread_names(struct tc_hook_dump *dump)
+{
+	for (size_t i = 0; i < dump->n_threads && dump->proc >= 0; i++) {
+		struct tc_os_thread *thread = &dump->threads[i];
+		char state = thread->state;
+		tc_proc_thread(dump->proc, thread->tid, thread);
+		/* When it was captured is what counts: it may have moved on since. */
+		if (state != '?' || thread->syscall < 0) {
+			thread->state = state;
+			thread->wchan[0] = state == '?' ? 0 : thread->wchan[0];
+		} else if (thread->state == 'R') {
+			thread->state = 'S';
+		}
+		if (thread->look != TC_LOOKED_STOOD)
+			tc_look_last(dump->proc, thread);
+	}
+	dump->mem.threads = dump->threads;
+	dump->mem.n_threads = dump->n_threads;
+}
+
+void tc_hook_note_threads(struct tc_hook_dump *dump)
+{
+	struct tc_text text;
+
+	if ((!dump->n_unread && !dump->threads_missing) || dump->n_notices == TC_NOTICES_MAX)
+		return;
+	tc_text_init(&text, dump->notices[dump->n_notices++], TC_NOTICE_SIZE);
+	tc_text_s(&text, "of ");
+	tc_text_u(&text, dump->n_unread);
+	tc_text_s(&text, dump->threads_missing ? " threads and more that are not listed" : " threads");
+	tc_text_s(&text, " the state is unknown: ");
+	tc_text_s(&text, dump->why_unread);
+}
+
+/* Size and time of files that have no build-id to be known by: only these are touched, because a
+ * file system may hang. */
+static void stat_modules(struct tc_hook_dump *dump)
+{
+	struct tc_module *modules = (struct tc_module *)dump->mem.modules; /* from our arena */
+	struct statx st;
+
+	for (size_t i = 0; i < dump->mem.n_modules; i++) {
+		struct tc_module *m = &modules[i];
+		if (m->build_id_size || m->path[0] != '/' ||
+		    tc_syscall5(SYS_statx, AT_FDCWD, (long)m->path, 0, STATX_BASIC_STATS,
+				(long)&st) < 0 ||
+		    st.stx_ino != m->inode)
+			continue;
+		m->size = st.stx_size;
+		m->mtime_ns = (uint64_t)st.stx_mtime.tv_sec * 1000000000u + st.stx_mtime.tv_nsec;
+	}
+}
+
+static void read_stat(struct tc_hook_dump *dump)
+{
+	char text[2048];
+	struct tc_stat stat;
+
+	if (dump->proc < 0 || tc_proc_read(dump->proc, "stat", text, sizeof(text)) <= 0 ||
+	    !tc_proc_parse_stat(text, &stat))
+		return;
+	dump->process.ppid = stat.ppid;
+	dump->process.start_ns = stat.start_ns;
+}
+
+static void read_files(struct tc_hook_dump *dump)
+{
+	struct tc_process *p = &dump->process;
+	struct new_utsname uts;
+	char text[3072];
+
+	long n = tc_syscall4(SYS_readlinkat, AT_FDCWD, (long)"/proc/self/exe", (long)dump->exe,
+			     sizeof(dump->exe) - 1);
+	dump->exe[n > 0 ? n : 0] = 0;
+	n = tc_proc_read(AT_FDCWD, "/proc/self/cmdline", dump->args, sizeof(dump->args));
+	p->args_size = n > 0 ? (size_t)n : 0;
+	dump->cgroup[0] = dump->host[0] = dump->release[0] = 0;
+	if (tc_proc_read(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text)) > 0)
+		tc_proc_cgroup(text, dump->cgroup, sizeof(dump->cgroup));
+	n = tc_proc_read(AT_FDCWD, "/proc/self/auxv", (char *)p->auxv, sizeof(p->auxv));
+	p->auxv_size = n > 0 ? (size_t)n & ~(size_t)15 : 0;
+	if (tc_syscall1(SYS_uname, (long)&uts) == 0) {
+		memcpy(dump->host, uts.nodename, sizeof(dump->host));
+		memcpy(dump->release, uts.release, sizeof(dump->release));
+	}
+}
+
+void tc_hook_gather_names(struct tc_hook_dump *dump)
+{
+	struct tc_process *p = &dump->process;
+
+	p->pid = p->pid_ns = dump->pid;
+	p->uid = (uint32_t)tc_syscall0(SYS_geteuid);
+	p->gid = (uint32_t)tc_syscall0(SYS_getegid);
+	p->reason = dump->request.reason;
+	p->signal = (uint32_t)dump->request.signal;
+	p->sender_pid = dump->request.sender_pid;
+	p->sender_uid = dump->request.sender_uid;
+	p->cookie = dump->request.cookie;
+	p->wall_ns = dump->wall_ns;
+	p->mono_ns = dump->began_ns;
+	p->boot_ns = dump->boot_ns;
+	p->flags = TC_HEAD_HOOK;
+	p->exe = dump->exe;
+	p->args = dump->args;
+	p->host = dump->host;
+	p->release = dump->release;
+	p->cgroup = dump->cgroup;
+	p->state = dump->n_threads ? dump->threads[0].state : '?';
+	read_stat(dump);
+	read_files(dump);
+	stat_modules(dump);
+}
+
+void tc_hook_walk_options(const struct tc_hook_dump *dump, struct tc_walk_options *ret)
+{
+	*ret = (struct tc_walk_options){
+		.no_values = !dump->dumpable || tc_hook_settings.values == TC_HOOK_VALUES_NONE,
+		.value_strings = tc_hook_settings.values == TC_HOOK_VALUES_STRINGS,
+		.now_ns = dump->began_ns,
+	};
+	if (tc_syscall3(SYS_getrandom, (long)&ret->seed, sizeof(ret->seed), 1 /* GRND_NONBLOCK */) <
+	    0)
+		ret->seed = dump->began_ns ^ (uint64_t)dump->pid << 32;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Whether this process may be cloned: how much memory that copies the tables of, and whether its
+ * cgroup leaves room for what will be written to meanwhile. */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include "lib/process/proc.h"
+#include "lib/sys/sys.h"
+#include "dumper/hook/common/hook.h"
+#include "lib/base/safe.h"
+
+/* A clone copies the page tables, 8 bytes for each page, and more where it is sparse. */
+#define TABLES 256
+#define CLONE_ROOM (4ull << 20)
+#define PINNED_MAX (64ull << 20) /* pinned pages are copied, not shared */
+
+static uint64_t status_number(const char *text, const char *name)
+{
+	const char *at = tc_proc_field(text, name);
+
+	return at ? tc_text_number(&at, 10) : 0;
+}
+
+/* What /proc/self/status says; returned: the bytes that are pinned. */
+static uint64_t read_status(int proc, struct tc_hook_memory *ret)
+{
+	char text[3072];
+
+	if (tc_proc_read(proc, "status", text, sizeof(text)) <= 0)
+		return 0;
+	ret->tables = status_number(text, "VmPTE") << 10;
+	ret->n_threads = status_number(text, "Threads");
+	ret->n_numbers = (uint32_t)status_number(text, "FDSize");
+	return status_number(text, "VmPin") << 10;
+}
+
+/* What a limit leaves beyond used bytes. */
+static uint64_t left_of(int resource, uint64_t used)
+{
+	struct rlimit limit;
+
+	if (tc_syscall2(SYS_getrlimit, resource, (long)&limit) < 0 ||
+	    limit.rlim_cur >= TC_HOOK_NO_LIMIT)
+		return TC_HOOK_NO_LIMIT;
+	return limit.rlim_cur > used ? limit.rlim_cur - used : 0;
+}
+
+/* Private writable mappings count for both (getrlimit(2)). */
+static uint64_t mappable(uint64_t size, uint64_t data)
+{
+	uint64_t by_size = left_of(RLIMIT_AS, size), by_data = left_of(RLIMIT_DATA, data);
+
+	return by_size < by_data ? by_size : by_data;
+}
+
+/* What was resident at the most: where no descriptor is left to ask for what is. */
+static uint64_t most_resident(void)
+{
+	struct rusage usage;
+
+	if (tc_syscall2(SYS_getrusage, RUSAGE_SELF, (long)&usage) < 0)
+		return 0;
+	return (uint64_t)usage.ru_maxrss << 10;
+}
+
+void tc_hook_memory(int proc, bool own_oom_score, struct tc_hook_memory *ret)
+{
+	uint64_t pages[6] = { 0 }; /* size, resident, shared, text, 0, data: proc(5) */
+	char text[256];
+	const char *at = text;
+
+	*ret = (struct tc_hook_memory){ .room = TC_HOOK_NO_LIMIT };
+	if (proc < 0 || tc_proc_read(proc, "statm", text, sizeof(text)) <= 0) {
+		ret->private_bytes = most_resident();
+		ret->mappable = mappable(ret->private_bytes, ret->private_bytes);
+		return;
+	}
+	for (int i = 0; i < 6; i++)
+		pages[i] = tc_text_number(&at, 10);
+	ret->private_bytes = (pages[1] > pages[2] ? pages[1] - pages[2] : 0) * TC_ARCH_PAGE;
+	ret->mappable = mappable(pages[0] * TC_ARCH_PAGE, pages[5] * TC_ARCH_PAGE);
+	if (!own_oom_score || tc_hook_is_limited())
+		ret->room = tc_hook_headroom();
+	if (read_status(proc, ret) > PINNED_MAX)
+		ret->no_clone = "more than 64 MB of its memory is pinned";
+	else if (ret->room <
+		 (own_oom_score ? ret->private_bytes / TABLES + CLONE_ROOM : ret->private_bytes))
+		ret->no_clone = "its cgroup has too little memory left for a copy";
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The walk in place: in the handler, while the process stands still because this thread holds the
+ * GIL, is the only one, or has parked the holder. The records are kept in memory: files are a
+ * child's work. */
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "lib/mem/mem_self.h"
+#include "lib/process/proc.h"
+#include "lib/sys/sys.h"
+#include "dumper/hook/common/hook.h"
+#include "dumper/hook/common/hook_process.h"
+#include "lib/base/safe.h"
+
+/* Of the cgroup's memory: for the smallest dump; besides that where a clone is possible too. */
+#define ROOM_AT_LEAST (4u << 20)
+#define ROOM_UNASKED (12u << 20)
+#define SIZE_LEAST (24ul << 20)
+#define SIZE_MOST (1ul << 30)
+#define SIZE_PER_TASK 4096u
+#define TASKS_PER_LOOK 16 /* the clock is read once in so many tasks */
+
+/* One chunk of records, as the sink got it. */
+struct tc_hook_kept {
+	struct tc_hook_kept *next;
+	size_t size;
+	uint8_t bytes[];
+};
+
+struct place {
+	struct tc_sink sink; /* first member */
+	struct tc_hook_dump *dump;
+	struct tc_arena arena; /* of the kept chunks: the walker's own arena must stay undisturbed */
+	const struct tc_arena *walker; /* the walker's */
+	size_t both_left, both_max;    /* bytes: of both arenas at the first task; that may be used */
+	const struct tc_hook_place *how;
+	unsigned n;
+	bool late; /* the time is over */
+};
+
+static int keep_chunk(struct tc_sink *sink, enum tc_note note, const void *chunk, size_t size)
+{
+	struct place *place = (struct place *)sink;
+	struct tc_hook_dump *dump = place->dump;
+	struct tc_hook_kept *kept = tc_arena_take(&place->arena, sizeof(*kept) + size);
+
+	(void)note; /* records, all of them */
+	if (!kept)
+		return -TC_EWRITE;
+	*kept = (struct tc_hook_kept){ .size = size };
+	memcpy(kept->bytes, chunk, size);
+	if (dump->last)
+		dump->last->next = kept;
+	else
+		dump->first = kept;
+	dump->last = kept;
+	return 0;
+}
+
+int tc_hook_replay(struct tc_hook_dump *dump, struct tc_core *core)
+{
+	for (struct tc_hook_kept *kept = dump->first; kept; kept = kept->next)
+		if (tc_records_pass(&core->rec, kept->bytes, kept->size, dump->next_id) < 0)
+			return -TC_EWRITE;
+	return 0;
+}
+
+static bool on_interp(void *context, uint32_t holder, uint32_t n_threads)
+{
+	struct place *place = context;
+
+	if (n_threads <= 1 || holder == place->dump->tid)
+		return true;
+	if (!place->how->must)
+		return false;
+	bool held = holder && tc_hook_hold(place->dump, holder);
+	if (!held)
+		place->dump->frozen = false;
+	if (!held || place->dump->asleep)
+		place->dump->mem.live = true; /* what does not fit is read again */
+	return true;
+}
+
+/* Too late, or too much: what is kept must still take two chunks. */
+static bool give_up(void *context)
+{
+	struct place *place = context;
+
+	if (place->late || place->n++ % TASKS_PER_LOOK)
+		return place->late;
+	size_t left = place->arena.left + place->walker->left;
+	if (!place->both_left) /* so far it was tables, of which little is touched */
+		place->both_left = left;
+	place->late = tc_sys_clock_ns(CLOCK_MONOTONIC) > place->how->end_ns ||
+		      place->both_left - left > place->both_max ||
+		      place->arena.left < 2 * TC_RECORDS_BUFFER;
+	return place->late;
+}
+
+/* For so many tasks, half of it for the walker and half for what it writes; a quarter at most of what a
+ * limit leaves: the program maps memory meanwhile. */
+static size_t size_for(const struct tc_hook_place *how)
+{
+	uint64_t size = SIZE_LEAST + how->n_tasks * SIZE_PER_TASK;
+
+	if (size > SIZE_MOST)
+		size = SIZE_MOST;
+	if (size > how->mappable / 4)
+		size = how->mappable / 4 / TC_ARCH_PAGE * TC_ARCH_PAGE;
+	return size < SIZE_LEAST ? 0 : size;
+}
+
+/* All of it that is touched counts as the target's in its cgroup, and so does the file, if it is in memory
+ * too: then what is kept is there twice. */
+static bool take_memory(struct place *place, struct tc_arena *walker)
+{
+	struct tc_hook_dump *dump = place->dump;
+	uint64_t room = dump->room;
+
+	dump->no_room = room < ROOM_AT_LEAST + (place->how->must ? 0 : ROOM_UNASKED);
+	for (size_t size = size_for(place->how); size >= SIZE_LEAST && !dump->memory && !dump->no_room;
+	     size /= 4) {
+		dump->memory = tc_sys_map(size, false);
+		dump->memory_size = size;
+	}
+	if (!dump->memory)
+		return false;
+	size_t half = dump->memory_size / 2;
+	tc_arena_init(walker, dump->memory, half);
+	tc_arena_init(&place->arena, (uint8_t *)dump->memory + half, half);
+	place->walker = walker;
+	place->both_max = (room - ROOM_AT_LEAST) / 2 + ROOM_AT_LEAST / 8;
+	return true;
+}
+
+void tc_hook_walk_in_place(struct tc_hook_dump *dump, const struct tc_hook_place *how)
+{
+	struct tc_walk_options options;
+	struct tc_records records;
+	struct place place = {
+		.sink.chunk = keep_chunk,
+		.dump = dump,
+		.how = how,
+	};
+	struct tc_arena arena;
+
+	dump->walked = -TC_ENOSPACE;
+	if (!take_memory(&place, &arena))
+		return;
+	tc_mem_self_init(&dump->mem, false);
+	void *buffer = tc_arena_take(&arena, TC_RECORDS_BUFFER);
+	int r = buffer ? tc_hook_gather_maps(dump, &arena) : -ENOMEM;
+	dump->no_maps = r == -ENOENT;
+	if (r < 0)
+		return;
+	dump->mem.threads = dump->threads;
+	dump->mem.n_threads = dump->n_threads;
+	dump->mem.threads_missing = dump->threads_missing;
+	dump->frozen = true;
+	tc_hook_walk_options(dump, &options);
+	options.max_tasks = how->max_tasks;
+	options.on_interp = on_interp;
+	/* Tasks need the time more than threads that run no loop. */
+	uint64_t now = tc_sys_clock_ns(CLOCK_MONOTONIC);
+	options.threads_end_ns = now < how->end_ns ? now + (how->end_ns - now) / 4 : now;
+	options.give_up = give_up;
+	options.context = &place;
+	tc_records_init(&records, buffer, &place.sink, 1);
+	dump->walked = tc_walk(&dump->mem, &records, &arena, &options, &dump->counts, &dump->python,
+			       dump->notices, &dump->n_notices);
+	if (dump->asleep && !tc_hook_was_asleep(dump))
+		dump->frozen = false;
+	if (tc_records_flush(&records, TC_NOTE_RECORDS) < 0)
+		dump->walked = -TC_EWRITE;
+	memcpy(dump->next_id, records.next_id, sizeof(dump->next_id));
+}

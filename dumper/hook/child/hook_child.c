@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The making of the file: by the worker of the child of a dump (hook_guest.c), or where there can be no
+ * child, by the handler. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <time.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+
+#include "lib/process/look.h"
+#include "lib/mem/mem_self.h"
+#include "lib/process/proc.h"
+#include "lib/sys/sys.h"
+#include "dumper/hook/common/hook.h"
+#include "lib/base/safe.h"
+
+#define CORE_MEMORY (4u << 20) /* of tc_core_begin */
+#define MAPS_MEMORY (256ul << 20)
+#define TASKS_PER_LOOK 64
+#define TARGET_NS 20000000
+#define TARGET_LOOKS 100
+#define AGAIN_NS 5000000 /* after which another snapshot is asked for */
+#define LOOK_NS 200000
+#define LOOKS 2500 /* half a second for the target to answer */
+
+static struct tc_hook_file file; /* the one under way; too big for the stack */
+static struct tc_looks looks;	 /* the same */
+
+/* The alarm. */
+static void end_now(int sig)
+{
+	const struct tc_outcome_page *page = tc_hook_dump.outcome;
+
+	(void)sig;
+	tc_hook_file_abort(&file);
+	if ((!page || page->outcome == TC_OUTCOME_RUNNING) && !tc_hook_dump.line)
+		tc_hook_child_refuse(&tc_hook_dump, "it took longer than TASKCORE_BUDGET_MS");
+	if (tc_hook_dump.watched)
+		tc_hook_work_done(&tc_hook_dump);
+	for (;;)
+		tc_syscall1(SYS_exit_group, 0);
+}
+
+void tc_hook_end_at_alarm(void)
+{
+	tc_sys_action(SIGALRM, (void *)end_now, 0, ~0ull);
+}
+
+/* What the walk asks now and then: is there still somebody to work for, and time? */
+struct look {
+	const struct tc_hook_dump *dump;
+	uint64_t end_ns, work_ns; /* work_ns: begin of this piece of work, under a limit on CPU time */
+	unsigned n;
+	bool limited, stop;
+};
+
+static bool give_up(void *context)
+{
+	struct look *look = context;
+	struct timespec rest = { 0, 8000000 };
+
+	if (look->stop || look->n++ % TASKS_PER_LOOK)
+		return look->stop;
+	uint64_t now = tc_sys_clock_ns(CLOCK_MONOTONIC);
+	look->stop = now > look->end_ns || tc_hook_is_target_gone(look->dump);
+	if (look->limited && now - look->work_ns > 2000000) {
+		tc_syscall2(SYS_nanosleep, (long)&rest, 0);
+		look->work_ns = tc_sys_clock_ns(CLOCK_MONOTONIC);
+	}
+	return look->stop;
+}
+
+/* A snapshot's walk; the arena is as big as it can be had. */
+static int walk(struct tc_hook_dump *dump)
+{
+	struct tc_walk_options options;
+	struct look look = { .dump = dump,
+			     .end_ns = dump->deadline_ns,
+			     .limited = tc_hook_cpu_limited() };
+	struct tc_arena arena;
+	void *memory = NULL;
+	size_t size;
+
+	for (size = 4ul << 30; size >= 16ul << 20 && !memory; size /= 4)
+		if ((memory = tc_sys_map(size, false)))
+			break;
+	if (!memory)
+		return -TC_ENOSPACE;
+	tc_arena_init(&arena, memory, size);
+	tc_hook_walk_options(dump, &options);
+	look.work_ns = tc_sys_clock_ns(CLOCK_MONOTONIC);
+	options.give_up = give_up;
+	options.context = &look;
+	dump->n_notices = 0;
+	int r = tc_walk(&dump->mem, &dump->core.rec, &arena, &options, &dump->counts, &dump->python,
+			dump->notices, &dump->n_notices);
+	tc_sys_unmap(memory, size);
+	return r;
+}
+
+static uint32_t status_flags(const struct tc_hook_dump *dump, int walked)
+{
+	uint32_t flags = dump->frozen ? TC_STATUS_FROZEN : TC_STATUS_UNFROZEN;
+
+	if (dump->counts.cut || dump->counts.objects_cut)
+		flags |= TC_STATUS_CUT;
+	if (walked < 0)
+		flags |= TC_STATUS_UNKNOWN_PYTHON;
+	if (dump->counts.disagreed)
+		flags |= TC_STATUS_DISAGREED;
+	return flags;
+}
+
+static uint64_t pause_ns(const struct tc_hook_dump *dump)
+{
+	uint64_t pause = dump->outcome ? dump->outcome->pause_ns : 0;
+
+	return pause ? pause : tc_sys_clock_ns(CLOCK_MONOTONIC) - dump->began_ns;
+}
+
+/* Scheduled away, the target may still stand in its handler when we are done: its pause is not over,
+ * and a request that somebody makes on seeing the file would be refused. */
+static void await_target(const struct tc_hook_dump *dump)
+{
+	struct timespec wait = { 0, TARGET_NS / TARGET_LOOKS };
+
+	for (int i = 0; i < TARGET_LOOKS && dump->guest && dump->outcome; i++) {
+		if (dump->outcome->pause_ns)
+			return;
+		tc_syscall2(SYS_nanosleep, (long)&wait, 0);
+	}
+}
+
+static void note(struct tc_hook_dump *dump, const char *one, const char *two)
+{
+	struct tc_text text;
+
+	if (dump->n_notices == TC_NOTICES_MAX)
+		return;
+	tc_text_init(&text, dump->notices[dump->n_notices++], TC_NOTICE_SIZE);
+	tc_text_s(&text, one);
+	tc_text_s(&text, two);
+}
+
+static void note_conditions(struct tc_hook_dump *dump)
+{
+	if (dump->old_maps)
+		note(dump, "modules are those of when the loop was made: ", dump->old_maps);
+	if (dump->why_place)
+		note(dump, "read in place, not from a copy: ", dump->why_place);
+	if (dump->why_elsewhere)
+		note(dump, "the dump is not in TASKCORE_DIR: ", dump->why_elsewhere);
+	if (!dump->dumpable)
+		note(dump, "no values: the process is not dumpable (prctl(2)); ",
+		     "TASKCORE_NONDUMPABLE=full gives them");
+}
+
+/* Everything into the open file. 0; -errno of the write that failed; -ENOMEM. */
+static int write_dump(struct tc_hook_dump *dump, int fd)
+{
+	struct tc_arena scratch;
+	void *memory = tc_sys_map(CORE_MEMORY, false);
+	unsigned n_notices = dump->n_notices; /* of the walk in place: another file may follow */
+	int walked = dump->walked;
+
+	if (!memory)
+		return -ENOMEM;
+	tc_arena_init(&scratch, memory, CORE_MEMORY);
+	int r = tc_core_begin(&dump->core, fd, &dump->mem, &dump->maps, &dump->process, &scratch);
+	if (r == 0)
+		tc_hook_put_fds(dump, &dump->core.rec);
+	if (r == 0 && dump->snapshot)
+		walked = r = walk(dump);
+	else if (r == 0)
+		r = tc_hook_replay(dump, &dump->core);
+	note_conditions(dump);
+	tc_hook_note_threads(dump);
+	tc_hook_note_fds(dump);
+	await_target(dump);
+	tc_look_choose(&looks, dump->threads, dump->n_threads, dump->python.loop_tids,
+		       dump->python.n_loop_tids);
+	if (dump->guest) /* otherwise this is the handler, and who is watched may be ourselves */
+		tc_look_watch(dump->proc, &looks, NULL);
+	tc_look_put(&looks, &dump->core.rec);
+	struct tc_status status = {
+		.counts = &dump->counts,
+		.flags = status_flags(dump, walked),
+		.pause_ns = pause_ns(dump),
+		.duration_ns = tc_sys_clock_ns(CLOCK_MONOTONIC) - dump->began_ns,
+		.notices = (const char(*)[TC_NOTICE_SIZE])dump->notices,
+		.n_notices = dump->n_notices,
+	};
+	if (r != -TC_EWRITE && r != -TC_ENOSPACE)
+		r = tc_core_seal(&dump->core, &status);
+	dump->n_notices = n_notices;
+	tc_sys_unmap(memory, CORE_MEMORY);
+	if (r == -TC_EWRITE)
+		return dump->core.sys ? -dump->core.sys : -EIO;
+	return r < 0 ? -ENOMEM : 0;
+}
+
+/* Does the target, which may have called execve, still catch this signal? Else it would die of it. */
+static bool is_caught(const struct tc_hook_dump *dump, int sig)
+{
+	uint64_t caught;
+
+	return dump->proc >= 0 && tc_proc_number(dump->proc, "status", "SigCgt", 16, &caught) &&
+	       caught >> (sig - 1) & 1;
+}
+
+static bool send_again(const struct tc_hook_dump *dump)
+{
+	siginfo_t info = { .si_signo = tc_hook_settings.private_signal, .si_code = SI_QUEUE };
+
+	info.si_value.sival_ptr = (void *)(uintptr_t)tc_cookie(TC_COOKIE_AGAIN, dump->began_ns);
+	return !tc_hook_is_target_gone(dump) && is_caught(dump, info.si_signo) &&
+	       tc_syscall3(SYS_rt_sigqueueinfo, dump->pid, info.si_signo, (long)&info) == 0;
+}
+
+/* The snapshot contradicts itself: have another one taken, once. True: the target takes it, and
+ * this one is to be dropped. */
+static bool ask_again(struct tc_hook_dump *dump)
+{
+	struct timespec wait = { 0, AGAIN_NS }, look = { 0, LOOK_NS };
+	uint32_t state = TC_OUTCOME_AGAIN;
+
+	if (!dump->counts.disagreed || dump->request.again || !dump->snapshot || !dump->outcome ||
+	    !tc_hook_settings.private_signal)
+		return false;
+	tc_syscall2(SYS_nanosleep, (long)&wait, 0);
+	dump->outcome->outcome = TC_OUTCOME_AGAIN;
+	if (send_again(dump))
+		for (int i = 0; i < LOOKS && dump->outcome->outcome == TC_OUTCOME_AGAIN; i++)
+			tc_syscall2(SYS_nanosleep, (long)&look, 0);
+	if (atomic_compare_exchange_strong(&dump->outcome->outcome, &state, TC_OUTCOME_RUNNING))
+		return false;
+	state = TC_OUTCOME_ACCEPTED;
+	return atomic_compare_exchange_strong(&dump->outcome->outcome, &state, TC_OUTCOME_LEAVING);
+}
+
+static void put_ms(struct tc_text *text, uint64_t ns)
+{
+	tc_text_u(text, ns / 1000000);
+	tc_text_s(text, ".");
+	tc_text_padded(text, ns / 10000 % 100, 2);
+	tc_text_s(text, " ms");
+}
+
+void tc_hook_child_tell(const struct tc_hook_dump *dump)
+{
+	if (dump->verdict == TC_OUTCOME_REFUSED && dump->guest)
+		tc_hook_mark_refused(dump->request.cookie);
+	if (!dump->line)
+		return;
+	if (dump->outcome) /* from here on the page belongs to the next dump, which may come at once */
+		dump->outcome->outcome = dump->verdict;
+	tc_hook_say(dump->line);
+}
+
+/* A worker has no stderr: the guest says it. */
+static void tell(struct tc_hook_dump *dump, enum tc_outcome verdict, char *line)
+{
+	dump->verdict = verdict;
+	dump->line = line;
+	if (!dump->watched)
+		tc_hook_child_tell(dump);
+}
+
+/* The line after a dump, and what taskcore_wait gets. */
+static void report(struct tc_hook_dump *dump)
+{
+	static char line[2 * TC_HOOK_PATH + TC_DUMP_NAME_MAX + 256];
+	struct tc_text text;
+
+	tc_text_init(&text, line, sizeof(line) - 1);
+	tc_text_s(&text, "taskcore: ");
+	char *path = text.at;
+	tc_text_s(&text, file.dir_path);
+	if (file.dir_path[1])
+		tc_text_s(&text, "/");
+	tc_text_s(&text, file.name);
+	if (dump->outcome && (size_t)(text.at - path) < sizeof(dump->outcome->path))
+		memcpy(dump->outcome->path, path, (size_t)(text.at - path) + 1);
+	tc_text_s(&text, ": ");
+	tc_text_u(&text, dump->counts.found);
+	tc_text_s(&text, dump->counts.found == 1 ? " task, " : " tasks, ");
+	tc_text_u(&text, dump->core.at);
+	tc_text_s(&text, " bytes, paused ");
+	put_ms(&text, pause_ns(dump));
+	if (dump->why_elsewhere) {
+		tc_text_s(&text, "; not in TASKCORE_DIR: ");
+		tc_text_s(&text, dump->why_elsewhere);
+	}
+	tell(dump, TC_OUTCOME_SEALED, line);
+}
+
+void tc_hook_child_refuse(struct tc_hook_dump *dump, const char *why)
+{
+	static char line[TC_HOOK_PATH + 256];
+	struct tc_text text;
+
+	tc_text_init(&text, line, sizeof(line) - 1);
+	tc_text_s(&text, "taskcore: no dump (");
+	tc_text_s(&text, dump->request.reason);
+	tc_text_s(&text, "): ");
+	tc_text_s(&text, why[0] ? why : "no directory to write to");
+	tell(dump, TC_OUTCOME_REFUSED, line);
+}
+
+/* Place after place, until the dump is in one. */
+static void make_file(struct tc_hook_dump *dump)
+{
+	static char why[TC_HOOK_PATH + 128]; /* too big for the stack; of a process of its own */
+	struct tc_text reason;
+	unsigned place = 0;
+
+	tc_text_init(&reason, why, sizeof(why));
+	while (tc_hook_file_create(&file, &place, dump, &reason) == 0) {
+		if (tc_hook_settings.dir[0] && why[0]) /* it is the first place */
+			dump->why_elsewhere = why;
+		else if (tc_hook_settings.dir[0] && !dump->guest)
+			dump->why_elsewhere = "no process could be made that may wait for it";
+		int r = write_dump(dump, file.fd);
+		if (r < 0 || ask_again(dump)) {
+			tc_hook_file_abort(&file);
+			if (r == 0)
+				return;
+		} else {
+			r = tc_hook_file_commit(&file, dump);
+		}
+		if (r == 0) {
+			report(dump);
+			return;
+		}
+		tc_hook_file_explain(&file, &reason, r);
+	}
+	tc_hook_child_refuse(dump, why);
+}
+
+void tc_hook_child_failed(struct tc_hook_dump *dump)
+{
+	tc_hook_file_abort(&file);
+	tc_hook_child_refuse(dump, "a fault in its making");
+}
+
+void tc_hook_child_stuck(struct tc_hook_dump *dump)
+{
+	if (!dump->line && (!dump->outcome || dump->outcome->outcome == TC_OUTCOME_RUNNING))
+		tc_hook_child_refuse(dump, "it took longer than TASKCORE_BUDGET_MS, and a file "
+					   "system does not answer");
+}
+
+/* For the maps of the process, and what is made of them: 100,000 mappings take 50 MB. Ours until we
+ * end. */
+static void take_maps_memory(struct tc_arena *arena)
+{
+	for (size_t size = MAPS_MEMORY; size > arena->left; size /= 4) {
+		void *memory = tc_sys_map(size, false);
+		if (memory) {
+			tc_arena_init(arena, memory, size);
+			return;
+		}
+	}
+}
+
+void tc_hook_child(void *argument)
+{
+	struct tc_hook_dump *dump = argument;
+	struct tc_arena arena;
+
+	file.fd = file.dir = -1;
+	if (dump->guest)
+		tc_hook_gather_threads_late(dump);
+	arena = dump->arena;
+	if (dump->snapshot) {
+		take_maps_memory(&arena);
+		tc_mem_self_init(&dump->mem, true);
+		int r = tc_hook_gather_maps(dump, &arena);
+		if (r < 0) {
+			tc_hook_child_refuse(dump, r == -ENOMEM ? "no memory for the maps of the process" :
+							    "there is no /proc");
+			return;
+		}
+	}
+	tc_hook_gather_thread_names(dump);
+	tc_hook_gather_names(dump);
+	make_file(dump);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the descriptors of the process are (record TC_REC_FD of docs/format.md): asked by the child of
+ * the table that it shares with the process. Nothing is opened meanwhile, the process would have it too;
+ * nothing asked here waits for a device or a server. */
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "lib/process/fd_record.h"
+#include "lib/process/proc.h"
+#include "lib/sys/sys.h"
+#include "dumper/hook/common/hook.h"
+#include "lib/base/safe.h"
+
+#define NUMBERS_UNKNOWN 65536 /* without /proc: numbers tried */
+#define NUMBERS_PER_LOOK 256  /* the clock is read once in so many */
+
+static void ask_link(struct tc_fd_facts *facts)
+{
+	char path[32];
+	struct tc_text text;
+
+	tc_text_init(&text, path, sizeof(path));
+	tc_text_s(&text, "/proc/self/fd/");
+	tc_text_u(&text, facts->fd.fd);
+	tc_fd_ask_link(facts, AT_FDCWD, path);
+}
+
+/* False: no such descriptor. */
+static bool ask(struct tc_fd_facts *facts, uint32_t number)
+{
+	struct tc_kept_fd *fd = &facts->fd;
+
+	tc_fd_begin(facts, number);
+	if (!tc_fd_ask_type(facts, number))
+		return false;
+	bool maybe = fd->type == TC_FD_SOCKET || fd->missing & TC_FD_NO_TYPE;
+	if (maybe && tc_fd_ask_socket(facts, number))
+		return true;
+	if (maybe)
+		fd->missing |= TC_FD_NO_KIND | TC_FD_NO_LOCAL | TC_FD_NO_PEER;
+	ask_link(facts);
+	if (fd->type == TC_FD_FIFO)
+		tc_fd_ask_pipe(facts, number);
+	return true;
+}
+
+/* Into the arena, behind the one before. False: it is full. */
+static bool keep(struct tc_hook_dump *dump, const struct tc_fd_facts *facts)
+{
+	struct tc_kept_fd *fd = tc_fd_keep(&dump->arena, facts);
+
+	if (!fd)
+		return false;
+	if (dump->last_fd)
+		dump->last_fd->next = fd;
+	else
+		dump->first_fd = fd;
+	dump->last_fd = fd;
+	dump->n_fds++;
+	return true;
+}
+
+static void gather_one(struct tc_hook_dump *dump, uint32_t number)
+{
+	struct tc_fd_facts facts;
+
+	if (dump->n_fds == TC_FDS_MAX || dump->n_fds_left) {
+		dump->n_fds_left += tc_syscall3(SYS_fcntl, number, F_GETFD, 0) >= 0;
+		return;
+	}
+	if (ask(&facts, number) && !keep(dump, &facts))
+		dump->n_fds_left++;
+}
+
+void tc_hook_gather_fds(struct tc_hook_dump *dump)
+{
+	uint32_t end = dump->n_numbers ? dump->n_numbers : NUMBERS_UNKNOWN;
+
+	for (uint32_t i = 0; i < end; i++) {
+		if (i % NUMBERS_PER_LOOK == NUMBERS_PER_LOOK - 1 &&
+		    tc_sys_clock_ns(CLOCK_MONOTONIC) > dump->deadline_ns) {
+			dump->fds_late = true;
+			return;
+		}
+		gather_one(dump, i);
+	}
+}
+
+void tc_hook_put_fds(const struct tc_hook_dump *dump, struct tc_records *rec)
+{
+	for (const struct tc_kept_fd *fd = dump->first_fd; fd; fd = fd->next)
+		tc_fd_put_record(rec, fd);
+}
+
+void tc_hook_note_fds(struct tc_hook_dump *dump)
+{
+	struct tc_text text;
+
+	if ((!dump->n_fds_left && !dump->fds_late) || dump->n_notices == TC_NOTICES_MAX)
+		return;
+	tc_text_init(&text, dump->notices[dump->n_notices++], TC_NOTICE_SIZE);
+	tc_text_s(&text, "descriptors: the first ");
+	tc_text_u(&text, dump->n_fds);
+	tc_text_s(&text, " are recorded, ");
+	if (dump->fds_late)
+		tc_text_s(&text, "then the time for the dump was over");
+	else
+		tc_text_u(&text, dump->n_fds_left);
+	tc_text_s(&text, dump->fds_late ? "" : " more are not");
+}

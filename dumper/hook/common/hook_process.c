@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The page that tells an own process, a forked child and a vfork child apart: MADV_WIPEONFORK
+ * (madvise(2)) makes it zero in a forked child; a vfork child shares it and has another pid. */
+#include "dumper/hook/common/hook_process.h"
+
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "lib/sys/arch_x86_64.h"
+#include "lib/base/safe.h"
+
+/* Exported by glibc since 2.3.2 (what pthread_atfork calls); other libcs may lack it. */
+extern int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void),
+			     void *dso) __attribute__((weak));
+extern void *__dso_handle __attribute__((visibility("hidden")));
+
+static struct tc_hook_process before_init; /* so that tc_process is never NULL */
+static struct tc_hook_process *page = &before_init;
+static bool wipes;
+
+static void adopt(uint32_t pid)
+{
+	if (!wipes)
+		memset(page, 0, sizeof(*page));
+	atomic_store(&page->pid, pid);
+}
+
+/* A forked child may vfork before it calls anything of ours: then the grandchild would adopt the
+ * page. */
+static void forked(void)
+{
+	adopt((uint32_t)tc_syscall0(SYS_getpid));
+}
+
+int tc_process_init(void)
+{
+	long at = tc_syscall6(SYS_mmap, 0, TC_ARCH_PAGE, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (at < 0 && at > -(long)TC_ARCH_PAGE)
+		return (int)at;
+	wipes = tc_syscall3(SYS_madvise, at, TC_ARCH_PAGE, MADV_WIPEONFORK) == 0;
+	page = (struct tc_hook_process *)at;
+	adopt((uint32_t)tc_syscall0(SYS_getpid));
+	tc_process_at_fork(NULL, forked);
+	return 0;
+}
+
+void tc_process_at_fork(void (*prepare)(void), void (*child)(void))
+{
+	if (__register_atfork)
+		__register_atfork(prepare, NULL, child, &__dso_handle);
+}
+
+enum tc_process_kind tc_process_kind(void)
+{
+	uint32_t pid = (uint32_t)tc_syscall0(SYS_getpid);
+	uint32_t owner = atomic_load(&page->pid);
+
+	if (owner == pid)
+		return TC_PROCESS_OWN;
+	if (owner && wipes)
+		return TC_PROCESS_VFORKED;
+	adopt(pid);
+	return TC_PROCESS_OWN;
+}
+
+struct tc_hook_process *tc_process(void)
+{
+	return page;
+}

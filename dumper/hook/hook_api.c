@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The C interface: a dump that the program itself asks for. */
+#include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/sys/sys.h"
+#include "lib/taskcore.h"
+#include "dumper/hook/common/hook.h"
+#include "dumper/hook/common/hook_process.h"
+
+#define POLL_MS 1
+#define ENDING_TRIES 100
+
+static bool is_plain(const char *reason)
+{
+	size_t n = 0;
+
+	for (; reason[n]; n++)
+		if (!(reason[n] >= 'a' && reason[n] <= 'z') &&
+		    !(reason[n] >= '0' && reason[n] <= '9') && reason[n] != '_' && reason[n] != '-')
+			return false;
+	return n > 0 && n < 32;
+}
+
+static int fail(int error)
+{
+	errno = error;
+	return -1;
+}
+
+int taskcore_dump(const char *reason)
+{
+	struct tc_request request = { .reason = reason ? reason : "api" };
+	int saved = errno;
+
+	if (!is_plain(request.reason))
+		return fail(EINVAL);
+	if (!tc_hook_installed() || tc_process_kind() == TC_PROCESS_VFORKED)
+		return fail(EPERM);
+	int r = tc_hook_request(&request);
+	if (r < 0)
+		return fail(-r);
+	errno = saved;
+	return 0;
+}
+
+int taskcore_wait(int timeout_ms, char *path, size_t size)
+{
+	struct tc_hook_process *process = tc_process();
+	const struct tc_outcome_page *page = process ? process->outcome : NULL;
+	uint64_t end = tc_sys_clock_ns(CLOCK_MONOTONIC) + (uint64_t)timeout_ms * 1000000u;
+
+	if (!page)
+		return fail(ENOENT);
+	while (page->outcome < TC_OUTCOME_SEALED &&
+	       (page->outcome != TC_OUTCOME_RUNNING || !tc_hook_reap())) {
+		if (tc_sys_clock_ns(CLOCK_MONOTONIC) > end)
+			return fail(ETIMEDOUT);
+		poll(NULL, 0, POLL_MS); /* the child could wake us by a signal only */
+	}
+	/* The next dump can begin once the child has ended, which it is about to. */
+	for (int i = 0; i < ENDING_TRIES && !tc_hook_reap(); i++)
+		poll(NULL, 0, POLL_MS);
+	if (page->outcome != TC_OUTCOME_SEALED)
+		return fail(EIO);
+	if (path && size) {
+		strncpy(path, page->path, size - 1);
+		path[size - 1] = 0;
+	}
+	return 0;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The end of the process, interposed: what it leaves behind unreaped, the kernel hands to a stranger
+ * (the nearest child sub-reaper, or init), who never started it. The program that takes its place is a
+ * stranger too, and is sent SIGCHLD (kernel/signal.c, do_notify_parent: parent_exec_id). */
+#include <signal.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "lib/sys/sys.h"
+#include "dumper/hook/common/hook.h"
+#include "dumper/hook/common/hook_process.h"
+
+#define LOOK_NS 500000
+
+/* A dump under way may be finished, for as long as a dump may take of the target's time anyway. */
+void tc_hook_reap_at_end(void)
+{
+	const struct tc_hook_process *process = tc_process();
+	struct timespec wait = { 0, LOOK_NS };
+
+	if (!process->child && !process->leaving && !process->speaking)
+		return; /* nothing asked of the kernel: most processes are never dumped */
+	if (!tc_hook_installed() || tc_process_kind() != TC_PROCESS_OWN)
+		return;
+	uint64_t end = tc_sys_clock_ns(CLOCK_MONOTONIC) + tc_hook_settings.pause_ms * 1000000u;
+	while (!tc_hook_reap_all() && tc_sys_clock_ns(CLOCK_MONOTONIC) < end)
+		tc_syscall2(SYS_nanosleep, (long)&wait, 0);
+}
+
+__attribute__((destructor)) static void destruct(void)
+{
+	tc_hook_reap_at_end();
+}
+
+static _Noreturn void leave(int status)
+{
+	tc_hook_reap_at_end();
+	for (;;)
+		tc_syscall1(SYS_exit_group, status);
+}
+
+__attribute__((visibility("default"))) _Noreturn void _exit(int status);
+__attribute__((visibility("default"))) _Noreturn void _exit(int status)
+{
+	leave(status);
+}
+
+__attribute__((visibility("default"))) _Noreturn void _Exit(int status);
+__attribute__((visibility("default"))) _Noreturn void _Exit(int status)
+{
+	leave(status);
+}

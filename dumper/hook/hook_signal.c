@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The handler: what each signal asks for. It runs on the stack of whatever thread the signal came
+ * to; everything that needs room has a stack of its own. */
+#include <errno.h>
+#include <signal.h>
+#include <time.h>
+
+#include "lib/sys/sys.h"
+#include "dumper/hook/common/hook.h"
+#include "dumper/hook/signals/hook_chain.h"
+#include "dumper/hook/common/hook_process.h"
+#include "lib/base/safe.h"
+
+/* Does a signal of this code name its sender? Those of timers and of the kernel do not. */
+static bool has_sender(int code)
+{
+	return code == SI_USER || code == SI_TKILL || code == SI_QUEUE || code == SI_MESGQ;
+}
+
+/* The program's own signal: a dump, unless there was one a moment ago. */
+static void on_plain(int sig, siginfo_t *info, void *context)
+{
+	struct tc_hook_process *process = tc_process();
+	struct tc_request request = {
+		.reason = tc_hook_settings.reason,
+		.signal = sig,
+		.sender_pid = has_sender(info->si_code) ? (uint32_t)info->si_pid : 0,
+		.sender_uid = has_sender(info->si_code) ? (uint32_t)info->si_uid : 0,
+		.context = context,
+	};
+	uint64_t now = tc_sys_clock_ns(CLOCK_MONOTONIC), last = process->last_ns;
+	uint64_t interval = tc_hook_settings.min_interval_s * 1000000000u;
+
+	if (last && interval && now - last < interval) {
+		tc_hook_refuse(&request, -EAGAIN, (now - last) / 1000000000u);
+		return;
+	}
+	int r = tc_hook_request(&request);
+	if (r == 0)
+		process->last_ns = now;
+	else if (r != -ENOEXEC)
+		tc_hook_refuse(&request, r, 0);
+}
+
+static void on_cookie(siginfo_t *info, void *context, uint64_t cookie)
+{
+	struct tc_request request = {
+		.reason = "request",
+		.signal = info->si_signo,
+		.sender_pid = (uint32_t)info->si_pid,
+		.sender_uid = (uint32_t)info->si_uid,
+		.cookie = cookie,
+		.context = context,
+	};
+	int r;
+
+	switch (cookie >> 40 & 255) {
+	case TC_COOKIE_DUMP:
+		if ((r = tc_hook_request(&request)) < 0)
+			tc_hook_refuse(&request, r, 0);
+		break;
+	case TC_COOKIE_AGAIN:
+		tc_hook_request_again(context);
+		break;
+	case TC_COOKIE_PARK:
+		tc_hook_park();
+		break;
+	default:
+		break;
+	}
+}
+
+/* qemu-user 7.2 calls handlers with a stack that is 8 bytes off (System V ABI, section 3.2.2: 16), on
+ * which the first aligned store is a fault. */
+__attribute__((force_align_arg_pointer)) void tc_hook_on_signal(int sig, siginfo_t *info, void *context)
+{
+	if (tc_process_kind() == TC_PROCESS_VFORKED) { /* nothing here is ours to change */
+		tc_chain_pass(sig, info, context, false);
+		return;
+	}
+	if (sig == tc_hook_settings.private_signal) {
+		uint64_t cookie = (uint64_t)(uintptr_t)info->si_value.sival_ptr;
+		if (info->si_code == SI_QUEUE && cookie >> 48 == TC_COOKIE_MAGIC)
+			on_cookie(info, context, cookie);
+		else
+			tc_chain_pass(sig, info, context, false);
+		return;
+	}
+	bool python = tc_hook_has_python();
+	if (python && !tc_chain_nested(sig, context))
+		on_plain(sig, info, context);
+	tc_chain_pass(sig, info, context, python);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SIGSEGV, SIGBUS and SIGSYS while a dump reads memory: lent from the program and given back. */
+#include <errno.h>
+#include <sys/syscall.h>
+
+#include "lib/sys/sys.h"
+#include "dumper/hook/signals/hook_action.h"
+#include "dumper/hook/signals/hook_chain.h"
+#include "lib/base/safe.h"
+
+static uint64_t begun_seq[TC_ACTION_GUARDED];
+
+static bool are_equal(const struct tc_arch_action *a, const struct tc_arch_action *b)
+{
+	return a->handler == b->handler && a->flags == b->flags && a->mask == b->mask;
+}
+
+/* The table's other writers wait meanwhile. One that has not seen that the signal is ours, or that
+ * calls the kernel itself, may have been faster. */
+static void take(struct tc_action *action, const struct tc_arch_action *found)
+{
+	struct tc_arch_action ours = tc_action_in_front(action, found), was;
+
+	tc_action_kernel(action->sig, &ours, &was);
+	if (!are_equal(&was, found)) {
+		tc_action_found(action, &was);
+		tc_action_settle(action);
+	}
+}
+
+void tc_chain_guard_begin(tc_chain_entry *fault)
+{
+	uint64_t before = tc_action_lock();
+	struct tc_arch_action found[TC_ACTION_GUARDED];
+
+	for (unsigned i = 0; i < TC_ACTION_GUARDED; i++) {
+		struct tc_action *action = &tc_action_guarded[i];
+		tc_action_kernel(action->sig, NULL, &found[i]);
+		tc_action_found(action, &found[i]);
+		atomic_store(&action->entry, fault);
+		begun_seq[i] = atomic_load(&action->seq);
+	}
+	atomic_store(&tc_action_guarding, true);
+	for (unsigned i = 0; i < TC_ACTION_GUARDED; i++)
+		take(&tc_action_guarded[i], &found[i]);
+	tc_action_unlock(before);
+}
+
+void tc_chain_guard_end(void)
+{
+	uint64_t before = tc_action_lock();
+	bool ours[TC_ACTION_GUARDED];
+
+	for (unsigned i = 0; i < TC_ACTION_GUARDED; i++) /* what a raw call has set meanwhile stays ... */
+		ours[i] = tc_action_is_front(&tc_action_guarded[i]) ||
+			  atomic_load(&tc_action_guarded[i].seq) != begun_seq[i];
+	atomic_store(&tc_action_guarding, false);
+	for (unsigned i = 0; i < TC_ACTION_GUARDED; i++)
+		if (ours[i]) /* ... unless the table knows better */
+			tc_action_settle(&tc_action_guarded[i]);
+	tc_action_unlock(before);
+}
+
+void tc_chain_guard_yield(int sig, siginfo_t *info, void *context)
+{
+	struct tc_action *action = &tc_action_guarded[tc_action_guarded_at(sig)];
+	struct tc_arch_action set;
+	uint64_t seq = tc_action_read(action, &set);
+
+	if (set.handler == (void *)SIG_IGN && info->si_code <= 0)
+		return;
+	if (set.handler != (void *)SIG_DFL && set.handler != (void *)SIG_IGN &&
+	    (!(set.flags & SA_RESETHAND) || tc_action_spend(action, seq))) {
+		/* With the mask that it asks for, which is the one of our action. */
+		((tc_chain_entry *)set.handler)(sig, info, context);
+		return;
+	}
+	/* The instruction faults again and finds this; a signal that was sent is sent again, and so is
+	 * that of a system call, which is over. */
+	set = (struct tc_arch_action){ 0 };
+	tc_action_kernel(sig, &set, NULL);
+	if (info->si_code <= 0 || sig == SIGSYS)
+		tc_syscall4(SYS_rt_tgsigqueueinfo, tc_syscall0(SYS_getpid), tc_syscall0(SYS_gettid),
+			    sig, (long)info);
+}

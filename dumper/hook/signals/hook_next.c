@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Looks up what stands behind the interposed functions, once. An earlier library's constructor that
+ * calls one looks it up itself. */
+#define _GNU_SOURCE
+#include "dumper/hook/signals/hook_next.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "dumper/hook/common/hook_process.h"
+
+static const char *const names[TC_NEXT_N] = {
+	[TC_NEXT_SIGACTION] = "sigaction",
+	[TC_NEXT_SIGNAL] = "signal",
+	[TC_NEXT_SIGINTERRUPT] = "siginterrupt",
+	[TC_NEXT_SIGALTSTACK] = "sigaltstack",
+	[TC_NEXT_EXECVE] = "execve",
+	[TC_NEXT_DL_FIND_OBJECT] = "_dl_find_object",
+	[TC_NEXT_EXECVPE] = "execvpe",
+	[TC_NEXT_EXECVEAT] = "execveat",
+	[TC_NEXT_FEXECVE] = "fexecve",
+	[TC_NEXT_POSIX_SPAWN] = "posix_spawn",
+	[TC_NEXT_POSIX_SPAWNP] = "posix_spawnp",
+	[TC_NEXT_POPEN] = "popen",
+	[TC_NEXT_SYSTEM] = "system",
+};
+static _Atomic(void *) found[TC_NEXT_N];
+
+static void *look_up(enum tc_next which)
+{
+	void *function = dlsym(RTLD_NEXT, names[which]);
+
+	atomic_store(&found[which], function);
+	return function;
+}
+
+/* A child of a process with threads may find the loader's locks taken for ever. */
+static void before_fork(void)
+{
+	for (unsigned i = TC_NEXT_N_AT_START; i < TC_NEXT_N_AT_FORK; i++)
+		if (!atomic_load(&found[i]))
+			look_up(i);
+}
+
+__attribute__((constructor)) static void look_up_first(void)
+{
+	for (unsigned i = 0; i < TC_NEXT_N_AT_START; i++)
+		look_up(i);
+	tc_process_at_fork(before_fork, NULL);
+}
+
+void *tc_next(enum tc_next which)
+{
+	void *function = atomic_load(&found[which]);
+
+	if (!function)
+		function = look_up(which);
+	if (!function)
+		errno = ENOSYS;
+	return function;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The words for a process whose Python cannot be walked. */
+#ifndef TC_UNSUPPORTED_H
+#define TC_UNSUPPORTED_H
+
+#include <stddef.h>
+
+#include "lib/walk/walk.h"
+
+#define TC_SUPPORTED "CPython 3.8 to 3.15 is"
+#define TC_OTHER_SIZE 48
+
+/* What a walk that ended with walked has found in place of a Python that it knows: "PyPy 3.9",
+ * "Python 2.7", "Python 3.14.0, free-threaded"; empty: nothing that has a name. */
+void tc_unsupported_name(int walked, struct tc_mem *mem, const struct tc_python *python,
+			 char name[TC_OTHER_SIZE]);
+
+/* PY_VERSION_HEX as people write it: "3.11.7", "3.15.0rc1"; "3.7" where only that is known. */
+void tc_version_text(uint32_t hex, char *to, size_t size);
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A child process under watch: progress is a counter in shared memory, silence ends the wait. */
+#include "dumper/outside/watch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dumper/base/exit.h"
+
+/* Under a memory limit the kernel shall end us, not the target, which may share our container. */
+static void volunteer_for_oom(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (write(fd, "1000", 4) < 0) { /* nothing to be done about it */
+	}
+	close(fd);
+}
+
+static volatile sig_atomic_t interrupted; /* the signal that asks us to end */
+
+static void on_signal(int number)
+{
+	interrupted = number;
+}
+
+static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
+
+/* Be told of signals that end us, or be ended by them again. */
+static void catch_ends(bool on)
+{
+	struct sigaction act = { .sa_handler = on ? on_signal : SIG_DFL };
+	struct sigaction old;
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++)
+		if (sigaction(ends[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+			sigaction(ends[i], &act, NULL);
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec at;
+
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	return (uint64_t)at.tv_sec * 1000 + (uint64_t)at.tv_nsec / 1000000;
+}
+
+/* Wait for the child's end. False after silence_ms without a beat. */
+static bool wait_for(pid_t child, struct tc_watch *watch, unsigned silence_ms)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, child,
+				 0); /* without it (Linux < 5.3): poll sleeps in short steps */
+	struct pollfd end = { .fd = pidfd, .events = POLLIN };
+	uint64_t beats = watch->beats, since = now_ms();
+	int status = 0;
+
+	for (;;) {
+		poll(&end, pidfd >= 0, pidfd >= 0 ? 100 : 1);
+		if (waitpid(child, &status, WNOHANG) == child)
+			break;
+		if (interrupted)
+			return false;
+		if (watch->beats != beats) {
+			beats = watch->beats;
+			since = now_ms();
+		} else if (now_ms() - since >= silence_ms) {
+			return false;
+		}
+	}
+	if (pidfd >= 0)
+		close(pidfd);
+	if (WIFSIGNALED(status))
+		tc_watch_end(watch, TC_EXIT_INTERNAL,
+			     "the reading process was ended by signal %d (%s) while it was %s",
+			     WTERMSIG(status), strsignal(WTERMSIG(status)), watch->where);
+	return true;
+}
+
+int tc_watch_end(struct tc_watch *watch, int code, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(watch->line, sizeof(watch->line), format, args);
+	va_end(args);
+	watch->code = code;
+	return code;
+}
+
+/* The child is gone, or shall be: what it began is removed. It may be unkillable, so the wait is
+ * short. */
+static void remove_temporary(pid_t child, struct tc_watch *watch)
+{
+	struct timespec wait = { .tv_nsec = 1000000 };
+
+	for (int i = 0; i < 50 && waitpid(child, NULL, WNOHANG) == 0; i++)
+		nanosleep(&wait, NULL);
+	unlink(watch->temporary);
+}
+
+int tc_watch_run(int (*job)(struct tc_watch *watch, void *context), void *context,
+		 unsigned silence_ms, struct tc_watch **ret)
+{
+	struct tc_watch *watch = mmap(NULL, sizeof(*watch), PROT_READ | PROT_WRITE,
+				      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t parent = getpid();
+
+	if (watch == MAP_FAILED)
+		return TC_EXIT_INTERNAL;
+	*ret = watch;
+	watch->where = "starting";
+	watch->code = TC_EXIT_INTERNAL;
+	catch_ends(true);
+	pid_t child = fork();
+	if (child < 0)
+		return tc_watch_end(watch, TC_EXIT_INTERNAL, "cannot start a process: %s",
+				    strerror(errno));
+	if (child == 0) {
+		catch_ends(false);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(TC_EXIT_INTERNAL);
+		volunteer_for_oom();
+		_exit(watch->code = job(watch, context));
+	}
+	if (!wait_for(child, watch, silence_ms)) {
+		kill(child, SIGKILL);
+		if (!interrupted)
+			tc_watch_end(watch, TC_EXIT_GONE, "no answer in %u ms while %s", silence_ms,
+				     watch->where);
+	}
+	if (watch->temporary[0] &&
+	    (interrupted || watch->code == TC_EXIT_GONE || watch->code == TC_EXIT_INTERNAL))
+		remove_temporary(child, watch);
+	catch_ends(false);
+	if (interrupted)
+		raise(interrupted);
+	return watch->code;
+}

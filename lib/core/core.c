@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Writes the dump file: the container of docs/format.md section 1, its notes and its pages. */
+#include "lib/core/core.h"
+
+#include <elf.h>
+#include <sys/syscall.h>
+
+#include "lib/sys/arch_x86_64.h"
+#include "lib/core/core_notes.h"
+#include "lib/core/core_pages.h"
+#include "lib/sys/sys.h"
+#include "lib/base/safe.h"
+
+#define OUT_SIZE (64u << 10)
+#define PAGES_MAX 4096u
+#define LOADS_MAX PAGES_MAX
+
+int tc_core_flush(struct tc_core *core)
+{
+	size_t n = core->n_out;
+
+	core->n_out = 0;
+	int r = core->sys ? -core->sys : tc_sys_write(core->fd, core->out, n);
+	if (r < 0) {
+		core->sys = -r;
+		return -TC_EWRITE;
+	}
+	return 0;
+}
+
+int tc_core_put(struct tc_core *core, const void *data, size_t size)
+{
+	const uint8_t *from = data;
+
+	core->at += size;
+	while (size) {
+		size_t part = OUT_SIZE - core->n_out < size ? OUT_SIZE - core->n_out : size;
+		if (core->n_out == 0 && size >= OUT_SIZE) { /* long pieces need no copy */
+			int r = core->sys ? -core->sys : tc_sys_write(core->fd, from, size);
+			core->sys = r < 0 ? -r : 0;
+			return r < 0 ? -TC_EWRITE : 0;
+		}
+		memcpy(core->out + core->n_out, from, part);
+		core->n_out += part;
+		from += part;
+		size -= part;
+		if (core->n_out == OUT_SIZE && tc_core_flush(core) < 0)
+			return -TC_EWRITE;
+	}
+	return 0;
+}
+
+int tc_core_pad(struct tc_core *core, uint64_t to)
+{
+	static const uint8_t zeros[256];
+
+	while (core->at < to) {
+		size_t part =
+			to - core->at < sizeof(zeros) ? (size_t)(to - core->at) : sizeof(zeros);
+		if (tc_core_put(core, zeros, part) < 0)
+			return -TC_EWRITE;
+	}
+	return 0;
+}
+
+/* The sink: head chunks are kept for tc_core_begin, all others are notes of the tail. */
+static int take_chunk(struct tc_sink *sink, enum tc_note note, const void *chunk, size_t size)
+{
+	struct tc_core *core = (struct tc_core *)sink;
+
+	if (note == TC_NOTE_HEAD) {
+		core->head_chunk = chunk;
+		core->head_size = size;
+		return 0;
+	}
+	if (tc_core_note(core, TC_NOTE_OWNER, note, chunk, size) < 0)
+		return -TC_EWRITE;
+	return tc_core_flush(core);
+}
+
+static Elf64_Phdr phdr_note(uint64_t offset, uint64_t size)
+{
+	return (Elf64_Phdr){
+		.p_type = PT_NOTE, .p_offset = offset, .p_filesz = size, .p_align = 4
+	};
+}
+
+static int put_ehdr(struct tc_core *core, size_t n_phdrs)
+{
+	Elf64_Ehdr head = {
+		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB,
+			     EV_CURRENT },
+		.e_type = ET_CORE,
+		.e_machine = TC_ARCH_MACHINE,
+		.e_version = EV_CURRENT,
+		.e_phoff = sizeof(head),
+		.e_ehsize = sizeof(head),
+		.e_phentsize = sizeof(Elf64_Phdr),
+		.e_phnum = (Elf64_Half)n_phdrs,
+	};
+	return tc_core_put(core, &head, sizeof(head));
+}
+
+/* The number of pages from pages[i] on that lie side by side. */
+static size_t run_length(const struct tc_core *core, size_t i)
+{
+	size_t n = 1;
+
+	while (i + n < core->n_pages && core->pages[i + n] == core->pages[i] + n * TC_ARCH_PAGE)
+		n++;
+	return n;
+}
+
+static int put_phdrs(struct tc_core *core, uint64_t notes_at, uint64_t notes_size,
+		     uint64_t pages_at)
+{
+	Elf64_Phdr phdr = phdr_note(notes_at, notes_size);
+	uint64_t offset = pages_at;
+
+	if (tc_core_put(core, &phdr, sizeof(phdr)) < 0)
+		return -TC_EWRITE;
+	for (size_t i = 0, n; i < core->n_pages; i += n) {
+		n = run_length(core, i);
+		phdr = (Elf64_Phdr){ .p_type = PT_LOAD,
+				     .p_flags = PF_R,
+				     .p_offset = offset,
+				     .p_vaddr = core->pages[i],
+				     .p_filesz = n * TC_ARCH_PAGE,
+				     .p_memsz = n * TC_ARCH_PAGE,
+				     .p_align = TC_ARCH_PAGE };
+		offset += phdr.p_filesz;
+		if (tc_core_put(core, &phdr, sizeof(phdr)) < 0)
+			return -TC_EWRITE;
+	}
+	core->tail_phdr = core->at;
+	core->tail_at = offset;
+	phdr = phdr_note(offset, 0);
+	return tc_core_put(core, &phdr, sizeof(phdr));
+}
+
+static int put_pages(struct tc_core *core)
+{
+	uint8_t piece[1024];
+
+	for (size_t i = 0; i < core->n_pages; i++)
+		for (size_t at = 0; at < TC_ARCH_PAGE; at += sizeof(piece)) {
+			if (tc_read(core->mem, core->pages[i] + at, piece, sizeof(piece)) < 0)
+				memset(piece, 0, sizeof(piece));
+			if (tc_core_put(core, piece, sizeof(piece)) < 0)
+				return -TC_EWRITE;
+		}
+	return tc_core_flush(core);
+}
+
+static int init(struct tc_core *core, int fd, struct tc_mem *mem, struct tc_arena *scratch)
+{
+	memset(core, 0, sizeof(*core));
+	core->fd = fd;
+	core->mem = mem;
+	core->sink.chunk = take_chunk;
+	core->max_pages = PAGES_MAX;
+	core->out = tc_arena_take(scratch, OUT_SIZE);
+	core->pages = tc_arena_take(scratch, PAGES_MAX * sizeof(*core->pages));
+	void *buf = tc_arena_take(scratch, TC_RECORDS_BUFFER);
+	if (!core->out || !core->pages || !buf)
+		return -TC_ENOSPACE;
+	tc_records_init(&core->rec, buf, &core->sink, 0);
+	return 0;
+}
+
+int tc_core_begin(struct tc_core *core, int fd, struct tc_mem *mem, const struct tc_maps *maps,
+		  const struct tc_process *process, struct tc_arena *scratch)
+{
+	size_t n_loads = 0;
+	int r = init(core, fd, mem, scratch);
+
+	if (r < 0)
+		return r;
+	tc_core_find_pages(core, process);
+	for (size_t i = 0; i < core->n_pages; i += run_length(core, i))
+		n_loads++;
+	tc_core_head_records(core, process);
+	uint64_t notes_at = sizeof(Elf64_Ehdr) + (n_loads + 2) * sizeof(Elf64_Phdr);
+	uint64_t notes_size = tc_core_head_notes_size(core, maps, process);
+	uint64_t pages_at = (notes_at + notes_size + TC_ARCH_PAGE - 1) & -(uint64_t)TC_ARCH_PAGE;
+
+	if (put_ehdr(core, n_loads + 2) < 0 ||
+	    put_phdrs(core, notes_at, notes_size, pages_at) < 0 ||
+	    tc_core_put_head_notes(core, maps, process) < 0)
+		return -TC_EWRITE;
+	if (core->at != notes_at + notes_size)
+		return -TC_EINTERNAL;
+	if (tc_core_pad(core, pages_at) < 0 || put_pages(core) < 0)
+		return -TC_EWRITE;
+	return tc_core_more_head_records(core);
+}
+
+static void put_status(struct tc_records *rec, const struct tc_status *s)
+{
+	tc_record_begin(rec, TC_REC_STATUS);
+	tc_put_u(rec, s->counts->found);
+	tc_put_u(rec, s->counts->read);
+	tc_put_u(rec, s->counts->torn);
+	tc_put_u(rec, s->counts->cut);
+	tc_put_u(rec, s->counts->done);
+	tc_put_u(rec, s->counts->faults);
+	tc_put_u(rec, s->counts->objects);
+	tc_put_u(rec, s->counts->objects_cut);
+	tc_put_u(rec, s->flags);
+	tc_put_u(rec, s->pause_ns);
+	tc_put_u(rec, s->duration_ns);
+	tc_put_u(rec, s->n_notices);
+	for (unsigned i = 0; i < s->n_notices; i++)
+		tc_put_b(rec, s->notices[i], strlen(s->notices[i]));
+	tc_put_u(rec, s->pages_swapped);
+	tc_put_u(rec, s->bytes_read);
+	tc_put_u(rec, s->counts->retaken);
+	tc_put_u(rec, s->stopping_ns);
+	tc_put_u(rec, s->releasing_ns);
+	tc_record_end(rec);
+}
+
+int tc_core_seal(struct tc_core *core, const struct tc_status *status)
+{
+	if (tc_records_flush(&core->rec, TC_NOTE_RECORDS) < 0)
+		return -TC_EWRITE;
+	put_status(&core->rec, status);
+	if (tc_records_flush(&core->rec, TC_NOTE_STATUS) < 0)
+		return -TC_EWRITE;
+	uint64_t size = core->at - core->tail_at;
+	int r = tc_sys_pwrite(core->fd, &size, sizeof(size),
+			      core->tail_phdr + offsetof(Elf64_Phdr, p_filesz));
+	if (r < 0)
+		core->sys = -r;
+	return r < 0 ? -TC_EWRITE : 0;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The writer of the dump file (docs/format.md sections 1 to 3): an ELF core, and the sink of the
+ * walker's records. It allocates nothing; everything here may run in a signal handler when the
+ * reader may. */
+#ifndef TC_CORE_H
+#define TC_CORE_H
+
+#include "lib/base/arena.h"
+#include "lib/process/maps.h"
+#include "lib/mem/mem.h"
+#include "lib/format/record.h"
+#include "lib/walk/walk.h"
+
+#define TC_CORE_AUXV_MAX 1024
+#define TC_CORE_ARGS_MAX 4096
+
+/* What the head says of the process (format.md section 8). Strings are borrowed, never NULL. */
+struct tc_process {
+	uint32_t pid, pid_ns, ppid, uid, gid;
+	const char *reason; /* "attach", "usr1" … */
+	uint32_t signal, sender_pid, sender_uid;
+	uint64_t wall_ns, mono_ns, boot_ns; /* clocks when the dump began */
+	uint64_t start_ns;		    /* start of the process on CLOCK_BOOTTIME */
+	const char *exe;
+	const char *args; /* NUL-separated */
+	size_t args_size;
+	const char *host, *release, *cgroup;
+	uint32_t flags;			/* TC_HEAD_… */
+	uint64_t cookie;		/* of the request that this dump answers; 0: none */
+	char state;			/* letter of /proc/PID/stat */
+	uint8_t auxv[TC_CORE_AUXV_MAX]; /* as /proc/PID/auxv gives it */
+	size_t auxv_size;
+};
+
+/* What the last note says (format.md section 12). */
+struct tc_status {
+	const struct tc_counts *counts;
+	uint32_t flags; /* TC_STATUS_… */
+	uint64_t pause_ns, duration_ns;
+	const char (*notices)[TC_NOTICE_SIZE];
+	unsigned n_notices;
+	uint64_t pages_swapped, bytes_read;
+	uint64_t stopping_ns, releasing_ns; /* of the pause; 0: not known */
+};
+
+struct tc_core {
+	struct tc_sink sink;   /* first member: chunks of rec arrive here */
+	struct tc_records rec; /* the walker writes its records here */
+	struct tc_mem *mem;
+	int fd;
+	int sys;      /* errno of the write that failed */
+	uint64_t at;  /* offset in the file of the next byte that is put */
+	uint8_t *out; /* bytes put and not yet written */
+	size_t n_out;
+	const uint8_t *head_chunk; /* set while the head is made */
+	size_t head_size;
+	uint64_t tail_phdr; /* offset of the last program header */
+	uint64_t tail_at;   /* offset of the tail */
+	tc_addr *pages;	    /* of the link map and the modules, ascending */
+	size_t n_pages, max_pages;
+	size_t next_thread, next_module; /* the first not yet in a record */
+};
+
+/* Write everything up to the tail to the empty file fd: ELF header, head notes, pages. maps may be
+ * NULL; scratch gives about 2.5 MiB. Afterwards core->rec takes the records of the walker. core
+ * stays where it is till the end. 0, -TC_ENOSPACE, or -TC_EWRITE (core->sys has the errno). */
+int tc_core_begin(struct tc_core *core, int fd, struct tc_mem *mem, const struct tc_maps *maps,
+		  const struct tc_process *process, struct tc_arena *scratch);
+
+/* Write the records that wait, the status, and the true size of the tail. 0 or -TC_EWRITE
+ * (core->sys). */
+int tc_core_seal(struct tc_core *core, const struct tc_status *status);
+
+#endif

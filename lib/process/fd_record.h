@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a descriptor of a process is (record TC_REC_FD of docs/format.md): its facts while they are
+ * asked for, kept until the file is written, and as a record. Safe in a handler. */
+#ifndef TC_FD_RECORD_H
+#define TC_FD_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "lib/base/arena.h"
+#include "lib/format/record.h"
+#include "lib/base/text.h"
+
+#define TC_FDS_MAX 16384 /* of one process; the rest is counted */
+#define TC_FD_ADDRESS_SIZE 128
+#define TC_FD_WHAT_SIZE 256
+
+enum { TC_FD_FIFO = S_IFIFO >> 12, TC_FD_SOCKET = S_IFSOCK >> 12 };
+
+/* One, with its texts behind it. */
+struct tc_kept_fd {
+	struct tc_kept_fd *next;
+	uint64_t unread, unsent; /* + 1; 0: unknown */
+	uint32_t fd;
+	uint8_t type, family, socket_type, state;
+	uint8_t missing; /* TC_FD_NO_… */
+	uint8_t local_size, peer_size;
+	uint16_t what_size;
+	char text[]; /* local, peer, what */
+};
+
+/* One that is asked for. It points into itself: never copied. */
+struct tc_fd_facts {
+	struct tc_kept_fd fd;
+	struct tc_text local, peer;
+	char local_bytes[TC_FD_ADDRESS_SIZE], peer_bytes[TC_FD_ADDRESS_SIZE], what[TC_FD_WHAT_SIZE];
+};
+
+/* Nothing is known of descriptor number yet. */
+void tc_fd_begin(struct tc_fd_facts *facts, uint32_t number);
+
+/* Addresses as format.md section 8 has them. port points to two bytes in network order; scope is the
+ * number of an interface, or 0; size is that of the name of an AF_UNIX socket, 0: it has none. */
+void tc_fd_put_ipv4(struct tc_text *to, const uint8_t bytes[4], const void *port);
+void tc_fd_put_ipv6(struct tc_text *to, const uint8_t bytes[16], uint32_t scope, const void *port);
+void tc_fd_put_unix(struct tc_text *to, const char *name, size_t size);
+
+/* What the link number in the directory dir (/proc/PID/fd) says. */
+void tc_fd_ask_link(struct tc_fd_facts *facts, int dir, const char *number);
+
+/* What a descriptor of our own is; none of these waits for a device or a server. fd need not be the number
+ * that is recorded. tc_fd_ask_type: false where it is not open. tc_fd_ask_socket: false where it is no
+ * socket. tc_fd_ask_pipe is for what is of type TC_FD_FIFO. */
+bool tc_fd_ask_type(struct tc_fd_facts *facts, uint32_t fd);
+bool tc_fd_ask_socket(struct tc_fd_facts *facts, uint32_t fd);
+void tc_fd_ask_pipe(struct tc_fd_facts *facts, uint32_t fd);
+
+/* A copy in the arena, as small as can be; NULL: the arena is full. */
+struct tc_kept_fd *tc_fd_keep(struct tc_arena *arena, const struct tc_fd_facts *facts);
+
+/* Write the record; rec keeps an error. */
+void tc_fd_put_record(struct tc_records *rec, const struct tc_kept_fd *fd);
+
+#endif

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Frames and generators. What differs between versions is in the layout; here are only the three
+ * ways frames are kept. */
+#include "lib/python/pyframe.h"
+
+#include "lib/base/safe.h"
+
+enum { OPCODE_YIELD_FROM = 72, RESUME_AFTER_YIELD_FROM = 2, RESUME_AFTER_AWAIT = 3 };
+enum { BYTES_DATA = 32, FRAME_OBJECT_MAX = 376, GEN_MAX = 152 };
+#define TAG_MASK 3ul /* _PyStackRef, 3.14+: low bits are tags; plain pointers have none */
+
+static tc_addr word_at(const uint8_t *body, uint16_t offset)
+{
+	tc_addr word;
+
+	memcpy(&word, body + offset, sizeof(word));
+	return word;
+}
+
+static int32_t int_at(const uint8_t *body, uint16_t offset)
+{
+	int32_t value;
+
+	memcpy(&value, body + offset, sizeof(value));
+	return value;
+}
+
+/* The bytes of a code object begin at the object itself from 3.11 on. */
+static tc_addr code_start(const struct tc_py *py, tc_addr code)
+{
+	tc_addr bytes;
+
+	if (py->at.co_adaptive != TC_NONE)
+		return code + py->at.co_adaptive;
+	return tc_get(py->mem, code + py->at.co_code, &bytes) < 0 ? 0 : bytes + BYTES_DATA;
+}
+
+static void view_object(const struct tc_py *py, tc_addr addr, const uint8_t *body,
+			struct tc_frame_view *ret)
+{
+	ret->addr = addr;
+	ret->code = word_at(body, py->at.fo_code);
+	ret->lasti = (int64_t)int_at(body, py->at.fo_lasti) * py->at.lasti_unit;
+	ret->locals = addr + py->at.fo_locals;
+}
+
+static void view_iframe(const struct tc_py *py, tc_addr addr, const uint8_t *body,
+			struct tc_frame_view *ret)
+{
+	ret->addr = addr;
+	ret->code = word_at(body, py->at.if_code) & ~TAG_MASK;
+	ret->lasti = (int64_t)(word_at(body, py->at.if_instr) - (ret->code + py->at.co_adaptive));
+	ret->locals = addr + py->at.if_locals;
+}
+
+/* Up to 3.10: is there a value on the stack of this frame, and where is the topmost? */
+static tc_addr object_stack_top(const struct tc_py *py, const uint8_t *body)
+{
+	/* 3.10 keeps a depth (f_stackdepth), 3.8 and 3.9 a pointer (f_stacktop). */
+	if (py->at.fo_state != TC_NONE) {
+		int32_t depth = int_at(body, py->at.fo_stack);
+		return depth > 0 ?
+			       word_at(body, py->at.fo_valuestack) + 8ul * (uint32_t)(depth - 1) :
+			       0;
+	}
+	tc_addr top = word_at(body, py->at.fo_stack);
+	return top ? top - 8 : 0;
+}
+
+static int read_object_gen(const struct tc_py *py, tc_addr addr, struct tc_gen *ret)
+{
+	uint8_t body[FRAME_OBJECT_MAX];
+	tc_addr frame, top;
+	int8_t running = 0;
+
+	if (tc_get(py->mem, addr + py->at.gi_frame, &frame) < 0 ||
+	    tc_get(py->mem, addr + py->at.gi_qualname, &ret->qualname) < 0)
+		return -TC_EFAULT;
+	ret->state = TC_GEN_FINISHED;
+	if (!frame)
+		return 0;
+	if (tc_read(py->mem, frame, body, py->at.fo_locals) < 0)
+		return -TC_EFAULT;
+	view_object(py, frame, body, &ret->frame);
+	if (py->at.gi_running != TC_NONE && tc_get(py->mem, addr + py->at.gi_running, &running) < 0)
+		return -TC_EFAULT;
+	if (py->at.fo_state != TC_NONE)
+		running = (int8_t)body[py->at.fo_state] == py->at.states.executing;
+	ret->state = running		  ? TC_GEN_EXECUTING :
+		     ret->frame.lasti < 0 ? TC_GEN_CREATED :
+					    TC_GEN_SUSPENDED;
+	top = object_stack_top(py, body);
+	if (ret->state != TC_GEN_SUSPENDED || !top)
+		return 0;
+	ret->slot = top;
+	return tc_get(py->mem, top, &ret->target);
+}
+
+static enum tc_gen_state gen_state(const struct tc_gen_states *states, int8_t value,
+				   struct tc_gen *ret)
+{
+	ret->awaits_known = states->yield_from != 127;
+	ret->awaits = ret->awaits_known &&
+		      (value == states->yield_from || value == states->yield_from_locked);
+	if (value == states->created)
+		return TC_GEN_CREATED;
+	if (value == states->executing)
+		return TC_GEN_EXECUTING;
+	return value == states->suspended || ret->awaits ? TC_GEN_SUSPENDED : TC_GEN_FINISHED;
+}
+
+/* The address of the stack slot that holds what a suspended frame awaits; 0: none. */
+static tc_addr target_slot(const struct tc_py *py, const struct tc_gen *gen, const uint8_t *iframe)
+{
+	if (py->at.stack_is_pointer) {
+		tc_addr top = word_at(iframe, py->at.if_stack);
+		return top ? top - 8ul * py->at.target_slot : 0;
+	}
+	int32_t depth = int_at(iframe, py->at.if_stack);
+	return depth >= py->at.target_slot ?
+		       gen->frame.locals + 8ul * (uint32_t)(depth - py->at.target_slot) :
+		       0;
+}
+
+/* From 3.11 the frame is part of the generator: one read gets both. */
+static int read_embedded_gen(const struct tc_py *py, tc_addr addr, struct tc_gen *ret)
+{
+	uint8_t body[GEN_MAX];
+	tc_addr frame = addr + py->at.gi_frame, slot;
+
+	if (tc_read(py->mem, addr, body, (size_t)py->at.gi_frame + py->at.if_locals) < 0)
+		return -TC_EFAULT;
+	ret->qualname = word_at(body, py->at.gi_qualname);
+	ret->state = gen_state(&py->at.states, (int8_t)body[py->at.gi_state], ret);
+	if (ret->state == TC_GEN_FINISHED)
+		return 0;
+	view_iframe(py, frame, body + py->at.gi_frame, &ret->frame);
+	if (ret->state == TC_GEN_CREATED)
+		ret->frame.lasti = -1;
+	slot = ret->state == TC_GEN_SUSPENDED ? target_slot(py, ret, body + py->at.gi_frame) : 0;
+	if (!slot)
+		return 0;
+	ret->slot = slot;
+	if (tc_get(py->mem, slot, &ret->target) < 0)
+		return -TC_EFAULT;
+	ret->target = (ret->target & TAG_MASK) == TAG_MASK ? 0 : ret->target & ~TAG_MASK;
+	return 0;
+}
+
+int tc_gen_read(const struct tc_py *py, tc_addr addr, struct tc_gen *ret)
+{
+	*ret = (struct tc_gen){ 0 };
+	return py->at.frames == TC_FRAMES_OBJECT ? read_object_gen(py, addr, ret) :
+						   read_embedded_gen(py, addr, ret);
+}
+
+int tc_gen_frame(const struct tc_py *py, tc_addr addr, tc_addr *ret)
+{
+	if (py->at.frames == TC_FRAMES_OBJECT)
+		return tc_get(py->mem, addr + py->at.gi_frame, ret);
+	*ret = addr + py->at.gi_frame;
+	return 0;
+}
+
+bool tc_code_awaits(const struct tc_py *py, tc_addr code, int64_t lasti)
+{
+	uint8_t unit[2]; /* opcode, argument */
+	tc_addr start = code_start(py, code);
+
+	if (!start || lasti < 0 || tc_get(py->mem, start + (uint64_t)lasti + 2, &unit) < 0)
+		return false;
+	if (py->at.await == TC_AWAIT_YIELD_FROM)
+		return unit[0] == OPCODE_YIELD_FROM;
+	/* RESUME's argument tells why: 0 start, 1 after yield, 2 after yield from, 3 after await.
+	 */
+	return (unit[0] == py->at.resume[0] || unit[0] == py->at.resume[1]) &&
+	       ((unit[1] & 3) == RESUME_AFTER_YIELD_FROM || (unit[1] & 3) == RESUME_AFTER_AWAIT);
+}
+
+int tc_thread_frame(const struct tc_py *py, tc_addr tstate, tc_addr *ret)
+{
+	tc_addr frame;
+
+	if (tc_get(py->mem, tstate + py->at.ts_frame, &frame) < 0)
+		return -TC_EFAULT;
+	if (py->at.frames == TC_FRAMES_CFRAME && frame &&
+	    tc_get(py->mem, frame + py->at.cf_current, &frame) < 0)
+		return -TC_EFAULT;
+	*ret = frame;
+	return 0;
+}
+
+int tc_frame_read(const struct tc_py *py, tc_addr addr, struct tc_frame_view *ret,
+		  bool *ret_foreign, tc_addr *ret_previous)
+{
+	uint8_t body[FRAME_OBJECT_MAX];
+	bool object = py->at.frames == TC_FRAMES_OBJECT;
+
+	if (tc_read(py->mem, addr, body, object ? py->at.fo_locals : py->at.if_locals) < 0)
+		return -TC_EFAULT;
+	if (object) {
+		view_object(py, addr, body, ret);
+		*ret_foreign = false;
+		*ret_previous = word_at(body, py->at.fo_back);
+		return 0;
+	}
+	*ret_foreign = body[py->at.if_owner] >= py->at.owner_foreign;
+	*ret_previous = word_at(body, py->at.if_previous);
+	view_iframe(py, addr, body, ret);
+	return 0;
+}
+
+static int read_names(const struct tc_py *py, tc_addr tuple, uint32_t *n)
+{
+	uint64_t size;
+
+	if (tc_get(py->mem, tuple + TC_OB_SIZE, &size) < 0)
+		return -TC_EFAULT;
+	if (size > TC_NONE)
+		return -TC_ETYPE;
+	*n += (uint32_t)size;
+	return 0;
+}
+
+int tc_code_facts_read(const struct tc_py *py, tc_addr code, struct tc_code_facts *ret)
+{
+	uint8_t body[144];
+	const struct tc_layout *at = &py->at;
+
+	*ret = (struct tc_code_facts){ 0 };
+	if (tc_get(py->mem, code, &body) < 0)
+		return -TC_EFAULT;
+	ret->filename = word_at(body, at->co_filename);
+	ret->name = word_at(body, at->co_name);
+	ret->qualname = at->co_qualname == TC_NONE ? 0 : word_at(body, at->co_qualname);
+	ret->flags = (uint32_t)int_at(body, at->co_flags);
+	ret->firstlineno = (uint32_t)int_at(body, at->co_firstlineno);
+	ret->names[0] = word_at(body, at->co_names);
+	/* Up to 3.10 the slots are locals, cells, free variables, each with a tuple of its own. */
+	if (at->co_cellvars != TC_NONE) {
+		ret->names[1] = word_at(body, at->co_cellvars);
+		ret->names[2] = word_at(body, at->co_freevars);
+	}
+	for (int i = 0; i < 3; i++)
+		if (ret->names[i] && read_names(py, ret->names[i], &ret->n_slots) < 0)
+			return -TC_EFAULT;
+	return 0;
+}

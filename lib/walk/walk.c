@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The walk as a whole: find the interpreter, go over its interpreters, threads, tasks and loops. */
+#include "lib/walk/walk.h"
+
+#include "lib/python/find_python.h"
+#include "lib/walk/walker.h"
+#include "lib/base/safe.h"
+
+#define INTERPS_MAX 1024u
+#define FAULT_RECORDS_MAX 1000u
+#define ARENA_SPARE 64u /* more than a piece of an array takes */
+
+void tc_walker_notice(struct tc_walker *w, const char *text)
+{
+	size_t len = strlen(text);
+
+	for (unsigned i = 0; i < w->n_notices; i++)
+		if (strncmp(w->notices[i], text, TC_NOTICE_SIZE - 1) == 0)
+			return; /* once is enough */
+	if (w->n_notices == TC_NOTICES_MAX)
+		return;
+	if (len >= TC_NOTICE_SIZE)
+		len = TC_NOTICE_SIZE - 1;
+	memcpy(w->notices[w->n_notices], text, len);
+	w->notices[w->n_notices++][len] = 0;
+}
+
+void tc_walker_fault(struct tc_walker *w, tc_addr addr, int code, const char *what)
+{
+	w->counts->faults++;
+	if (w->n_fault_records == FAULT_RECORDS_MAX)
+		return;
+	w->n_fault_records++;
+	uint32_t text = tc_walker_text(w, what, strlen(what), TC_STR_CODE);
+	tc_record_begin(w->out, TC_REC_FAULT);
+	tc_put_u(w->out, addr);
+	tc_put_u(w->out, (uint64_t)(code < 0 ? -code : code));
+	tc_put_u(w->out, text);
+	tc_record_end(w->out);
+}
+
+void tc_walker_check_arena(struct tc_walker *w)
+{
+	if (w->arena->left > ARENA_SPARE)
+		tc_walker_notice(w, "a fault in taskcore: the walker's memory was used by somebody "
+				    "else too; please report it");
+}
+
+static void describe(const struct tc_runtime_site *site, uint32_t version, struct tc_python *ret)
+{
+	ret->version = version ? version : site->version;
+	ret->free_threaded = site->free_threaded;
+	ret->runtime = site->runtime;
+	ret->module = site->module;
+}
+
+static int take(struct tc_walker *w, void **ret, size_t size)
+{
+	*ret = tc_arena_take(w->arena, size);
+	return *ret ? 0 : -TC_ENOSPACE;
+}
+
+/* All scratch memory, once. */
+static int take_scratch(struct tc_walker *w)
+{
+	const struct {
+		void *at;
+		size_t size;
+	} pieces[] = {
+		{ &w->text, TC_STRING_MAX + 64 },
+		{ &w->name_ids, TC_NAMES_MAX * sizeof(*w->name_ids) },
+		{ &w->locals.bytes, TC_LOCALS_BYTES },
+		{ &w->locals.words, TC_NAMES_MAX * sizeof(*w->locals.words) },
+		{ &w->locals.refs, TC_REFS_KEPT * sizeof(*w->locals.refs) },
+		{ &w->locals.libraries, TC_FRAMES_KEPT * sizeof(*w->locals.libraries) },
+		{ &w->locals.slots, TC_SLOT_CACHE * sizeof(*w->locals.slots) },
+		{ &w->ties.pieces, w->mem->ops->same ? TC_TIES_MAX * sizeof(*w->ties.pieces) : 0 },
+		{ &w->ties.same, w->mem->ops->same ? TC_TIES_MAX * sizeof(*w->ties.same) : 0 },
+		{ &w->ties.renewed, w->mem->ops->same ? TC_TIES_MAX * sizeof(*w->ties.renewed) : 0 },
+		{ &w->ties.bytes, w->mem->ops->same ? TC_TIES_BYTES : 0 },
+		{ &w->context, sizeof(*w->context) },
+		{ &w->contexts, TC_CONTEXT_CACHE * sizeof(*w->contexts) },
+		{ &w->loop_views, TC_LOOPS_MAX * sizeof(*w->loop_views) },
+		{ &w->current, TC_CURRENT_MAX * sizeof(*w->current) },
+		{ &w->todo, TC_TODO_MAX * sizeof(*w->todo) },
+		{ &w->attr_values, TC_ATTRS_MAX * sizeof(*w->attr_values) },
+		{ &w->item_values, TC_ITEMS_MAX * sizeof(*w->item_values) },
+	};
+	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++)
+		if (take(w, pieces[i].at, pieces[i].size) < 0)
+			return -TC_ENOSPACE;
+	return 0;
+}
+
+static void init_tables(struct tc_walker *w)
+{
+	struct tc_hash *tables[] = { &w->strings, &w->types, &w->codes,	    &w->sites,
+				     &w->chains,  &w->loops, &w->os_threads };
+
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+		tc_hash_init(tables[i], w->arena);
+	tc_seen_init(&w->seen, w->arena);
+	tc_seen_init(&w->seen_tasks, w->arena);
+}
+
+static void put_interp(struct tc_walker *w, uint32_t version, const char *layout)
+{
+	tc_addr id = 0;
+	uint32_t source = tc_walker_text(w, layout, strlen(layout), TC_STR_CODE);
+	uint32_t cpython = tc_walker_text(w, "cpython", 7, TC_STR_CODE);
+
+	if (w->interp && w->py.at.is_id != TC_NONE)
+		tc_get(w->mem, w->interp + w->py.at.is_id, &id);
+	tc_record_begin(w->out, TC_REC_INTERP);
+	tc_put_u(w->out, w->interp);
+	tc_put_u(w->out, id);
+	tc_put_u(w->out, TC_RUNTIME_CPYTHON);
+	tc_put_u(w->out, version);
+	tc_put_u(w->out, w->interp_flags);
+	tc_put_u(w->out, source);
+	tc_put_u(w->out, cpython);
+	tc_record_define(w->out, TC_TAB_INTERP, &w->interp_id);
+	w->counts->interps++;
+}
+
+/* sys.modules: where asyncio is, if it was imported. */
+static void find_modules(struct tc_walker *w)
+{
+	tc_addr modules, key, value;
+	struct tc_dict dict;
+	uint64_t n = 0;
+
+	w->asyncio_tasks = w->asyncio_c = 0;
+	int r = tc_get(w->mem, w->interp + w->py.at.is_modules, &modules);
+	if (r == 0 && !modules) /* not made yet, or gone */
+		return;
+	if (r == 0)
+		r = tc_dict_open(&w->py, modules, &dict);
+	for (; r == 0 && (r = tc_dict_next(&dict, &key, &value)) > 0; r = 0) {
+		n++;
+		if (!w->asyncio_tasks && tc_str_is(&w->py, key, "asyncio.tasks"))
+			w->asyncio_tasks = value;
+		else if (!w->asyncio_c && tc_str_is(&w->py, key, "_asyncio"))
+			w->asyncio_c = value;
+		else if (tc_str_is(&w->py, key, "trio"))
+			tc_walker_notice(w,
+					 "trio is loaded: its tasks are not read by this version");
+	}
+	if (r < 0 || (n != dict.used && !w->mem->live)) {
+		w->counts->disagreed |= !w->mem->live;
+		tc_walker_notice(w, "sys.modules could not be read whole: tasks may be missing");
+	}
+}
+
+/* The offsets that _asyncio publishes about itself (3.14+). */
+static void adopt_asyncio_offsets(struct tc_walker *w)
+{
+	tc_addr state, debug;
+
+	if (w->py.at.as_debug == TC_NONE || !w->asyncio_c ||
+	    tc_get(w->mem, w->asyncio_c + w->py.at.module_state, &state) < 0 || !state ||
+	    tc_get(w->mem, state + w->py.at.as_debug, &debug) < 0 || !debug ||
+	    tc_layout_asyncio(w->mem, debug, &w->py.at) < 0)
+		tc_walker_notice(
+			w, "asyncio's own offsets could not be read: those of the table are used");
+}
+
+static bool has_abiflag(struct tc_walker *w, char flag)
+{
+	tc_addr sysdict, str;
+	char flags[8];
+
+	if (tc_get(w->mem, w->interp + w->py.at.is_sysdict, &sysdict) < 0 ||
+	    tc_dict_get(&w->py, sysdict, "abiflags", &str) < 0 ||
+	    tc_str_read(&w->py, str, flags, sizeof(flags), NULL) < 0)
+		return false;
+	return memchr(flags, flag, strlen(flags)) != NULL;
+}
+
+static bool is_collecting(struct tc_walker *w)
+{
+	int32_t collecting = 0;
+
+	if (w->py.at.is_gc_collecting != TC_NONE)
+		tc_get(w->mem, w->interp + w->py.at.is_gc_collecting, &collecting);
+	return collecting == 1;
+}
+
+static void note_loop_threads(const struct tc_walker *w, struct tc_python *python)
+{
+	const unsigned max = sizeof(python->loop_tids) / sizeof(python->loop_tids[0]);
+
+	for (uint32_t i = 0; i < w->n_threads && python->n_loop_tids < max; i++)
+		if (w->threads[i].running_loop && w->threads[i].tid)
+			python->loop_tids[python->n_loop_tids++] = w->threads[i].tid;
+}
+
+static void walk_interp(struct tc_walker *w, struct tc_python *python)
+{
+	uint32_t first_loop = w->n_loops;
+
+	find_modules(w);
+	bool asyncio = w->asyncio_tasks || w->asyncio_c;
+	if (asyncio && w->py.at.as_debug != TC_NONE)
+		adopt_asyncio_offsets(w);
+	python->asyncio |= asyncio;
+	python->debug |= has_abiflag(w, 'd');
+	w->interp_flags = (asyncio ? 0u : TC_INTERP_NO_ASYNCIO) |
+			  (python->debug ? TC_INTERP_DEBUG : 0u) |
+			  (is_collecting(w) ? TC_INTERP_COLLECTING : 0u);
+	put_interp(w, python->version, python->layout);
+	tc_walker_threads(w);
+	note_loop_threads(w, python);
+	if (w->options->on_interp &&
+	    !w->options->on_interp(w->options->context, tc_walker_gil_holder(w),
+				   w->n_threads + w->threads_cut)) {
+		w->stopped = true;
+		return;
+	}
+	tc_walker_thread_records(w);
+	tc_walker_registries(w);
+	tc_walker_loop_records(w, first_loop);
+}
+
+static void walk_interps(struct tc_walker *w, struct tc_python *python)
+{
+	tc_addr first, next;
+
+	if (tc_get(w->mem, w->runtime + w->py.at.rt_interp_head, &first) < 0)
+		return;
+	w->interp = first;
+	for (unsigned n = 0; w->interp; n++) {
+		if (n == INTERPS_MAX) {
+			tc_walker_notice(w, "more than 1024 interpreters: the rest is left out");
+			return;
+		}
+		walk_interp(w, python);
+		if (w->stopped || tc_get(w->mem, w->interp + w->py.at.is_next, &next) < 0 || next == w->interp ||
+		    next == first)
+			return;
+		w->interp = next;
+	}
+}
+
+/* A Python that is seen but not known: said in one record, nothing guessed. */
+static void put_unknown(struct tc_walker *w, const struct tc_python *python, int why)
+{
+	w->interp = 0;
+	w->interp_flags =
+		TC_INTERP_UNKNOWN | (python->free_threaded ? TC_INTERP_FREE_THREADED : 0u);
+	put_interp(w, python->version, "none");
+	tc_walker_notice(
+		w, python->free_threaded ?
+			   "this Python is free-threaded, which this version cannot walk: threads and "
+			   "modules only" :
+		   why == -TC_ESTARTING ?
+			   "its interpreter is not there yet, or no more: threads and modules only" :
+			   "this Python's memory layout is not known: threads and modules only");
+}
+
+int tc_walk(struct tc_mem *mem, struct tc_records *out, struct tc_arena *arena,
+	    const struct tc_walk_options *options, struct tc_counts *ret_counts,
+	    struct tc_python *ret_python, char ret_notices[TC_NOTICES_MAX][TC_NOTICE_SIZE],
+	    unsigned *ret_n)
+{
+	struct tc_runtime_site site;
+	struct tc_walker *w;
+	uint32_t version = 0;
+
+	*ret_counts = (struct tc_counts){ 0 };
+	*ret_python = (struct tc_python){ 0 };
+	*ret_n = 0;
+	int r = tc_find_runtime(mem, &site);
+	if (r < 0)
+		return r;
+	w = tc_arena_take(arena, sizeof(*w));
+	if (!w)
+		return -TC_ENOSPACE;
+	w->py.mem = w->mem = mem;
+	w->out = out;
+	w->arena = arena;
+	w->options = options;
+	w->counts = ret_counts;
+	w->notices = ret_notices;
+	w->runtime = site.runtime;
+	init_tables(w);
+	tc_walker_moves(w); /* the first answer is what later ones are about */
+	if (take_scratch(w) < 0)
+		return -TC_ENOSPACE;
+	w->state_name = tc_walker_text(w, "_state", 6, TC_STR_CODE);
+	w->states[TC_STATE_PENDING] = tc_walker_text(w, "PENDING", 7, TC_STR_CODE);
+	w->states[TC_STATE_CANCELLED] = tc_walker_text(w, "CANCELLED", 9, TC_STR_CODE);
+	w->states[TC_STATE_FINISHED] = tc_walker_text(w, "FINISHED", 8, TC_STR_CODE);
+	w->inner_name = tc_walker_text(w, "inner", 5, TC_STR_CODE);
+	w->source_name = tc_walker_text(w, "source", 6, TC_STR_CODE);
+	w->transport_name = tc_walker_text(w, "_transport", 10, TC_STR_CODE);
+	w->tls_name = tc_walker_text(w, "_ssl_protocol", 13, TC_STR_CODE);
+	r = tc_layout_choose(mem, &site, &w->py.at, &version, ret_python->layout);
+	describe(&site, version, ret_python);
+	if (r < 0)
+		put_unknown(w, ret_python, r);
+	else
+		walk_interps(w, ret_python);
+	*ret_n = w->n_notices;
+	return out->error ? out->error : w->stopped ? -TC_EBOUND : r;
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Code objects, places in them, and chains of places: each written once. */
+#include "lib/walk/walker.h"
+
+#include "lib/base/safe.h"
+
+static bool contains(const char *text, const char *part)
+{
+	size_t len = strlen(part);
+
+	for (; *text; text++)
+		if (strncmp(text, part, len) == 0)
+			return true;
+	return false;
+}
+
+/* The names of all slots, in their order. */
+static void put_names(struct tc_walker *w, const uint32_t *ids, uint32_t n)
+{
+	tc_put_u(w->out, n);
+	for (uint32_t i = 0; i < n; i++)
+		tc_put_u(w->out, ids[i]);
+}
+
+static uint32_t read_names(struct tc_walker *w, const struct tc_code_facts *facts, uint32_t *ids)
+{
+	uint32_t n = 0;
+
+	for (int t = 0; t < 3 && facts->names[t]; t++) {
+		struct tc_seq seq;
+		tc_addr name;
+		if (tc_seq_open(&w->py, facts->names[t], TC_SEQ_TUPLE, &seq) < 0)
+			break;
+		while (n < TC_NAMES_MAX && tc_seq_next(&seq, &name) > 0)
+			ids[n++] = tc_walker_str(w, name, TC_STR_CODE);
+	}
+	return n;
+}
+
+static void define_code(struct tc_walker *w, struct tc_pycode *code, tc_addr qualname)
+{
+	const struct tc_code_facts *facts = &code->facts;
+	uint32_t *ids = w->name_ids;
+	uint32_t file = tc_walker_str(w, facts->filename, TC_STR_CODE);
+
+	/* the text read last is the file's name */
+	code->library = file && (contains(w->text, "/asyncio/") ||
+				 contains(w->text, "/concurrent/futures/") ||
+				 strncmp(w->text, "asyncio/", 8) == 0);
+	/* Its hub is on a stack: many programs have it loaded by a library and do not use it. */
+	if (file && contains(w->text, "/gevent/hub.py"))
+		tc_walker_notice(w, "gevent runs: its greenlets are not read by this version");
+	uint32_t name = tc_walker_str(w, facts->name, TC_STR_CODE);
+	uint32_t qual = tc_walker_str(w, facts->qualname ? facts->qualname : qualname, TC_STR_CODE);
+	uint32_t n = read_names(w, facts, ids);
+	tc_record_begin(w->out, TC_REC_CODE);
+	tc_put_u(w->out, code->addr);
+	tc_put_u(w->out, name);
+	tc_put_u(w->out, qual);
+	tc_put_u(w->out, file);
+	tc_put_u(w->out, facts->firstlineno);
+	tc_put_u(w->out, facts->flags);
+	put_names(w, ids, n);
+	tc_record_define(w->out, TC_TAB_CODE, &code->id);
+}
+
+const struct tc_pycode *tc_walker_code(struct tc_walker *w, tc_addr addr, tc_addr qualname)
+{
+	/* Up to 3.10 the qualified name belongs to the coroutine: one code may appear under
+	 * several. */
+	bool by_name = qualname && w->py.at.co_qualname == TC_NONE;
+	uint64_t *slot = tc_hash_at(&w->codes, by_name ? tc_mix(addr, qualname) : addr);
+
+	if (!slot) {
+		w->full = true;
+		return NULL;
+	}
+	if (*slot)
+		return (const struct tc_pycode *)(uintptr_t)*slot;
+	const struct tc_type *type = tc_walker_type_of(w, addr);
+	struct tc_pycode *code = NULL;
+	struct tc_code_facts facts;
+	if (!type || type->kind != TC_KIND_CODE || tc_code_facts_read(&w->py, addr, &facts) < 0)
+		return NULL;
+	code = tc_arena_take(w->arena, sizeof(*code));
+	if (!code) {
+		w->full = true;
+		return NULL;
+	}
+	*code = (struct tc_pycode){ .addr = addr, .facts = facts };
+	*slot = (uint64_t)(uintptr_t)code;
+	define_code(w, code, qualname);
+	return code;
+}
+
+#define SITE_AWAITS (1ul << 32)
+
+uint32_t tc_walker_site(struct tc_walker *w, const struct tc_pycode *code, int64_t lasti,
+			bool *ret_awaits)
+{
+	struct tc_position position;
+	uint32_t id = 0;
+
+	if (lasti < 0 || lasti >= UINT32_MAX - 1)
+		lasti = -1;
+	uint64_t *slot = tc_hash_at(&w->sites, (uint64_t)code->id << 32 | (uint32_t)(lasti + 1));
+	if (!slot) {
+		w->full = true;
+		return 0;
+	}
+	if (!*slot) {
+		tc_code_position(&w->py, code->addr, lasti, &position);
+		tc_record_begin(w->out, TC_REC_SITE);
+		tc_put_u(w->out, code->id);
+		tc_put_u(w->out, (uint64_t)(lasti + 1));
+		tc_put_u(w->out, position.line);
+		tc_put_u(w->out, position.column);
+		tc_put_u(w->out, position.end_line);
+		tc_put_u(w->out, position.end_column);
+		tc_record_define(w->out, TC_TAB_SITE, &id);
+		*slot = id;
+		if (w->py.at.await != TC_AWAIT_STATE && tc_code_awaits(&w->py, code->addr, lasti))
+			*slot |= SITE_AWAITS;
+	}
+	*ret_awaits = *slot & SITE_AWAITS;
+	return (uint32_t)*slot;
+}
+
+uint32_t tc_walker_link(struct tc_walker *w, uint32_t parent, enum tc_frame kind,
+			uint32_t reference)
+{
+	uint64_t *slot = tc_hash_at(&w->chains, (uint64_t)parent << 32 | (uint32_t)kind << 28 |
+							(reference & 0x0fffffff));
+	uint32_t id = parent;
+
+	if (!slot) {
+		w->full = true;
+		return parent;
+	}
+	if (!*slot) {
+		tc_record_begin(w->out, TC_REC_CHAIN);
+		tc_put_u(w->out, parent);
+		tc_put_u(w->out, kind);
+		tc_put_u(w->out, reference);
+		if (tc_record_define(w->out, TC_TAB_CHAIN, &id) == 0)
+			*slot = id;
+		return id;
+	}
+	return (uint32_t)*slot;
+}

@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The interpreter's threads: who they are to the kernel, their frames, their running loop and task,
+ * the GIL. */
+#include "lib/walk/walker.h"
+
+#include <time.h>
+
+#include "lib/sys/sys.h"
+#include "lib/base/text.h"
+
+#include "lib/base/safe.h"
+
+#define RUNNER_INTERPS 64
+
+enum { HOLDER_LOOP = 16, GIL_LAST_HOLDER = 8, GIL_LOCKED = 16 };
+
+/* The thread id inside struct pthread, which pthread_self's value points to: up to 3.10 the
+ * interpreter itself keeps no native id. x86-64: nptl/descr.h of glibc, and
+ * src/internal/pthread_impl.h of musl 1.2. */
+static const uint16_t pthread_tid[] = { 720, 48 };
+
+/* The kernel's thread with this id in the target's own namespace; NULL: none. */
+static const struct tc_os_thread *os_thread(const struct tc_walker *w, uint64_t tid_ns)
+{
+	const uint64_t *number = tc_hash_find(&w->os_threads, tid_ns);
+
+	return number && *number ? &w->mem->threads[*number - 1] : NULL;
+}
+
+/* For os_thread; once. */
+static void index_os_threads(struct tc_walker *w)
+{
+	if (w->os_threads.n)
+		return;
+	for (size_t i = 0; i < w->mem->n_threads; i++) {
+		uint32_t tid = w->mem->threads[i].tid_ns; /* 0: could not be told */
+		uint64_t *number = tid ? tc_hash_at(&w->os_threads, tid) : NULL;
+		if (number && !*number)
+			*number = i + 1;
+	}
+}
+
+/* By the thread's own structure: only one place in it holds the id of a thread that is there, which
+ * tells which C library it is. */
+static const struct tc_os_thread *pthread_thread(const struct tc_walker *w, uint64_t ident)
+{
+	const struct tc_os_thread *thread = NULL;
+	int32_t tid;
+
+	for (size_t i = 0; i < sizeof(pthread_tid) / sizeof(pthread_tid[0]) && !thread; i++)
+		if (tc_get(w->mem, ident + pthread_tid[i], &tid) == 0 && tid > 0)
+			thread = os_thread(w, (uint64_t)tid);
+	return thread;
+}
+
+/* What the interpreter keeps is the parent's where a program in C forked without telling Python (the
+ * workers of uwsgi); the C library's own id is right there too. */
+static uint32_t native_id(struct tc_walker *w, tc_addr tstate, uint64_t ident)
+{
+	const struct tc_os_thread *thread = NULL;
+	uint64_t id = 0;
+
+	if (w->py.at.ts_native_id != TC_NONE &&
+	    tc_get(w->mem, tstate + w->py.at.ts_native_id, &id) == 0 && id)
+		thread = os_thread(w, id);
+	if (!thread && ident)
+		thread = pthread_thread(w, ident);
+	if (!thread && w->mem->threads_missing)
+		return (uint32_t)id; /* it may be one of those */
+	return thread ? thread->tid_ns : 0;
+}
+
+/* A process that was forked without the C library (a raw clone) has the parent's ids in both places:
+ * its one thread is then the one state that has frames. */
+static void match_single(struct tc_walker *w)
+{
+	struct tc_thread_view *only = NULL;
+
+	for (uint32_t i = 0; i < w->n_threads; i++) {
+		if (!w->threads[i].n_frames)
+			continue;
+		if (only || w->threads[i].tid)
+			return;
+		only = &w->threads[i];
+	}
+	if (only && w->mem->n_threads == 1)
+		only->tid = w->mem->threads[0].tid_ns;
+}
+
+/* The object that the thread names as its running loop: a loop, or None. */
+static tc_addr named_loop(const struct tc_py *py, tc_addr tstate)
+{
+	tc_addr dict, loop = 0;
+
+	if (py->at.running == TC_RUNNING_FIELD) {
+		tc_get(py->mem, tstate + py->at.ts_running_loop, &loop);
+		return loop;
+	}
+	/* asyncio.events._set_running_loop keeps it in the thread state's dict. */
+	if (tc_get(py->mem, tstate + py->at.ts_dict, &dict) < 0 || !dict ||
+	    tc_dict_get(py, dict, "__asyncio_running_event_loop__", &loop) < 0)
+		return 0;
+	if (py->at.running == TC_RUNNING_HOLDER && tc_get(py->mem, loop + HOLDER_LOOP, &loop) < 0)
+		return 0;
+	return loop;
+}
+
+static tc_addr running_loop(struct tc_walker *w, tc_addr tstate)
+{
+	tc_addr loop = named_loop(&w->py, tstate);
+	const struct tc_type *type = loop ? tc_walker_type_of(w, loop) : NULL;
+	return type && type->kind != TC_KIND_NONE ? loop : 0;
+}
+
+static bool is_code(struct tc_walker *w, tc_addr addr)
+{
+	const struct tc_type *type = tc_walker_type_of(w, addr);
+
+	return type && type->kind == TC_KIND_CODE;
+}
+
+/* What a dump cannot do without: the threads that run loops, and the main thread (the list is built from
+ * its front: the first thread made is the last entry). */
+static bool comes_first(const struct tc_walker *w, const struct tc_thread_view *thread)
+{
+	return thread->running_loop || thread->running_task ||
+	       thread + 1 == w->threads + w->n_threads;
+}
+
+static bool is_late(const struct tc_walker *w)
+{
+	uint64_t end = w->options->threads_end_ns;
+
+	return end && tc_sys_clock_ns(CLOCK_MONOTONIC) > end;
+}
+
+/* All frames of a thread, innermost first, into the arena. */
+static void read_frames(struct tc_walker *w, struct tc_thread_view *thread)
+{
+	tc_addr at, previous;
+	uint32_t n_foreign = 0; /* of C, between Python's: in torn memory they may lead in a ring */
+	bool foreign;
+
+	if (tc_thread_frame(&w->py, thread->tstate, &at) < 0) {
+		thread->torn = true;
+		return;
+	}
+	while (at) {
+		struct tc_frame_view *frame = tc_arena_extend(
+			w->arena, thread->frames ? thread->frames + thread->n_frames + n_foreign : NULL,
+			sizeof(*frame));
+		if (!frame || thread->n_frames == TC_CHAIN_MAX || n_foreign == TC_CHAIN_MAX) {
+			if (!frame)
+				tc_walker_check_arena(w);
+			thread->cut = true;
+			break;
+		}
+		if (!thread->frames)
+			thread->frames = frame;
+		/* One array: the arena hands out 32 bytes after 32 bytes while nothing else takes
+		 * from it. */
+		frame = &thread->frames[thread->n_frames];
+		if (tc_frame_read(&w->py, at, frame, &foreign, &previous) < 0 || previous == at) {
+			thread->torn = true;
+			break;
+		}
+		if (foreign)
+			n_foreign++;
+		else
+			thread->n_frames++;
+		at = previous;
+	}
+}
+
+static void read_thread(struct tc_walker *w, tc_addr tstate)
+{
+	struct tc_thread_view *thread = &w->threads[w->n_threads++];
+
+	*thread = (struct tc_thread_view){ .tstate = tstate };
+	tc_get(w->mem, tstate + w->py.at.ts_thread_id, &thread->ident);
+	thread->tid = native_id(w, tstate, thread->ident);
+	thread->running_loop = running_loop(w, tstate);
+	if (w->py.at.ts_running_task != TC_NONE)
+		tc_get(w->mem, tstate + w->py.at.ts_running_task, &thread->running_task);
+}
+
+/* Where the time is short, of those that come first. */
+static void read_stacks(struct tc_walker *w)
+{
+	bool late = false;
+
+	for (uint32_t i = 0; i < w->n_threads; i++)
+		if (comes_first(w, &w->threads[i]))
+			read_frames(w, &w->threads[i]);
+	for (uint32_t i = 0; i < w->n_threads; i++) {
+		struct tc_thread_view *thread = &w->threads[i];
+		if (comes_first(w, thread))
+			continue;
+		late = late || is_late(w);
+		if (late)
+			thread->skipped = true;
+		else
+			read_frames(w, thread);
+	}
+}
+
+static void note_current(struct tc_walker *w, tc_addr task)
+{
+	if (task && w->n_current < TC_CURRENT_MAX)
+		w->current[w->n_current++] = task;
+}
+
+/* asyncio.tasks._current_tasks, {loop: task}: the running tasks up to 3.13, and those of _PyTask in
+ * all versions. */
+static void read_current(struct tc_walker *w)
+{
+	tc_addr dict, loop, task;
+	struct tc_dict entries;
+
+	if (tc_get(w->mem, w->asyncio_tasks + TC_MODULE_DICT, &dict) < 0 ||
+	    tc_dict_get(&w->py, dict, "_current_tasks", &dict) < 0 ||
+	    tc_dict_open(&w->py, dict, &entries) < 0)
+		return;
+	while (tc_dict_next(&entries, &loop, &task) > 0) {
+		note_current(w, task);
+		for (uint32_t i = 0; i < w->n_threads; i++)
+			if (w->threads[i].running_loop == loop && !w->threads[i].running_task)
+				w->threads[i].running_task = task;
+	}
+}
+
+/* How many states of threads the interpreter lists. */
+static uint32_t count_threads(struct tc_walker *w)
+{
+	tc_addr tstate, back;
+	uint32_t n = 0;
+
+	if (tc_try_read(w->mem, w->interp + w->py.at.is_threads_head, &tstate, 8) < 0)
+		return 0;
+	for (; tstate && n < TC_THREADS_MAX; n++)
+		if (tc_try_read(w->mem, tstate + w->py.at.ts_interp, &back, 8) < 0 ||
+		    back != w->interp ||
+		    tc_try_read(w->mem, tstate + w->py.at.ts_next, &tstate, 8) < 0)
+			break;
+	return n + 1; /* one more: a fault there is met by the walk, which says so */
+}
+
+/* Room for n of them, in a quarter of the memory that is left. */
+static void take_threads(struct tc_walker *w, uint32_t n)
+{
+	size_t most = w->arena->left / 4 / sizeof(*w->threads);
+
+	if (n > most)
+		n = (uint32_t)most;
+	if (n <= w->max_threads)
+		return;
+	struct tc_thread_view *threads = tc_arena_take(w->arena, n * sizeof(*threads));
+	if (!threads)
+		return;
+	w->threads = threads;
+	w->max_threads = n;
+}
+
+/* Room for threads and time for their stacks are bounded: what was left out is said. */
+static void note_cut(struct tc_walker *w, uint32_t n_skipped)
+{
+	char notice[TC_NOTICE_SIZE];
+	struct tc_text text;
+
+	tc_text_init(&text, notice, sizeof(notice));
+	tc_text_u(&text, w->threads_cut);
+	tc_text_s(&text, " more threads of the interpreter: there was no memory to read them");
+	if (w->py.at.registry == TC_REGISTRY_LISTS)
+		tc_text_s(&text, "; tasks that they list may be missing");
+	if (w->threads_cut)
+		tc_walker_notice(w, notice);
+	tc_text_init(&text, notice, sizeof(notice));
+	tc_text_s(&text, "Python frames of ");
+	tc_text_u(&text, n_skipped);
+	tc_text_s(&text, " threads that run no loop: there was no time to read them");
+	if (n_skipped)
+		tc_walker_notice(w, notice);
+}
+
+void tc_walker_threads(struct tc_walker *w)
+{
+	tc_addr tstate, back;
+	uint32_t n = count_threads(w);
+
+	w->n_threads = w->n_current = w->threads_cut = 0;
+	index_os_threads(w);
+	take_threads(w, n);
+	if (tc_get(w->mem, w->interp + w->py.at.is_threads_head, &tstate) < 0)
+		return;
+	while (tstate) {
+		if (tc_get(w->mem, tstate + w->py.at.ts_interp, &back) < 0 || back != w->interp) {
+			tc_walker_fault(w, tstate, TC_ETORN, "thread state");
+			break;
+		}
+		if (w->n_threads == w->max_threads) {
+			w->threads_cut = n > w->n_threads + 1 ? n - 1 - w->n_threads : 1;
+			break;
+		}
+		read_thread(w, tstate);
+		note_current(w, w->threads[w->n_threads - 1].running_task);
+		if (tc_get(w->mem, tstate + w->py.at.ts_next, &tstate) < 0)
+			break;
+	}
+	if (w->asyncio_tasks)
+		read_current(w);
+	read_stacks(w);
+	match_single(w);
+}
+
+enum tc_frame tc_frame_kind(uint32_t flags)
+{
+	return flags & TC_CO_COROUTINE				    ? TC_FRAME_CORO :
+	       flags & TC_CO_ASYNC_GENERATOR			    ? TC_FRAME_ASYNCGEN :
+	       flags & (TC_CO_GENERATOR | TC_CO_ITERABLE_COROUTINE) ? TC_FRAME_GENERATOR :
+								      TC_FRAME_CALL;
+}
+
+/* The whole stack as a chain, outermost first. */
+static uint32_t stack_chain(struct tc_walker *w, struct tc_thread_view *thread)
+{
+	uint32_t chain = 0;
+	bool awaits;
+
+	tc_walker_locals_begin(w);
+	if (thread->cut)
+		chain = tc_walker_link(w, 0, TC_FRAME_TEXT,
+				       tc_walker_text(w, "outer frames cut", 16, TC_STR_CODE));
+	for (uint32_t i = thread->n_frames; i-- > 0;) {
+		const struct tc_frame_view *frame = &thread->frames[i];
+		const struct tc_pycode *code =
+			is_code(w, frame->code) ? tc_walker_code(w, frame->code, 0) : NULL;
+		if (code) {
+			chain = tc_walker_link(w, chain, tc_frame_kind(code->facts.flags),
+					       tc_walker_site(w, code, frame->lasti, &awaits));
+			tc_walker_frame_locals(w, code, frame->locals);
+		} else {
+			chain = tc_walker_link(w, chain, TC_FRAME_UNKNOWN, 0);
+		}
+	}
+	return chain;
+}
+
+/* The thread state that holds the GIL; 0: nobody, or it cannot be read (*ret_known). */
+static tc_addr gil_holder(struct tc_walker *w, bool *ret_known)
+{
+	tc_addr gil, holder = 0;
+	int32_t locked = 0;
+	int r;
+
+	if (w->py.at.is_gil != TC_NONE) {
+		r = tc_get(w->mem, w->interp + w->py.at.is_gil, &gil);
+		if (r == 0)
+			r = tc_get(w->mem, gil + GIL_LOCKED, &locked);
+		if (r == 0)
+			r = tc_get(w->mem, gil + GIL_LAST_HOLDER, &holder);
+	} else {
+		r = tc_get(w->mem, w->runtime + w->py.at.rt_gil_locked, &locked);
+		if (r == 0)
+			r = tc_get(w->mem, w->runtime + w->py.at.rt_gil_last_holder, &holder);
+	}
+	*ret_known = r == 0;
+	return locked == 1 ? holder : 0;
+}
+
+uint32_t tc_walker_gil_holder(struct tc_walker *w)
+{
+	bool known;
+	tc_addr holder = gil_holder(w, &known);
+
+	for (uint32_t i = 0; i < w->n_threads; i++)
+		if (w->threads[i].tstate == holder)
+			return w->threads[i].tid;
+	return 0;
+}
+
+void tc_walker_thread_records(struct tc_walker *w)
+{
+	bool known, late = false;
+	tc_addr holder = gil_holder(w, &known);
+	uint32_t n_skipped = 0;
+
+	for (uint32_t i = 0; i < w->n_threads; i++) {
+		struct tc_thread_view *thread = &w->threads[i];
+		late = late || (!comes_first(w, thread) && is_late(w));
+		thread->skipped |= late && !comes_first(w, thread);
+		n_skipped += thread->skipped;
+		uint32_t loop = thread->running_loop ? tc_walker_loop(w, thread->running_loop) : 0;
+		uint32_t chain = thread->skipped ? 0 : stack_chain(w, thread);
+		tc_record_begin(w->out, TC_REC_PYTHREAD);
+		tc_put_u(w->out, w->interp_id);
+		tc_put_u(w->out, thread->tstate);
+		tc_put_u(w->out, thread->tid);
+		tc_put_u(w->out, thread->ident);
+		tc_put_u(w->out, (thread->tstate == holder ? TC_PYTHREAD_HOLDS_GIL : 0u) |
+					 (i + 1 == w->n_threads && !w->threads_cut ? TC_PYTHREAD_MAIN : 0u) |
+					 (thread->torn ? TC_PYTHREAD_TORN : 0u) |
+					 (known ? TC_PYTHREAD_GIL_KNOWN : 0u));
+		tc_put_u(w->out, loop);
+		tc_put_u(w->out, thread->running_task);
+		tc_put_u(w->out, chain);
+		tc_record_end(w->out);
+		w->counts->threads++;
+		if (thread->skipped)
+			continue;
+		tc_walker_put_locals(w, thread->tstate);
+		tc_walker_want_locals(w, TC_FRAMES_KEPT);
+		tc_walker_objects(w);
+	}
+	note_cut(w, n_skipped);
+}
+
+/* The ids that a thread may have; the number of them. */
+static size_t native_ids(const struct tc_py *py, tc_addr tstate, uint32_t ids[2])
+{
+	uint64_t id = 0, ident = 0;
+	size_t n = 0;
+	int32_t tid;
+
+	if (py->at.ts_native_id != TC_NONE)
+		tc_get(py->mem, tstate + py->at.ts_native_id, &id);
+	if (id)
+		ids[n++] = (uint32_t)id;
+	else if (tc_get(py->mem, tstate + py->at.ts_thread_id, &ident) == 0 && ident)
+		for (size_t i = 0; i < sizeof(pthread_tid) / sizeof(pthread_tid[0]); i++)
+			if (tc_try_read(py->mem, ident + pthread_tid[i], &tid, sizeof(tid)) == 0 && tid > 0)
+				ids[n++] = (uint32_t)tid;
+	return n;
+}
+
+static size_t interp_runners(const struct tc_py *py, tc_addr interp, uint32_t *tids, size_t max)
+{
+	tc_addr tstate, back;
+	size_t n = 0;
+
+	if (tc_get(py->mem, interp + py->at.is_threads_head, &tstate) < 0)
+		return 0;
+	for (unsigned i = 0; tstate && i < TC_THREADS_MAX && n + 2 <= max; i++) {
+		if (tc_get(py->mem, tstate + py->at.ts_interp, &back) < 0 || back != interp)
+			break;
+		if (named_loop(py, tstate))
+			n += native_ids(py, tstate, tids + n);
+		if (tc_get(py->mem, tstate + py->at.ts_next, &tstate) < 0)
+			break;
+	}
+	return n;
+}
+
+size_t tc_walk_runners(struct tc_mem *mem, const struct tc_runtime_site *site, uint32_t *tids, size_t max)
+{
+	struct tc_py py = { .mem = mem };
+	char source[64];
+	uint32_t version;
+	tc_addr interp;
+	size_t n = 0;
+
+	if (tc_layout_choose(mem, site, &py.at, &version, source) < 0 ||
+	    tc_get(mem, site->runtime + py.at.rt_interp_head, &interp) < 0)
+		return 0;
+	for (unsigned i = 0; interp && i < RUNNER_INTERPS; i++) {
+		n += interp_runners(&py, interp, tids + n, max - n);
+		if (tc_get(mem, interp + py.at.is_next, &interp) < 0)
+			break;
+	}
+	return n;
+}

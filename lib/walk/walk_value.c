@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Values: of locals, attributes and context variables. Numbers, bools and None by value, str only
+ * when asked for, everything else by type and identity; no code of the target is ever run. */
+#include "lib/walk/walker.h"
+
+#include "lib/base/safe.h"
+
+enum { HEAD_BYTES = 32, SMALLEST = 16, FLOAT_VALUE = 16, SET_USED = 24 };
+
+static uint64_t word_at(const uint8_t *bytes, size_t offset)
+{
+	uint64_t word;
+
+	memcpy(&word, bytes + offset, 8);
+	return word;
+}
+
+/* An int of at most two digits, which are in body. */
+static bool small_int(const struct tc_walker *w, const uint8_t *body, struct tc_value *ret)
+{
+	int64_t value = 0;
+
+	if (!tc_int_parse(&w->py.at, (int64_t)word_at(body, TC_OB_SIZE),
+			  word_at(body, TC_OB_SIZE + 8), &value, &ret->size))
+		return false;
+	ret->bits = (uint64_t)value;
+	return true;
+}
+
+static void sized(struct tc_walker *w, tc_addr object, const uint8_t *body, struct tc_value *ret)
+{
+	ret->tag = TC_VAL_SIZED;
+	ret->size = word_at(body, TC_OB_SIZE);
+	if (ret->kind == TC_KIND_SET && tc_get(w->mem, object + SET_USED, &ret->size) < 0)
+		ret->size = 0;
+	if (ret->size > 1ul << 40)
+		ret->tag = TC_VAL_REF;
+}
+
+/* What has no identity that anybody asks for: type and size are all. */
+static void atom(const uint8_t *body, struct tc_value *ret)
+{
+	ret->size = word_at(body, TC_OB_SIZE);
+	ret->tag = ret->size > 1ul << 40 ? TC_VAL_REF : TC_VAL_ATOM;
+}
+
+static void by_kind(struct tc_walker *w, tc_addr object, const uint8_t *body, struct tc_value *ret)
+{
+	switch (ret->kind) {
+	case TC_KIND_NONE:
+		ret->tag = TC_VAL_NONE;
+		break;
+	case TC_KIND_BOOL:
+		ret->tag = small_int(w, body, ret) && ret->bits ? TC_VAL_TRUE : TC_VAL_FALSE;
+		break;
+	case TC_KIND_INT:
+		ret->tag = small_int(w, body, ret) ? TC_VAL_INT : TC_VAL_ATOM;
+		break;
+	case TC_KIND_FLOAT:
+		ret->tag = TC_VAL_FLOAT;
+		ret->bits = word_at(body, FLOAT_VALUE);
+		break;
+	case TC_KIND_STR:
+		atom(body, ret);
+		if (w->options->value_strings && !w->options->no_values &&
+		    (ret->type = tc_walker_str(w, object, TC_STR_VALUE)) != 0)
+			ret->tag = TC_VAL_STRING;
+		else
+			ret->type = ret->of->id;
+		break;
+	case TC_KIND_BYTES:
+		atom(body, ret);
+		break;
+	case TC_KIND_LIST:
+	case TC_KIND_TUPLE:
+	case TC_KIND_SET:
+	case TC_KIND_DEQUE:
+	case TC_KIND_DICT:
+		sized(w, object, body, ret);
+		break;
+	default:
+		break;
+	}
+}
+
+/* The smallest objects are shorter than what is looked at, and may end their mapping. */
+static bool read_object_head(struct tc_walker *w, tc_addr object, uint8_t body[HEAD_BYTES])
+{
+	if (tc_try_read(w->mem, object, body, HEAD_BYTES) == 0)
+		return true;
+	memset(body, 0, HEAD_BYTES);
+	return tc_read(w->mem, object, body, SMALLEST) == 0;
+}
+
+void tc_walker_fact(struct tc_walker *w, tc_addr object, struct tc_value *ret)
+{
+	uint8_t body[HEAD_BYTES];
+	const struct tc_type *type = NULL;
+
+	if (object >= 4096 && !(object & 7) && read_object_head(w, object, body))
+		type = tc_walker_type(w, word_at(body, TC_OB_TYPE));
+	if (!type) {
+		*ret = (struct tc_value){ .tag = TC_VAL_UNBOUND };
+		return;
+	}
+	*ret = (struct tc_value){
+		.tag = TC_VAL_REF, .type = type->id, .bits = object, .kind = type->kind, .of = type
+	};
+	by_kind(w, object, body, ret);
+	if (ret->tag == TC_VAL_SIZED)
+		ret->bits = object;
+}
+
+void tc_walker_value(struct tc_walker *w, tc_addr object, struct tc_value *ret)
+{
+	tc_walker_fact(w, object, ret);
+	if (w->options->no_values && (ret->kind == TC_KIND_INT || ret->kind == TC_KIND_FLOAT)) {
+		ret->tag = TC_VAL_REF;
+		ret->bits = object;
+	}
+}
+
+uint8_t *tc_walker_encode(uint8_t *to, const struct tc_value *value, uint64_t *previous)
+{
+	*to++ = (uint8_t)value->tag;
+	switch (value->tag) {
+	case TC_VAL_INT:
+		return tc_leb_s(to, (int64_t)value->bits);
+	case TC_VAL_FLOAT:
+		memcpy(to, &value->bits, 8);
+		return to + 8;
+	case TC_VAL_STRING:
+		return tc_leb_u(to, value->type);
+	case TC_VAL_REF:
+	case TC_VAL_SIZED:
+		to = tc_leb_u(to, value->type);
+		to = tc_leb_s(to, (int64_t)(value->bits - *previous));
+		*previous = value->bits;
+		return value->tag == TC_VAL_SIZED ? tc_leb_u(to, value->size) : to;
+	case TC_VAL_ATOM:
+		return tc_leb_u(tc_leb_u(to, value->type), value->size);
+	case TC_VAL_WORD:
+		return tc_leb_u(to, value->bits);
+	default:
+		return to;
+	}
+}
+
+void tc_walker_put_value(struct tc_walker *w, const struct tc_value *value)
+{
+	uint8_t *to = tc_put_begin(w->out, TC_ENCODED_MAX);
+
+	if (to)
+		tc_put_end(w->out, tc_walker_encode(to, value, &w->out->previous[TC_STREAM_REF]));
+}
+
+/* Context variables: an immutable hash tree (HAMT), Python/hamt.c, at most eight levels deep. */
+enum {
+	CTX_VARS = 24,
+	HAMT_ROOT = 16,
+	PAIRS = 32,
+	ARRAY_CHILDREN = 16,
+	VAR_NAME = 16,
+	HAMT_DEPTH = 10,
+	FANOUT = 32
+};
+
+struct hamt_walk {
+	struct {
+		tc_addr node;
+		enum tc_kind kind;
+		uint32_t i, n;
+	} level[HAMT_DEPTH];
+	int depth;
+};
+
+static void descend(struct tc_walker *w, struct hamt_walk *walk, tc_addr node)
+{
+	const struct tc_type *type = tc_walker_type_of(w, node);
+	uint64_t n = FANOUT;
+
+	if (!type || walk->depth == HAMT_DEPTH || type->kind < TC_KIND_HAMT_BITMAP ||
+	    type->kind > TC_KIND_HAMT_COLLISION)
+		return;
+	if (type->kind != TC_KIND_HAMT_ARRAY &&
+	    (tc_get(w->mem, node + TC_OB_SIZE, &n) < 0 || n > 2 * TC_CONTEXT_MAX))
+		return;
+	walk->level[walk->depth].node = node;
+	walk->level[walk->depth].kind = type->kind;
+	walk->level[walk->depth].i = 0;
+	walk->level[walk->depth++].n = (uint32_t)n;
+}
+
+static void add_variable(struct tc_walker *w, struct tc_context_scratch *scratch, tc_addr var,
+			 tc_addr value)
+{
+	const struct tc_type *type = tc_walker_type_of(w, var);
+	tc_addr name;
+
+	if (scratch->n == TC_CONTEXT_MAX)
+		tc_walker_notice(w, "more than 64 context variables: the rest is left out");
+	if (!type || type->kind != TC_KIND_CONTEXTVAR || scratch->n == TC_CONTEXT_MAX ||
+	    tc_get(w->mem, var + VAR_NAME, &name) < 0)
+		return;
+	scratch->names[scratch->n] = tc_walker_name(w, name);
+	tc_walker_value(w, value, &scratch->values[scratch->n++]);
+}
+
+/* One step: a pair or a child of the innermost node. */
+static void step(struct tc_walker *w, struct hamt_walk *walk, struct tc_context_scratch *scratch)
+{
+	int top = walk->depth - 1;
+	tc_addr node = walk->level[top].node, pair[2];
+	uint32_t i = walk->level[top].i;
+
+	if (walk->level[top].kind == TC_KIND_HAMT_ARRAY) {
+		walk->level[top].i++;
+		if (tc_get(w->mem, node + ARRAY_CHILDREN + 8ul * i, &pair[1]) == 0 && pair[1])
+			descend(w, walk, pair[1]);
+		return;
+	}
+	walk->level[top].i += 2;
+	if (tc_get(w->mem, node + PAIRS + 8ul * i, &pair) < 0)
+		return;
+	if (!pair[0])
+		descend(w, walk, pair[1]);
+	else
+		add_variable(w, scratch, pair[0], pair[1]);
+}
+
+static uint32_t define_context(struct tc_walker *w, const struct tc_context_scratch *scratch)
+{
+	uint32_t id = 0;
+
+	tc_record_begin(w->out, TC_REC_CONTEXT);
+	tc_put_u(w->out, scratch->n);
+	for (uint32_t i = 0; i < scratch->n; i++) {
+		tc_put_u(w->out, scratch->names[i]);
+		tc_walker_put_value(w, &scratch->values[i]);
+	}
+	tc_record_define(w->out, TC_TAB_CONTEXT, &id);
+	return id;
+}
+
+uint32_t tc_walker_context(struct tc_walker *w, tc_addr context)
+{
+	struct hamt_walk walk = { .depth = 0 };
+	tc_addr vars, root;
+
+	if (tc_get(w->mem, context + CTX_VARS, &vars) < 0 ||
+	    tc_get(w->mem, vars + HAMT_ROOT, &root) < 0)
+		return 0;
+	struct tc_context_cache *known = &w->contexts[tc_mix(root, 0) % TC_CONTEXT_CACHE];
+	if (known->root == root)
+		return (uint32_t)known->id;
+	w->context->n = 0;
+	descend(w, &walk, root);
+	for (unsigned steps = 0; walk.depth > 0 && steps < 4096; steps++) {
+		if (walk.level[walk.depth - 1].i >= walk.level[walk.depth - 1].n)
+			walk.depth--;
+		else
+			step(w, &walk, w->context);
+	}
+	known->root = root;
+	known->id = w->context->n ? define_context(w, w->context) : 0;
+	return (uint32_t)known->id;
+}
