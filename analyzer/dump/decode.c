@@ -17,7 +17,7 @@
 	F(TC_TAB_LOOP, looprefs)    \
 	F(TC_TAB_INTERP, interps)
 
-/* An entry for an identifier that is unknown: none, or lost with its piece. */
+/* An entry for an identifier that is unknown: none, or lost with its chunk. */
 static void add_empty(struct tc_model *model, enum tc_table table)
 {
 #define ADD(id, array)                                                                  \
@@ -328,7 +328,7 @@ static void read_task(struct tc_model *model, struct tc_cursor *cur)
 	task->exception = tc_cur_u32(cur);
 	task->thread = tc_cur_u32(cur);
 	if (task->chain >= model->n_chains)
-		task->chain = 0; /* lost with its piece */
+		task->chain = 0; /* lost with its chunk */
 	if (task->exception)
 		read_failure(model, cur);
 	count_task(model, task);
@@ -481,27 +481,27 @@ static void read_record(struct tc_model *model, uint64_t kind, struct tc_cursor 
 		model->open = TC_OPEN_NONE;
 }
 
-/* The identifiers of this piece begin at its bases. A gap is what a lost piece defined: no more than
- * fits into the bytes before this piece. */
-static bool take_bases(struct tc_model *model, const struct tc_piece *piece)
+/* The identifiers of this chunk begin at its bases. A gap is what a lost chunk defined: no more than
+ * fits into the bytes before this chunk. */
+static bool take_bases(struct tc_model *model, const struct tc_loaded_chunk *chunk)
 {
 	/* A definition takes three bytes at least: kind, length, a field. */
-	size_t most = (size_t)(piece->records - model->dump->map) / 3 + TC_N_TABLES, sum = 0;
+	size_t most = (size_t)(chunk->records - model->dump->map) / 3 + TC_N_TABLES, sum = 0;
 
 	for (int t = 0; t < TC_N_TABLES; t++) {
-		if (piece->head.base[t] < table_size(model, (enum tc_table)t))
+		if (chunk->head.base[t] < table_size(model, (enum tc_table)t))
 			return false;
-		sum += piece->head.base[t];
+		sum += chunk->head.base[t];
 	}
 	if (sum > most)
 		return false;
 	for (int t = 0; t < TC_N_TABLES; t++)
-		for (size_t n = table_size(model, (enum tc_table)t); n < piece->head.base[t]; n++)
+		for (size_t n = table_size(model, (enum tc_table)t); n < chunk->head.base[t]; n++)
 			add_empty(model, (enum tc_table)t);
 	return true;
 }
 
-/* Read the next record of a piece. False: it does not fit. */
+/* Read the next record of a chunk. False: it does not fit. */
 static bool take_record(struct tc_model *model, struct tc_cursor *all)
 {
 	uint64_t kind = tc_cur_u(all);
@@ -516,44 +516,44 @@ static bool take_record(struct tc_model *model, struct tc_cursor *all)
 }
 
 /* Behind a record that does not fit nothing can be read. */
-static void leave_rest(struct tc_model *model, const struct tc_piece *piece, const uint8_t *start)
+static void leave_rest(struct tc_model *model, const struct tc_loaded_chunk *chunk, const uint8_t *start)
 {
-	struct tc_cursor cur = { .at = start, .end = piece->records + piece->size };
+	struct tc_cursor cur = { .at = start, .end = chunk->records + chunk->size };
 
 	model->open = TC_OPEN_NONE;
-	if (!piece->cut) /* else it was to be expected, and is said already */
+	if (!chunk->cut) /* else it was to be expected, and is said already */
 		tc_dump_problem(model->dump, (uint64_t)(start - model->dump->map),
 				"a record of kind %llu does not fit; the rest of chunk %u is left "
 				"out",
-				(unsigned long long)tc_cur_u(&cur), piece->head.seq);
+				(unsigned long long)tc_cur_u(&cur), chunk->head.seq);
 }
 
-void tc_decode_piece(struct tc_model *model, const struct tc_piece *piece)
+void tc_decode_chunk(struct tc_model *model, const struct tc_loaded_chunk *chunk)
 {
-	struct tc_cursor all = { .at = piece->records, .end = piece->records + piece->size };
-	const uint64_t at = (uint64_t)(piece->records - model->dump->map);
-	uint32_t n = 0, n_records = piece->head.n_records;
+	struct tc_cursor all = { .at = chunk->records, .end = chunk->records + chunk->size };
+	const uint64_t at = (uint64_t)(chunk->records - model->dump->map);
+	uint32_t n = 0, n_records = chunk->head.n_records;
 
 	model->streams = (struct tc_streams){ 0 };
-	/* A task may be the last record of the piece before this one, its locals the first of
+	/* A task may be the last record of the chunk before this one, its locals the first of
 	 * this. */
-	if (piece->head.seq != model->next_seq)
+	if (chunk->head.seq != model->next_seq)
 		model->open = TC_OPEN_NONE;
-	model->next_seq = piece->head.seq + 1;
-	if (!take_bases(model, piece)) {
+	model->next_seq = chunk->head.seq + 1;
+	if (!take_bases(model, chunk)) {
 		tc_dump_problem(model->dump, at,
 				"chunk %u contradicts the chunks before it, skipped",
-				piece->head.seq);
+				chunk->head.seq);
 		return;
 	}
 	for (; tc_cur_more(&all) && n < n_records; n++) {
 		const uint8_t *start = all.at;
 		if (!take_record(model, &all)) {
-			leave_rest(model, piece, start);
+			leave_rest(model, chunk, start);
 			return;
 		}
 	}
-	if ((n != n_records || all.at != all.end) && !piece->cut)
+	if ((n != n_records || all.at != all.end) && !chunk->cut)
 		tc_dump_problem(model->dump, at, "chunk %u does not hold %u records",
-				piece->head.seq, n_records);
+				chunk->head.seq, n_records);
 }

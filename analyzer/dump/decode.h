@@ -8,8 +8,8 @@
 /* Give every table its empty first entry. */
 void tc_decode_init(struct tc_model *model);
 
-/* Decode the records of one piece. What cannot be understood is noted in the dump, and the rest of
- * the piece left out: the streams of differences would go wrong behind it. */
-void tc_decode_piece(struct tc_model *model, const struct tc_piece *piece);
+/* Decode the records of one chunk. What cannot be understood is noted in the dump, and the rest of
+ * the chunk left out: the streams of differences would go wrong behind it. */
+void tc_decode_chunk(struct tc_model *model, const struct tc_loaded_chunk *chunk);
 
 #endif

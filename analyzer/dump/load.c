@@ -84,11 +84,11 @@ static bool read_header(const uint8_t *chunk, size_t size, struct tc_chunk *ret)
 	return true;
 }
 
-static void keep_piece(struct tc_dump *dump, struct tc_piece piece, size_t at, size_t size)
+static void keep_chunk(struct tc_dump *dump, struct tc_loaded_chunk chunk, size_t at, size_t size)
 {
-	piece.size = (uint32_t)(size - piece.head.header_size);
-	piece.records = dump->map + at + piece.head.header_size;
-	*tc_push(dump->pieces, dump->n_pieces, dump->pieces_room) = piece;
+	chunk.size = (uint32_t)(size - chunk.head.header_size);
+	chunk.records = dump->map + at + chunk.head.header_size;
+	*tc_push(dump->chunks, dump->n_chunks, dump->chunks_room) = chunk;
 }
 
 /* The version of a chunk whose checksum is right; 0: it is wrong. Version 1, of before the first release,
@@ -106,7 +106,7 @@ static uint32_t version_of(const uint8_t *chunk, size_t size)
 /* Check one chunk and keep it. */
 static void take_chunk(struct tc_dump *dump, uint32_t note, size_t at, size_t size)
 {
-	struct tc_piece piece = { .note = note };
+	struct tc_loaded_chunk chunk = { .note = note };
 	uint32_t version;
 
 	if (size < TC_CHUNK_BASES || size > TC_CHUNK_MAX) {
@@ -119,23 +119,23 @@ static void take_chunk(struct tc_dump *dump, uint32_t note, size_t at, size_t si
 		tc_dump_problem(dump, at, "chunk of %zu bytes: wrong checksum, skipped", size);
 	else if (version != TC_FORMAT_VERSION)
 		dump->other = version;
-	else if (!read_header(dump->map + at, size, &piece.head))
+	else if (!read_header(dump->map + at, size, &chunk.head))
 		tc_dump_problem(dump, at, "chunk of %zu bytes: its header does not fit, skipped", size);
 	else
-		keep_piece(dump, piece, at, size);
+		keep_chunk(dump, chunk, at, size);
 }
 
 /* The beginning of a chunk whose end is lost: up to end, or to the next note of ours. */
 static void take_cut_chunk(struct tc_dump *dump, uint32_t note, size_t at, size_t end)
 {
-	struct tc_piece piece = { .note = note, .cut = true };
+	struct tc_loaded_chunk chunk = { .note = note, .cut = true };
 	size_t size = next_note(dump, at, end) - at;
 
 	if (note < TC_NOTE_HEAD || note > TC_NOTE_RECORDS ||
-	    !read_header(dump->map + at, size, &piece.head))
+	    !read_header(dump->map + at, size, &chunk.head))
 		return;
-	if (piece.head.version == TC_FORMAT_VERSION)
-		keep_piece(dump, piece, at, size < TC_CHUNK_MAX ? size : TC_CHUNK_MAX);
+	if (chunk.head.version == TC_FORMAT_VERSION)
+		keep_chunk(dump, chunk, at, size < TC_CHUNK_MAX ? size : TC_CHUNK_MAX);
 }
 
 /* Read the notes from at to end; only_ours: notes of other owners are damage, and what is behind
@@ -247,10 +247,10 @@ static size_t read_by_name(struct tc_dump *dump)
 	return read_notes(dump, at, dump->size, true, &status);
 }
 
-static bool has_piece(const struct tc_dump *dump, enum tc_note note)
+static bool has_chunk(const struct tc_dump *dump, enum tc_note note)
 {
-	for (size_t i = 0; i < dump->n_pieces; i++)
-		if (dump->pieces[i].note == note)
+	for (size_t i = 0; i < dump->n_chunks; i++)
+		if (dump->chunks[i].note == note)
 			return true;
 	return false;
 }
@@ -260,9 +260,9 @@ static void check_sequence(struct tc_dump *dump)
 {
 	uint32_t want = 0;
 
-	for (size_t i = 0; i < dump->n_pieces; i++) {
-		uint32_t seq = dump->pieces[i].head.seq;
-		uint64_t at = (uint64_t)(dump->pieces[i].records - dump->map);
+	for (size_t i = 0; i < dump->n_chunks; i++) {
+		uint32_t seq = dump->chunks[i].head.seq;
+		uint64_t at = (uint64_t)(dump->chunks[i].records - dump->map);
 		if (seq > want && dump->n_problems_all == 0)
 			tc_dump_problem(dump, at, "chunk %u is missing before chunk %u", want, seq);
 		else if (seq < want)
@@ -300,7 +300,7 @@ static int read_container(struct tc_dump *dump)
 		dump->kind = TC_FILE_OTHER;
 	else if (n_notes)
 		dump->kind = TC_FILE_OURS;
-	if (dump->kind == TC_FILE_OURS && !has_piece(dump, TC_NOTE_HEAD))
+	if (dump->kind == TC_FILE_OURS && !has_chunk(dump, TC_NOTE_HEAD))
 		tc_dump_problem(dump, 0, "the head of the dump is lost");
 	check_sequence(dump);
 	return dump->kind == TC_FILE_OURS ? 0 : dump->other ? -TC_EVERSION : -TC_EDATA;
@@ -351,10 +351,10 @@ void tc_dump_close(struct tc_dump *dump)
 {
 	if (dump->mapped)
 		munmap((void *)(uintptr_t)dump->map, dump->size);
-	free(dump->pieces);
+	free(dump->chunks);
 	free(dump->problems);
 	dump->mapped = false;
-	dump->pieces = NULL;
+	dump->chunks = NULL;
 	dump->problems = NULL;
-	dump->n_pieces = dump->n_problems = 0;
+	dump->n_chunks = dump->n_problems = 0;
 }

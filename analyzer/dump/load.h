@@ -19,7 +19,7 @@ struct tc_problem {
 
 /* A chunk whose checksum and header are right; or the beginning of one that the end of the file
  * cuts: its checksum cannot be known, but what a lost end leaves is what was written. */
-struct tc_piece {
+struct tc_loaded_chunk {
 	uint32_t note; /* enum tc_note */
 	bool cut;
 	uint32_t size; /* of records, in bytes */
@@ -46,8 +46,8 @@ struct tc_dump {
 	uint32_t other;		 /* the version, for TC_FILE_OTHER */
 	uint64_t features;	 /* the unknown ones, for TC_FILE_FEATURES */
 	bool sealed;		 /* the tail is marked whole and ends in a status note */
-	struct tc_piece *pieces; /* in the order of the file, the head's first */
-	size_t n_pieces, pieces_room;
+	struct tc_loaded_chunk *chunks; /* in the order of the file, the head's first */
+	size_t n_chunks, chunks_room;
 	struct tc_problem *problems; /* the first TC_PROBLEMS_MAX; sorted by when they were found */
 	size_t n_problems, problems_room;
 	uint64_t n_problems_all;

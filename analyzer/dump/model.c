@@ -204,8 +204,8 @@ static void reserve(struct tc_model *model)
 	const struct tc_dump *dump = model->dump;
 	size_t n = 64;
 
-	for (size_t i = 0; i < dump->n_pieces; i++)
-		n += dump->pieces[i].head.n_records;
+	for (size_t i = 0; i < dump->n_chunks; i++)
+		n += dump->chunks[i].head.n_records;
 	if (n > 64 + dump->size / RECORD_BYTES)
 		n = 64 + dump->size / RECORD_BYTES;
 #define RESERVE(array)                                             \
@@ -227,16 +227,16 @@ int tc_model_init(struct tc_model *model, struct tc_dump *dump, void (*progress)
 	};
 	reserve(model);
 	tc_decode_init(model);
-	for (size_t i = 0; i < dump->n_pieces; i++) {
-		const struct tc_piece *piece = &dump->pieces[i];
-		tc_decode_piece(model, piece);
+	for (size_t i = 0; i < dump->n_chunks; i++) {
+		const struct tc_loaded_chunk *chunk = &dump->chunks[i];
+		tc_decode_chunk(model, chunk);
 		dump->features = model->head.features & ~TC_FEATURES_KNOWN;
 		if (dump->features) {
 			dump->kind = TC_FILE_FEATURES;
 			return -TC_EVERSION;
 		}
 		if (progress)
-			progress((double)(piece->records - dump->map) / (double)dump->size);
+			progress((double)(chunk->records - dump->map) / (double)dump->size);
 	}
 	connect_loops(model);
 	order_fds(model);

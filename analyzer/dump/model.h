@@ -161,7 +161,7 @@ struct tc_status {
 	unsigned n_notices;
 };
 
-/* The streams of differences (docs/format.md section 5); every piece starts them anew. */
+/* The streams of differences (docs/format.md section 5); every chunk starts them anew. */
 struct tc_streams {
 	uint64_t task, object, name, context;
 };
@@ -206,7 +206,7 @@ struct tc_model {
 	struct tc_streams streams; /* while reading */
 	/* while reading: what locals that come next belong to: the last task or thread */
 	enum { TC_OPEN_NONE, TC_OPEN_TASK, TC_OPEN_THREAD } open;
-	uint32_t next_seq; /* while reading: of the next piece */
+	uint32_t next_seq; /* while reading: of the next chunk */
 	struct tc_index *task_index, *object_index;
 	/* Where the target's standard library is, with its last slash; empty: not known. frozen: its
 	 * paths are relative. */
@@ -217,8 +217,8 @@ struct tc_model {
 	uint64_t n_links; /* of the chains of all tasks */
 };
 
-/* Read all pieces of dump, which must outlive the model. Damage is noted in the dump. progress:
- * called after each piece with the part of the file that is done, may be NULL. 0, or -TC_EVERSION: the
+/* Read all chunks of dump, which must outlive the model. Damage is noted in the dump. progress:
+ * called after each chunk with the part of the file that is done, may be NULL. 0, or -TC_EVERSION: the
  * dump needs features that this program does not know (dump->kind says so); nothing of the model is of
  * use then, but it is to be given to tc_model_deinit. */
 int tc_model_init(struct tc_model *model, struct tc_dump *dump, void (*progress)(double part));

@@ -113,7 +113,7 @@ bool tc_check(const struct tc_model *model, struct tc_out *out)
 	if (dump->n_problems_all == 0) {
 		tc_out_printf(out,
 			      "whole: %zu bytes, %zu chunks, %zu task records, %zu object records",
-			      dump->size, dump->n_pieces, model->n_tasks, model->n_objects);
+			      dump->size, dump->n_chunks, model->n_tasks, model->n_objects);
 		if (model->status.present && model->status.cut)
 			tc_out_printf(out, " (%" PRIu64 " tasks were cut when it was taken)",
 				      model->status.cut);

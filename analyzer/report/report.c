@@ -239,7 +239,7 @@ const struct tc_thread_view *tc_report_thread_of(const struct tc_report *report,
 
 const struct tc_loop_view *tc_report_loop(const struct tc_report *report, uint32_t id)
 {
-	/* Their order is that of the table, with gaps only where a piece of the file is lost. */
+	/* Their order is that of the table, with gaps only where a chunk of the file is lost. */
 	for (size_t i = id < report->n_loops ? id : report->n_loops; i > 0; i--)
 		if (report->loops[i - 1].id == id)
 			return &report->loops[i - 1];

@@ -23,11 +23,11 @@
 #include "dumper/base/budget.h"
 #include "dumper/outside/children.h"
 #include "dumper/base/exit.h"
-#include "dumper/ask/head.h"
+#include "dumper/ask/dump_head.h"
 #include "dumper/base/wire.h"
 #include "dumper/ask/hooked.h"
 #include "dumper/base/permit.h"
-#include "dumper/ask/places.h"
+#include "dumper/ask/dump_dirs.h"
 #include "dumper/outside/probe.h"
 
 #ifndef SYS_pidfd_send_signal /* Linux 5.1 and 5.3: include/uapi/asm-generic/unistd.h */
@@ -57,7 +57,7 @@ struct request {
 	unsigned n_silent;	    /* requests sent again without a sign of another dump */
 	struct tc_hooked hooked;
 	struct tc_signals signals;
-	struct tc_places places;
+	struct tc_dump_dirs places;
 	char path[PATH_MAX + 512]; /* of the answer */
 	bool unknown_python;	   /* it holds threads and modules only */
 };
@@ -207,16 +207,16 @@ static bool is_plain_name(const char *name)
 }
 
 /* Is this dump the answer? */
-static bool take(void *context, const struct tc_place *place, const char *name)
+static bool take(void *context, const struct tc_dump_dir *place, const char *name)
 {
 	struct request *q = context;
-	struct tc_head head;
+	struct tc_dump_head head;
 
-	if (!is_plain_name(name) || !tc_head_read(place->fd, name, O_NOFOLLOW, &head))
+	if (!is_plain_name(name) || !tc_dump_head_read(place->fd, name, O_NOFOLLOW, &head))
 		return false;
 	q->unknown_python = head.unknown_python;
 	if (head.cookie == q->cookie)
-		return tc_places_path(&q->places, place, name, q->path, sizeof(q->path));
+		return tc_dump_dirs_path(&q->places, place, name, q->path, sizeof(q->path));
 	if (head.pid_ns == q->own_pid && head.wall_ns >= q->began_ns && !q->other_ns)
 		q->other_ns = tc_sys_clock_ns(CLOCK_MONOTONIC);
 	return false;
@@ -239,7 +239,7 @@ static bool is_answered_no(const struct request *q)
 	return false;
 }
 
-static bool is_there(void *context, const struct tc_place *place, const char *name)
+static bool is_there(void *context, const struct tc_dump_dir *place, const char *name)
 {
 	(void)context;
 	(void)place;
@@ -256,7 +256,7 @@ static bool is_refused(struct request *q)
 	snprintf(temporary, sizeof(temporary), ".taskcore.%u.", q->own_pid);
 	return tc_hooked_signals(q->pid, &q->signals) == 0 && !(q->signals.pending & bit) &&
 	       !(q->signals.blocked & bit) &&
-	       !tc_places_look(&q->places, temporary, is_there, NULL);
+	       !tc_dump_dirs_look(&q->places, temporary, is_there, NULL);
 }
 
 /* Send the request again if it was refused. 0, or an exit code. */
@@ -300,8 +300,8 @@ static int wait_answer(struct request *q, unsigned timeout_ms)
 		bool ended = has_ended(q);
 		/* An answer may come at the very end, and events may be lost. */
 		if (left == 0 || ended ?
-			    tc_places_look(&q->places, NULL, take, q) :
-			    tc_places_wait(&q->places, q->pidfd,
+			    tc_dump_dirs_look(&q->places, NULL, take, q) :
+			    tc_dump_dirs_wait(&q->places, q->pidfd,
 					   (int)(left < AGAIN_OTHER_MS ? left : AGAIN_OTHER_MS),
 					   take, q)) {
 			puts(q->path);
@@ -345,7 +345,7 @@ static int watch_and_send(struct request *q, const struct tc_ask_options *o)
 	const char *dir = q->hooked.dir[0] || !o->dir ? q->hooked.dir : o->dir;
 	int code;
 
-	if (!tc_places_open(&q->places, q->pid, tc_hooked_via(q->pid), dir, blind))
+	if (!tc_dump_dirs_open(&q->places, q->pid, tc_hooked_via(q->pid), dir, blind))
 		return tc_ask_say(TC_EXIT_PERMISSION,
 			   "process %d: none of the directories where it may dump can be read: run "
 			   "as its user, or with sudo",
@@ -370,7 +370,7 @@ int tc_ask(const struct tc_ask_options *o)
 	if (!(code = open_process(&q)) && !(code = find_hook(&q, o->force_signal)) &&
 	    !(code = check_python(&q)))
 		code = watch_and_send(&q, o);
-	tc_places_close(&q.places);
+	tc_dump_dirs_close(&q.places);
 	if (q.pidfd >= 0)
 		close(q.pidfd);
 	return code;

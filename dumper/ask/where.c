@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "dumper/ask/hooked.h"
-#include "dumper/ask/places.h"
+#include "dumper/ask/dump_dirs.h"
 #include "dumper/outside/target.h"
 
 #define CAP_DAC_OVERRIDE_BIT (1ull << 1) /* include/uapi/linux/capability.h */

@@ -11,12 +11,12 @@
 #include <time.h>
 
 #include "dumper/base/exit.h"
-#include "dumper/ask/head.h"
+#include "dumper/ask/dump_head.h"
 #include "lib/base/plain.h"
 
 struct row {
 	char name[256];
-	struct tc_head head;
+	struct tc_dump_head head;
 };
 
 static int by_time(const void *a, const void *b)
@@ -30,7 +30,7 @@ static int by_time(const void *a, const void *b)
 
 static void print_row(const struct row *row)
 {
-	const struct tc_head *head = &row->head;
+	const struct tc_dump_head *head = &row->head;
 	time_t seconds = (time_t)(head->wall_ns / 1000000000u);
 	char stamp[32], tasks[64];
 	struct tm tm;
@@ -60,8 +60,8 @@ int tc_list_print(const char *path)
 	}
 	for (struct dirent *entry; (entry = readdir(dir));) {
 		struct row row;
-		if (!tc_head_named(entry->d_name) ||
-		    !tc_head_read(dirfd(dir), entry->d_name, 0, &row.head))
+		if (!tc_dump_head_named(entry->d_name) ||
+		    !tc_dump_head_read(dirfd(dir), entry->d_name, 0, &row.head))
 			continue;
 		snprintf(row.name, sizeof(row.name), "%s", entry->d_name);
 		tc_plain(row.name);

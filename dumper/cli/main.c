@@ -26,31 +26,31 @@
 
 struct verb {
 	const char *name;
-	int (*run)(const struct tc_options *options, pid_t pid);
+	int (*run)(const struct tc_verb_options *options, pid_t pid);
 	const char *accepts; /* of the options, by their letters in options.c */
 	bool pids;	     /* its operands are processes */
 	const char *usage;
 };
 
-static int run_dump(const struct tc_options *options, pid_t pid);
+static int run_dump(const struct tc_verb_options *options, pid_t pid);
 
-static int run_status(const struct tc_options *options, pid_t pid)
+static int run_status(const struct tc_verb_options *options, pid_t pid)
 {
 	return tc_status_print(pid, options->dump.max_memory, options->children);
 }
 
-static int run_doctor(const struct tc_options *options, pid_t pid)
+static int run_doctor(const struct tc_verb_options *options, pid_t pid)
 {
 	return tc_doctor_print(pid, options->dump.max_memory);
 }
 
-static int run_list(const struct tc_options *options, pid_t pid)
+static int run_list(const struct tc_verb_options *options, pid_t pid)
 {
 	(void)pid;
 	return tc_list_print(options->operand ? options->operand : ".");
 }
 
-static int run_signal(const struct tc_options *options, pid_t pid)
+static int run_signal(const struct tc_verb_options *options, pid_t pid)
 {
 	struct tc_ask_options ask = options->signal;
 
@@ -135,7 +135,7 @@ static void print_report(const char *path)
 		;
 }
 
-static int run_dump(const struct tc_options *options, pid_t pid)
+static int run_dump(const struct tc_verb_options *options, pid_t pid)
 {
 	struct tc_dump_options dump = options->dump;
 	const char *path;
@@ -154,7 +154,7 @@ static bool is_help(const char *arg)
 }
 
 /* What the options of a dump do not go with. 0, or -1 with a line said. */
-static int check_output(const struct tc_options *o)
+static int check_output(const struct tc_verb_options *o)
 {
 	bool standard = o->dump.file && strcmp(o->dump.file, "-") == 0;
 
@@ -172,7 +172,7 @@ static int check_output(const struct tc_options *o)
 
 static int run_verb(const struct verb *verb, char **argv)
 {
-	static struct tc_options o; /* too big for the stack */
+	static struct tc_verb_options o; /* too big for the stack */
 	int code = TC_EXIT_OK;
 	int r = tc_options_read(&o, argv, verb->accepts, verb->pids);
 

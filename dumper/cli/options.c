@@ -41,20 +41,20 @@ static uint64_t parse_size(const char *text)
 	return *end || value > UINT64_MAX >> 30 ? 0 : value << shift;
 }
 
-static int take_output(struct tc_options *o, const char *value)
+static int take_output(struct tc_verb_options *o, const char *value)
 {
 	o->dump.file = value;
 	return 0;
 }
 
-static int take_replace(struct tc_options *o, const char *value)
+static int take_replace(struct tc_verb_options *o, const char *value)
 {
 	(void)value;
 	o->dump.replace = true;
 	return 0;
 }
 
-static int take_stop(struct tc_options *o, const char *value)
+static int take_stop(struct tc_verb_options *o, const char *value)
 {
 	char *end;
 
@@ -68,7 +68,7 @@ static int take_stop(struct tc_options *o, const char *value)
 	return 0;
 }
 
-static int take_memory(struct tc_options *o, const char *value)
+static int take_memory(struct tc_verb_options *o, const char *value)
 {
 	o->dump.max_memory = parse_size(value);
 	if (o->dump.max_memory < TC_MEMORY_MIN)
@@ -76,14 +76,14 @@ static int take_memory(struct tc_options *o, const char *value)
 	return 0;
 }
 
-static int take_report(struct tc_options *o, const char *value)
+static int take_report(struct tc_verb_options *o, const char *value)
 {
 	(void)value;
 	o->report = true;
 	return 0;
 }
 
-static int take_values(struct tc_options *o, const char *value)
+static int take_values(struct tc_verb_options *o, const char *value)
 {
 	o->dump.no_values = strcmp(value, "none") == 0;
 	o->dump.value_strings = strcmp(value, "strings") == 0;
@@ -92,21 +92,21 @@ static int take_values(struct tc_options *o, const char *value)
 	return 0;
 }
 
-static int take_no_locals(struct tc_options *o, const char *value)
+static int take_no_locals(struct tc_verb_options *o, const char *value)
 {
 	(void)value;
 	o->dump.no_locals = true;
 	return 0;
 }
 
-static int take_children(struct tc_options *o, const char *value)
+static int take_children(struct tc_verb_options *o, const char *value)
 {
 	(void)value;
 	o->children = true;
 	return 0;
 }
 
-static int take_timeout(struct tc_options *o, const char *value)
+static int take_timeout(struct tc_verb_options *o, const char *value)
 {
 	char *end;
 	double s = strtod(value, &end);
@@ -118,7 +118,7 @@ static int take_timeout(struct tc_options *o, const char *value)
 }
 
 /* The private signal is always a real-time one; libc keeps those below 34 (musl: 35) to itself. */
-static int take_force_signal(struct tc_options *o, const char *value)
+static int take_force_signal(struct tc_verb_options *o, const char *value)
 {
 	char *end;
 	long n = strtol(value, &end, 10);
@@ -129,14 +129,14 @@ static int take_force_signal(struct tc_options *o, const char *value)
 	return 0;
 }
 
-static int take_dir(struct tc_options *o, const char *value)
+static int take_dir(struct tc_verb_options *o, const char *value)
 {
 	if (!(o->signal.dir = realpath(value, NULL)))
 		return tc_options_wrong("--dir takes a directory that exists, not '%s'", value);
 	return 0;
 }
 
-static int take_pid(struct tc_options *o, const char *value)
+static int take_pid(struct tc_verb_options *o, const char *value)
 {
 	char *end;
 	long pid = strtol(value, &end, 10);
@@ -155,7 +155,7 @@ static const struct row {
 	char letter;
 	const char *names[2];
 	enum takes takes;
-	int (*take)(struct tc_options *o, const char *value);
+	int (*take)(struct tc_verb_options *o, const char *value);
 } rows[] = {
 	{ 'p', { "-p", "--pid" }, VALUE, take_pid },
 	{ 'o', { "-o", "--output" }, VALUE, take_output },
@@ -187,7 +187,7 @@ static bool is_named(const char *arg, const char *name, const char **ret_value)
 }
 
 /* One option at argv[*at], which moves over its value. 0, or -1 with a line said. */
-static int read_option(struct tc_options *o, char **argv, int *at, const char *accepts)
+static int read_option(struct tc_verb_options *o, char **argv, int *at, const char *accepts)
 {
 	const char *arg = argv[*at], *value;
 
@@ -205,11 +205,11 @@ static int read_option(struct tc_options *o, char **argv, int *at, const char *a
 	return tc_options_wrong("unknown option '%s'", arg);
 }
 
-int tc_options_read(struct tc_options *ret, char **argv, const char *accepts, bool pids)
+int tc_options_read(struct tc_verb_options *ret, char **argv, const char *accepts, bool pids)
 {
 	int r = 0;
 
-	*ret = (struct tc_options){ .dump = { .stop_ms = STOP_MS },
+	*ret = (struct tc_verb_options){ .dump = { .stop_ms = STOP_MS },
 				    .signal = { .timeout_ms = TIMEOUT_MS } };
 	for (int i = 0; argv[i] && r == 0; i++) {
 		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)

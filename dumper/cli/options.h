@@ -12,7 +12,7 @@
 #define TC_PIDS_MAX 256
 
 /* What the command line says; each verb looks at its own part. */
-struct tc_options {
+struct tc_verb_options {
 	struct tc_dump_options dump;
 	struct tc_ask_options signal;
 	bool report, children;
@@ -27,6 +27,6 @@ int tc_options_wrong(const char *format, const char *what);
 
 /* Read argv, whose words follow the verb, into *ret. accepts: the letters of the options that the verb
  * takes (options.c); pids: its operands are processes. 0; 1: help is asked for; -1: a line was said. */
-int tc_options_read(struct tc_options *ret, char **argv, const char *accepts, bool pids);
+int tc_options_read(struct tc_verb_options *ret, char **argv, const char *accepts, bool pids);
 
 #endif

@@ -49,7 +49,7 @@ int taskcore_dump(const char *reason)
 
 int taskcore_wait(int timeout_ms, char *path, size_t size)
 {
-	struct tc_hook_process *process = tc_process();
+	struct tc_hook_process *process = tc_hook_process();
 	const struct tc_outcome_page *page = process ? process->outcome : NULL;
 	uint64_t end = tc_sys_clock_ns(CLOCK_MONOTONIC) + (uint64_t)timeout_ms * 1000000u;
 

@@ -15,7 +15,7 @@
 /* A dump under way may be finished, for as long as a dump may take of the target's time anyway. */
 void tc_hook_reap_at_end(void)
 {
-	const struct tc_hook_process *process = tc_process();
+	const struct tc_hook_process *process = tc_hook_process();
 	struct timespec wait = { 0, LOOK_NS };
 
 	if (!process->child && !process->leaving && !process->speaking)

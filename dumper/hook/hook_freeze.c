@@ -78,8 +78,8 @@ static int snapshot(struct tc_hook_dump *dump, bool offered)
 	dump->snapshot = dump->frozen = dump->guest = false;
 	if (child < 0)
 		return (int)child;
-	tc_process()->child_apart = 1;
-	tc_process()->child = (uint32_t)child;
+	tc_hook_process()->child_apart = 1;
+	tc_hook_process()->child = (uint32_t)child;
 	return 0;
 }
 
@@ -140,7 +140,7 @@ static bool in_place(struct tc_hook_dump *dump, const struct tc_hook_place *how,
 {
 	const struct tc_counts *counts = &dump->counts;
 
-	if (tc_process()->stuck) { /* the kernel may still write to the stacks that this one needs */
+	if (tc_hook_process()->stuck) { /* the kernel may still write to the stacks that this one needs */
 		close_proc(dump);
 		*ret = -EBUSY;
 		return how->must;
@@ -163,7 +163,7 @@ static bool in_place(struct tc_hook_dump *dump, const struct tc_hook_place *how,
 							    tc_hook_start_stack(), write_kept,
 							    dump);
 		if (child > 0) {
-			tc_process()->child = (uint32_t)child;
+			tc_hook_process()->child = (uint32_t)child;
 			return true;
 		}
 		dump->guest = dump->lent = false;
@@ -233,7 +233,7 @@ static const char *why_no_clone(const struct tc_hook_dump *dump, const struct tc
 		return "a child would be the first process of a new namespace";
 	if (memory->no_clone)
 		return memory->no_clone;
-	if (atomic_exchange(&tc_process()->lost, 0))
+	if (atomic_exchange(&tc_hook_process()->lost, 0))
 		return "the process that made the dump before was killed";
 	if (tc_hook_settings.freeze == TC_HOOK_FREEZE_AUTO && clone_ns > pause_ns())
 		return "a copy takes longer than TASKCORE_PAUSE_MS";
@@ -244,7 +244,7 @@ static int freeze(struct tc_hook_dump *dump, const struct tc_hook_memory *memory
 {
 	int r = 0;
 
-	if ((tc_hook_settings.freeze == TC_HOOK_FREEZE_PLACE && !tc_process()->stuck) || dump->why_place)
+	if ((tc_hook_settings.freeze == TC_HOOK_FREEZE_PLACE && !tc_hook_process()->stuck) || dump->why_place)
 		return walk_here(dump, memory);
 	if (tc_hook_settings.freeze == TC_HOOK_FREEZE_AUTO && try_here(dump, memory, clone_ns, &r))
 		return r;

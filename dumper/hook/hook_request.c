@@ -119,7 +119,7 @@ static bool let_go(struct tc_hook_process *process, uint32_t from)
 
 bool tc_hook_reap(void)
 {
-	struct tc_hook_process *process = tc_process();
+	struct tc_hook_process *process = tc_hook_process();
 	int status;
 
 	reap_speaker(process);
@@ -132,7 +132,7 @@ bool tc_hook_reap(void)
 
 bool tc_hook_reap_all(void)
 {
-	struct tc_hook_process *process = tc_process();
+	struct tc_hook_process *process = tc_hook_process();
 
 	tc_hook_reap();
 	return !process->child && !process->leaving && !process->speaking && !process->stuck;
@@ -187,7 +187,7 @@ static bool wait_turn(struct tc_hook_process *process, uint64_t *ret_mask)
 
 bool tc_hook_has_python(void)
 {
-	struct tc_hook_process *process = tc_process();
+	struct tc_hook_process *process = tc_hook_process();
 	enum presence presence = CANNOT_TELL;
 	uint64_t mask;
 
@@ -213,7 +213,7 @@ const struct tc_runtime_site *tc_hook_python(void)
 
 void tc_hook_before_fork(void)
 {
-	const struct tc_hook_process *process = tc_process();
+	const struct tc_hook_process *process = tc_hook_process();
 	uint64_t end = tc_sys_clock_ns(CLOCK_MONOTONIC) + tc_hook_settings.pause_ms * 1000000u;
 	struct timespec wait = { 0, TURN_LOOK_NS };
 	uint32_t busy;
@@ -229,8 +229,8 @@ void tc_hook_before_fork(void)
 /* The page of this process; a forked one leaves its parent's. */
 static struct tc_outcome_page *outcome_page(const struct tc_request *request)
 {
-	struct tc_hook_process *process = tc_process();
-	struct tc_text text;
+	struct tc_hook_process *process = tc_hook_process();
+	struct tc_strbuf text;
 
 	if (!process->outcome) {
 		if (outcome)
@@ -239,8 +239,8 @@ static struct tc_outcome_page *outcome_page(const struct tc_request *request)
 	}
 	if (!outcome || request->again)
 		return outcome;
-	tc_text_init(&text, outcome->reason, sizeof(outcome->reason));
-	tc_text_s(&text, request->reason);
+	tc_strbuf_init(&text, outcome->reason, sizeof(outcome->reason));
+	tc_strbuf_s(&text, request->reason);
 	outcome->signal = request->signal;
 	outcome->sender_pid = request->sender_pid;
 	outcome->sender_uid = request->sender_uid;
@@ -257,7 +257,7 @@ static void begin(struct tc_hook_dump *dump, const struct tc_request *request)
 	dump->boot_ns = tc_sys_clock_ns(CLOCK_BOOTTIME);
 	dump->deadline_ns = dump->began_ns + tc_hook_settings.budget_ms * 1000000u;
 	dump->request = *request;
-	dump->pid = tc_process()->pid;
+	dump->pid = tc_hook_process()->pid;
 	dump->tid = own_tid();
 	dump->proc = -1;
 	dump->outcome = outcome_page(request);
@@ -300,7 +300,7 @@ static bool has_left(void)
 			return true;
 		tc_syscall2(SYS_nanosleep, (long)&wait, 0);
 	}
-	return let_go(tc_process(), TC_OUTCOME_LEAVING);
+	return let_go(tc_hook_process(), TC_OUTCOME_LEAVING);
 }
 
 /* True: no child is in the way. */
@@ -312,7 +312,7 @@ static bool is_free(const struct tc_hook_process *process)
 
 int tc_hook_request(const struct tc_request *request)
 {
-	struct tc_hook_process *process = tc_process();
+	struct tc_hook_process *process = tc_hook_process();
 	uint64_t mask;
 	int r = -EBUSY, status;
 
@@ -334,7 +334,7 @@ int tc_hook_request(const struct tc_request *request)
 
 int tc_hook_request_again(const struct tc_arch_context *context)
 {
-	struct tc_outcome_page *page = tc_process()->outcome;
+	struct tc_outcome_page *page = tc_hook_process()->outcome;
 	uint32_t asked = TC_OUTCOME_AGAIN;
 
 	if (!page || !atomic_compare_exchange_strong(&page->outcome, &asked, TC_OUTCOME_ACCEPTED))
@@ -362,7 +362,7 @@ int tc_hook_request_again(const struct tc_arch_context *context)
 /* Parked threads wait for the end of busy. The park is asked for by whoever has it. */
 void tc_hook_park(void)
 {
-	struct tc_hook_process *process = tc_process();
+	struct tc_hook_process *process = tc_hook_process();
 	uint32_t busy = process->busy;
 	uint64_t limit = PARK_NS + tc_hook_settings.pause_ms * 1000000u;
 	struct timespec wait = { (time_t)(limit / 1000000000u), (long)(limit % 1000000000u) };
@@ -397,13 +397,13 @@ static struct refusal refusal; /* of the one who has claimed process->speaking *
 
 static void say_refused(void)
 {
-	struct tc_text text;
+	struct tc_strbuf text;
 
-	tc_text_init(&text, refusal.line, sizeof(refusal.line) - 1);
-	tc_text_s(&text,
+	tc_strbuf_init(&text, refusal.line, sizeof(refusal.line) - 1);
+	tc_strbuf_s(&text,
 		  refusal.error == -EOWNERDEAD ? "taskcore: no dump (" : "taskcore: refused (");
-	tc_text_s(&text, refusal.reason);
-	tc_text_s(&text, refusal.error == -EOWNERDEAD ? "): the process that made it was killed, "
+	tc_strbuf_s(&text, refusal.reason);
+	tc_strbuf_s(&text, refusal.error == -EOWNERDEAD ? "): the process that made it was killed, "
 							"as if for want of memory" :
 			 refusal.error == -EBUSY      ? "): a dump is under way" :
 			 refusal.error == -ENOEXEC    ? "): no Python in this process" :
@@ -416,18 +416,18 @@ static void say_refused(void)
 			 refusal.error == -EOPNOTSUPP ? "): the program runs under " :
 							"): last dump ");
 	if (refusal.error == -EOPNOTSUPP) {
-		tc_text_s(&text, tc_hook_emulator());
-		tc_text_s(&text, ", which ends a program that is copied");
+		tc_strbuf_s(&text, tc_hook_emulator());
+		tc_strbuf_s(&text, ", which ends a program that is copied");
 	}
 	if (refusal.error == -EAGAIN) {
-		tc_text_u(&text, refusal.ago_s);
-		tc_text_s(&text, " s ago, TASKCORE_MIN_INTERVAL_S is ");
-		tc_text_u(&text, tc_hook_settings.min_interval_s);
+		tc_strbuf_u(&text, refusal.ago_s);
+		tc_strbuf_s(&text, " s ago, TASKCORE_MIN_INTERVAL_S is ");
+		tc_strbuf_u(&text, tc_hook_settings.min_interval_s);
 	}
 	if (refusal.n > 1) {
-		tc_text_s(&text, "; ");
-		tc_text_u(&text, refusal.n);
-		tc_text_s(&text, " requests since the last such line");
+		tc_strbuf_s(&text, "; ");
+		tc_strbuf_u(&text, refusal.n);
+		tc_strbuf_s(&text, " requests since the last such line");
 	}
 	tc_hook_say(refusal.line);
 }
@@ -453,11 +453,11 @@ static void say_refused_here(void)
 
 void tc_hook_refuse(const struct tc_request *request, int error, uint64_t ago_s)
 {
-	struct tc_hook_process *process = tc_process();
+	struct tc_hook_process *process = tc_hook_process();
 	uint64_t now = tc_sys_clock_ns(CLOCK_MONOTONIC), last = process->refused_ns;
 	uint32_t none = 0;
 	uint64_t mask;
-	struct tc_text text;
+	struct tc_strbuf text;
 
 	process->n_refused++;
 	/* One line a second is enough for a storm of signals; each has a process of its own. A dump
@@ -471,8 +471,8 @@ void tc_hook_refuse(const struct tc_request *request, int error, uint64_t ago_s)
 		return;
 	}
 	process->refused_ns = now;
-	tc_text_init(&text, refusal.reason, sizeof(refusal.reason));
-	tc_text_s(&text, request->reason);
+	tc_strbuf_init(&text, refusal.reason, sizeof(refusal.reason));
+	tc_strbuf_s(&text, request->reason);
 	refusal.error = error;
 	refusal.ago_s = ago_s;
 	refusal.n = atomic_exchange(&process->n_refused, 0);

@@ -20,7 +20,7 @@ static bool has_sender(int code)
 /* The program's own signal: a dump, unless there was one a moment ago. */
 static void on_plain(int sig, siginfo_t *info, void *context)
 {
-	struct tc_hook_process *process = tc_process();
+	struct tc_hook_process *process = tc_hook_process();
 	struct tc_request request = {
 		.reason = tc_hook_settings.reason,
 		.signal = sig,

@@ -337,7 +337,7 @@ static int seal(struct dump *d, int walked)
 	tc_watch_step(d->watch, "watching the threads of its loops");
 	tc_look_watch(d->target.proc, &d->looks, &d->watch->beats);
 	tc_look_put(&d->looks, &d->core.rec);
-	struct tc_status status = {
+	struct tc_core_status status = {
 		.counts = &d->counts,
 		.flags = status_flags(d, walked),
 		.pause_ns = d->pause_ns,

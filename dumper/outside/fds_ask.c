@@ -92,7 +92,7 @@ static bool parse_inode(const char *what, const char *kind, uint32_t *ret)
 	if (strncmp(what, kind, n) != 0)
 		return false;
 	what += n;
-	*ret = (uint32_t)tc_text_number(&what, 10); /* netlink has them of 32 bits too */
+	*ret = (uint32_t)tc_parse_number(&what, 10); /* netlink has them of 32 bits too */
 	return true;
 }
 
@@ -152,7 +152,7 @@ static void list_some(struct tc_fds_work *work, const char *entries, long size)
 	for (long at = 0; at < size;) {
 		const struct entry *entry = (const void *)(entries + at);
 		const char *end = entry->name;
-		uint32_t number = (uint32_t)tc_text_number(&end, 10);
+		uint32_t number = (uint32_t)tc_parse_number(&end, 10);
 		at += entry->size;
 		if (end == entry->name) /* . and .. */
 			continue;
@@ -255,13 +255,13 @@ static void ask_types(struct tc_fds_work *work, int pidfd)
 {
 	for (uint32_t i = 0; i < work->fds->n && !tc_fds_late(work); i++) {
 		struct tc_kept_fd *fd = work->fds->one[i];
-		struct tc_text text;
+		struct tc_strbuf text;
 		char name[16];
 		struct statx st;
 		if (!(fd->missing & TC_FD_NO_TYPE))
 			continue;
-		tc_text_init(&text, name, sizeof(name));
-		tc_text_u(&text, fd->fd);
+		tc_strbuf_init(&text, name, sizeof(name));
+		tc_strbuf_u(&text, fd->fd);
 		if (tc_syscall5(SYS_statx, AT_FDCWD, (long)name,
 				AT_STATX_DONT_SYNC, STATX_TYPE, (long)&st) < 0)
 			continue;

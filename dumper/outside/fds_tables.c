@@ -89,7 +89,7 @@ static bool has_scope(const uint8_t bytes[16])
 	       (bytes[0] == 0xff && ((bytes[1] & 15) == 1 || (bytes[1] & 15) == 2));
 }
 
-static void put_inet(struct tc_text *to, const struct inet_diag_msg *msg, const void *address,
+static void put_inet(struct tc_strbuf *to, const struct inet_diag_msg *msg, const void *address,
 		     const void *port)
 {
 	if (msg->idiag_family == AF_INET)
@@ -182,8 +182,8 @@ static void put_peer(struct tc_fds_work *work, struct tc_channel *channel, const
 	struct tc_fd_facts facts;
 
 	tc_fd_begin(&facts, 0);
-	tc_text_bytes(&facts.local, fd->text, fd->local_size);
-	tc_text_bytes(&facts.peer, address, size);
+	tc_strbuf_bytes(&facts.local, fd->text, fd->local_size);
+	tc_strbuf_bytes(&facts.peer, address, size);
 	facts.fd = *fd;
 	facts.fd.missing = 0;
 	tc_fds_replace(work, channel->at, &facts);
@@ -195,9 +195,9 @@ static bool take_peer(void *context, const struct tc_diag_unix *one)
 {
 	struct tc_fds_work *work = context;
 	char bytes[TC_FD_ADDRESS_SIZE];
-	struct tc_text address;
+	struct tc_strbuf address;
 
-	tc_text_init(&address, bytes, sizeof(bytes));
+	tc_strbuf_init(&address, bytes, sizeof(bytes));
 	tc_fd_put_unix(&address, one->name, one->name_size);
 	for (uint32_t i = find(work->peers, work->n_peers, one->inode);
 	     i < work->n_peers && work->peers[i].inode == one->inode; i++) {

@@ -69,7 +69,7 @@ static uint64_t wait_for_page(struct tc_mem_pid *m, uint64_t page, uint64_t entr
 }
 
 /* Sort the wanted pages of a request: present, absent (not there), or bad (swapped out). */
-static void sort_pages(struct tc_mem_pid *m, struct tc_request *req, const uint64_t *entries,
+static void sort_pages(struct tc_mem_pid *m, struct tc_load_request *req, const uint64_t *entries,
 		       unsigned n)
 {
 	struct tc_slot *slot = &m->slots[req->slot];
@@ -201,7 +201,7 @@ static void add_piece(struct tc_mem_pid *m, struct pieces *p, uint32_t slot, uns
 static void read_singly(struct tc_mem_pid *m)
 {
 	for (unsigned i = 0; i < m->n_plan; i++) {
-		struct tc_request *req = &m->plan[i];
+		struct tc_load_request *req = &m->plan[i];
 		for (unsigned p = 0; p < TC_SLOT_PAGES && !m->mem.lost; p++) {
 			struct pieces one = { .n_local = 0 };
 			if (!(req->present >> p & 1))
@@ -327,7 +327,7 @@ static bool fill_absent(struct tc_mem_pid *m, tc_addr addr, uint8_t *to)
 	return true;
 }
 
-static void fill_request(struct tc_mem_pid *m, struct tc_request *req)
+static void fill_request(struct tc_mem_pid *m, struct tc_load_request *req)
 {
 	struct tc_slot *slot = &m->slots[req->slot];
 

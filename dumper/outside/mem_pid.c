@@ -160,7 +160,7 @@ static void plan(struct tc_mem_pid *m, struct tc_slot *slot, uint8_t want, uint8
 		}
 	if (m->n_plan == TC_PLAN_MAX)
 		tc_mem_pid_load(m);
-	m->plan[m->n_plan++] = (struct tc_request){ .slot = index, .must = must, .want = want };
+	m->plan[m->n_plan++] = (struct tc_load_request){ .slot = index, .must = must, .want = want };
 	slot->pinned = true;
 }
 

@@ -27,7 +27,7 @@ struct tc_slot {
 };
 
 /* Part of a load: pages of one slot. */
-struct tc_request {
+struct tc_load_request {
 	uint32_t slot;
 	uint8_t want;	 /* pages to load if they are present */
 	uint8_t must;	 /* of these: when not present, from the file or as zeros */
@@ -74,7 +74,7 @@ struct tc_mem_pid {
 	uint32_t n_free;
 	struct tc_slot *last; /* found last */
 
-	struct tc_request plan[TC_PLAN_MAX];
+	struct tc_load_request plan[TC_PLAN_MAX];
 	unsigned n_plan;
 	uint32_t ring[TC_RING]; /* slots + 1 loaded on a guess, to be judged later */
 	unsigned ring_at;

@@ -195,7 +195,7 @@ int tc_core_begin(struct tc_core *core, int fd, struct tc_mem *mem, const struct
 	return tc_core_more_head_records(core);
 }
 
-static void put_status(struct tc_records *rec, const struct tc_status *s)
+static void put_status(struct tc_records *rec, const struct tc_core_status *s)
 {
 	tc_record_begin(rec, TC_REC_STATUS);
 	tc_put_u(rec, s->counts->found);
@@ -220,7 +220,7 @@ static void put_status(struct tc_records *rec, const struct tc_status *s)
 	tc_record_end(rec);
 }
 
-int tc_core_seal(struct tc_core *core, const struct tc_status *status)
+int tc_core_seal(struct tc_core *core, const struct tc_core_status *status)
 {
 	if (tc_records_flush(&core->rec, TC_NOTE_RECORDS) < 0)
 		return -TC_EWRITE;

@@ -33,7 +33,7 @@ struct tc_process {
 };
 
 /* What the last note says (format.md section 12). */
-struct tc_status {
+struct tc_core_status {
 	const struct tc_counts *counts;
 	uint32_t flags; /* TC_STATUS_… */
 	uint64_t pause_ns, duration_ns;
@@ -69,6 +69,6 @@ int tc_core_begin(struct tc_core *core, int fd, struct tc_mem *mem, const struct
 
 /* Write the records that wait, the status, and the true size of the tail. 0 or -TC_EWRITE
  * (core->sys). */
-int tc_core_seal(struct tc_core *core, const struct tc_status *status);
+int tc_core_seal(struct tc_core *core, const struct tc_core_status *status);
 
 #endif

@@ -26,7 +26,7 @@ union address {
 };
 
 /* What getsockname or getpeername says. */
-static void ask_address(struct tc_text *to, uint32_t fd, long call)
+static void ask_address(struct tc_strbuf *to, uint32_t fd, long call)
 {
 	union address at;
 	uint32_t size = sizeof(at);

@@ -9,16 +9,16 @@
 void tc_fd_begin(struct tc_fd_facts *facts, uint32_t number)
 {
 	facts->fd = (struct tc_kept_fd){ .fd = number };
-	tc_text_init(&facts->local, facts->local_bytes, TC_FD_ADDRESS_SIZE);
-	tc_text_init(&facts->peer, facts->peer_bytes, TC_FD_ADDRESS_SIZE);
+	tc_strbuf_init(&facts->local, facts->local_bytes, TC_FD_ADDRESS_SIZE);
+	tc_strbuf_init(&facts->peer, facts->peer_bytes, TC_FD_ADDRESS_SIZE);
 }
 
-static void put_ipv4(struct tc_text *to, const uint8_t bytes[4])
+static void put_ipv4(struct tc_strbuf *to, const uint8_t bytes[4])
 {
 	for (int i = 0; i < 4; i++) {
 		if (i)
-			tc_text_s(to, ".");
-		tc_text_u(to, bytes[i]);
+			tc_strbuf_s(to, ".");
+		tc_strbuf_u(to, bytes[i]);
 	}
 }
 
@@ -37,7 +37,7 @@ static int find_zeros(const uint8_t bytes[16], int *ret_at)
 	return best > 1 ? best : 0;
 }
 
-static void put_group(struct tc_text *to, unsigned group)
+static void put_group(struct tc_strbuf *to, unsigned group)
 {
 	bool begun = false;
 
@@ -45,73 +45,73 @@ static void put_group(struct tc_text *to, unsigned group)
 		unsigned digit = group >> shift & 15;
 		begun = begun || digit || shift == 0;
 		if (begun)
-			tc_text_bytes(to, &"0123456789abcdef"[digit], 1);
+			tc_strbuf_bytes(to, &"0123456789abcdef"[digit], 1);
 	}
 }
 
 /* As RFC 5952 has it. */
-static void put_ipv6(struct tc_text *to, const uint8_t bytes[16])
+static void put_ipv6(struct tc_strbuf *to, const uint8_t bytes[16])
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 	int at = 8;
 	int n = find_zeros(bytes, &at);
 
 	if (memcmp(bytes, mapped, sizeof(mapped)) == 0) {
-		tc_text_s(to, "::ffff:");
+		tc_strbuf_s(to, "::ffff:");
 		put_ipv4(to, bytes + 12);
 		return;
 	}
 	for (int i = 0; i < 8; i++) {
 		if (n && i == at) {
-			tc_text_s(to, "::");
+			tc_strbuf_s(to, "::");
 			i += n - 1;
 			continue;
 		}
 		if (i && i != at + n)
-			tc_text_s(to, ":");
+			tc_strbuf_s(to, ":");
 		put_group(to, (unsigned)bytes[2 * i] << 8 | bytes[2 * i + 1]);
 	}
 }
 
-static void put_port(struct tc_text *to, const void *port)
+static void put_port(struct tc_strbuf *to, const void *port)
 {
 	const uint8_t *bytes = port; /* in network order */
 
-	tc_text_s(to, ":");
-	tc_text_u(to, (unsigned)bytes[0] << 8 | bytes[1]);
+	tc_strbuf_s(to, ":");
+	tc_strbuf_u(to, (unsigned)bytes[0] << 8 | bytes[1]);
 }
 
-void tc_fd_put_ipv4(struct tc_text *to, const uint8_t bytes[4], const void *port)
+void tc_fd_put_ipv4(struct tc_strbuf *to, const uint8_t bytes[4], const void *port)
 {
 	put_ipv4(to, bytes);
 	put_port(to, port);
 }
 
-void tc_fd_put_ipv6(struct tc_text *to, const uint8_t bytes[16], uint32_t scope, const void *port)
+void tc_fd_put_ipv6(struct tc_strbuf *to, const uint8_t bytes[16], uint32_t scope, const void *port)
 {
-	tc_text_s(to, "[");
+	tc_strbuf_s(to, "[");
 	put_ipv6(to, bytes);
 	if (scope) {
-		tc_text_s(to, "%");
-		tc_text_u(to, scope);
+		tc_strbuf_s(to, "%");
+		tc_strbuf_u(to, scope);
 	}
-	tc_text_s(to, "]");
+	tc_strbuf_s(to, "]");
 	put_port(to, port);
 }
 
-void tc_fd_put_unix(struct tc_text *to, const char *name, size_t size)
+void tc_fd_put_unix(struct tc_strbuf *to, const char *name, size_t size)
 {
-	tc_text_s(to, "unix:");
+	tc_strbuf_s(to, "unix:");
 	if (size && !name[0]) {
-		tc_text_s(to, "@");
-		tc_text_bytes(to, name + 1, size - 1);
+		tc_strbuf_s(to, "@");
+		tc_strbuf_bytes(to, name + 1, size - 1);
 	} else {
 		const char *end = memchr(name, 0, size);
-		tc_text_bytes(to, name, end ? (size_t)(end - name) : size);
+		tc_strbuf_bytes(to, name, end ? (size_t)(end - name) : size);
 	}
 }
 
-static size_t size_of(const struct tc_text *text)
+static size_t size_of(const struct tc_strbuf *text)
 {
 	return (size_t)(text->at - text->start);
 }

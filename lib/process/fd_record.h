@@ -11,7 +11,7 @@
 
 #include "lib/base/arena.h"
 #include "lib/format/record.h"
-#include "lib/base/text.h"
+#include "lib/base/strbuf.h"
 
 #define TC_FDS_MAX 16384 /* of one process; the rest is counted */
 #define TC_FD_ADDRESS_SIZE 128
@@ -34,7 +34,7 @@ struct tc_kept_fd {
 /* One that is asked for. It points into itself: never copied. */
 struct tc_fd_facts {
 	struct tc_kept_fd fd;
-	struct tc_text local, peer;
+	struct tc_strbuf local, peer;
 	char local_bytes[TC_FD_ADDRESS_SIZE], peer_bytes[TC_FD_ADDRESS_SIZE], what[TC_FD_WHAT_SIZE];
 };
 
@@ -43,9 +43,9 @@ void tc_fd_begin(struct tc_fd_facts *facts, uint32_t number);
 
 /* Addresses as format.md section 8 has them. port points to two bytes in network order; scope is the
  * number of an interface, or 0; size is that of the name of an AF_UNIX socket, 0: it has none. */
-void tc_fd_put_ipv4(struct tc_text *to, const uint8_t bytes[4], const void *port);
-void tc_fd_put_ipv6(struct tc_text *to, const uint8_t bytes[16], uint32_t scope, const void *port);
-void tc_fd_put_unix(struct tc_text *to, const char *name, size_t size);
+void tc_fd_put_ipv4(struct tc_strbuf *to, const uint8_t bytes[4], const void *port);
+void tc_fd_put_ipv6(struct tc_strbuf *to, const uint8_t bytes[16], uint32_t scope, const void *port);
+void tc_fd_put_unix(struct tc_strbuf *to, const char *name, size_t size);
 
 /* What the link number in the directory dir (/proc/PID/fd) says. */
 void tc_fd_ask_link(struct tc_fd_facts *facts, int dir, const char *number);

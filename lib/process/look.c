@@ -48,7 +48,7 @@ void tc_look_choose(struct tc_looks *looks, const struct tc_os_thread *threads, 
 	for (unsigned i = 0; i < n; i++)
 		for (size_t t = 0; t < n_threads && looks->n < TC_LOOKS_MAX; t++)
 			if (threads[t].tid_ns == tids_ns[i]) {
-				looks->at[looks->n++] = (struct tc_look){ .thread = &threads[t] };
+				looks->at[looks->n++] = (struct tc_thread_look){ .thread = &threads[t] };
 				break;
 			}
 }
@@ -77,13 +77,13 @@ static int way_to_watch(const struct tc_os_thread *thread)
 		       WATCH_NOT;
 }
 
-static bool read_counters(int proc, const struct tc_look *look, struct tc_os_thread *ret)
+static bool read_counters(int proc, const struct tc_thread_look *look, struct tc_os_thread *ret)
 {
 	return tc_proc_thread(proc, look->thread->tid, ret) &&
 	       tc_proc_sched(proc, look->thread->tid, &ret->sched);
 }
 
-static void begin_watch(int proc, struct tc_look *look)
+static void begin_watch(int proc, struct tc_thread_look *look)
 {
 	struct tc_os_thread now = { 0 };
 
@@ -104,7 +104,7 @@ static void begin_watch(int proc, struct tc_look *look)
 }
 
 /* Whether what was seen is enough, or more is not to be waited for. */
-static bool is_over(const struct tc_look *look)
+static bool is_over(const struct tc_thread_look *look)
 {
 	if (look->way == WATCH_FUTEX || !look->awake)
 		return look->switches || look->watched_ns >= FUTEX_NS;
@@ -113,7 +113,7 @@ static bool is_over(const struct tc_look *look)
 }
 
 /* Once more; true: it goes on being watched. */
-static bool go_on(int proc, struct tc_look *look)
+static bool go_on(int proc, struct tc_thread_look *look)
 {
 	struct tc_os_thread now = { 0 };
 	uint64_t switches;
@@ -167,7 +167,7 @@ void tc_look_watch(int proc, struct tc_looks *looks, volatile uint64_t *beats)
 void tc_look_put(const struct tc_looks *looks, struct tc_records *rec)
 {
 	for (unsigned i = 0; i < looks->n; i++) {
-		const struct tc_look *look = &looks->at[i];
+		const struct tc_thread_look *look = &looks->at[i];
 		if (look->thread->look == TC_LOOKED_NOT)
 			continue;
 		tc_record_begin(rec, TC_REC_LOOK);

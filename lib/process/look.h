@@ -11,7 +11,7 @@
 #define TC_LOOKS_MAX 64u /* threads of loops that are looked at */
 
 /* What is known of a loop's thread; becomes TC_REC_LOOK. */
-struct tc_look {
+struct tc_thread_look {
 	const struct tc_os_thread *thread;
 	uint64_t watched_ns; /* after the memory was read; 0: not */
 	uint64_t run_ns, wait_ns, switches; /* meanwhile: on a processor, waiting for one, gone to sleep */
@@ -24,7 +24,7 @@ struct tc_look {
 };
 
 struct tc_looks {
-	struct tc_look at[TC_LOOKS_MAX];
+	struct tc_thread_look at[TC_LOOKS_MAX];
 	unsigned n;
 };
 

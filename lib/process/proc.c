@@ -10,7 +10,7 @@
 #include "lib/sys/arch_x86_64.h"
 #include "lib/format/format.h"
 #include "lib/sys/sys.h"
-#include "lib/base/text.h"
+#include "lib/base/strbuf.h"
 #include "lib/base/safe.h"
 
 #define PIECE 65536u
@@ -78,7 +78,7 @@ bool tc_proc_parse_stat(const char *text, struct tc_stat *ret)
 	ret->state = close[2];
 	const char *at = close + 3;
 	for (int i = 4; i < 53 && *at; i++) /* counted as proc(5) does */
-		field[i] = tc_text_number(&at, 10);
+		field[i] = tc_parse_number(&at, 10);
 	ret->ppid = (uint32_t)field[4];
 	ret->flags = field[9];
 	ret->utime_ns = ticks_ns(field[14]);
@@ -120,7 +120,7 @@ bool tc_proc_number(int dir, const char *path, const char *name, unsigned base, 
 	if (tc_proc_read(dir, path, text, sizeof(text)) > 0)
 		at = tc_proc_field(text, name);
 	if (at)
-		*ret = tc_text_number(&at, base);
+		*ret = tc_parse_number(&at, base);
 	return at;
 }
 
@@ -141,10 +141,10 @@ static bool is_listed(const char *list, size_t n, const char *word)
 
 bool tc_proc_cgroup_of(const char *text, const char *controller, char *to, size_t size)
 {
-	struct tc_text out;
+	struct tc_strbuf out;
 	bool found = false;
 
-	tc_text_init(&out, to, size);
+	tc_strbuf_init(&out, to, size);
 	for (const char *line = text; line && !found; line = next_line(line)) {
 		/* "hierarchy:controllers:path" */
 		const char *controllers, *path, *end = line;
@@ -156,7 +156,7 @@ bool tc_proc_cgroup_of(const char *text, const char *controller, char *to, size_
 		found = path &&
 			is_listed(controllers + 1, (size_t)(path - controllers - 1), controller);
 		if (found)
-			tc_text_bytes(&out, path + 1, (size_t)(end - path - 1));
+			tc_strbuf_bytes(&out, path + 1, (size_t)(end - path - 1));
 	}
 	return found;
 }
@@ -188,7 +188,7 @@ int tc_proc_each_thread(int proc, bool (*each)(void *context, uint32_t tid), voi
 		for (long at = 0; at < n && more;) {
 			const struct dirent64 *entry = (const void *)(entries + at);
 			const char *name = entry->name;
-			uint64_t tid = tc_text_number(&name, 10);
+			uint64_t tid = tc_parse_number(&name, 10);
 			at += entry->size;
 			more = !tid || each(context, (uint32_t)tid);
 		}
@@ -203,7 +203,7 @@ uint32_t tc_proc_innermost(const char *field)
 
 	for (const char *before = NULL; field && field != before;) {
 		before = field;
-		uint64_t number = tc_text_number(&field, 10);
+		uint64_t number = tc_parse_number(&field, 10);
 		if (field != before)
 			value = number;
 	}
@@ -213,12 +213,12 @@ uint32_t tc_proc_innermost(const char *field)
 /* "task/TID/NAME" */
 static void thread_path(uint32_t tid, const char *name, char *to, size_t size)
 {
-	struct tc_text path;
+	struct tc_strbuf path;
 
-	tc_text_init(&path, to, size);
-	tc_text_s(&path, "task/");
-	tc_text_u(&path, tid);
-	tc_text_s(&path, name);
+	tc_strbuf_init(&path, to, size);
+	tc_strbuf_s(&path, "task/");
+	tc_strbuf_u(&path, tid);
+	tc_strbuf_s(&path, name);
 }
 
 bool tc_proc_thread(int proc, uint32_t tid, struct tc_os_thread *thread)
@@ -263,9 +263,9 @@ bool tc_proc_sched(int proc, uint32_t tid, struct tc_sched *ret)
 		tc_sys_close(fd);
 	text[n > 0 ? n : 0] = 0;
 	if (n > 0 && memcmp(text, "0 0 0\n", 7) != 0) { /* all zero: the kernel does not count */
-		ret->run_ns = tc_text_number(&at, 10);
-		ret->wait_ns = tc_text_number(&at, 10);
-		ret->turns = tc_text_number(&at, 10);
+		ret->run_ns = tc_parse_number(&at, 10);
+		ret->wait_ns = tc_parse_number(&at, 10);
+		ret->turns = tc_parse_number(&at, 10);
 		return ret->known = true;
 	}
 	thread_path(tid, "/status", path, sizeof(path));
@@ -291,11 +291,11 @@ bool tc_proc_thread_syscall(int proc, uint32_t tid, struct tc_os_thread *thread)
 	text[n > 0 ? n : 0] = 0;
 	if (n <= 0 || text[0] == 'r')
 		return n > 0;
-	thread->syscall = (int64_t)tc_text_number(&at, 10);
+	thread->syscall = (int64_t)tc_parse_number(&at, 10);
 	for (int i = 0; thread->syscall >= 0 && i < 6; i++)
-		thread->args[i] = tc_text_number(&at, 16);
-	thread->sp = tc_text_number(&at, 16);
-	thread->pc = tc_text_number(&at, 16);
+		thread->args[i] = tc_parse_number(&at, 16);
+	thread->sp = tc_parse_number(&at, 16);
+	thread->pc = tc_parse_number(&at, 16);
 	thread->how = thread->pc ? TC_REGS_SYSCALL : TC_REGS_NONE;
 	return true;
 }

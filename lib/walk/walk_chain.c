@@ -19,7 +19,7 @@ static const uint8_t cython_awaited_from_end[] = { 64, 56 };
 
 struct chain_walk {
 	struct tc_walker *w;
-	struct tc_chain *out;
+	struct tc_walk_chain *out;
 	tc_addr at; /* the next object of the chain; 0: the end */
 	unsigned n_links;
 };
@@ -48,11 +48,11 @@ static struct tc_link_cache *link_cache(struct tc_walker *w, uint32_t parent,
 }
 
 /* While ties are gathered: only what is known of the frame. */
-static const struct tc_pycode *add_unwritten(struct chain_walk *walk,
+static const struct tc_walk_code *add_unwritten(struct chain_walk *walk,
 					     const struct tc_frame_view *frame, tc_addr qualname,
 					     bool *ret_awaits)
 {
-	const struct tc_pycode *code = tc_walker_code(walk->w, frame->code, qualname);
+	const struct tc_walk_code *code = tc_walker_code(walk->w, frame->code, qualname);
 
 	walk->n_links++;
 	if (code && walk->w->py.at.await != TC_AWAIT_STATE)
@@ -62,7 +62,7 @@ static const struct tc_pycode *add_unwritten(struct chain_walk *walk,
 
 /* A frame as a link; *ret_awaits: it is suspended in an await (up to 3.12). NULL: its code is none.
  */
-static const struct tc_pycode *add_frame(struct chain_walk *walk, const struct tc_frame_view *frame,
+static const struct tc_walk_code *add_frame(struct chain_walk *walk, const struct tc_frame_view *frame,
 					 tc_addr qualname, bool *ret_awaits)
 {
 	struct tc_walker *w = walk->w;
@@ -80,7 +80,7 @@ static const struct tc_pycode *add_frame(struct chain_walk *walk, const struct t
 		tc_walker_frame_locals(w, front->code, frame->locals);
 		return front->code;
 	}
-	const struct tc_pycode *code = tc_walker_code(w, frame->code, qualname);
+	const struct tc_walk_code *code = tc_walker_code(w, frame->code, qualname);
 	if (!code) {
 		add_link(walk, TC_FRAME_UNKNOWN, 0);
 		walk->out->torn = true;
@@ -96,7 +96,7 @@ static const struct tc_pycode *add_frame(struct chain_walk *walk, const struct t
 }
 
 /* Is the innermost frame of the thread still the one that was read? */
-static bool top_is_same(struct tc_walker *w, const struct tc_thread_view *thread)
+static bool top_is_same(struct tc_walker *w, const struct tc_walk_thread *thread)
 {
 	tc_addr at = thread->tstate + w->py.at.ts_frame, top;
 
@@ -114,7 +114,7 @@ static bool add_apart(struct chain_walk *walk, const struct tc_gen *gen)
 	bool awaits;
 
 	for (uint32_t t = 0; t < w->n_threads; t++) {
-		const struct tc_thread_view *thread = &w->threads[t];
+		const struct tc_walk_thread *thread = &w->threads[t];
 		if (!w->walking || thread->running_task != w->walking || !thread->n_frames ||
 		    !top_is_same(w, thread))
 			continue;
@@ -141,7 +141,7 @@ static void add_running(struct chain_walk *walk, const struct tc_gen *gen, tc_ad
 	bool awaits;
 
 	for (uint32_t t = 0; t < w->n_threads; t++) {
-		const struct tc_thread_view *thread = &w->threads[t];
+		const struct tc_walk_thread *thread = &w->threads[t];
 		for (uint32_t i = 0; i < thread->n_frames; i++) {
 			if (thread->frames[i].addr != frame)
 				continue;
@@ -170,7 +170,7 @@ static void follow_suspended(struct chain_walk *walk, tc_addr here, const struct
 		return;
 	}
 	walk->out->not_started |= created;
-	const struct tc_pycode *code = add_frame(walk, &gen->frame, gen->qualname, &awaits);
+	const struct tc_walk_code *code = add_frame(walk, &gen->frame, gen->qualname, &awaits);
 	tc_walker_tie_gen(walk->w, here, gen, code);
 	if (!code || created || !(gen->awaits_known ? gen->awaits : awaits))
 		return;
@@ -206,7 +206,7 @@ static void follow_gen(struct chain_walk *walk)
 	}
 }
 
-static void end_at(struct chain_walk *walk, const struct tc_type *type)
+static void end_at(struct chain_walk *walk, const struct tc_walk_type *type)
 {
 	bool c_future = type && (type->kind == TC_KIND_FUTURE || type->kind == TC_KIND_TASK);
 
@@ -232,7 +232,7 @@ static int follow_word(struct chain_walk *walk, unsigned offset)
 
 /* May an object of this type be what a coroutine awaits? A coroutine, or an iterator: that is what
  * __await__ must return (_PyCoro_GetAwaitableIter in Objects/genobject.c). */
-static bool is_awaitable(const struct tc_type *type)
+static bool is_awaitable(const struct tc_walk_type *type)
 {
 	enum tc_kind kind = type ? type->kind : TC_KIND_NONE;
 
@@ -242,7 +242,7 @@ static bool is_awaitable(const struct tc_type *type)
 	       (type && type->facts.iternext);
 }
 
-static void follow_cython(struct chain_walk *walk, const struct tc_type *type)
+static void follow_cython(struct chain_walk *walk, const struct tc_walk_type *type)
 {
 	struct tc_walker *w = walk->w;
 	tc_addr end = walk->at + type->facts.basicsize, qualname, next;
@@ -264,7 +264,7 @@ static void follow_cython(struct chain_walk *walk, const struct tc_type *type)
 static void follow(struct chain_walk *walk)
 {
 	tc_walker_anew(walk->w, walk->at);
-	const struct tc_type *type = tc_walker_type_of(walk->w, walk->at);
+	const struct tc_walk_type *type = tc_walker_type_of(walk->w, walk->at);
 
 	if (!type) {
 		add_link(walk, TC_FRAME_UNKNOWN, 0);
@@ -323,12 +323,12 @@ static bool in_ring(tc_addr at, tc_addr *mark, unsigned step)
 	return false;
 }
 
-void tc_walker_chain(struct tc_walker *w, tc_addr coro, struct tc_chain *ret)
+void tc_walker_chain(struct tc_walker *w, tc_addr coro, struct tc_walk_chain *ret)
 {
 	struct chain_walk walk = { .w = w, .out = ret, .at = coro };
 	tc_addr mark = 0;
 
-	*ret = (struct tc_chain){ 0 };
+	*ret = (struct tc_walk_chain){ 0 };
 	if (!w->ties.wanted)
 		tc_walker_locals_begin(w);
 	for (unsigned step = 1; walk.at; step++) {

@@ -37,7 +37,7 @@ static uint32_t read_names(struct tc_walker *w, const struct tc_code_facts *fact
 	return n;
 }
 
-static void define_code(struct tc_walker *w, struct tc_pycode *code, tc_addr qualname)
+static void define_code(struct tc_walker *w, struct tc_walk_code *code, tc_addr qualname)
 {
 	const struct tc_code_facts *facts = &code->facts;
 	uint32_t *ids = w->name_ids;
@@ -64,7 +64,7 @@ static void define_code(struct tc_walker *w, struct tc_pycode *code, tc_addr qua
 	tc_record_define(w->out, TC_TAB_CODE, &code->id);
 }
 
-const struct tc_pycode *tc_walker_code(struct tc_walker *w, tc_addr addr, tc_addr qualname)
+const struct tc_walk_code *tc_walker_code(struct tc_walker *w, tc_addr addr, tc_addr qualname)
 {
 	/* Up to 3.10 the qualified name belongs to the coroutine: one code may appear under
 	 * several. */
@@ -76,9 +76,9 @@ const struct tc_pycode *tc_walker_code(struct tc_walker *w, tc_addr addr, tc_add
 		return NULL;
 	}
 	if (*slot)
-		return (const struct tc_pycode *)(uintptr_t)*slot;
-	const struct tc_type *type = tc_walker_type_of(w, addr);
-	struct tc_pycode *code = NULL;
+		return (const struct tc_walk_code *)(uintptr_t)*slot;
+	const struct tc_walk_type *type = tc_walker_type_of(w, addr);
+	struct tc_walk_code *code = NULL;
 	struct tc_code_facts facts;
 	if (!type || type->kind != TC_KIND_CODE || tc_code_facts_read(&w->py, addr, &facts) < 0)
 		return NULL;
@@ -87,7 +87,7 @@ const struct tc_pycode *tc_walker_code(struct tc_walker *w, tc_addr addr, tc_add
 		w->full = true;
 		return NULL;
 	}
-	*code = (struct tc_pycode){ .addr = addr, .facts = facts };
+	*code = (struct tc_walk_code){ .addr = addr, .facts = facts };
 	*slot = (uint64_t)(uintptr_t)code;
 	define_code(w, code, qualname);
 	return code;
@@ -95,7 +95,7 @@ const struct tc_pycode *tc_walker_code(struct tc_walker *w, tc_addr addr, tc_add
 
 #define SITE_AWAITS (1ul << 32)
 
-uint32_t tc_walker_site(struct tc_walker *w, const struct tc_pycode *code, int64_t lasti,
+uint32_t tc_walker_site(struct tc_walker *w, const struct tc_walk_code *code, int64_t lasti,
 			bool *ret_awaits)
 {
 	struct tc_position position;

@@ -11,7 +11,7 @@ enum { TB_NEXT = 16, TB_FRAME = 24, TB_LASTI = 32 }; /* 3.8 to 3.15 */
 
 static bool is_traceback(struct tc_walker *w, tc_addr at)
 {
-	const struct tc_type *type = at ? tc_walker_type_of(w, at) : NULL;
+	const struct tc_walk_type *type = at ? tc_walker_type_of(w, at) : NULL;
 
 	return type && type->kind == TC_KIND_TRACEBACK;
 }
@@ -34,7 +34,7 @@ static int read_frame(struct tc_walker *w, tc_addr traceback, struct tc_frame_vi
 static uint32_t add_entry(struct tc_walker *w, uint32_t chain, tc_addr traceback)
 {
 	struct tc_frame_view frame;
-	const struct tc_pycode *code = NULL;
+	const struct tc_walk_code *code = NULL;
 	int32_t lasti;
 	bool awaits;
 
@@ -50,7 +50,7 @@ static uint32_t add_entry(struct tc_walker *w, uint32_t chain, tc_addr traceback
 uint32_t tc_walker_traceback(struct tc_walker *w, tc_addr exception)
 {
 	static const char left_out[] = "outer frames were left out";
-	const struct tc_type *type = tc_walker_type_of(w, exception);
+	const struct tc_walk_type *type = tc_walker_type_of(w, exception);
 	tc_addr kept[TRACEBACK_KEPT], at;
 	uint32_t n = 0, chain = 0;
 
@@ -75,7 +75,7 @@ uint32_t tc_walker_traceback(struct tc_walker *w, tc_addr exception)
 
 uint32_t tc_walker_coroutine(struct tc_walker *w, tc_addr coro)
 {
-	const struct tc_type *type = coro ? tc_walker_type_of(w, coro) : NULL;
+	const struct tc_walk_type *type = coro ? tc_walker_type_of(w, coro) : NULL;
 	struct tc_gen gen;
 
 	if (!type || (type->kind != TC_KIND_CORO && type->kind != TC_KIND_GENERATOR) ||

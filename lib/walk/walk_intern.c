@@ -235,7 +235,7 @@ bool tc_kind_is_future(enum tc_kind kind)
 	return tc_kind_is_task(kind) || kind == TC_KIND_FUTURE || kind == TC_KIND_PY_FUTURE;
 }
 
-static uint32_t type_flags(const struct tc_type *type)
+static uint32_t type_flags(const struct tc_walk_type *type)
 {
 	return (tc_kind_is_task(type->kind) ? TC_TYPE_TASK : 0u) |
 	       (tc_kind_is_future(type->kind) ? TC_TYPE_FUTURE : 0u) |
@@ -245,7 +245,7 @@ static uint32_t type_flags(const struct tc_type *type)
 }
 
 /* The names of a class: its own where it keeps them, else tp_name cut at its last dot. */
-static void type_names(struct tc_walker *w, const struct tc_type *type, const char *tp_name,
+static void type_names(struct tc_walker *w, const struct tc_walk_type *type, const char *tp_name,
 		       uint32_t *name, uint32_t *module)
 {
 	tc_addr qualname, dict, value;
@@ -268,7 +268,7 @@ static void type_names(struct tc_walker *w, const struct tc_type *type, const ch
 				tc_walker_text(w, "builtins", 8, TC_STR_CODE);
 }
 
-static void define_type(struct tc_walker *w, struct tc_type *type, const char *tp_name)
+static void define_type(struct tc_walker *w, struct tc_walk_type *type, const char *tp_name)
 {
 	uint32_t name, module;
 
@@ -298,7 +298,7 @@ static bool plausible(struct tc_walker *w, tc_addr addr, const struct tc_type_fa
 }
 
 /* Cython up to 0.29 calls its types as CPython does: the size tells. */
-static bool is_cython(const struct tc_layout *at, const struct tc_type *type)
+static bool is_cython(const struct tc_layout *at, const struct tc_walk_type *type)
 {
 	uint64_t size = at->frames == TC_FRAMES_OBJECT ?
 				at->gi_qualname + (type->kind == TC_KIND_CORO ? 48ul : 40ul) :
@@ -308,10 +308,10 @@ static bool is_cython(const struct tc_layout *at, const struct tc_type *type)
 	       type->facts.basicsize != size;
 }
 
-static struct tc_type *new_type(struct tc_walker *w, tc_addr addr)
+static struct tc_walk_type *new_type(struct tc_walker *w, tc_addr addr)
 {
 	struct tc_type_facts facts;
-	struct tc_type *type;
+	struct tc_walk_type *type;
 	char name[NAME_MAX_BYTES];
 
 	if (addr & 7 || tc_type_facts_read(&w->py, addr, &facts) < 0 ||
@@ -322,7 +322,7 @@ static struct tc_type *new_type(struct tc_walker *w, tc_addr addr)
 		w->full = true;
 		return NULL;
 	}
-	*type = (struct tc_type){ .addr = addr,
+	*type = (struct tc_walk_type){ .addr = addr,
 				  .facts = facts,
 				  .kind = kind_by_name(name, facts.flags) };
 	if (is_cython(&w->py.at, type))
@@ -339,14 +339,14 @@ static struct tc_type *new_type(struct tc_walker *w, tc_addr addr)
 	return type;
 }
 
-const struct tc_type *tc_walker_look_up_type(struct tc_walker *w, tc_addr addr)
+const struct tc_walk_type *tc_walker_look_up_type(struct tc_walker *w, tc_addr addr)
 {
 	uint64_t *slot;
 
 	if (addr < 4096 || addr & 7 || !(slot = tc_hash_at(&w->types, addr)))
 		return NULL;
 	if (*slot == 0) {
-		const struct tc_type *type = new_type(w, addr);
+		const struct tc_walk_type *type = new_type(w, addr);
 		/* What was no type once is not asked again: value 1. */
 		if (!type && (slot = tc_hash_at(&w->types, addr)))
 			*slot = 1;
@@ -354,12 +354,12 @@ const struct tc_type *tc_walker_look_up_type(struct tc_walker *w, tc_addr addr)
 	}
 	if (*slot == 1)
 		return NULL;
-	const struct tc_type *type = (const struct tc_type *)(uintptr_t)*slot;
+	const struct tc_walk_type *type = (const struct tc_walk_type *)(uintptr_t)*slot;
 	*tc_walker_type_front(w, addr) = type;
 	return type;
 }
 
-const struct tc_type *tc_walker_type_of(struct tc_walker *w, tc_addr object)
+const struct tc_walk_type *tc_walker_type_of(struct tc_walker *w, tc_addr object)
 {
 	tc_addr type;
 

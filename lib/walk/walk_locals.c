@@ -11,7 +11,7 @@
 
 void tc_walker_locals_begin(struct tc_walker *w)
 {
-	struct tc_locals *locals = &w->locals;
+	struct tc_walk_locals *locals = &w->locals;
 
 	locals->chain++;
 	locals->size = locals->n_frames = locals->n_values = 0;
@@ -21,7 +21,7 @@ void tc_walker_locals_begin(struct tc_walker *w)
 
 /* The variable behind a slot: a cell stands for its content, a tagged integer for nothing that was
  * named. */
-static void slot_value(struct tc_walker *w, uint64_t slot, struct tc_value *ret)
+static void slot_value(struct tc_walker *w, uint64_t slot, struct tc_walk_value *ret)
 {
 	tc_addr content;
 
@@ -33,13 +33,13 @@ static void slot_value(struct tc_walker *w, uint64_t slot, struct tc_value *ret)
 		tc_walker_value(w, content, ret);
 }
 
-static tc_addr reference_of(const struct tc_value *value)
+static tc_addr reference_of(const struct tc_walk_value *value)
 {
 	return value->tag == TC_VAL_REF || value->tag == TC_VAL_SIZED ? value->bits : 0;
 }
 
 /* The first reference: where its address belongs is kept, and the address. */
-static uint8_t *encode_first(struct tc_locals *locals, uint8_t *to, const struct tc_value *value)
+static uint8_t *encode_first(struct tc_walk_locals *locals, uint8_t *to, const struct tc_walk_value *value)
 {
 	*to++ = (uint8_t)value->tag;
 	to = tc_leb_u(to, value->type);
@@ -51,9 +51,9 @@ static uint8_t *encode_first(struct tc_locals *locals, uint8_t *to, const struct
 /* What is in a slot, or which value it was before. */
 static uint8_t *encode_slot(struct tc_walker *w, uint8_t *to, uint64_t slot, tc_addr *ret_ref)
 {
-	struct tc_locals *locals = &w->locals;
+	struct tc_walk_locals *locals = &w->locals;
 	struct tc_slot_cache *known = &locals->slots[slot >> 4 & (TC_SLOT_CACHE - 1)];
-	struct tc_value value;
+	struct tc_walk_value value;
 
 	if (known->word == slot && known->chain == locals->chain) {
 		*ret_ref = known->ref;
@@ -71,9 +71,9 @@ static uint8_t *encode_slot(struct tc_walker *w, uint8_t *to, uint64_t slot, tc_
 
 /* How many slots of the frame hold anything, up to the last; their words are in locals->words then.
  */
-static uint32_t read_slots(struct tc_walker *w, const struct tc_pycode *code, tc_addr slots)
+static uint32_t read_slots(struct tc_walker *w, const struct tc_walk_code *code, tc_addr slots)
 {
-	struct tc_locals *locals = &w->locals;
+	struct tc_walk_locals *locals = &w->locals;
 	uint32_t n = code->facts.n_slots > TC_NAMES_MAX ? TC_NAMES_MAX : code->facts.n_slots;
 
 	if (tc_read_words(w->mem, slots, locals->words, n) < 0)
@@ -84,23 +84,23 @@ static uint32_t read_slots(struct tc_walker *w, const struct tc_pycode *code, tc
 }
 
 /* Of very many only the innermost count. */
-static void begin_library(struct tc_locals *locals)
+static void begin_library(struct tc_walk_locals *locals)
 {
 	if (locals->n_libraries == TC_FRAMES_KEPT || locals->n_refs > TC_REFS_KEPT - TC_NAMES_MAX)
 		locals->n_libraries = locals->n_refs = 0;
 	locals->libraries[locals->n_libraries++] = locals->n_refs;
 }
 
-static void keep_ref(struct tc_locals *locals, const struct tc_pycode *code, tc_addr ref)
+static void keep_ref(struct tc_walk_locals *locals, const struct tc_walk_code *code, tc_addr ref)
 {
 	if (ref && code->library)
 		locals->refs[locals->n_refs++] = ref;
 }
 
 /* A frame whose values do not fit any more: what it waits for is known all the same. */
-static void leave_out(struct tc_walker *w, const struct tc_pycode *code, uint32_t n)
+static void leave_out(struct tc_walker *w, const struct tc_walk_code *code, uint32_t n)
 {
-	struct tc_value value;
+	struct tc_walk_value value;
 
 	if (n > 0 && !w->options->no_locals)
 		tc_walker_notice(w, "locals of more than 4096 frames, or 256 KiB of them, in one "
@@ -111,9 +111,9 @@ static void leave_out(struct tc_walker *w, const struct tc_pycode *code, uint32_
 	}
 }
 
-void tc_walker_frame_locals(struct tc_walker *w, const struct tc_pycode *code, tc_addr slots)
+void tc_walker_frame_locals(struct tc_walker *w, const struct tc_walk_code *code, tc_addr slots)
 {
-	struct tc_locals *locals = &w->locals;
+	struct tc_walk_locals *locals = &w->locals;
 	size_t left = TC_LOCALS_BYTES - locals->size;
 	tc_addr ref;
 
@@ -140,7 +140,7 @@ void tc_walker_frame_locals(struct tc_walker *w, const struct tc_pycode *code, t
 
 void tc_walker_put_locals(struct tc_walker *w, tc_addr near)
 {
-	const struct tc_locals *locals = &w->locals;
+	const struct tc_walk_locals *locals = &w->locals;
 	uint32_t first_at = locals->first ? locals->first_at : locals->size;
 
 	if (locals->n_frames == 0 || w->options->no_locals)
@@ -156,7 +156,7 @@ void tc_walker_put_locals(struct tc_walker *w, tc_addr near)
 
 void tc_walker_want_locals(struct tc_walker *w, uint32_t n_frames)
 {
-	const struct tc_locals *locals = &w->locals;
+	const struct tc_walk_locals *locals = &w->locals;
 	uint32_t end = locals->n_refs, f = locals->n_libraries;
 
 	for (; f > 0 && n_frames > 0; f--, n_frames--) {

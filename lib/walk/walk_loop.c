@@ -24,7 +24,7 @@ struct handle_slots {
 	uint64_t callback, args, cancelled, when;
 };
 
-static uint32_t define_loop(struct tc_walker *w, tc_addr addr, const struct tc_type *type,
+static uint32_t define_loop(struct tc_walker *w, tc_addr addr, const struct tc_walk_type *type,
 			    uint64_t *slot)
 {
 	uint32_t id = 0;
@@ -37,7 +37,7 @@ static uint32_t define_loop(struct tc_walker *w, tc_addr addr, const struct tc_t
 	if (w->n_loops == TC_LOOPS_MAX)
 		tc_walker_notice(w, "more than 4096 loops: of the rest only the names are recorded");
 	if (id && w->n_loops < TC_LOOPS_MAX)
-		w->loop_views[w->n_loops++] = (struct tc_loop_view){ .addr = addr, .id = id };
+		w->loop_views[w->n_loops++] = (struct tc_walk_loop){ .addr = addr, .id = id };
 	return id;
 }
 
@@ -45,7 +45,7 @@ uint32_t tc_walker_loop(struct tc_walker *w, tc_addr addr)
 {
 	if (addr == w->last_loop)
 		return w->last_loop_id;
-	const struct tc_type *type = tc_walker_type_of(w, addr);
+	const struct tc_walk_type *type = tc_walker_type_of(w, addr);
 	if (!type || type->kind == TC_KIND_NONE)
 		return 0;
 	uint64_t *slot = tc_hash_at(&w->loops, addr);
@@ -58,7 +58,7 @@ uint32_t tc_walker_loop(struct tc_walker *w, tc_addr addr)
 
 static bool find_slots(struct tc_walker *w, tc_addr handle, struct handle_slots *ret)
 {
-	const struct tc_type *type = tc_walker_type_of(w, handle);
+	const struct tc_walk_type *type = tc_walker_type_of(w, handle);
 
 	if (!type || tc_slot_offset(&w->py, type->addr, "_callback", &ret->callback) < 0 ||
 	    tc_slot_offset(&w->py, type->addr, "_args", &ret->args) < 0 ||
@@ -72,13 +72,13 @@ static bool find_slots(struct tc_walker *w, tc_addr handle, struct handle_slots 
 /* The code a callback runs and the task it steps or wakes, as far as they can be told. */
 static void callback_facts(struct tc_walker *w, tc_addr callback, uint32_t *code, tc_addr *task)
 {
-	const struct tc_type *type = tc_walker_type_of(w, callback);
+	const struct tc_walk_type *type = tc_walker_type_of(w, callback);
 	tc_addr next;
 
 	*code = 0;
 	*task = 0;
 	if (type && type->kind == TC_KIND_METHOD) {
-		const struct tc_type *self;
+		const struct tc_walk_type *self;
 		if (tc_get(w->mem, callback + TC_METHOD_SELF, &next) == 0 &&
 		    (self = tc_walker_type_of(w, next)) && tc_kind_is_task(self->kind))
 			*task = next;
@@ -88,7 +88,7 @@ static void callback_facts(struct tc_walker *w, tc_addr callback, uint32_t *code
 	}
 	if (type && type->kind == TC_KIND_FUNCTION &&
 	    tc_get(w->mem, callback + w->py.at.func_code, &next) == 0) {
-		const struct tc_pycode *pycode = tc_walker_code(w, next, 0);
+		const struct tc_walk_code *pycode = tc_walker_code(w, next, 0);
 		*code = pycode ? pycode->id : 0;
 	} else if (type && (type->kind == TC_KIND_TASK_WAKEUP || type->kind == TC_KIND_BUILTIN) &&
 		   tc_get(w->mem, callback + (type->kind == TC_KIND_BUILTIN ? 24 : 16), &next) ==
@@ -100,7 +100,7 @@ static void callback_facts(struct tc_walker *w, tc_addr callback, uint32_t *code
 
 static bool is_cancelled(struct tc_walker *w, tc_addr handle, const struct handle_slots *slots)
 {
-	struct tc_value value = { .tag = TC_VAL_UNBOUND };
+	struct tc_walk_value value = { .tag = TC_VAL_UNBOUND };
 	tc_addr object;
 
 	if (tc_get(w->mem, handle + slots->cancelled, &object) == 0)
@@ -113,7 +113,7 @@ static void put_handle(struct tc_walker *w, const struct loop *loop, tc_addr han
 		       uint64_t fd_plus_1, uint64_t due_ns)
 {
 	tc_addr callback = 0, args = 0, first = 0, task;
-	struct tc_value value, argument;
+	struct tc_walk_value value, argument;
 	uint32_t code;
 
 	tc_get(w->mem, handle + slots->callback, &callback);
@@ -159,7 +159,7 @@ static void read_ready(struct tc_walker *w, struct loop *loop)
 static uint64_t due_ns(struct tc_walker *w, tc_addr handle, const struct handle_slots *slots)
 {
 	tc_addr object;
-	struct tc_value value = { .tag = TC_VAL_UNBOUND };
+	struct tc_walk_value value = { .tag = TC_VAL_UNBOUND };
 	double seconds = 0;
 
 	if (slots->when && tc_get(w->mem, handle + slots->when, &object) == 0)
@@ -210,7 +210,7 @@ static void read_key(struct tc_walker *w, struct loop *loop, tc_addr fd_object, 
 	if (tc_int_read(&w->py, fd_object, &fd, &digits) < 0 || fd < 0 ||
 	    tc_get(w->mem, key + item + 24, &data) < 0)
 		return;
-	const struct tc_type *type = tc_walker_type_of(w, data);
+	const struct tc_walk_type *type = tc_walker_type_of(w, data);
 	if (!type || type->kind != TC_KIND_TUPLE)
 		return;
 	for (int writer = 0; writer < 2; writer++) {
@@ -238,7 +238,7 @@ static void read_selector(struct tc_walker *w, struct loop *loop)
 
 static void loop_attribute(struct tc_walker *w, struct loop *loop, tc_addr key, tc_addr object)
 {
-	struct tc_value value;
+	struct tc_walk_value value;
 	char name[24];
 
 	if (tc_str_read(&w->py, key, name, sizeof(name), NULL) < 0)
@@ -260,7 +260,7 @@ static void loop_attribute(struct tc_walker *w, struct loop *loop, tc_addr key, 
 
 static void read_loop(struct tc_walker *w, struct loop *loop)
 {
-	const struct tc_type *type = tc_walker_type_of(w, loop->addr);
+	const struct tc_walk_type *type = tc_walker_type_of(w, loop->addr);
 	struct tc_dict dict;
 	tc_addr key, value;
 
@@ -270,7 +270,7 @@ static void read_loop(struct tc_walker *w, struct loop *loop)
 	if (!loop->ready)
 		loop->flags |= TC_LOOP_OPAQUE;
 	for (uint32_t i = 0; i < w->n_threads; i++) {
-		const struct tc_thread_view *thread = &w->threads[i];
+		const struct tc_walk_thread *thread = &w->threads[i];
 		/* One that runs another loop inside a step of its own is no thread's running loop. */
 		bool outer = thread->running_loop && loop->thread_ident == thread->ident;
 		if (thread->running_loop != loop->addr && !outer)

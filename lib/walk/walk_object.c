@@ -21,7 +21,7 @@ enum {
 /* An object while its record is gathered. */
 struct object {
 	tc_addr addr;
-	const struct tc_type *type;
+	const struct tc_walk_type *type;
 	unsigned depth;
 	uint32_t flags;
 	uint32_t n_attrs, n_items;
@@ -31,7 +31,7 @@ struct object {
 
 void tc_walker_want(struct tc_walker *w, tc_addr addr, unsigned depth)
 {
-	const struct tc_type *type = tc_walker_type_of(w, addr);
+	const struct tc_walk_type *type = tc_walker_type_of(w, addr);
 
 	if (!type)
 		return;
@@ -69,7 +69,7 @@ void tc_walker_want(struct tc_walker *w, tc_addr addr, unsigned depth)
 		(struct tc_object_todo){ .addr = addr, .depth = (uint8_t)depth };
 }
 
-static struct tc_value *attr(struct tc_walker *w, struct object *object, uint32_t name)
+static struct tc_walk_value *attr(struct tc_walker *w, struct object *object, uint32_t name)
 {
 	if (object->n_attrs == TC_ATTRS_MAX) {
 		object->flags |= TC_OBJ_CUT;
@@ -106,7 +106,7 @@ static bool leads_to_future(const struct tc_walker *w, const struct object *obje
 static void add_ref(struct tc_walker *w, struct object *object, const char *name, uint32_t name_id,
 		    tc_addr value)
 {
-	struct tc_value *to = attr(w, object, name ? name_of(w, name) : name_id);
+	struct tc_walk_value *to = attr(w, object, name ? name_of(w, name) : name_id);
 
 	if (!to)
 		return;
@@ -125,10 +125,10 @@ static void add_ref(struct tc_walker *w, struct object *object, const char *name
 
 static void add_text(struct tc_walker *w, struct object *object, uint32_t name, uint32_t text)
 {
-	struct tc_value *to = text ? attr(w, object, name) : NULL;
+	struct tc_walk_value *to = text ? attr(w, object, name) : NULL;
 
 	if (to)
-		*to = (struct tc_value){ .tag = TC_VAL_STRING, .type = text };
+		*to = (struct tc_walk_value){ .tag = TC_VAL_STRING, .type = text };
 }
 
 static void add_state(struct tc_walker *w, struct object *object, uint32_t text)
@@ -139,7 +139,7 @@ static void add_state(struct tc_walker *w, struct object *object, uint32_t text)
 /* What a wake-up callback leads to: the task. Others stand for themselves. */
 static tc_addr callback_target(struct tc_walker *w, tc_addr callback)
 {
-	const struct tc_type *type = tc_walker_type_of(w, callback), *self_type;
+	const struct tc_walk_type *type = tc_walker_type_of(w, callback), *self_type;
 	tc_addr self;
 
 	if (type && (type->kind == TC_KIND_TASK_WAKEUP || type->kind == TC_KIND_BUILTIN) &&
@@ -161,7 +161,7 @@ static void add_item(struct tc_walker *w, struct object *object, tc_addr item)
 		object->flags |= TC_OBJ_CUT;
 		return;
 	}
-	struct tc_value *to = &w->item_values[object->n_items++];
+	struct tc_walk_value *to = &w->item_values[object->n_items++];
 	tc_walker_value(w, item, to);
 	if (object->depth > 0 && to->tag == TC_VAL_REF)
 		tc_walker_want(w, item, object->depth - 1);
@@ -191,7 +191,7 @@ static void future_fields(struct tc_walker *w, struct object *object)
 	    tc_get(w->mem, list + TC_OB_TYPE, &type) < 0 ||
 	    tc_seq_open(&w->py, list, TC_SEQ_LIST, &seq) < 0)
 		return;
-	const struct tc_type *list_type = tc_walker_type(w, type);
+	const struct tc_walk_type *list_type = tc_walker_type(w, type);
 	if (!list_type || list_type->kind != TC_KIND_LIST)
 		return;
 	while (tc_seq_next(&seq, &item) > 0)
@@ -244,7 +244,7 @@ static void items(struct tc_walker *w, struct object *object, tc_addr addr, enum
 	object->total_items = seq.total;
 	while (tc_seq_next(&seq, &item) > 0) {
 		if (object->n_items == SAMPLE_ITEMS) {
-			const struct tc_type *type = tc_walker_type_of(w, item);
+			const struct tc_walk_type *type = tc_walker_type_of(w, item);
 			/* Futures and tasks are links: all of them. Of other things a sample will
 			 * do. */
 			if (!type || !tc_kind_is_future(type->kind)) {

@@ -108,7 +108,7 @@ static int collect_set(struct tc_walker *w, tc_addr set, struct collected *ret)
  * any more. */
 static tc_addr referent(struct tc_walker *w, tc_addr ref)
 {
-	const struct tc_type *type = tc_walker_type_of(w, ref);
+	const struct tc_walk_type *type = tc_walker_type_of(w, ref);
 	tc_addr object;
 
 	if (!type || type->kind != TC_KIND_WEAKREF ||
@@ -158,7 +158,7 @@ static void walk_batch(struct tc_walker *w, const tc_addr *keys, size_t n, bool 
 {
 	tc_addr tasks[TC_BATCH], coros[TC_BATCH];
 	size_t n_tasks = 0, n_coros = 0;
-	const struct tc_type *type;
+	const struct tc_walk_type *type;
 
 	tc_hint(w->mem, keys, n);
 	for (size_t i = 0; i < n; i++) {

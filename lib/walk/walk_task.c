@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One task: its fields, in C (Modules/_asynciomodule.c, TaskObj) or in Python (asyncio/tasks.py),
  * its chain, its record. */
-#include "lib/base/text.h"
+#include "lib/base/strbuf.h"
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
@@ -12,7 +12,7 @@ enum { FUT_LOOP = 16, FUT_EXCEPTION = 48, TASK_MAX = 200 };
 /* A task as it was read. */
 struct task {
 	tc_addr addr;
-	const struct tc_type *type;
+	const struct tc_walk_type *type;
 	uint32_t flags;
 	tc_addr loop, coro, waiter, name, context, exception;
 	uint64_t cancels;
@@ -88,7 +88,7 @@ static uint32_t state_by_name(struct tc_walker *w, tc_addr str)
 
 static void python_field(struct tc_walker *w, struct task *task, const char *name, tc_addr object)
 {
-	struct tc_value value;
+	struct tc_walk_value value;
 
 	tc_walker_fact(w, object, &value);
 	bool is_none = value.tag == TC_VAL_NONE;
@@ -169,7 +169,7 @@ static bool is_current(const struct tc_walker *w, tc_addr task)
 /* Does what was read agree with itself? A task that waits for a future has that future at the end
  * of its chain. */
 static bool consistent(const struct tc_walker *w, const struct task *task,
-		       const struct tc_chain *chain)
+		       const struct tc_walk_chain *chain)
 {
 	if (chain->torn)
 		return false;
@@ -185,7 +185,7 @@ static bool consistent(const struct tc_walker *w, const struct task *task,
 void tc_walker_task_ties(struct tc_walker *w, tc_addr addr)
 {
 	struct task task;
-	struct tc_chain chain;
+	struct tc_walk_chain chain;
 
 	tc_walker_anew(w, addr);
 	if (read_task(w, addr, 0, &task) < 0 ||
@@ -201,9 +201,9 @@ void tc_walker_task_ties(struct tc_walker *w, tc_addr addr)
 }
 
 static int read_whole(struct tc_walker *w, tc_addr addr, uint32_t known, struct task *task,
-		      struct tc_chain *chain)
+		      struct tc_walk_chain *chain)
 {
-	*chain = (struct tc_chain){ 0 };
+	*chain = (struct tc_walk_chain){ 0 };
 	int r = read_task(w, addr, known & ~(uint32_t)TC_TASK_TORN, task);
 	if (r < 0 || (task->flags & TC_TASK_STATE_MASK) != TC_STATE_PENDING)
 		return r;
@@ -230,15 +230,15 @@ static uint64_t number_of(const char *text, size_t len)
 /* "Task-7" by its number alone; one too large for that as a string. */
 static uint64_t numbered_name(struct tc_walker *w, struct task *task, uint64_t number)
 {
-	struct tc_text text;
+	struct tc_strbuf text;
 
 	if (number <= NUMBER_MAX) {
 		task->flags |= TC_TASK_LAZY_NAME;
 		return number;
 	}
-	tc_text_init(&text, w->text, TC_STRING_MAX);
-	tc_text_s(&text, "Task-");
-	tc_text_u(&text, number);
+	tc_strbuf_init(&text, w->text, TC_STRING_MAX);
+	tc_strbuf_s(&text, "Task-");
+	tc_strbuf_u(&text, number);
 	return tc_walker_label(w, w->text, (size_t)(text.at - w->text));
 }
 
@@ -249,7 +249,7 @@ static uint64_t task_name(struct tc_walker *w, struct task *task)
 	int64_t number;
 	uint64_t digits;
 	size_t len;
-	const struct tc_type *type = task->name ? tc_walker_type_of(w, task->name) : NULL;
+	const struct tc_walk_type *type = task->name ? tc_walker_type_of(w, task->name) : NULL;
 
 	if (!type)
 		return 0;
@@ -263,9 +263,9 @@ static uint64_t task_name(struct tc_walker *w, struct task *task)
 	return n ? numbered_name(w, task, n) : tc_walker_label(w, w->text, len);
 }
 
-static void put_task(struct tc_walker *w, struct task *task, const struct tc_chain *chain)
+static void put_task(struct tc_walker *w, struct task *task, const struct tc_walk_chain *chain)
 {
-	const struct tc_type *exception =
+	const struct tc_walk_type *exception =
 		task->exception ? tc_walker_type_of(w, task->exception) : NULL;
 	uint32_t traceback = exception ? tc_walker_traceback(w, task->exception) : 0;
 	uint32_t coroutine = exception ? tc_walker_coroutine(w, task->coro) : 0;
@@ -309,7 +309,7 @@ static void put_task(struct tc_walker *w, struct task *task, const struct tc_cha
 }
 
 /* Into which part of the sum it falls; the record says so too. */
-static void count(struct tc_walker *w, struct task *task, const struct tc_chain *chain, int r)
+static void count(struct tc_walker *w, struct task *task, const struct tc_walk_chain *chain, int r)
 {
 	if (r == 0 && (task->flags & TC_TASK_STATE_MASK) != TC_STATE_PENDING) {
 		w->counts->done++;
@@ -348,7 +348,7 @@ bool tc_walker_task_new(struct tc_walker *w, tc_addr addr)
 bool tc_walker_task(struct tc_walker *w, tc_addr addr, uint32_t known, bool again)
 {
 	struct task task;
-	struct tc_chain chain;
+	struct tc_walk_chain chain;
 
 	int r = read_whole(w, addr, known, &task, &chain);
 	if (r < 0 && again) {

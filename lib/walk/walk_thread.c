@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "lib/sys/sys.h"
-#include "lib/base/text.h"
+#include "lib/base/strbuf.h"
 
 #include "lib/base/safe.h"
 
@@ -74,7 +74,7 @@ static uint32_t native_id(struct tc_walker *w, tc_addr tstate, uint64_t ident)
  * its one thread is then the one state that has frames. */
 static void match_single(struct tc_walker *w)
 {
-	struct tc_thread_view *only = NULL;
+	struct tc_walk_thread *only = NULL;
 
 	for (uint32_t i = 0; i < w->n_threads; i++) {
 		if (!w->threads[i].n_frames)
@@ -108,20 +108,20 @@ static tc_addr named_loop(const struct tc_py *py, tc_addr tstate)
 static tc_addr running_loop(struct tc_walker *w, tc_addr tstate)
 {
 	tc_addr loop = named_loop(&w->py, tstate);
-	const struct tc_type *type = loop ? tc_walker_type_of(w, loop) : NULL;
+	const struct tc_walk_type *type = loop ? tc_walker_type_of(w, loop) : NULL;
 	return type && type->kind != TC_KIND_NONE ? loop : 0;
 }
 
 static bool is_code(struct tc_walker *w, tc_addr addr)
 {
-	const struct tc_type *type = tc_walker_type_of(w, addr);
+	const struct tc_walk_type *type = tc_walker_type_of(w, addr);
 
 	return type && type->kind == TC_KIND_CODE;
 }
 
 /* What a dump cannot do without: the threads that run loops, and the main thread (the list is built from
  * its front: the first thread made is the last entry). */
-static bool comes_first(const struct tc_walker *w, const struct tc_thread_view *thread)
+static bool comes_first(const struct tc_walker *w, const struct tc_walk_thread *thread)
 {
 	return thread->running_loop || thread->running_task ||
 	       thread + 1 == w->threads + w->n_threads;
@@ -135,7 +135,7 @@ static bool is_late(const struct tc_walker *w)
 }
 
 /* All frames of a thread, innermost first, into the arena. */
-static void read_frames(struct tc_walker *w, struct tc_thread_view *thread)
+static void read_frames(struct tc_walker *w, struct tc_walk_thread *thread)
 {
 	tc_addr at, previous;
 	uint32_t n_foreign = 0; /* of C, between Python's: in torn memory they may lead in a ring */
@@ -174,9 +174,9 @@ static void read_frames(struct tc_walker *w, struct tc_thread_view *thread)
 
 static void read_thread(struct tc_walker *w, tc_addr tstate)
 {
-	struct tc_thread_view *thread = &w->threads[w->n_threads++];
+	struct tc_walk_thread *thread = &w->threads[w->n_threads++];
 
-	*thread = (struct tc_thread_view){ .tstate = tstate };
+	*thread = (struct tc_walk_thread){ .tstate = tstate };
 	tc_get(w->mem, tstate + w->py.at.ts_thread_id, &thread->ident);
 	thread->tid = native_id(w, tstate, thread->ident);
 	thread->running_loop = running_loop(w, tstate);
@@ -193,7 +193,7 @@ static void read_stacks(struct tc_walker *w)
 		if (comes_first(w, &w->threads[i]))
 			read_frames(w, &w->threads[i]);
 	for (uint32_t i = 0; i < w->n_threads; i++) {
-		struct tc_thread_view *thread = &w->threads[i];
+		struct tc_walk_thread *thread = &w->threads[i];
 		if (comes_first(w, thread))
 			continue;
 		late = late || is_late(w);
@@ -254,7 +254,7 @@ static void take_threads(struct tc_walker *w, uint32_t n)
 		n = (uint32_t)most;
 	if (n <= w->max_threads)
 		return;
-	struct tc_thread_view *threads = tc_arena_take(w->arena, n * sizeof(*threads));
+	struct tc_walk_thread *threads = tc_arena_take(w->arena, n * sizeof(*threads));
 	if (!threads)
 		return;
 	w->threads = threads;
@@ -265,19 +265,19 @@ static void take_threads(struct tc_walker *w, uint32_t n)
 static void note_cut(struct tc_walker *w, uint32_t n_skipped)
 {
 	char notice[TC_NOTICE_SIZE];
-	struct tc_text text;
+	struct tc_strbuf text;
 
-	tc_text_init(&text, notice, sizeof(notice));
-	tc_text_u(&text, w->threads_cut);
-	tc_text_s(&text, " more threads of the interpreter: there was no memory to read them");
+	tc_strbuf_init(&text, notice, sizeof(notice));
+	tc_strbuf_u(&text, w->threads_cut);
+	tc_strbuf_s(&text, " more threads of the interpreter: there was no memory to read them");
 	if (w->py.at.registry == TC_REGISTRY_LISTS)
-		tc_text_s(&text, "; tasks that they list may be missing");
+		tc_strbuf_s(&text, "; tasks that they list may be missing");
 	if (w->threads_cut)
 		tc_walker_notice(w, notice);
-	tc_text_init(&text, notice, sizeof(notice));
-	tc_text_s(&text, "Python frames of ");
-	tc_text_u(&text, n_skipped);
-	tc_text_s(&text, " threads that run no loop: there was no time to read them");
+	tc_strbuf_init(&text, notice, sizeof(notice));
+	tc_strbuf_s(&text, "Python frames of ");
+	tc_strbuf_u(&text, n_skipped);
+	tc_strbuf_s(&text, " threads that run no loop: there was no time to read them");
 	if (n_skipped)
 		tc_walker_notice(w, notice);
 }
@@ -321,7 +321,7 @@ enum tc_frame tc_frame_kind(uint32_t flags)
 }
 
 /* The whole stack as a chain, outermost first. */
-static uint32_t stack_chain(struct tc_walker *w, struct tc_thread_view *thread)
+static uint32_t stack_chain(struct tc_walker *w, struct tc_walk_thread *thread)
 {
 	uint32_t chain = 0;
 	bool awaits;
@@ -332,7 +332,7 @@ static uint32_t stack_chain(struct tc_walker *w, struct tc_thread_view *thread)
 				       tc_walker_text(w, "outer frames cut", 16, TC_STR_CODE));
 	for (uint32_t i = thread->n_frames; i-- > 0;) {
 		const struct tc_frame_view *frame = &thread->frames[i];
-		const struct tc_pycode *code =
+		const struct tc_walk_code *code =
 			is_code(w, frame->code) ? tc_walker_code(w, frame->code, 0) : NULL;
 		if (code) {
 			chain = tc_walker_link(w, chain, tc_frame_kind(code->facts.flags),
@@ -385,7 +385,7 @@ void tc_walker_thread_records(struct tc_walker *w)
 	uint32_t n_skipped = 0;
 
 	for (uint32_t i = 0; i < w->n_threads; i++) {
-		struct tc_thread_view *thread = &w->threads[i];
+		struct tc_walk_thread *thread = &w->threads[i];
 		late = late || (!comes_first(w, thread) && is_late(w));
 		thread->skipped |= late && !comes_first(w, thread);
 		n_skipped += thread->skipped;

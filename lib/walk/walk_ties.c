@@ -22,7 +22,7 @@ void tc_walker_tie(struct tc_walker *w, tc_addr from, tc_addr end)
 }
 
 void tc_walker_tie_gen(struct tc_walker *w, tc_addr addr, const struct tc_gen *gen,
-		       const struct tc_pycode *code)
+		       const struct tc_walk_code *code)
 {
 	const struct tc_layout *at = &w->py.at;
 	bool object = at->frames == TC_FRAMES_OBJECT;
@@ -71,7 +71,7 @@ void tc_walker_tie_frame(struct tc_walker *w, const struct tc_frame_view *frame,
 /* The text of a str, or the number of an int: the name of a task may be another's by now. */
 void tc_walker_tie_name(struct tc_walker *w, tc_addr name)
 {
-	const struct tc_type *type;
+	const struct tc_walk_type *type;
 	uint64_t length;
 
 	if (!w->ties.wanted || !(type = tc_walker_type_of(w, name)) ||

@@ -16,7 +16,7 @@ static uint64_t word_at(const uint8_t *bytes, size_t offset)
 }
 
 /* An int of at most two digits, which are in body. */
-static bool small_int(const struct tc_walker *w, const uint8_t *body, struct tc_value *ret)
+static bool small_int(const struct tc_walker *w, const uint8_t *body, struct tc_walk_value *ret)
 {
 	int64_t value = 0;
 
@@ -27,7 +27,7 @@ static bool small_int(const struct tc_walker *w, const uint8_t *body, struct tc_
 	return true;
 }
 
-static void sized(struct tc_walker *w, tc_addr object, const uint8_t *body, struct tc_value *ret)
+static void sized(struct tc_walker *w, tc_addr object, const uint8_t *body, struct tc_walk_value *ret)
 {
 	ret->tag = TC_VAL_SIZED;
 	ret->size = word_at(body, TC_OB_SIZE);
@@ -38,13 +38,13 @@ static void sized(struct tc_walker *w, tc_addr object, const uint8_t *body, stru
 }
 
 /* What has no identity that anybody asks for: type and size are all. */
-static void atom(const uint8_t *body, struct tc_value *ret)
+static void atom(const uint8_t *body, struct tc_walk_value *ret)
 {
 	ret->size = word_at(body, TC_OB_SIZE);
 	ret->tag = ret->size > 1ul << 40 ? TC_VAL_REF : TC_VAL_ATOM;
 }
 
-static void by_kind(struct tc_walker *w, tc_addr object, const uint8_t *body, struct tc_value *ret)
+static void by_kind(struct tc_walker *w, tc_addr object, const uint8_t *body, struct tc_walk_value *ret)
 {
 	switch (ret->kind) {
 	case TC_KIND_NONE:
@@ -92,18 +92,18 @@ static bool read_object_head(struct tc_walker *w, tc_addr object, uint8_t body[H
 	return tc_read(w->mem, object, body, SMALLEST) == 0;
 }
 
-void tc_walker_fact(struct tc_walker *w, tc_addr object, struct tc_value *ret)
+void tc_walker_fact(struct tc_walker *w, tc_addr object, struct tc_walk_value *ret)
 {
 	uint8_t body[HEAD_BYTES];
-	const struct tc_type *type = NULL;
+	const struct tc_walk_type *type = NULL;
 
 	if (object >= 4096 && !(object & 7) && read_object_head(w, object, body))
 		type = tc_walker_type(w, word_at(body, TC_OB_TYPE));
 	if (!type) {
-		*ret = (struct tc_value){ .tag = TC_VAL_UNBOUND };
+		*ret = (struct tc_walk_value){ .tag = TC_VAL_UNBOUND };
 		return;
 	}
-	*ret = (struct tc_value){
+	*ret = (struct tc_walk_value){
 		.tag = TC_VAL_REF, .type = type->id, .bits = object, .kind = type->kind, .of = type
 	};
 	by_kind(w, object, body, ret);
@@ -111,7 +111,7 @@ void tc_walker_fact(struct tc_walker *w, tc_addr object, struct tc_value *ret)
 		ret->bits = object;
 }
 
-void tc_walker_value(struct tc_walker *w, tc_addr object, struct tc_value *ret)
+void tc_walker_value(struct tc_walker *w, tc_addr object, struct tc_walk_value *ret)
 {
 	tc_walker_fact(w, object, ret);
 	if (w->options->no_values && (ret->kind == TC_KIND_INT || ret->kind == TC_KIND_FLOAT)) {
@@ -120,7 +120,7 @@ void tc_walker_value(struct tc_walker *w, tc_addr object, struct tc_value *ret)
 	}
 }
 
-uint8_t *tc_walker_encode(uint8_t *to, const struct tc_value *value, uint64_t *previous)
+uint8_t *tc_walker_encode(uint8_t *to, const struct tc_walk_value *value, uint64_t *previous)
 {
 	*to++ = (uint8_t)value->tag;
 	switch (value->tag) {
@@ -146,7 +146,7 @@ uint8_t *tc_walker_encode(uint8_t *to, const struct tc_value *value, uint64_t *p
 	}
 }
 
-void tc_walker_put_value(struct tc_walker *w, const struct tc_value *value)
+void tc_walker_put_value(struct tc_walker *w, const struct tc_walk_value *value)
 {
 	uint8_t *to = tc_put_begin(w->out, TC_ENCODED_MAX);
 
@@ -176,7 +176,7 @@ struct hamt_walk {
 
 static void descend(struct tc_walker *w, struct hamt_walk *walk, tc_addr node)
 {
-	const struct tc_type *type = tc_walker_type_of(w, node);
+	const struct tc_walk_type *type = tc_walker_type_of(w, node);
 	uint64_t n = FANOUT;
 
 	if (!type || walk->depth == HAMT_DEPTH || type->kind < TC_KIND_HAMT_BITMAP ||
@@ -194,7 +194,7 @@ static void descend(struct tc_walker *w, struct hamt_walk *walk, tc_addr node)
 static void add_variable(struct tc_walker *w, struct tc_context_scratch *scratch, tc_addr var,
 			 tc_addr value)
 {
-	const struct tc_type *type = tc_walker_type_of(w, var);
+	const struct tc_walk_type *type = tc_walker_type_of(w, var);
 	tc_addr name;
 
 	if (scratch->n == TC_CONTEXT_MAX)

@@ -53,14 +53,14 @@ enum tc_kind {
 	TC_KIND_CYTHON_CORO,
 };
 
-struct tc_type {
+struct tc_walk_type {
 	tc_addr addr;
 	struct tc_type_facts facts;
 	enum tc_kind kind;
 	uint32_t id; /* in the dump */
 };
 
-struct tc_pycode {
+struct tc_walk_code {
 	tc_addr addr;
 	struct tc_code_facts facts;
 	uint32_t id;
@@ -69,13 +69,13 @@ struct tc_pycode {
 };
 
 /* A value as it will be written. */
-struct tc_value {
+struct tc_walk_value {
 	enum tc_val tag;
 	uint32_t type; /* REF, SIZED; STRING: its identifier */
 	uint64_t bits; /* INT, FLOAT (its bits), REF and SIZED (address) */
 	uint64_t size; /* SIZED, ATOM */
 	enum tc_kind kind;
-	const struct tc_type *of; /* type of a REF or SIZED */
+	const struct tc_walk_type *of; /* type of a REF or SIZED */
 };
 
 #define TC_ENCODED_MAX 31u /* bytes of a value: tag, type, address, size */
@@ -94,7 +94,7 @@ struct tc_slot_cache {
 #define TC_REFS_KEPT 16384u
 
 /* The locals of one chain: of the outermost frames when there are too many. */
-struct tc_locals {
+struct tc_walk_locals {
 	uint8_t *bytes; /* TC_LOCALS_BYTES: the frames as in a record, without the address of the first reference */
 	uint32_t size, n_frames, n_values;
 	uint32_t first_at;   /* where in bytes that address belongs */
@@ -120,11 +120,11 @@ struct tc_context_cache {
 struct tc_context_scratch {
 	uint32_t n;
 	uint32_t names[TC_CONTEXT_MAX];
-	struct tc_value values[TC_CONTEXT_MAX];
+	struct tc_walk_value values[TC_CONTEXT_MAX];
 };
 
 /* A thread of the interpreter and its frames, innermost first. */
-struct tc_thread_view {
+struct tc_walk_thread {
 	tc_addr tstate, running_task, running_loop;
 	uint64_t ident;
 	uint32_t tid; /* in the target's own namespace, 0: unknown */
@@ -138,7 +138,7 @@ struct tc_thread_view {
 #define TC_LOOPS_MAX 4096u
 #define TC_CURRENT_MAX 16384u
 
-struct tc_loop_view {
+struct tc_walk_loop {
 	tc_addr addr;
 	uint32_t id;
 };
@@ -188,7 +188,7 @@ struct tc_walker {
 
 	/* In front of the tables: the types met last, and attribute names by the address of their
 	 * str. */
-	const struct tc_type *type_cache[TC_TYPE_CACHE];
+	const struct tc_walk_type *type_cache[TC_TYPE_CACHE];
 	struct tc_name_cache {
 		tc_addr str;
 		uint64_t length, hash;
@@ -200,7 +200,7 @@ struct tc_walker {
 	} label_cache[TC_LABEL_CACHE];
 	/* The links of chains met last: what tc_walker_code, tc_walker_site, tc_walker_link said. */
 	struct tc_link_cache {
-		const struct tc_pycode *code; /* NULL: free */
+		const struct tc_walk_code *code; /* NULL: free */
 		tc_addr addr;
 		int64_t lasti;
 		tc_addr qualname;
@@ -211,21 +211,21 @@ struct tc_walker {
 	struct tc_seen seen;		   /* objects */
 	struct tc_seen seen_tasks;	   /* one of a foreign class may be an object too */
 	struct tc_context_cache *contexts; /* TC_CONTEXT_CACHE: those met last, by root */
-	struct tc_locals locals;
+	struct tc_walk_locals locals;
 	struct tc_ties ties;
 	struct tc_context_scratch *context;
-	struct tc_thread_view *threads;
+	struct tc_walk_thread *threads;
 	uint32_t n_threads, max_threads; /* there is room for */
 	uint32_t threads_cut;		 /* of this interpreter, that are left out */
 	struct tc_hash os_threads;	 /* by id in the target's namespace: the kernel's number + 1 */
-	struct tc_loop_view *loop_views;
+	struct tc_walk_loop *loop_views;
 	uint32_t n_loops;
 	tc_addr last_loop; /* tasks of one loop follow each other */
 	uint32_t last_loop_id;
 	struct tc_object_todo *todo;
 	uint32_t todo_first, todo_n;
-	struct tc_value *attr_values; /* scratch, TC_ATTRS_MAX */
-	struct tc_value *item_values; /* scratch, TC_ITEMS_MAX */
+	struct tc_walk_value *attr_values; /* scratch, TC_ATTRS_MAX */
+	struct tc_walk_value *item_values; /* scratch, TC_ITEMS_MAX */
 	char *text;		      /* scratch, TC_STRING_MAX bytes */
 	uint32_t *name_ids;	      /* scratch, TC_NAMES_MAX */
 	uint32_t state_name; /* the string "_state" */
@@ -261,19 +261,19 @@ uint32_t tc_walker_label(struct tc_walker *w, const char *text, size_t len);
 uint32_t tc_walker_str(struct tc_walker *w, tc_addr str, enum tc_str class);
 uint32_t tc_walker_name(struct tc_walker *w,
 			tc_addr str); /* an attribute's: the same str comes again and again */
-const struct tc_type *tc_walker_look_up_type(struct tc_walker *w, tc_addr type);
-const struct tc_type *tc_walker_type_of(struct tc_walker *w, tc_addr object);
+const struct tc_walk_type *tc_walker_look_up_type(struct tc_walker *w, tc_addr type);
+const struct tc_walk_type *tc_walker_type_of(struct tc_walker *w, tc_addr object);
 
 /* Where the type at addr stands if it was met lately. Static types lie a page or more apart. */
-static inline const struct tc_type **tc_walker_type_front(struct tc_walker *w, tc_addr addr)
+static inline const struct tc_walk_type **tc_walker_type_front(struct tc_walker *w, tc_addr addr)
 {
 	return &w->type_cache[(addr >> 4 ^ addr >> 12) & (TC_TYPE_CACHE - 1)];
 }
 
 /* The type at addr; NULL: there is none. */
-static inline const struct tc_type *tc_walker_type(struct tc_walker *w, tc_addr addr)
+static inline const struct tc_walk_type *tc_walker_type(struct tc_walker *w, tc_addr addr)
 {
-	const struct tc_type *front = *tc_walker_type_front(w, addr);
+	const struct tc_walk_type *front = *tc_walker_type_front(w, addr);
 
 	return front && front->addr == addr ? front : tc_walker_look_up_type(w, addr);
 }
@@ -283,24 +283,24 @@ bool tc_kind_is_future(enum tc_kind kind); /* tasks are futures too */
 
 /* walk_code.c: codes, sites, links. qualname: of the coroutine, used where codes have none; may be
  * 0. */
-const struct tc_pycode *tc_walker_code(struct tc_walker *w, tc_addr code, tc_addr qualname);
-uint32_t tc_walker_site(struct tc_walker *w, const struct tc_pycode *code, int64_t lasti,
+const struct tc_walk_code *tc_walker_code(struct tc_walker *w, tc_addr code, tc_addr qualname);
+uint32_t tc_walker_site(struct tc_walker *w, const struct tc_walk_code *code, int64_t lasti,
 			bool *ret_awaits);
 uint32_t tc_walker_link(struct tc_walker *w, uint32_t parent, enum tc_frame kind,
 			uint32_t reference);
 
 /* walk_value.c */
-void tc_walker_value(struct tc_walker *w, tc_addr object, struct tc_value *ret);
+void tc_walker_value(struct tc_walker *w, tc_addr object, struct tc_walk_value *ret);
 /* The same for the walk's own use: numbers also where values are not to be recorded. */
-void tc_walker_fact(struct tc_walker *w, tc_addr object, struct tc_value *ret);
-void tc_walker_put_value(struct tc_walker *w, const struct tc_value *value);
+void tc_walker_fact(struct tc_walker *w, tc_addr object, struct tc_walk_value *ret);
+void tc_walker_put_value(struct tc_walker *w, const struct tc_walk_value *value);
 /* At most TC_ENCODED_MAX bytes to to; a reference as its distance to *previous. Returns the end. */
-uint8_t *tc_walker_encode(uint8_t *to, const struct tc_value *value, uint64_t *previous);
+uint8_t *tc_walker_encode(uint8_t *to, const struct tc_walk_value *value, uint64_t *previous);
 uint32_t tc_walker_context(struct tc_walker *w, tc_addr context);
 
 /* walk_locals.c */
 void tc_walker_locals_begin(struct tc_walker *w); /* of another chain */
-void tc_walker_frame_locals(struct tc_walker *w, const struct tc_pycode *code, tc_addr slots);
+void tc_walker_frame_locals(struct tc_walker *w, const struct tc_walk_code *code, tc_addr slots);
 /* As a record, nothing when none were read; near: where its references start. */
 void tc_walker_put_locals(struct tc_walker *w, tc_addr near);
 /* What the innermost frames hold in their locals gets records, where they are frames of asyncio or
@@ -308,15 +308,15 @@ void tc_walker_put_locals(struct tc_walker *w, tc_addr near);
 void tc_walker_want_locals(struct tc_walker *w, uint32_t n_frames);
 
 /* walk_chain.c */
-struct tc_chain {
+struct tc_walk_chain {
 	uint32_t id;
 	tc_addr leaf;
-	const struct tc_type *leaf_type;
+	const struct tc_walk_type *leaf_type;
 	uint32_t tid; /* of the thread that runs it */
 	bool running, not_started, torn, cut;
 	bool nested; /* its thread is in another step, or turn of a loop, begun inside its own */
 };
-void tc_walker_chain(struct tc_walker *w, tc_addr coro, struct tc_chain *ret);
+void tc_walker_chain(struct tc_walker *w, tc_addr coro, struct tc_walk_chain *ret);
 enum tc_frame tc_frame_kind(uint32_t co_flags);
 
 /* walk_ties.c: may the target have run since the walk began? */
@@ -329,7 +329,7 @@ size_t tc_walker_settle(struct tc_walker *w, const tc_addr *tasks, size_t n, boo
  * end; on a generator; on a frame of a thread; on a name. */
 void tc_walker_tie(struct tc_walker *w, tc_addr from, tc_addr end);
 void tc_walker_tie_gen(struct tc_walker *w, tc_addr addr, const struct tc_gen *gen,
-		       const struct tc_pycode *code);
+		       const struct tc_walk_code *code);
 void tc_walker_tie_frame(struct tc_walker *w, const struct tc_frame_view *frame, bool innermost);
 void tc_walker_tie_name(struct tc_walker *w, tc_addr name);
 /* An object of the chain will be read: as it is now, from the second round on. */

@@ -60,7 +60,7 @@ static void write_dump(uint64_t cookie, const char *tail, char *to, size_t size)
 {
 	static struct tc_core core;
 	static const struct tc_counts counts;
-	const struct tc_status status = { .counts = &counts };
+	const struct tc_core_status status = { .counts = &counts };
 	struct timespec now;
 	struct fake_mem fake;
 	struct tc_arena arena;

@@ -74,7 +74,7 @@ static int create_behind(int n, int (*make)(const char *path), struct tc_hook_fi
 {
 	static struct tc_hook_dump dump;
 	char path[256], why[512];
-	struct tc_text text;
+	struct tc_strbuf text;
 	unsigned place = 0;
 
 	dump.pid = 77;
@@ -87,7 +87,7 @@ static int create_behind(int n, int (*make)(const char *path), struct tc_hook_fi
 			 BEGAN_NS / 1000 + (unsigned)i);
 		ck_assert_int_eq(make(path), 0);
 	}
-	tc_text_init(&text, why, sizeof(why));
+	tc_strbuf_init(&text, why, sizeof(why));
 	int r = tc_hook_file_create(file, &place, &dump, &text);
 	return r < 0 || strncmp(file->dir_path, directory, strlen(directory)) == 0 ? r : -EXDEV;
 }

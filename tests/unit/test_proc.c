@@ -9,20 +9,20 @@
 
 #include "lib/core/dump_name.h"
 #include "lib/process/proc.h"
-#include "lib/base/text.h"
+#include "lib/base/strbuf.h"
 
 START_TEST(text_is_built_and_cut)
 {
-	struct tc_text text;
+	struct tc_strbuf text;
 	char memory[12];
 
-	tc_text_init(&text, memory, sizeof(memory));
-	tc_text_s(&text, "ab");
-	tc_text_u(&text, 0);
-	tc_text_padded(&text, 7, 3);
+	tc_strbuf_init(&text, memory, sizeof(memory));
+	tc_strbuf_s(&text, "ab");
+	tc_strbuf_u(&text, 0);
+	tc_strbuf_padded(&text, 7, 3);
 	ck_assert_str_eq(memory, "ab0007");
 	ck_assert(!text.full);
-	tc_text_u(&text, UINT64_MAX);
+	tc_strbuf_u(&text, UINT64_MAX);
 	ck_assert_str_eq(memory, "ab000718446");
 	ck_assert(text.full);
 }
@@ -44,7 +44,7 @@ START_TEST(numbers_are_read)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const char *at = rows[i].text;
-		ck_assert_uint_eq(tc_text_number(&at, rows[i].base), rows[i].value);
+		ck_assert_uint_eq(tc_parse_number(&at, rows[i].base), rows[i].value);
 		ck_assert_uint_eq((size_t)(at - rows[i].text), rows[i].used);
 	}
 }

@@ -21,17 +21,17 @@ struct version {
 static uint64_t number(const char *base, const char *path, const char *name)
 {
 	char full[PATH_SIZE + 128], text[64];
-	struct tc_text to;
+	struct tc_strbuf to;
 	const char *at = text;
 
-	tc_text_init(&to, full, sizeof(full));
-	tc_text_s(&to, base);
-	tc_text_s(&to, path);
-	tc_text_s(&to, name);
+	tc_strbuf_init(&to, full, sizeof(full));
+	tc_strbuf_s(&to, base);
+	tc_strbuf_s(&to, path);
+	tc_strbuf_s(&to, name);
 	if (to.full || tc_proc_read(AT_FDCWD, full, text, sizeof(text)) <= 0 || text[0] < '0' ||
 	    text[0] > '9')
 		return TC_HOOK_NO_LIMIT;
-	uint64_t value = tc_text_number(&at, 10);
+	uint64_t value = tc_parse_number(&at, 10);
 	/* Version 1 writes a number near 2^63 for none. */
 	return value < TC_HOOK_NO_LIMIT ? value : TC_HOOK_NO_LIMIT;
 }

@@ -80,9 +80,9 @@ static bool next_private(const char **at, const char *end, uint64_t *ret_start, 
 {
 	while (*at < end) {
 		const char *line = *at;
-		uint64_t start = tc_text_number(&line, 16);
+		uint64_t start = tc_parse_number(&line, 16);
 		line++; /* the hyphen */
-		uint64_t stop = tc_text_number(&line, 16);
+		uint64_t stop = tc_parse_number(&line, 16);
 		bool found = line + 4 < end && line[2] == 'w' && line[4] == 'p' && stop > start;
 		while (*at < end && **at != '\n')
 			(*at)++;

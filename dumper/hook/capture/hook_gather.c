@@ -211,21 +211,21 @@ static uint32_t proc_tid(uint32_t tid)
 	for (const char *p = link; *p; p++)
 		if (*p == '/')
 			at = p + 1;
-	return (uint32_t)tc_text_number(&at, 10);
+	return (uint32_t)tc_parse_number(&at, 10);
 }
 
 /* Where /proc counts otherwise than we do: our own number of each thread, while there is time. */
 static void number_threads(struct tc_hook_dump *dump, uint64_t end_ns)
 {
 	char path[64], text[3072];
-	struct tc_text name;
+	struct tc_strbuf name;
 
 	for (size_t i = 0; i < dump->n_threads && dump->tid != dump->tid_proc; i++) {
 		struct tc_os_thread *thread = &dump->threads[i];
-		tc_text_init(&name, path, sizeof(path));
-		tc_text_s(&name, "task/");
-		tc_text_u(&name, thread->tid);
-		tc_text_s(&name, "/status");
+		tc_strbuf_init(&name, path, sizeof(path));
+		tc_strbuf_s(&name, "task/");
+		tc_strbuf_u(&name, thread->tid);
+		tc_strbuf_s(&name, "/status");
 		if (thread->tid == dump->tid_proc)
 			thread->tid_ns = dump->tid;
 		else if (tc_sys_clock_ns(CLOCK_MONOTONIC) > end_ns)
@@ -288,14 +288,14 @@ static int open_parent(const struct tc_hook_dump *dump)
 {
 	char text[2048], path[32];
 	struct tc_stat stat;
-	struct tc_text to;
+	struct tc_strbuf to;
 
 	if (tc_proc_read(AT_FDCWD, "/proc/self/stat", text, sizeof(text)) <= 0 ||
 	    !tc_proc_parse_stat(text, &stat) || !stat.ppid)
 		return -ENOENT;
-	tc_text_init(&to, path, sizeof(path));
-	tc_text_s(&to, "/proc/");
-	tc_text_u(&to, stat.ppid);
+	tc_strbuf_init(&to, path, sizeof(path));
+	tc_strbuf_s(&to, "/proc/");
+	tc_strbuf_u(&to, stat.ppid);
 	int fd = tc_sys_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
 	if (fd >= 0 && (uint32_t)tc_syscall0(SYS_getppid) != dump->pid) { /* it ended meanwhile */
 		tc_sys_close(fd);
@@ -346,16 +346,16 @@ void tc_hook_gather_thread_names(struct tc_hook_dump *dump)
 
 void tc_hook_note_threads(struct tc_hook_dump *dump)
 {
-	struct tc_text text;
+	struct tc_strbuf text;
 
 	if ((!dump->n_unread && !dump->threads_missing) || dump->n_notices == TC_NOTICES_MAX)
 		return;
-	tc_text_init(&text, dump->notices[dump->n_notices++], TC_NOTICE_SIZE);
-	tc_text_s(&text, "of ");
-	tc_text_u(&text, dump->n_unread);
-	tc_text_s(&text, dump->threads_missing ? " threads and more that are not listed" : " threads");
-	tc_text_s(&text, " the state is unknown: ");
-	tc_text_s(&text, dump->why_unread);
+	tc_strbuf_init(&text, dump->notices[dump->n_notices++], TC_NOTICE_SIZE);
+	tc_strbuf_s(&text, "of ");
+	tc_strbuf_u(&text, dump->n_unread);
+	tc_strbuf_s(&text, dump->threads_missing ? " threads and more that are not listed" : " threads");
+	tc_strbuf_s(&text, " the state is unknown: ");
+	tc_strbuf_s(&text, dump->why_unread);
 }
 
 /* Size and time of files that have no build-id to be known by: only these are touched, because a

@@ -20,7 +20,7 @@ static uint64_t status_number(const char *text, const char *name)
 {
 	const char *at = tc_proc_field(text, name);
 
-	return at ? tc_text_number(&at, 10) : 0;
+	return at ? tc_parse_number(&at, 10) : 0;
 }
 
 /* What /proc/self/status says; returned: the bytes that are pinned. */
@@ -78,7 +78,7 @@ void tc_hook_memory(int proc, bool own_oom_score, struct tc_hook_memory *ret)
 		return;
 	}
 	for (int i = 0; i < 6; i++)
-		pages[i] = tc_text_number(&at, 10);
+		pages[i] = tc_parse_number(&at, 10);
 	ret->private_bytes = (pages[1] > pages[2] ? pages[1] - pages[2] : 0) * TC_ARCH_PAGE;
 	ret->mappable = mappable(pages[0] * TC_ARCH_PAGE, pages[5] * TC_ARCH_PAGE);
 	if (!own_oom_score || tc_hook_is_limited())

@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "lib/process/proc.h"
-#include "lib/base/text.h"
+#include "lib/base/strbuf.h"
 #include "lib/sys/sys.h"
 #include "dumper/hook/common/hook.h"
 #include "dumper/hook/common/hook_process.h"
@@ -28,18 +28,18 @@ static bool is_asleep(const struct tc_hook_dump *dump, uint32_t tid)
 static bool read_switches(const struct tc_hook_dump *dump, uint32_t tid, uint64_t *ret)
 {
 	char path[64];
-	struct tc_text text;
+	struct tc_strbuf text;
 
-	tc_text_init(&text, path, sizeof(path));
-	tc_text_s(&text, "task/");
-	tc_text_u(&text, tid);
-	tc_text_s(&text, "/status");
+	tc_strbuf_init(&text, path, sizeof(path));
+	tc_strbuf_s(&text, "task/");
+	tc_strbuf_u(&text, tid);
+	tc_strbuf_s(&text, "/status");
 	return tc_proc_number(dump->proc, path, "voluntary_ctxt_switches", 10, ret);
 }
 
 static bool park(const struct tc_hook_dump *dump, uint32_t holder)
 {
-	struct tc_hook_process *process = tc_process();
+	struct tc_hook_process *process = tc_hook_process();
 	struct timespec wait = { 0, PARK_NS };
 	siginfo_t info;
 

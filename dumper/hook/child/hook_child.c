@@ -134,13 +134,13 @@ static void await_target(const struct tc_hook_dump *dump)
 
 static void note(struct tc_hook_dump *dump, const char *one, const char *two)
 {
-	struct tc_text text;
+	struct tc_strbuf text;
 
 	if (dump->n_notices == TC_NOTICES_MAX)
 		return;
-	tc_text_init(&text, dump->notices[dump->n_notices++], TC_NOTICE_SIZE);
-	tc_text_s(&text, one);
-	tc_text_s(&text, two);
+	tc_strbuf_init(&text, dump->notices[dump->n_notices++], TC_NOTICE_SIZE);
+	tc_strbuf_s(&text, one);
+	tc_strbuf_s(&text, two);
 }
 
 static void note_conditions(struct tc_hook_dump *dump)
@@ -183,7 +183,7 @@ static int write_dump(struct tc_hook_dump *dump, int fd)
 	if (dump->guest) /* otherwise this is the handler, and who is watched may be ourselves */
 		tc_look_watch(dump->proc, &looks, NULL);
 	tc_look_put(&looks, &dump->core.rec);
-	struct tc_status status = {
+	struct tc_core_status status = {
 		.counts = &dump->counts,
 		.flags = status_flags(dump, walked),
 		.pause_ns = pause_ns(dump),
@@ -239,12 +239,12 @@ static bool ask_again(struct tc_hook_dump *dump)
 	return atomic_compare_exchange_strong(&dump->outcome->outcome, &state, TC_OUTCOME_LEAVING);
 }
 
-static void put_ms(struct tc_text *text, uint64_t ns)
+static void put_ms(struct tc_strbuf *text, uint64_t ns)
 {
-	tc_text_u(text, ns / 1000000);
-	tc_text_s(text, ".");
-	tc_text_padded(text, ns / 10000 % 100, 2);
-	tc_text_s(text, " ms");
+	tc_strbuf_u(text, ns / 1000000);
+	tc_strbuf_s(text, ".");
+	tc_strbuf_padded(text, ns / 10000 % 100, 2);
+	tc_strbuf_s(text, " ms");
 }
 
 void tc_hook_child_tell(const struct tc_hook_dump *dump)
@@ -271,26 +271,26 @@ static void tell(struct tc_hook_dump *dump, enum tc_outcome verdict, char *line)
 static void report(struct tc_hook_dump *dump)
 {
 	static char line[2 * TC_HOOK_PATH + TC_DUMP_NAME_MAX + 256];
-	struct tc_text text;
+	struct tc_strbuf text;
 
-	tc_text_init(&text, line, sizeof(line) - 1);
-	tc_text_s(&text, "taskcore: ");
+	tc_strbuf_init(&text, line, sizeof(line) - 1);
+	tc_strbuf_s(&text, "taskcore: ");
 	char *path = text.at;
-	tc_text_s(&text, file.dir_path);
+	tc_strbuf_s(&text, file.dir_path);
 	if (file.dir_path[1])
-		tc_text_s(&text, "/");
-	tc_text_s(&text, file.name);
+		tc_strbuf_s(&text, "/");
+	tc_strbuf_s(&text, file.name);
 	if (dump->outcome && (size_t)(text.at - path) < sizeof(dump->outcome->path))
 		memcpy(dump->outcome->path, path, (size_t)(text.at - path) + 1);
-	tc_text_s(&text, ": ");
-	tc_text_u(&text, dump->counts.found);
-	tc_text_s(&text, dump->counts.found == 1 ? " task, " : " tasks, ");
-	tc_text_u(&text, dump->core.at);
-	tc_text_s(&text, " bytes, paused ");
+	tc_strbuf_s(&text, ": ");
+	tc_strbuf_u(&text, dump->counts.found);
+	tc_strbuf_s(&text, dump->counts.found == 1 ? " task, " : " tasks, ");
+	tc_strbuf_u(&text, dump->core.at);
+	tc_strbuf_s(&text, " bytes, paused ");
 	put_ms(&text, pause_ns(dump));
 	if (dump->why_elsewhere) {
-		tc_text_s(&text, "; not in TASKCORE_DIR: ");
-		tc_text_s(&text, dump->why_elsewhere);
+		tc_strbuf_s(&text, "; not in TASKCORE_DIR: ");
+		tc_strbuf_s(&text, dump->why_elsewhere);
 	}
 	tell(dump, TC_OUTCOME_SEALED, line);
 }
@@ -298,13 +298,13 @@ static void report(struct tc_hook_dump *dump)
 void tc_hook_child_refuse(struct tc_hook_dump *dump, const char *why)
 {
 	static char line[TC_HOOK_PATH + 256];
-	struct tc_text text;
+	struct tc_strbuf text;
 
-	tc_text_init(&text, line, sizeof(line) - 1);
-	tc_text_s(&text, "taskcore: no dump (");
-	tc_text_s(&text, dump->request.reason);
-	tc_text_s(&text, "): ");
-	tc_text_s(&text, why[0] ? why : "no directory to write to");
+	tc_strbuf_init(&text, line, sizeof(line) - 1);
+	tc_strbuf_s(&text, "taskcore: no dump (");
+	tc_strbuf_s(&text, dump->request.reason);
+	tc_strbuf_s(&text, "): ");
+	tc_strbuf_s(&text, why[0] ? why : "no directory to write to");
 	tell(dump, TC_OUTCOME_REFUSED, line);
 }
 
@@ -312,10 +312,10 @@ void tc_hook_child_refuse(struct tc_hook_dump *dump, const char *why)
 static void make_file(struct tc_hook_dump *dump)
 {
 	static char why[TC_HOOK_PATH + 128]; /* too big for the stack; of a process of its own */
-	struct tc_text reason;
+	struct tc_strbuf reason;
 	unsigned place = 0;
 
-	tc_text_init(&reason, why, sizeof(why));
+	tc_strbuf_init(&reason, why, sizeof(why));
 	while (tc_hook_file_create(&file, &place, dump, &reason) == 0) {
 		if (tc_hook_settings.dir[0] && why[0]) /* it is the first place */
 			dump->why_elsewhere = why;

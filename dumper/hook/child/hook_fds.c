@@ -18,11 +18,11 @@
 static void ask_link(struct tc_fd_facts *facts)
 {
 	char path[32];
-	struct tc_text text;
+	struct tc_strbuf text;
 
-	tc_text_init(&text, path, sizeof(path));
-	tc_text_s(&text, "/proc/self/fd/");
-	tc_text_u(&text, facts->fd.fd);
+	tc_strbuf_init(&text, path, sizeof(path));
+	tc_strbuf_s(&text, "/proc/self/fd/");
+	tc_strbuf_u(&text, facts->fd.fd);
 	tc_fd_ask_link(facts, AT_FDCWD, path);
 }
 
@@ -95,17 +95,17 @@ void tc_hook_put_fds(const struct tc_hook_dump *dump, struct tc_records *rec)
 
 void tc_hook_note_fds(struct tc_hook_dump *dump)
 {
-	struct tc_text text;
+	struct tc_strbuf text;
 
 	if ((!dump->n_fds_left && !dump->fds_late) || dump->n_notices == TC_NOTICES_MAX)
 		return;
-	tc_text_init(&text, dump->notices[dump->n_notices++], TC_NOTICE_SIZE);
-	tc_text_s(&text, "descriptors: the first ");
-	tc_text_u(&text, dump->n_fds);
-	tc_text_s(&text, " are recorded, ");
+	tc_strbuf_init(&text, dump->notices[dump->n_notices++], TC_NOTICE_SIZE);
+	tc_strbuf_s(&text, "descriptors: the first ");
+	tc_strbuf_u(&text, dump->n_fds);
+	tc_strbuf_s(&text, " are recorded, ");
 	if (dump->fds_late)
-		tc_text_s(&text, "then the time for the dump was over");
+		tc_strbuf_s(&text, "then the time for the dump was over");
 	else
-		tc_text_u(&text, dump->n_fds_left);
-	tc_text_s(&text, dump->fds_late ? "" : " more are not");
+		tc_strbuf_u(&text, dump->n_fds_left);
+	tc_strbuf_s(&text, dump->fds_late ? "" : " more are not");
 }

@@ -50,27 +50,27 @@ static void strip(char *path)
 /* The path of place number i; false: there is no such place. */
 static bool find_place(unsigned i, const struct tc_hook_dump *dump, char *to)
 {
-	struct tc_text text;
+	struct tc_strbuf text;
 
-	tc_text_init(&text, to, TC_HOOK_PATH);
+	tc_strbuf_init(&text, to, TC_HOOK_PATH);
 	if (!dump->guest) { /* in the handler itself: only where no file system can hang */
-		tc_text_s(&text, "/dev/shm");
+		tc_strbuf_s(&text, "/dev/shm");
 		return i == PLACE_SHM;
 	}
 	switch (i) {
 	case PLACE_SET:
-		tc_text_s(&text, tc_hook_settings.dir);
+		tc_strbuf_s(&text, tc_hook_settings.dir);
 		break;
 	case PLACE_CORE:
 		return core_dir(to, TC_HOOK_PATH);
 	case PLACE_CWD:
-		tc_text_s(&text, dump->cwd);
+		tc_strbuf_s(&text, dump->cwd);
 		break;
 	case PLACE_TMP:
-		tc_text_s(&text, tc_hook_settings.tmpdir);
+		tc_strbuf_s(&text, tc_hook_settings.tmpdir);
 		break;
 	case PLACE_SHM:
-		tc_text_s(&text, "/dev/shm");
+		tc_strbuf_s(&text, "/dev/shm");
 		break;
 	default:
 		break;
@@ -216,13 +216,13 @@ static int create_in(struct tc_hook_file *file, const struct tc_hook_dump *dump,
 		fd = -EDQUOT;
 	}
 	for (unsigned i = 0; i < NAME_TRIES && fd == -EEXIST; i++) {
-		struct tc_text text;
-		tc_text_init(&text, file->temporary, sizeof(file->temporary));
-		tc_text_s(&text, TEMPORARY_HEAD);
-		tc_text_u(&text, dump->pid);
-		tc_text_s(&text, ".");
-		tc_text_u(&text, dump->began_ns / 1000 + i);
-		tc_text_s(&text, TEMPORARY_TAIL);
+		struct tc_strbuf text;
+		tc_strbuf_init(&text, file->temporary, sizeof(file->temporary));
+		tc_strbuf_s(&text, TEMPORARY_HEAD);
+		tc_strbuf_u(&text, dump->pid);
+		tc_strbuf_s(&text, ".");
+		tc_strbuf_u(&text, dump->began_ns / 1000 + i);
+		tc_strbuf_s(&text, TEMPORARY_TAIL);
 		fd = create(file);
 	}
 	if (fd < 0) {
@@ -236,13 +236,13 @@ static int create_in(struct tc_hook_file *file, const struct tc_hook_dump *dump,
 }
 
 /* "DIR: reason"; the first place that was refused is the one that somebody wanted. */
-static void explain(struct tc_text *to, const char *dir, const char *why, int error)
+static void explain(struct tc_strbuf *to, const char *dir, const char *why, int error)
 {
 	if (to->at != to->start)
 		return;
-	tc_text_s(to, dir);
-	tc_text_s(to, ": ");
-	tc_text_s(to, why		    ? why :
+	tc_strbuf_s(to, dir);
+	tc_strbuf_s(to, ": ");
+	tc_strbuf_s(to, why		    ? why :
 		      error == -EACCES	    ? "permission denied" :
 		      error == -ENOENT	    ? "no such directory" :
 		      error == -EROFS	    ? "read-only file system" :
@@ -258,13 +258,13 @@ static void explain(struct tc_text *to, const char *dir, const char *why, int er
 					      "cannot be written");
 }
 
-void tc_hook_file_explain(const struct tc_hook_file *file, struct tc_text *why, int error)
+void tc_hook_file_explain(const struct tc_hook_file *file, struct tc_strbuf *why, int error)
 {
 	explain(why, file->dir_path, NULL, error);
 }
 
 int tc_hook_file_create(struct tc_hook_file *file, unsigned *at, const struct tc_hook_dump *dump,
-			struct tc_text *why)
+			struct tc_strbuf *why)
 {
 	const char *text;
 

@@ -251,7 +251,7 @@ static void supervise(void *argument)
 		tc_hook_release(dump);
 	/* Last of all: then another dump may begin. Its stacks are all that a worker that hangs keeps. */
 	if (!done && !dump->snapshot)
-		tc_process()->stuck = (uint32_t)tc_syscall0(SYS_getpid);
+		tc_hook_process()->stuck = (uint32_t)tc_syscall0(SYS_getpid);
 	for (;;)
 		tc_syscall1(SYS_exit_group, 0);
 }

@@ -13,7 +13,7 @@
 #include "lib/base/arena.h"
 #include "lib/core/core.h"
 #include "lib/core/dump_name.h"
-#include "lib/base/text.h"
+#include "lib/base/strbuf.h"
 
 enum tc_hook_values { TC_HOOK_VALUES_NONE, TC_HOOK_VALUES_SCALARS, TC_HOOK_VALUES_STRINGS };
 enum tc_hook_freeze { TC_HOOK_FREEZE_AUTO, TC_HOOK_FREEZE_PLACE, TC_HOOK_FREEZE_SNAPSHOT };
@@ -300,12 +300,12 @@ struct tc_hook_file {
 /* The next place, from *at = 0 on, in which the temporary file could be created. 0, or -ENOENT when
  * no place is left. *why, empty at first, gets "PLACE: reason" of the first that was refused. */
 int tc_hook_file_create(struct tc_hook_file *file, unsigned *at, const struct tc_hook_dump *dump,
-			struct tc_text *why);
+			struct tc_strbuf *why);
 /* Give it its name, and close it. 0 or -errno; then it is gone. */
 int tc_hook_file_commit(struct tc_hook_file *file, const struct tc_hook_dump *dump);
 void tc_hook_file_abort(struct tc_hook_file *file);
 /* The file could be created and not be written: into *why, if that is empty. */
-void tc_hook_file_explain(const struct tc_hook_file *file, struct tc_text *why, int error);
+void tc_hook_file_explain(const struct tc_hook_file *file, struct tc_strbuf *why, int error);
 
 /* hook_say.c: one line on descriptor 2, if that is the file it was at start and takes it at once. */
 void tc_hook_say_init(void); /* this is the start */

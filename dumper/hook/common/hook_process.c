@@ -66,7 +66,7 @@ enum tc_process_kind tc_process_kind(void)
 	return TC_PROCESS_OWN;
 }
 
-struct tc_hook_process *tc_process(void)
+struct tc_hook_process *tc_hook_process(void)
 {
 	return page;
 }

@@ -47,6 +47,6 @@ enum tc_process_kind tc_process_kind(void);
 void tc_process_at_fork(void (*prepare)(void), void (*child)(void));
 
 /* The page; never NULL (a page of no process before tc_process_init). */
-struct tc_hook_process *tc_process(void);
+struct tc_hook_process *tc_hook_process(void);
 
 #endif

@@ -49,7 +49,7 @@ uint64_t tc_action_lock(void)
 
 	tc_sys_block(&before);
 
-	for (unsigned n = 1; atomic_exchange(&tc_process()->writing, 1); n++)
+	for (unsigned n = 1; atomic_exchange(&tc_hook_process()->writing, 1); n++)
 		if (n % MAX_SPINS == 0)
 			tc_syscall2(SYS_nanosleep, (long)&wait, 0);
 		else
@@ -59,7 +59,7 @@ uint64_t tc_action_lock(void)
 
 void tc_action_unlock(uint64_t before)
 {
-	atomic_store(&tc_process()->writing, 0);
+	atomic_store(&tc_hook_process()->writing, 0);
 	tc_sys_mask(before, NULL);
 }
 

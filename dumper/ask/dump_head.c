@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Reads the head and the status of a dump file, nothing in between. */
-#include "dumper/ask/head.h"
+#include "dumper/ask/dump_head.h"
 
 #include <elf.h>
 #include <fcntl.h>
@@ -72,7 +72,7 @@ static bool first_record(const uint8_t *chunk, size_t size, enum tc_rec kind, st
 }
 
 /* Fields in the order of format.md section 8. */
-static bool take_head(struct tc_head *head, const uint8_t *chunk, size_t size)
+static bool take_head(struct tc_dump_head *head, const uint8_t *chunk, size_t size)
 {
 	struct fields f;
 
@@ -102,7 +102,7 @@ static bool take_head(struct tc_head *head, const uint8_t *chunk, size_t size)
 	return true;
 }
 
-static void take_status(struct tc_head *head, const uint8_t *chunk, size_t size)
+static void take_status(struct tc_dump_head *head, const uint8_t *chunk, size_t size)
 {
 	struct fields f;
 
@@ -119,7 +119,7 @@ static void take_status(struct tc_head *head, const uint8_t *chunk, size_t size)
 }
 
 /* Step over the notes from offset to end. True: the head was among them. */
-static bool read_notes(struct tc_head *head, int fd, uint64_t at, uint64_t end)
+static bool read_notes(struct tc_dump_head *head, int fd, uint64_t at, uint64_t end)
 {
 	uint8_t chunk[HEAD_BYTES];
 	bool found = false;
@@ -159,21 +159,21 @@ static bool read_headers(int fd, uint64_t st_size, Elf64_Phdr *first, Elf64_Phdr
 	       first->p_offset < st_size && first->p_filesz < st_size;
 }
 
-bool tc_head_named(const char *name)
+bool tc_dump_head_named(const char *name)
 {
 	size_t length = strlen(name), suffix = strlen(TC_DUMP_SUFFIX);
 
 	return length > suffix && strcmp(name + length - suffix, TC_DUMP_SUFFIX) == 0;
 }
 
-bool tc_head_read(int dir, const char *name, int flags, struct tc_head *ret)
+bool tc_dump_head_read(int dir, const char *name, int flags, struct tc_dump_head *ret)
 {
 	Elf64_Phdr first, last;
 	struct stat st;
 	bool found = false;
 	int fd = openat(dir, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | flags);
 
-	*ret = (struct tc_head){ .pid = 0 };
+	*ret = (struct tc_dump_head){ .pid = 0 };
 	if (fd < 0)
 		return false;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Building lines and reading numbers. */
-#include "lib/base/text.h"
+#include "lib/base/strbuf.h"
 
 #include <string.h>
 
 #include "lib/base/safe.h"
 
-void tc_text_init(struct tc_text *text, char *memory, size_t size)
+void tc_strbuf_init(struct tc_strbuf *text, char *memory, size_t size)
 {
-	*text = (struct tc_text){ memory, memory, memory + size - 1, 0 };
+	*text = (struct tc_strbuf){ memory, memory, memory + size - 1, 0 };
 	*memory = 0;
 }
 
-void tc_text_bytes(struct tc_text *text, const char *bytes, size_t size)
+void tc_strbuf_bytes(struct tc_strbuf *text, const char *bytes, size_t size)
 {
 	size_t left = (size_t)(text->end - text->at);
 
@@ -25,12 +25,12 @@ void tc_text_bytes(struct tc_text *text, const char *bytes, size_t size)
 	*text->at = 0;
 }
 
-void tc_text_s(struct tc_text *text, const char *string)
+void tc_strbuf_s(struct tc_strbuf *text, const char *string)
 {
-	tc_text_bytes(text, string, strlen(string));
+	tc_strbuf_bytes(text, string, strlen(string));
 }
 
-void tc_text_padded(struct tc_text *text, uint64_t value, unsigned width)
+void tc_strbuf_padded(struct tc_strbuf *text, uint64_t value, unsigned width)
 {
 	char digits[24];
 	unsigned n = 0;
@@ -40,12 +40,12 @@ void tc_text_padded(struct tc_text *text, uint64_t value, unsigned width)
 	while ((value /= 10));
 	while (n < width && n < sizeof(digits))
 		digits[sizeof(digits) - ++n] = '0';
-	tc_text_bytes(text, digits + sizeof(digits) - n, n);
+	tc_strbuf_bytes(text, digits + sizeof(digits) - n, n);
 }
 
-void tc_text_u(struct tc_text *text, uint64_t value)
+void tc_strbuf_u(struct tc_strbuf *text, uint64_t value)
 {
-	tc_text_padded(text, value, 1);
+	tc_strbuf_padded(text, value, 1);
 }
 
 /* The value of a digit, or 255. */
@@ -57,7 +57,7 @@ static unsigned digit(char c)
 	return c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 : 255;
 }
 
-uint64_t tc_text_number(const char **at, unsigned base)
+uint64_t tc_parse_number(const char **at, unsigned base)
 {
 	const char *p = *at;
 	uint64_t value = 0;

@@ -2,7 +2,7 @@
  * Opens the directories through /proc/PID/root, watches them by inotify, and finds the path under
  * which the caller can open what appears there. */
 #define _GNU_SOURCE
-#include "dumper/ask/places.h"
+#include "dumper/ask/dump_dirs.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,7 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "dumper/ask/head.h"
+#include "dumper/ask/dump_head.h"
 #include "dumper/outside/target.h"
 
 #define LOOK_MS 50 /* between two looks where nothing can be watched */
@@ -35,15 +35,15 @@ int tc_places_inside(int root, const char *path, int flags)
 }
 
 /* Watch the directory and add it, unless it is there already. It takes fd over. */
-static void add(struct tc_places *places, int fd, const char *path)
+static void add(struct tc_dump_dirs *places, int fd, const char *path)
 {
-	struct tc_place *place = &places->places[places->n];
+	struct tc_dump_dir *place = &places->places[places->n];
 	struct stat st, other;
 	char link[64];
 
 	if (fd < 0)
 		return;
-	bool known = places->n == TC_PLACES_MAX || fstat(fd, &st) < 0;
+	bool known = places->n == TC_DUMP_DIRS_MAX || fstat(fd, &st) < 0;
 	for (size_t i = 0; i < places->n && !known; i++)
 		known = fstat(places->places[i].fd, &other) == 0 && other.st_dev == st.st_dev &&
 			other.st_ino == st.st_ino;
@@ -63,7 +63,7 @@ static void add(struct tc_places *places, int fd, const char *path)
 	places->n++;
 }
 
-static void add_inside(struct tc_places *places, const char *path)
+static void add_inside(struct tc_dump_dirs *places, const char *path)
 {
 	if (path[0] == '/')
 		add(places, tc_places_inside(places->root, path, 0), path);
@@ -78,7 +78,7 @@ bool tc_places_core(char *to, size_t size)
 	return true;
 }
 
-static void add_core_pattern(struct tc_places *places)
+static void add_core_pattern(struct tc_dump_dirs *places)
 {
 	char text[256];
 
@@ -87,7 +87,7 @@ static void add_core_pattern(struct tc_places *places)
 }
 
 /* The directories that the environment names with which the process was started. */
-static void add_environment(struct tc_places *places)
+static void add_environment(struct tc_dump_dirs *places)
 {
 	static const char *const names[] = { "TASKCORE_DIR=", "TMPDIR=" };
 	static char text[1 << 20];
@@ -101,11 +101,11 @@ static void add_environment(struct tc_places *places)
 				add_inside(places, at + strlen(names[i]));
 }
 
-size_t tc_places_open(struct tc_places *places, pid_t pid, pid_t via, const char *dir, bool blind)
+size_t tc_dump_dirs_open(struct tc_dump_dirs *places, pid_t pid, pid_t via, const char *dir, bool blind)
 {
 	char path[96];
 
-	*places = (struct tc_places){ .notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK) };
+	*places = (struct tc_dump_dirs){ .notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK) };
 	if (via == pid)
 		snprintf(places->proc, sizeof(places->proc), "/proc/%d", pid);
 	else
@@ -124,7 +124,7 @@ size_t tc_places_open(struct tc_places *places, pid_t pid, pid_t via, const char
 	return places->n;
 }
 
-bool tc_places_look(struct tc_places *places, const char *prefix, tc_places_each *each,
+bool tc_dump_dirs_look(struct tc_dump_dirs *places, const char *prefix, tc_dump_dirs_each *each,
 		    void *context)
 {
 	bool found = false;
@@ -134,7 +134,7 @@ bool tc_places_look(struct tc_places *places, const char *prefix, tc_places_each
 		DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 		for (struct dirent *entry; dir && !found && (entry = readdir(dir));)
 			found = (prefix ? strncmp(entry->d_name, prefix, strlen(prefix)) == 0 :
-					  tc_head_named(entry->d_name)) &&
+					  tc_dump_head_named(entry->d_name)) &&
 				each(context, &places->places[i], entry->d_name);
 		if (dir)
 			closedir(dir);
@@ -145,7 +145,7 @@ bool tc_places_look(struct tc_places *places, const char *prefix, tc_places_each
 }
 
 /* Read what inotify has; *ret_lost: some events were lost. */
-static bool read_events(struct tc_places *places, tc_places_each *each, void *context,
+static bool read_events(struct tc_dump_dirs *places, tc_dump_dirs_each *each, void *context,
 			bool *ret_lost)
 {
 	char buf[8192] __attribute__((aligned(__alignof__(struct inotify_event))));
@@ -157,7 +157,7 @@ static bool read_events(struct tc_places *places, tc_places_each *each, void *co
 		for (char *at = buf; at < buf + n && !found; at += sizeof(*event) + event->len) {
 			event = (const struct inotify_event *)at;
 			*ret_lost |= event->mask & IN_Q_OVERFLOW;
-			if (!event->len || !tc_head_named(event->name))
+			if (!event->len || !tc_dump_head_named(event->name))
 				continue;
 			for (size_t i = 0; i < places->n && !found; i++)
 				found = places->places[i].watch == event->wd &&
@@ -167,7 +167,7 @@ static bool read_events(struct tc_places *places, tc_places_each *each, void *co
 	return found;
 }
 
-bool tc_places_wait(struct tc_places *places, int other, int ms, tc_places_each *each,
+bool tc_dump_dirs_wait(struct tc_dump_dirs *places, int other, int ms, tc_dump_dirs_each *each,
 		    void *context)
 {
 	struct pollfd fds[] = { { .fd = places->notify, .events = POLLIN },
@@ -177,7 +177,7 @@ bool tc_places_wait(struct tc_places *places, int other, int ms, tc_places_each 
 	poll(fds, 2, lost && ms > LOOK_MS ? LOOK_MS : ms);
 	if (places->notify >= 0 && read_events(places, each, context, &lost))
 		return true;
-	return lost && tc_places_look(places, NULL, each, context);
+	return lost && tc_dump_dirs_look(places, NULL, each, context);
 }
 
 /* Is path the file st? */
@@ -198,7 +198,7 @@ static void read_path(int fd, char *to, size_t size)
 	to[n > 0 ? n : 0] = 0;
 }
 
-bool tc_places_path(const struct tc_places *places, const struct tc_place *place, const char *name,
+bool tc_dump_dirs_path(const struct tc_dump_dirs *places, const struct tc_dump_dir *place, const char *name,
 		    char *to, size_t size)
 {
 	char root[PATH_MAX], real[PATH_MAX], *inside = real;
@@ -227,7 +227,7 @@ bool tc_places_path(const struct tc_places *places, const struct tc_place *place
 	return false;
 }
 
-void tc_places_close(struct tc_places *places)
+void tc_dump_dirs_close(struct tc_dump_dirs *places)
 {
 	for (size_t i = 0; i < places->n; i++)
 		close(places->places[i].fd);
@@ -235,5 +235,5 @@ void tc_places_close(struct tc_places *places)
 		close(places->root);
 	if (places->notify >= 0)
 		close(places->notify);
-	*places = (struct tc_places){ .root = -1, .notify = -1 };
+	*places = (struct tc_dump_dirs){ .root = -1, .notify = -1 };
 }
