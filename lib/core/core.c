@@ -7,61 +7,14 @@
 
 #include "lib/sys/arch_x86_64.h"
 #include "lib/core/core_notes.h"
+#include "lib/core/core_out.h"
 #include "lib/core/core_pages.h"
+#include "lib/core/head_records.h"
 #include "lib/sys/sys.h"
 #include "lib/base/safe.h"
 
-#define OUT_SIZE (64u << 10)
 #define PAGES_MAX 4096u
 #define LOADS_MAX PAGES_MAX
-
-int tc_core_flush(struct tc_core *core)
-{
-	size_t n = core->n_out;
-
-	core->n_out = 0;
-	int r = core->sys ? -core->sys : tc_sys_write(core->fd, core->out, n);
-	if (r < 0) {
-		core->sys = -r;
-		return -TC_EWRITE;
-	}
-	return 0;
-}
-
-int tc_core_put(struct tc_core *core, const void *data, size_t size)
-{
-	const uint8_t *from = data;
-
-	core->at += size;
-	while (size) {
-		size_t part = OUT_SIZE - core->n_out < size ? OUT_SIZE - core->n_out : size;
-		if (core->n_out == 0 && size >= OUT_SIZE) { /* long pieces need no copy */
-			int r = core->sys ? -core->sys : tc_sys_write(core->fd, from, size);
-			core->sys = r < 0 ? -r : 0;
-			return r < 0 ? -TC_EWRITE : 0;
-		}
-		memcpy(core->out + core->n_out, from, part);
-		core->n_out += part;
-		from += part;
-		size -= part;
-		if (core->n_out == OUT_SIZE && tc_core_flush(core) < 0)
-			return -TC_EWRITE;
-	}
-	return 0;
-}
-
-int tc_core_pad(struct tc_core *core, uint64_t to)
-{
-	static const uint8_t zeros[256];
-
-	while (core->at < to) {
-		size_t part =
-			to - core->at < sizeof(zeros) ? (size_t)(to - core->at) : sizeof(zeros);
-		if (tc_core_put(core, zeros, part) < 0)
-			return -TC_EWRITE;
-	}
-	return 0;
-}
 
 /* The sink: head chunks are kept for tc_core_begin, all others are notes of the tail. */
 static int take_chunk(struct tc_sink *sink, enum tc_note note, const void *chunk, size_t size)
@@ -159,7 +112,7 @@ static int init(struct tc_core *core, int fd, struct tc_mem *mem, struct tc_aren
 	core->mem = mem;
 	core->sink.chunk = take_chunk;
 	core->max_pages = PAGES_MAX;
-	core->out = tc_arena_take(scratch, OUT_SIZE);
+	core->out = tc_arena_take(scratch, TC_CORE_OUT_SIZE);
 	core->pages = tc_arena_take(scratch, PAGES_MAX * sizeof(*core->pages));
 	void *buf = tc_arena_take(scratch, TC_RECORDS_BUFFER);
 	if (!core->out || !core->pages || !buf)

@@ -1,45 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The head notes of the dump file: what gdb and eu-stack read, and TaskCore's own head records. */
+ * The head notes of the dump file: those that gdb and eu-stack read, and the one that holds the head chunk. */
 #include "lib/core/core_notes.h"
 
 #include <elf.h>
 
+#include "lib/core/core_out.h"
 #include "lib/sys/arch_x86_64.h"
 #include "lib/base/safe.h"
 
-#define HEAD_FULL (960u << 10) /* a head chunk is closed there: below TC_RECORDS_FLUSH */
 #define FILES_MAX 16384u       /* entries of NT_FILE */
-#define WRITER "taskcore 0.1.0"
-
-static size_t pad4(size_t size)
-{
-	return (size + 3) & ~(size_t)3;
-}
 
 static uint64_t note_size(const char *owner, size_t size)
 {
-	return sizeof(Elf64_Nhdr) + pad4(strlen(owner) + 1) + pad4(size);
-}
-
-/* The head of a note: header and owner; the descriptor of size bytes and its padding follow. */
-static int put_note_head(struct tc_core *core, const char *owner, uint32_t type, size_t size)
-{
-	size_t owner_size = strlen(owner) + 1;
-	Elf64_Nhdr head = { .n_namesz = (uint32_t)owner_size,
-			    .n_descsz = (uint32_t)size,
-			    .n_type = type };
-
-	if (tc_core_put(core, &head, sizeof(head)) < 0 || tc_core_put(core, owner, owner_size) < 0)
-		return -TC_EWRITE;
-	return tc_core_pad(core, core->at + pad4(owner_size) - owner_size);
-}
-
-int tc_core_note(struct tc_core *core, const char *owner, uint32_t type, const void *desc,
-		 size_t size)
-{
-	if (put_note_head(core, owner, type, size) < 0 || tc_core_put(core, desc, size) < 0)
-		return -TC_EWRITE;
-	return tc_core_pad(core, core->at + pad4(size) - size);
+	return sizeof(Elf64_Nhdr) + tc_core_pad4(strlen(owner) + 1) + tc_core_pad4(size);
 }
 
 /* Registers that are not known stay 0 (format.md section 2). */
@@ -111,7 +84,7 @@ static int put_files(struct tc_core *core, const struct tc_maps *maps)
 	uint64_t head[2] = { n, TC_ARCH_PAGE };
 	size_t left = n;
 
-	if (put_note_head(core, "CORE", NT_FILE, size) < 0 ||
+	if (tc_core_note_head(core, "CORE", NT_FILE, size) < 0 ||
 	    tc_core_put(core, head, sizeof(head)) < 0)
 		return -TC_EWRITE;
 	for (size_t i = 0; left && i < maps->n_regions; i++) {
@@ -132,7 +105,7 @@ static int put_files(struct tc_core *core, const struct tc_maps *maps)
 		if (tc_core_put(core, r->path, strlen(r->path) + 1) < 0)
 			return -TC_EWRITE;
 	}
-	return tc_core_pad(core, core->at + pad4(size) - size);
+	return tc_core_pad(core, core->at + tc_core_pad4(size) - size);
 }
 
 uint64_t tc_core_head_notes_size(const struct tc_core *core, const struct tc_maps *maps,
@@ -157,98 +130,4 @@ int tc_core_put_head_notes(struct tc_core *core, const struct tc_maps *maps,
 	    put_files(core, maps) < 0)
 		return -TC_EWRITE;
 	return tc_core_note(core, TC_NOTE_OWNER, TC_NOTE_HEAD, core->head_chunk, core->head_size);
-}
-
-static void put_string(struct tc_records *rec, const char *text)
-{
-	tc_put_b(rec, text, strlen(text));
-}
-
-static void put_head(struct tc_records *rec, const struct tc_process *p)
-{
-	tc_record_begin(rec, TC_REC_HEAD);
-	tc_put_u(rec, p->pid);
-	tc_put_u(rec, p->pid_ns);
-	tc_put_u(rec, p->ppid);
-	tc_put_u(rec, p->uid);
-	tc_put_u(rec, p->gid);
-	put_string(rec, p->reason);
-	tc_put_u(rec, p->signal);
-	tc_put_u(rec, p->sender_pid);
-	tc_put_u(rec, p->sender_uid);
-	tc_put_u(rec, p->wall_ns);
-	tc_put_u(rec, p->mono_ns);
-	tc_put_u(rec, p->boot_ns);
-	tc_put_u(rec, p->start_ns);
-	put_string(rec, p->exe);
-	tc_put_b(rec, p->args, p->args_size < TC_CORE_ARGS_MAX ? p->args_size : TC_CORE_ARGS_MAX);
-	put_string(rec, p->host);
-	put_string(rec, p->release);
-	put_string(rec, WRITER);
-	tc_put_u(rec, p->flags);
-	tc_put_u(rec, (uint8_t)p->state);
-	tc_put_u(rec, TC_ARCH_PAGE);
-	put_string(rec, p->cgroup);
-	tc_put_u(rec, p->cookie);
-	tc_put_u(rec, 0); /* features that a reader must know: none */
-	tc_record_end(rec);
-}
-
-static int put_thread(struct tc_records *rec, const struct tc_os_thread *t)
-{
-	tc_record_begin(rec, TC_REC_THREAD);
-	tc_put_u(rec, t->tid);
-	tc_put_u(rec, t->tid_ns);
-	put_string(rec, t->comm);
-	tc_put_u(rec, (uint8_t)t->state);
-	tc_put_u(rec, t->how);
-	tc_put_u(rec, t->pc);
-	tc_put_u(rec, t->sp);
-	tc_put_u(rec, (uint64_t)(t->syscall + 1));
-	for (int i = 0; i < 6; i++)
-		tc_put_u(rec, t->args[i]);
-	tc_put_u(rec, t->utime_ns);
-	tc_put_u(rec, t->stime_ns);
-	put_string(rec, t->wchan);
-	return tc_record_end(rec);
-}
-
-static int put_module(struct tc_records *rec, const struct tc_module *m)
-{
-	tc_record_begin(rec, TC_REC_MODULE);
-	tc_put_u(rec, m->base);
-	tc_put_u(rec, m->end);
-	tc_put_u(rec, m->dev);
-	tc_put_u(rec, m->inode);
-	tc_put_u(rec, m->mtime_ns);
-	tc_put_u(rec, m->size);
-	tc_put_b(rec, m->build_id, m->build_id_size);
-	put_string(rec, m->path);
-	return tc_record_end(rec);
-}
-
-/* Put records of modules and threads until the chunk under way is so long. -TC_EWRITE, or 0. */
-static int put_modules_and_threads(struct tc_core *core, size_t full)
-{
-	struct tc_records *rec = &core->rec;
-
-	while (core->next_module < core->mem->n_modules && rec->used < full)
-		if (put_module(rec, &core->mem->modules[core->next_module++]) == -TC_EWRITE)
-			return -TC_EWRITE;
-	while (core->next_thread < core->mem->n_threads && rec->used < full)
-		if (put_thread(rec, &core->mem->threads[core->next_thread++]) == -TC_EWRITE)
-			return -TC_EWRITE;
-	return 0;
-}
-
-void tc_core_head_records(struct tc_core *core, const struct tc_process *process)
-{
-	put_head(&core->rec, process);
-	put_modules_and_threads(core, HEAD_FULL);
-	tc_records_flush(&core->rec, TC_NOTE_HEAD);
-}
-
-int tc_core_more_head_records(struct tc_core *core)
-{
-	return put_modules_and_threads(core, SIZE_MAX);
 }

@@ -7,37 +7,7 @@
 #include "lib/base/safe.h"
 
 #define INTERPS_MAX 1024u
-#define FAULT_RECORDS_MAX 1000u
 #define ARENA_SPARE 64u /* more than a piece of an array takes */
-
-void tc_walker_notice(struct tc_walker *w, const char *text)
-{
-	size_t len = strlen(text);
-
-	for (unsigned i = 0; i < w->n_notices; i++)
-		if (strncmp(w->notices[i], text, TC_NOTICE_SIZE - 1) == 0)
-			return; /* once is enough */
-	if (w->n_notices == TC_NOTICES_MAX)
-		return;
-	if (len >= TC_NOTICE_SIZE)
-		len = TC_NOTICE_SIZE - 1;
-	memcpy(w->notices[w->n_notices], text, len);
-	w->notices[w->n_notices++][len] = 0;
-}
-
-void tc_walker_fault(struct tc_walker *w, tc_addr addr, int code, const char *what)
-{
-	w->counts->faults++;
-	if (w->n_fault_records == FAULT_RECORDS_MAX)
-		return;
-	w->n_fault_records++;
-	uint32_t text = tc_walker_text(w, what, strlen(what), TC_STR_CODE);
-	tc_record_begin(w->out, TC_REC_FAULT);
-	tc_put_u(w->out, addr);
-	tc_put_u(w->out, (uint64_t)(code < 0 ? -code : code));
-	tc_put_u(w->out, text);
-	tc_record_end(w->out);
-}
 
 void tc_walker_check_arena(struct tc_walker *w)
 {

@@ -148,3 +148,11 @@ uint32_t tc_walker_link(struct tc_walker *w, uint32_t parent, enum tc_frame kind
 	}
 	return (uint32_t)*slot;
 }
+
+enum tc_frame tc_frame_kind(uint32_t flags)
+{
+	return flags & TC_CO_COROUTINE				    ? TC_FRAME_CORO :
+	       flags & TC_CO_ASYNC_GENERATOR			    ? TC_FRAME_ASYNCGEN :
+	       flags & (TC_CO_GENERATOR | TC_CO_ITERABLE_COROUTINE) ? TC_FRAME_GENERATOR :
+								      TC_FRAME_CALL;
+}

@@ -312,14 +312,6 @@ void tc_walker_threads(struct tc_walker *w)
 	match_single(w);
 }
 
-enum tc_frame tc_frame_kind(uint32_t flags)
-{
-	return flags & TC_CO_COROUTINE				    ? TC_FRAME_CORO :
-	       flags & TC_CO_ASYNC_GENERATOR			    ? TC_FRAME_ASYNCGEN :
-	       flags & (TC_CO_GENERATOR | TC_CO_ITERABLE_COROUTINE) ? TC_FRAME_GENERATOR :
-								      TC_FRAME_CALL;
-}
-
 /* The whole stack as a chain, outermost first. */
 static uint32_t stack_chain(struct tc_walker *w, struct tc_walk_thread *thread)
 {

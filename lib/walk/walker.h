@@ -246,7 +246,7 @@ struct tc_walker {
 	uint32_t n_current;
 };
 
-/* walk.c: notes for people, faults as records. */
+/* walk_note.c: notes for people, faults as records. */
 void tc_walker_notice(struct tc_walker *w, const char *text);
 /* After a piece of an array could not be had: where the arena is not full, that is a fault of ours, and it
  * is said. */
@@ -289,6 +289,8 @@ uint32_t tc_walker_site(struct tc_walker *w, const struct tc_walk_code *code, in
 uint32_t tc_walker_link(struct tc_walker *w, uint32_t parent, enum tc_frame kind,
 			uint32_t reference);
 
+enum tc_frame tc_frame_kind(uint32_t co_flags);
+
 /* walk_value.c */
 void tc_walker_value(struct tc_walker *w, tc_addr object, struct tc_walk_value *ret);
 /* The same for the walk's own use: numbers also where values are not to be recorded. */
@@ -296,6 +298,8 @@ void tc_walker_fact(struct tc_walker *w, tc_addr object, struct tc_walk_value *r
 void tc_walker_put_value(struct tc_walker *w, const struct tc_walk_value *value);
 /* At most TC_ENCODED_MAX bytes to to; a reference as its distance to *previous. Returns the end. */
 uint8_t *tc_walker_encode(uint8_t *to, const struct tc_walk_value *value, uint64_t *previous);
+
+/* walk_context.c */
 uint32_t tc_walker_context(struct tc_walker *w, tc_addr context);
 
 /* walk_locals.c */
@@ -317,7 +321,6 @@ struct tc_walk_chain {
 	bool nested; /* its thread is in another step, or turn of a loop, begun inside its own */
 };
 void tc_walker_chain(struct tc_walker *w, tc_addr coro, struct tc_walk_chain *ret);
-enum tc_frame tc_frame_kind(uint32_t co_flags);
 
 /* walk_ties.c: may the target have run since the walk began? */
 bool tc_walker_moves(struct tc_walker *w);
