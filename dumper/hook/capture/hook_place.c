@@ -38,8 +38,15 @@ struct place {
 	size_t both_left, both_max;    /* bytes: of both arenas at the first task; that may be used */
 	const struct tc_hook_place *how;
 	unsigned n;
-	bool late; /* the time is over */
+	uint64_t work_end_ns;	       /* of CLOCK_THREAD_CPUTIME_ID: the time is over */
+	uint64_t last_ns;	       /* of CLOCK_MONOTONIC: it is, however little of it we got */
+	bool late;
 };
+
+/* On a busy machine others take the processor for longer than the whole walk takes: a walk that is given up
+ * for that has nothing, and the process has stood still all the same. So what counts is our own work, up to
+ * this many times the time that there was. */
+#define WAITED_FACTOR 4
 
 static int keep_chunk(struct tc_sink *sink, enum tc_note note, const void *chunk, size_t size)
 {
@@ -94,7 +101,8 @@ static bool give_up(void *context)
 	size_t left = place->arena.left + place->walker->left;
 	if (!place->both_left) /* so far it was tables, of which little is touched */
 		place->both_left = left;
-	place->late = tc_sys_clock_ns(CLOCK_MONOTONIC) > place->how->end_ns ||
+	place->late = tc_sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) > place->work_end_ns ||
+		      tc_sys_clock_ns(CLOCK_MONOTONIC) > place->last_ns ||
 		      place->both_left - left > place->both_max ||
 		      place->arena.left < 2 * TC_RECORDS_BUFFER;
 	return place->late;
@@ -165,7 +173,10 @@ void tc_hook_walk_in_place(struct tc_hook_dump *dump, const struct tc_hook_place
 	options.on_interp = on_interp;
 	/* Tasks need the time more than threads that run no loop. */
 	uint64_t now = tc_sys_clock_ns(CLOCK_MONOTONIC);
-	options.threads_end_ns = now < how->end_ns ? now + (how->end_ns - now) / 4 : now;
+	uint64_t time_ns = now < how->end_ns ? how->end_ns - now : 0;
+	options.threads_end_ns = now + time_ns / 4;
+	place.work_end_ns = tc_sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) + time_ns;
+	place.last_ns = now + WAITED_FACTOR * time_ns;
 	options.give_up = give_up;
 	options.context = &place;
 	tc_records_init(&records, buffer, &place.sink, 1);
