@@ -29,6 +29,7 @@
 #include "dumper/base/permit.h"
 #include "dumper/ask/dump_dirs.h"
 #include "dumper/outside/probe.h"
+#include "dumper/outside/threads.h"
 
 #ifndef SYS_pidfd_send_signal /* Linux 5.1 and 5.3: include/uapi/asm-generic/unistd.h */
 #define SYS_pidfd_send_signal 424
@@ -345,7 +346,7 @@ static int watch_and_send(struct request *q, const struct tc_ask_options *o)
 	const char *dir = q->hooked.dir[0] || !o->dir ? q->hooked.dir : o->dir;
 	int code;
 
-	if (!tc_dump_dirs_open(&q->places, q->pid, tc_hooked_via(q->pid), dir, blind))
+	if (!tc_dump_dirs_open(&q->places, q->pid, tc_threads_via(q->pid), dir, blind))
 		return tc_ask_say(TC_EXIT_PERMISSION,
 			   "process %d: none of the directories where it may dump can be read: run "
 			   "as its user, or with sudo",

@@ -45,18 +45,6 @@ static void unmangle(char *text)
 	*to = 0;
 }
 
-pid_t tc_hooked_via(pid_t pid)
-{
-	char path[32];
-
-	snprintf(path, sizeof(path), "/proc/%d", pid);
-	int proc = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	pid_t via = proc < 0 ? 0 : tc_threads_living(proc);
-	if (proc >= 0)
-		close(proc);
-	return via ? via : pid;
-}
-
 /* "10:61:p:/var/dumps (deleted)": what follows the fixed part of the mapping's name. */
 static bool parse_name(const char *text, struct tc_hooked *ret)
 {
@@ -100,7 +88,7 @@ int tc_hooked_find(pid_t pid, struct tc_hooked *ret)
 	char path[64], *line = NULL;
 	size_t size = 0;
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/maps", pid, tc_hooked_via(pid));
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/maps", pid, tc_threads_via(pid));
 	FILE *maps = fopen(path, "re");
 	if (!maps)
 		return errno == EACCES || errno == EPERM ? -TC_EPERM : -TC_EGONE;

@@ -34,10 +34,6 @@ struct tc_hooked {
 
 #define TC_SIGNAL_BIT(sig) ((sig) ? UINT64_C(1) << ((sig)-1) : 0)
 
-/* The thread of pid through whose /proc/PID/task/TID its maps, root and working directory can be
- * seen: the first one, or when that has ended a living one. pid when there is none. */
-pid_t tc_hooked_via(pid_t pid);
-
 /* Look for the hook in pid. 0 (ret->here tells), -TC_EGONE, or -TC_EPERM: its maps cannot be read.
  */
 int tc_hooked_find(pid_t pid, struct tc_hooked *ret);

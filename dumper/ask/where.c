@@ -16,6 +16,7 @@
 #include "dumper/ask/hooked.h"
 #include "dumper/ask/dump_dirs.h"
 #include "dumper/outside/target.h"
+#include "dumper/outside/threads.h"
 
 #define CAP_DAC_OVERRIDE_BIT (1ull << 1) /* include/uapi/linux/capability.h */
 
@@ -145,7 +146,7 @@ void tc_where_find(pid_t pid, const char *dir, struct tc_where *ret)
 	const char *why;
 
 	*ret = (struct tc_where){ .known = false };
-	snprintf(proc, sizeof(proc), "/proc/%d/task/%d", pid, tc_hooked_via(pid));
+	snprintf(proc, sizeof(proc), "/proc/%d/task/%d", pid, tc_threads_via(pid));
 	snprintf(path, sizeof(path), "%s/root", proc);
 	int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0 || !read_user(proc, &user))

@@ -29,27 +29,8 @@
 #ifndef SYS_pidfd_getfd
 #define SYS_pidfd_getfd 438 /* Linux 5.6 */
 #endif
-#define QUESTIONS_PER_LOOK 16
 #define DIRENTS 8192
 #define OWN_FDS 1024 /* more than the dumper ever has open */
-
-/* The clock is looked at once in so many questions: to ask it is as dear as they are. */
-bool tc_fds_late(struct tc_fds_work *work)
-{
-	if (work->n_looks++ % QUESTIONS_PER_LOOK == 0)
-		work->late |= tc_sys_clock_ns(CLOCK_MONOTONIC) > work->fds->end_ns;
-	return work->late;
-}
-
-void tc_fds_replace(struct tc_fds_work *work, uint32_t at, struct tc_fd_facts *facts)
-{
-	struct tc_kept_fd *fd = work->fds->one[at];
-
-	facts->fd.fd = fd->fd;
-	facts->fd.type = fd->type;
-	if ((fd = tc_fd_keep(&work->fds->arena, facts)))
-		work->fds->one[at] = fd;
-}
 
 /* The kernel's name of a socket's protocol (sockfs_xattr_get of net/socket.c), as lsof(8) reads it: then
  * only the tables are read in which there is one of ours. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The cache in front of another process's memory: slots of 16 KiB, found by hash, evicted by a
- * clock's hand. */
+ * The reader of another process's memory: what is asked for, and what is worth loading with it. */
 #define _GNU_SOURCE
 #include "dumper/outside/mem_pid.h"
+
+#include "dumper/outside/mem_cache.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -11,123 +12,6 @@
 #define DENSE 8	      /* from here on at the first touch */
 #define VERY_DENSE 32 /* from here on four areas together */
 #define DENSITY_MAX 64
-#define ADDRESS_BITS 47 /* of user space on x86-64: Documentation/arch/x86/x86_64/mm.rst */
-
-static uint64_t hash(const struct tc_mem_pid *m, uint64_t key)
-{
-	return key * 0x9e3779b97f4a7c15u >> m->table_shift;
-}
-
-static struct tc_slot *find(struct tc_mem_pid *m, uint64_t key)
-{
-	if (m->last->key == key)
-		return m->last;
-	for (uint64_t at = hash(m, key); m->table[at]; at = (at + 1) & m->table_mask) {
-		struct tc_slot *slot = &m->slots[m->table[at] - 1];
-		if (slot->key == key)
-			return m->last = slot;
-	}
-	return NULL;
-}
-
-static void table_put(struct tc_mem_pid *m, uint64_t key, uint32_t slot)
-{
-	uint64_t at = hash(m, key);
-
-	while (m->table[at])
-		at = (at + 1) & m->table_mask;
-	m->table[at] = slot + 1;
-}
-
-/* Remove a key; later entries of the same run move up, so that no gap hides them. */
-static void table_remove(struct tc_mem_pid *m, uint64_t key)
-{
-	uint64_t at = hash(m, key);
-
-	while (m->table[at] && m->slots[m->table[at] - 1].key != key)
-		at = (at + 1) & m->table_mask;
-	for (uint64_t next = (at + 1) & m->table_mask; m->table[next];
-	     next = (next + 1) & m->table_mask) {
-		uint64_t home = hash(m, m->slots[m->table[next] - 1].key);
-		if (((next - home) & m->table_mask) >= ((next - at) & m->table_mask)) {
-			m->table[at] = m->table[next];
-			at = next;
-		}
-	}
-	m->table[at] = 0;
-}
-
-static void clear_windows(struct tc_mem_pid *m, uint64_t key)
-{
-	for (tc_addr page = key << TC_SLOT_BITS; page < (key + 1) << TC_SLOT_BITS; page += 4096)
-		tc_window_clear(&m->mem, page);
-}
-
-/* Take the slot out of use. */
-static void drop(struct tc_mem_pid *m, uint32_t index)
-{
-	m->image_broken |= m->image;
-	clear_windows(m, m->slots[index].key);
-	table_remove(m, m->slots[index].key);
-	m->slots[index] = (struct tc_slot){ 0 };
-	m->n_live--;
-}
-
-/* The clock's hand: the next slot not used since it last came by. */
-static uint32_t victim(struct tc_mem_pid *m)
-{
-	for (;;) {
-		struct tc_slot *slot = &m->slots[m->hand];
-		uint32_t index = m->hand;
-		m->hand = m->hand + 1 < m->n_slots ? m->hand + 1 : 0;
-		if (!slot->key || slot->pinned)
-			continue;
-		if (!slot->used)
-			return index;
-		slot->used = false;
-	}
-}
-
-/* The number of slots that may be in use: what the arena has taken is no longer there for the
- * cache. */
-static uint32_t slot_limit(const struct tc_mem_pid *m)
-{
-	uint64_t taken = m->arena_size - m->arena->left;
-	uint64_t left = m->budget > taken ? (m->budget - taken) / TC_SLOT_SIZE : 0;
-
-	if (left < 2 * TC_PLAN_MAX)
-		left = 2 * TC_PLAN_MAX;
-	return left < m->max_slots ? (uint32_t)left : m->max_slots;
-}
-
-static uint32_t take_slot(struct tc_mem_pid *m)
-{
-	uint32_t limit = slot_limit(m);
-
-	while (m->n_live > limit) {
-		uint32_t index = victim(m);
-		drop(m, index);
-		madvise(m->data + (size_t)index * TC_SLOT_SIZE, TC_SLOT_SIZE, MADV_DONTNEED);
-		m->free_slots[m->n_free++] = index;
-	}
-	if (m->n_live == limit) {
-		uint32_t index = victim(m);
-		drop(m, index);
-		return index;
-	}
-	return m->n_free ? m->free_slots[--m->n_free] : m->n_slots++;
-}
-
-static struct tc_slot *make(struct tc_mem_pid *m, uint64_t key)
-{
-	uint32_t index = take_slot(m);
-	struct tc_slot *slot = &m->slots[index];
-
-	*slot = (struct tc_slot){ .key = key, .used = true };
-	table_put(m, key, index);
-	m->n_live++;
-	return slot;
-}
 
 static void add_density(struct tc_mem_pid *m, int by)
 {
@@ -171,13 +55,13 @@ static void plan_around(struct tc_mem_pid *m, uint64_t key, unsigned n)
 		m->maps ? tc_maps_find(m->maps, key << TC_SLOT_BITS) : NULL;
 	uint64_t first = key & -(uint64_t)n;
 
-	if (!region || m->n_live + n >= slot_limit(m))
+	if (!region || m->n_live + n >= tc_cache_limit(m))
 		return;
 	for (uint64_t next = first; next < first + n; next++) {
 		tc_addr addr = next << TC_SLOT_BITS;
-		if (next == key || addr < region->start || addr >= region->end || find(m, next))
+		if (next == key || addr < region->start || addr >= region->end || tc_cache_find(m, next))
 			continue;
-		struct tc_slot *slot = make(m, next);
+		struct tc_slot *slot = tc_cache_make(m, next);
 		note_guess(m, slot);
 		plan(m, slot, 15, 0);
 	}
@@ -185,19 +69,12 @@ static void plan_around(struct tc_mem_pid *m, uint64_t key, unsigned n)
 
 void tc_mem_pid_want(struct tc_mem_pid *m, uint64_t key)
 {
-	struct tc_slot *slot = find(m, key);
+	struct tc_slot *slot = tc_cache_find(m, key);
 
 	if (!slot)
-		slot = make(m, key);
+		slot = tc_cache_make(m, key);
 	if ((slot->valid | slot->bad) != 15)
 		plan(m, slot, 15, 0);
-}
-
-uint32_t tc_mem_pid_room(const struct tc_mem_pid *m)
-{
-	uint32_t limit = slot_limit(m);
-
-	return m->n_live < limit ? limit - m->n_live : 0;
 }
 
 static bool is_area_used(struct tc_mem_pid *m, uint64_t key)
@@ -206,7 +83,7 @@ static bool is_area_used(struct tc_mem_pid *m, uint64_t key)
 
 	unsigned n = 0;
 	for (uint64_t other = first; other < first + AREA_SLOTS; other++)
-		n += other != key && find(m, other);
+		n += other != key && tc_cache_find(m, other);
 	return n >= 2;
 }
 
@@ -214,11 +91,11 @@ static bool is_area_used(struct tc_mem_pid *m, uint64_t key)
  * for them. */
 static void plan_pages(struct tc_mem_pid *m, uint64_t key, uint8_t pages, bool must)
 {
-	struct tc_slot *slot = find(m, key);
+	struct tc_slot *slot = tc_cache_find(m, key);
 	bool first = !slot;
 
 	if (first)
-		slot = make(m, key);
+		slot = tc_cache_make(m, key);
 	/* Without the pagemap a page that is not present would be made present: nothing is guessed
 	 * then. */
 	plan(m, slot, m->pagemap < 0 ? pages : 15, must ? pages : 0);
@@ -246,14 +123,14 @@ static int read_in_slot(struct tc_mem_pid *m, tc_addr from, void *to, size_t siz
 {
 	size_t offset = from & (TC_SLOT_SIZE - 1);
 	uint8_t mask = page_mask(offset, size);
-	struct tc_slot *slot = find(m, from >> TC_SLOT_BITS);
+	struct tc_slot *slot = tc_cache_find(m, from >> TC_SLOT_BITS);
 
 	if (!slot || (slot->valid & mask) != mask) {
 		if (m->mem.lost || (slot && (slot->bad & mask)))
 			return -TC_EFAULT;
 		plan_pages(m, from >> TC_SLOT_BITS, mask, true);
 		tc_mem_pid_load(m);
-		slot = find(m, from >> TC_SLOT_BITS);
+		slot = tc_cache_find(m, from >> TC_SLOT_BITS);
 		if (!slot || (slot->valid & mask) != mask)
 			return -TC_EFAULT;
 	}
@@ -306,7 +183,7 @@ static void mem_hint(struct tc_mem *mem, const tc_addr *addrs, size_t n)
 		uint8_t mask = page_mask(offset, size);
 		if (addrs[i] < TC_SLOT_SIZE || addrs[i] >> ADDRESS_BITS)
 			continue;
-		const struct tc_slot *slot = find(m, addrs[i] >> TC_SLOT_BITS);
+		const struct tc_slot *slot = tc_cache_find(m, addrs[i] >> TC_SLOT_BITS);
 		if (slot && (slot->valid & mask) == mask)
 			prefetch(m->data + (size_t)(slot - m->slots) * TC_SLOT_SIZE + offset);
 		else if (!slot || (mask & (uint8_t) ~(slot->valid | slot->bad)))
@@ -322,9 +199,9 @@ static void mem_forget(struct tc_mem *mem, tc_addr from, size_t size)
 	while (size && from >= TC_SLOT_SIZE && !m->image) {
 		size_t offset = from & (TC_SLOT_SIZE - 1);
 		size_t part = TC_SLOT_SIZE - offset < size ? TC_SLOT_SIZE - offset : size;
-		struct tc_slot *slot = find(m, from >> TC_SLOT_BITS);
+		struct tc_slot *slot = tc_cache_find(m, from >> TC_SLOT_BITS);
 		if (slot) {
-			clear_windows(m, slot->key);
+			tc_cache_clear_windows(m, slot->key);
 			slot->valid &= (uint8_t)~page_mask(offset, part);
 			slot->bad &= (uint8_t)~page_mask(offset, part);
 		}
@@ -339,14 +216,6 @@ static const struct tc_mem_ops ops = { .read = mem_read,
 				       .moved = tc_mem_pid_moved,
 				       .renew = tc_mem_pid_renew,
 				       .same = tc_mem_pid_same };
-
-static void *reserve(size_t size)
-{
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	return p == MAP_FAILED ? NULL : p;
-}
 
 int tc_mem_pid_init(struct tc_mem_pid *m, int dir, int fd, int pagemap, pid_t pid, uint64_t budget,
 		    const struct tc_arena *arena, size_t arena_size, struct tc_watch *watch)
@@ -369,10 +238,10 @@ int tc_mem_pid_init(struct tc_mem_pid *m, int dir, int fd, int pagemap, pid_t pi
 				  .max_slots = (uint32_t)n,
 				  .table_mask = entries - 1 };
 	m->table_shift = 64 - (unsigned)__builtin_ctzll(entries);
-	m->slots = reserve(n * sizeof(*m->slots));
-	m->table = reserve(entries * sizeof(*m->table));
-	m->free_slots = reserve(n * sizeof(*m->free_slots));
-	m->data = reserve(n * TC_SLOT_SIZE);
+	m->slots = tc_cache_reserve(n * sizeof(*m->slots));
+	m->table = tc_cache_reserve(entries * sizeof(*m->table));
+	m->free_slots = tc_cache_reserve(n * sizeof(*m->free_slots));
+	m->data = tc_cache_reserve(n * TC_SLOT_SIZE);
 	if (!m->slots || !m->table || !m->free_slots || !m->data) {
 		tc_mem_pid_deinit(m);
 		return -TC_ENOSPACE;
@@ -403,15 +272,4 @@ void tc_mem_pid_deinit(struct tc_mem_pid *m)
 	m->free_slots = NULL;
 	m->data = NULL;
 	m->n_files = 0;
-}
-
-void tc_mem_pid_drop(struct tc_mem_pid *m)
-{
-	m->image = false;
-	for (uint32_t i = 0; i < m->n_slots; i++)
-		if (m->slots[i].key) {
-			clear_windows(m, m->slots[i].key);
-			m->slots[i].valid = 0;
-			m->slots[i].bad = 0;
-		}
 }

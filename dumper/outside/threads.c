@@ -2,7 +2,9 @@
  * Reads state, registers and system call of each thread from /proc, without disturbing any. */
 #include "dumper/outside/threads.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "lib/format/format.h"
 #include "lib/process/look.h"
@@ -107,4 +109,16 @@ int tc_threads_read(struct tc_target *target, struct tc_arena *arena, struct tc_
 	if (tc_proc_each_thread(target->proc, add_thread, &reading) < 0)
 		return -TC_EGONE;
 	return reading.full ? -TC_ENOSPACE : 0;
+}
+
+pid_t tc_threads_via(pid_t pid)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d", pid);
+	int proc = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	pid_t via = proc < 0 ? 0 : tc_threads_living(proc);
+	if (proc >= 0)
+		close(proc);
+	return via ? via : pid;
 }

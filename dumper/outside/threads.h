@@ -16,4 +16,8 @@ long tc_threads_list(int proc, pid_t *tids, size_t max);
 /* A thread of the process that has not ended, or 0. */
 pid_t tc_threads_living(int proc);
 
+/* The thread of pid through whose /proc/PID/task/TID its maps, root and working directory can be
+ * seen: the first one, or when that has ended a living one. pid when there is none. */
+pid_t tc_threads_via(pid_t pid);
+
 #endif

@@ -7,14 +7,6 @@
 #include "lib/base/safe.h"
 
 #define INTERPS_MAX 1024u
-#define ARENA_SPARE 64u /* more than a piece of an array takes */
-
-void tc_walker_check_arena(struct tc_walker *w)
-{
-	if (w->arena->left > ARENA_SPARE)
-		tc_walker_notice(w, "a fault in taskcore: the walker's memory was used by somebody "
-				    "else too; please report it");
-}
 
 static void describe(const struct tc_runtime_site *site, uint32_t version, struct tc_python *ret)
 {

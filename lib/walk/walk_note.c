@@ -34,3 +34,12 @@ void tc_walker_fault(struct tc_walker *w, tc_addr addr, int code, const char *wh
 	tc_put_u(w->out, text);
 	tc_record_end(w->out);
 }
+
+#define ARENA_SPARE 64u /* more than a piece of an array takes */
+
+void tc_walker_check_arena(struct tc_walker *w)
+{
+	if (w->arena->left > ARENA_SPARE)
+		tc_walker_notice(w, "a fault in taskcore: the walker's memory was used by somebody "
+				    "else too; please report it");
+}
