@@ -83,29 +83,6 @@ static int snapshot(struct tc_hook_dump *dump, bool offered)
 	return 0;
 }
 
-/* Forgotten first: a child that is killed in between loses memory, but nobody else's is unmapped. */
-static void unmap(void **memory, size_t size)
-{
-	void *at = *memory;
-
-	*memory = NULL;
-	atomic_signal_fence(memory_order_seq_cst);
-	if (at)
-		tc_sys_unmap(at, size);
-}
-
-static void release_walk(struct tc_hook_dump *dump)
-{
-	dump->first = dump->last = NULL;
-	unmap(&dump->memory, dump->memory_size);
-}
-
-void tc_hook_release(struct tc_hook_dump *dump)
-{
-	release_walk(dump);
-	unmap(&dump->thread_memory, dump->thread_memory_size);
-}
-
 void tc_hook_capture_failed(struct tc_hook_dump *dump)
 {
 	if (dump->lent) /* all of it is the child's now */
@@ -148,7 +125,7 @@ static bool in_place(struct tc_hook_dump *dump, const struct tc_hook_place *how,
 	tc_hook_walk_in_place(dump, how);
 	if (!how->must && (dump->walked == -TC_EBOUND || dump->walked == -TC_ENOSPACE ||
 			   counts->cut || counts->objects_cut)) {
-		release_walk(dump);
+		tc_hook_release_walk(dump);
 		return false;
 	}
 	*ret = dump->no_room						  ? -EDQUOT :
@@ -169,7 +146,7 @@ static bool in_place(struct tc_hook_dump *dump, const struct tc_hook_place *how,
 		dump->guest = dump->lent = false;
 		write_here(dump);
 	}
-	release_walk(dump);
+	tc_hook_release_walk(dump);
 	return true;
 }
 

@@ -39,6 +39,8 @@ def second_library(path):
 
 async def nested_leaf():
     await asyncio.sleep(0)
+    if sys.version_info >= (3, 14):  # there a thread has one current task, whatever the loop
+        asyncio.tasks._leave_task(asyncio.get_running_loop(), asyncio.current_task())
     asyncio._set_running_loop(None)
     asyncio.new_event_loop().run_until_complete(sleeper())
 

@@ -6,28 +6,6 @@
 #include "analyzer/report/phrase.h"
 #include "analyzer/report/text/report_parts.h"
 
-#define LABEL 10 /* columns of the words at the left */
-
-void tc_part_label(struct tc_page *page, const char *label)
-{
-	tc_out_ink(page->out, TC_INK_BOLD);
-	tc_out_str(page->out, label);
-	tc_out_ink(page->out, TC_INK_NONE);
-	tc_out_column(page->out, LABEL);
-}
-
-/* Go to a new line under the label's text when fewer than need columns are left; else put two
- * spaces. */
-void tc_part_gap(struct tc_page *page, unsigned need)
-{
-	if (page->out->column + 2 + need > page->width) {
-		tc_out_newline(page->out);
-		tc_out_column(page->out, LABEL);
-	} else {
-		tc_out_str(page->out, "  ");
-	}
-}
-
 /* A path without its folders; all else as it is. */
 static struct tc_text base_name(struct tc_text path)
 {

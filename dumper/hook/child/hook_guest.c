@@ -145,28 +145,11 @@ static void settle(struct tc_hook_dump *dump)
 	tc_hook_open_target(dump);
 }
 
-bool tc_hook_is_target_gone(const struct tc_hook_dump *dump)
-{
-	return (uint32_t)tc_syscall0(SYS_getppid) != dump->pid;
-}
-
 static void make(struct tc_hook_dump *dump)
 {
 	tc_sys_mask(~(FAULTS | BIT(SIGALRM)), NULL);
 	if (!tc_hook_guarded(tc_hook_child, dump, true))
 		tc_hook_child_failed(dump);
-}
-
-/* The worker's end. It does not leave before the watcher does: the target can reap neither before both
- * have ended. */
-void tc_hook_work_done(struct tc_hook_dump *dump)
-{
-	struct timespec wait = { 1, 0 };
-
-	dump->worker = 0;
-	tc_syscall3(SYS_futex, (long)&dump->worker, FUTEX_WAKE, 1);
-	for (;;)
-		tc_syscall2(SYS_nanosleep, (long)&wait, 0);
 }
 
 /* In a thread, which has a copy of all that the process has, where that cannot be left otherwise. */

@@ -145,6 +145,7 @@ int tc_hook_request(const struct tc_request *request);
 bool tc_hook_has_python(void);
 /* Whether the program, or a library that it was started with, is a Python. Others may load one later. */
 bool tc_hook_is_linked_python(void);
+void tc_hook_found_python(const struct tc_runtime_site *site); /* hook_dump.c keeps it */
 const struct tc_runtime_site *tc_hook_python(void); /* where; NULL: unknown */
 /* The child of the last dump asks for another one: 0, or -errno. */
 int tc_hook_request_again(const struct tc_arch_context *context);
@@ -161,6 +162,9 @@ void tc_hook_reap_at_end(void);
  * between are counted in the next line. error: of tc_hook_request, or -EAGAIN: the last dump was
  * ago_s seconds ago. */
 void tc_hook_refuse(const struct tc_request *request, int error, uint64_t ago_s);
+struct tc_hook_process;
+/* Reap the child that says such a line, if it has ended. */
+void tc_hook_reap_speaker(struct tc_hook_process *process);
 /* In a child: give it the name of a refusal; nothing where nobody asked with a cookie. */
 void tc_hook_mark_refused(uint64_t cookie);
 /* Wait, parked, until the dump that asked for it is over; 20 ms and a pause at most. */
@@ -175,8 +179,9 @@ const char *tc_hook_emulator(void);
 int tc_hook_capture(struct tc_hook_dump *dump);
 /* A fault ended it: give back what it held. */
 void tc_hook_capture_failed(struct tc_hook_dump *dump);
-/* Give back the memory of a dump; none held is no error. */
+/* hook_dump.c: give back the memory of a dump, or of a walk in place alone; none held is no error. */
 void tc_hook_release(struct tc_hook_dump *dump);
+void tc_hook_release_walk(struct tc_hook_dump *dump);
 
 /* hook_cgroup.c: bytes that the memory cgroups of this process still allow; whether they bound its CPU
  * time (then what we use is taken from the target). */

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "lib/sys/arch_x86_64.h"
 #include "lib/base/safe.h"
@@ -69,4 +70,20 @@ enum tc_process_kind tc_process_kind(void)
 struct tc_hook_process *tc_hook_process(void)
 {
 	return page;
+}
+
+/* Reap the child whose pid was read there if it has ended; true: there is none. __WCLONE
+ * (wait4(2)): no child that sends SIGCHLD, should the program have reaped ours and have one of its
+ * own under that pid now. */
+bool tc_process_reap_one(_Atomic uint32_t *pid, uint32_t child, int *ret_status)
+{
+	if (!child || tc_syscall4(SYS_wait4, child, (long)ret_status, WNOHANG | __WCLONE, 0) == 0)
+		return !child;
+	atomic_compare_exchange_strong(pid, &child, 0);
+	return true;
+}
+
+bool tc_process_reap(_Atomic uint32_t *pid, int *ret_status)
+{
+	return tc_process_reap_one(pid, *pid, ret_status);
 }

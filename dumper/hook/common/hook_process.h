@@ -42,6 +42,11 @@ int tc_process_init(void);
  * (getpid). */
 enum tc_process_kind tc_process_kind(void);
 
+/* Reap the child whose pid is there, or was there when child was read, if it has ended; true: there is
+ * none. *ret_status is that of wait4(2). */
+bool tc_process_reap(_Atomic uint32_t *pid, int *ret_status);
+bool tc_process_reap_one(_Atomic uint32_t *pid, uint32_t child, int *ret_status);
+
 /* Call prepare before every fork(3), and child in the child before it returns there; either may be NULL.
  * Not at a vfork. Normal context. */
 void tc_process_at_fork(void (*prepare)(void), void (*child)(void));

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -108,4 +109,14 @@ void tc_hook_say(char *line)
 	if (tc_hook_say_is_possible() && tc_syscall3(SYS_poll, (long)&fd, 1, 0) == 1 && fd.revents == POLLOUT)
 		write_now(line, size + 1);
 	line[size] = 0;
+}
+
+void tc_hook_mark_refused(uint64_t cookie)
+{
+	char name[TC_REFUSED_SIZE];
+
+	if (!cookie)
+		return;
+	tc_refused_name(cookie, name);
+	tc_syscall2(SYS_prctl, PR_SET_NAME, (long)name);
 }

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The thread of a child that makes the file: does the process still live, and its own end. */
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "lib/sys/sys.h"
+#include "dumper/hook/common/hook.h"
+#include "lib/base/safe.h"
+
+bool tc_hook_is_target_gone(const struct tc_hook_dump *dump)
+{
+	return (uint32_t)tc_syscall0(SYS_getppid) != dump->pid;
+}
+
+/* The worker's end. It does not leave before the watcher does: the target can reap neither before both
+ * have ended. */
+void tc_hook_work_done(struct tc_hook_dump *dump)
+{
+	struct timespec wait = { 1, 0 };
+
+	dump->worker = 0;
+	tc_syscall3(SYS_futex, (long)&dump->worker, FUTEX_WAKE, 1);
+	for (;;)
+		tc_syscall2(SYS_nanosleep, (long)&wait, 0);
+}

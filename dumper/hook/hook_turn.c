@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The one right to make a dump: who has it, who waits for it, and the children that must have ended before. */
+#include "dumper/hook/hook_turn.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "lib/sys/sys.h"
+#include "dumper/hook/common/hook.h"
+#include "lib/base/safe.h"
+
+#define PARK_NS 20000000u
+#define LEAVE_NS 5000000
+#define LEAVE_LOOKS 50
+
+uint32_t tc_hook_own_tid(void)
+{
+	return (uint32_t)tc_syscall0(SYS_gettid);
+}
+
+/* Take the one right to make a dump; false: somebody has it. While it is held signals are
+ * blocked: a handler of the program's could leave by a jump and take it along. */
+bool tc_hook_take_turn(struct tc_hook_process *process, uint64_t *ret_mask)
+{
+	uint32_t nobody = 0;
+	uint64_t mask;
+
+	tc_sys_block(&mask);
+	if (atomic_compare_exchange_strong(&process->busy, &nobody, tc_hook_own_tid())) {
+		*ret_mask = mask;
+		return true;
+	}
+	tc_sys_mask(mask, NULL);
+	return false;
+}
+
+void tc_hook_give_turn(struct tc_hook_process *process, uint64_t mask)
+{
+	process->busy = 0;
+	tc_syscall3(SYS_futex, (long)&process->busy, FUTEX_WAKE, INT32_MAX); /* the parked ones */
+	tc_sys_mask(mask, NULL);
+}
+
+/* The same for the one that makes a dump; whether it was killed at that (nothing else but SIGKILL
+ * ends it so): nobody has said a word about its dump. */
+static bool reap_maker(struct tc_hook_process *process)
+{
+	struct tc_outcome_page *page = process->outcome;
+	uint32_t running = TC_OUTCOME_RUNNING;
+	int status = 0;
+
+	if (!tc_process_reap(&process->child, &status))
+		return false;
+	if (!WIFSIGNALED(status) || !page ||
+	    !atomic_compare_exchange_strong(&page->outcome, &running, TC_OUTCOME_REFUSED))
+		return true;
+	process->lost = 1;
+	tc_hook_refuse(&(struct tc_request){ .reason = page->reason }, -EOWNERDEAD, 0);
+	return true;
+}
+
+/* A copy of ourselves that has done its work only gives back its memory, which takes its time when
+ * there is much of it: the next dump need not wait. */
+static bool let_go(struct tc_hook_process *process, uint32_t from)
+{
+	const struct tc_outcome_page *page = process->outcome;
+	uint32_t child = process->child;
+
+	if (!process->child_apart || process->leaving || !page || page->outcome < from ||
+	    !atomic_compare_exchange_strong(&process->child, &child, 0))
+		return false;
+	process->leaving = child;
+	return true;
+}
+
+bool tc_hook_reap(void)
+{
+	struct tc_hook_process *process = tc_hook_process();
+	int status;
+
+	tc_hook_reap_speaker(process);
+	tc_process_reap(&process->leaving, &status);
+	if (process->stuck && process->stuck == process->child) /* it has no more to do */
+		process->child = 0;
+	tc_process_reap(&process->stuck, &status);
+	return reap_maker(process) || let_go(process, TC_OUTCOME_SEALED);
+}
+
+bool tc_hook_reap_all(void)
+{
+	struct tc_hook_process *process = tc_hook_process();
+
+	tc_hook_reap();
+	return !process->child && !process->leaving && !process->speaking && !process->stuck;
+}
+
+void tc_hook_before_fork(void)
+{
+	const struct tc_hook_process *process = tc_hook_process();
+	uint64_t end = tc_sys_clock_ns(CLOCK_MONOTONIC) + tc_hook_settings.pause_ms * 1000000u;
+	struct timespec wait = { 0, TC_HOOK_TURN_LOOK_NS };
+	uint32_t busy;
+
+	while ((busy = process->busy) != 0 && busy != tc_hook_own_tid() &&
+	       tc_sys_clock_ns(CLOCK_MONOTONIC) < end)
+		tc_syscall2(SYS_nanosleep, (long)&wait, 0);
+	/* A zombie counts in RLIMIT_NPROC until it is reaped. */
+	if (tc_process_kind() == TC_PROCESS_OWN)
+		tc_hook_reap();
+}
+
+/* Wait a little for a child that has done its work and is about to end. */
+bool tc_hook_has_left(void)
+{
+	struct timespec wait = { 0, LEAVE_NS / LEAVE_LOOKS };
+
+	for (int i = 0; i < LEAVE_LOOKS; i++) {
+		if (tc_hook_reap())
+			return true;
+		tc_syscall2(SYS_nanosleep, (long)&wait, 0);
+	}
+	return let_go(tc_hook_process(), TC_OUTCOME_LEAVING);
+}
+
+/* True: no child is in the way. */
+bool tc_hook_is_free(const struct tc_hook_process *process)
+{
+	return tc_hook_reap() ||
+	       (process->outcome && process->outcome->outcome >= TC_OUTCOME_LEAVING && tc_hook_has_left());
+}
+
+/* Parked threads wait for the end of busy. The park is asked for by whoever has it. */
+void tc_hook_park(void)
+{
+	struct tc_hook_process *process = tc_hook_process();
+	uint32_t busy = process->busy;
+	uint64_t limit = PARK_NS + tc_hook_settings.pause_ms * 1000000u;
+	struct timespec wait = { (time_t)(limit / 1000000000u), (long)(limit % 1000000000u) };
+
+	if (!busy)
+		return;
+	process->parked = tc_hook_own_tid();
+	tc_syscall3(SYS_futex, (long)&process->parked, FUTEX_WAKE, INT32_MAX);
+	tc_syscall4(SYS_futex, (long)&process->busy, FUTEX_WAIT, busy, (long)&wait);
+	process->parked = 0;
+}
