@@ -536,9 +536,9 @@ class Dump:
 
 
 def links(innermost):
-    """The links of a chain, outermost first."""
+    """The links of a chain, outermost first; those that are lost, and what was around them, are not among them."""
     found = []
-    while innermost is not None:
+    while innermost is not None and not isinstance(innermost, Lost):
         found.append(innermost)
         innermost = innermost["parent"]
     return found[::-1]
