@@ -191,7 +191,7 @@ def main():
         result("there are samples", [] if len(names) > 10 else ["%d samples" % len(names)])
         check_controls(unpack("signal", scratch))
         check_strict(unpack("signal", scratch))
-    print("1..%d\n%d passed, %d failed, 0 skipped" % (count, count - failed, failed))
+    print("1..%d" % count)
     sys.exit(failed > 0)
 
 
