@@ -58,7 +58,7 @@ enum tc_await {
 enum tc_lines { TC_LINES_LNOTAB, TC_LINES_TABLE, TC_LINES_LOCATIONS };
 
 /* Where an instance keeps its attributes. */
-enum tc_attrs {
+enum tc_attr_layout {
 	TC_ATTRS_SLOT,	 /* tp_dictoffset (≤ 3.10; later where the type is not managed) */
 	TC_ATTRS_311,	 /* dict at -24, values at -32 */
 	TC_ATTRS_TAGGED, /* one word at -24, bit 0: values + 1 (3.12) */
@@ -90,7 +90,7 @@ struct tc_layout {
 	enum tc_frames frames;
 	enum tc_await await;
 	enum tc_lines lines;
-	enum tc_attrs attrs;
+	enum tc_attr_layout attrs;
 	enum tc_registry registry;
 	enum tc_running running;
 	struct tc_gen_states states;
