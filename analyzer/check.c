@@ -44,6 +44,16 @@ void tc_check_refusal(const struct tc_dump *dump, struct tc_out *out)
 	tc_out_newline(out);
 }
 
+void tc_check_damage(const struct tc_dump *dump, struct tc_out *out)
+{
+	tc_out_str(out, "taskcore-analyze: ");
+	put_path(dump, out);
+	tc_out_printf(out, "damaged in %" PRIu64 " place%s, first at byte %" PRIu64 ": %s",
+		      dump->n_problems_all, dump->n_problems_all == 1 ? "" : "s",
+		      dump->problems[0].at, dump->problems[0].text);
+	tc_out_newline(out);
+}
+
 static void bad_values(const struct tc_model *model, const uint8_t *at, const char *what)
 {
 	tc_dump_problem(model->dump, (uint64_t)(at - model->dump->map),

@@ -13,4 +13,7 @@ bool tc_check(const struct tc_model *model, struct tc_out *out);
 /* The one line that says why a file cannot be read at all. */
 void tc_check_refusal(const struct tc_dump *dump, struct tc_out *out);
 
+/* One line for stderr: the file is damaged, how much, and where first. */
+void tc_check_damage(const struct tc_dump *dump, struct tc_out *out);
+
 #endif

@@ -26,6 +26,9 @@ static void add_empty(struct tc_model *model, enum tc_table table)
 		       sizeof(*model->array));
 	TABLES(ADD)
 #undef ADD
+	/* The empty text has an address: nothing may be added to a null pointer. */
+	if (table == TC_TAB_STRING)
+		model->strings[model->n_strings - 1].at = (const uint8_t *)"";
 }
 
 static size_t table_size(const struct tc_model *model, enum tc_table table)
@@ -100,6 +103,21 @@ static void read_thread(struct tc_model *model, struct tc_cursor *cur)
 	thread->utime_ns = tc_cur_u(cur);
 	thread->stime_ns = tc_cur_u(cur);
 	thread->wchan = text_at(cur);
+}
+
+static void read_look(struct tc_model *model, struct tc_cursor *cur)
+{
+	if (model->n_looks == TC_LOOK_RECORDS_MAX)
+		return;
+	struct tc_look *look = tc_push(model->looks, model->n_looks, model->looks_room);
+
+	look->tid = tc_cur_u32(cur);
+	look->flags = tc_cur_u32(cur);
+	look->last_state = tc_cur_u32(cur);
+	look->watched_ns = tc_cur_u(cur);
+	look->run_ns = tc_cur_u(cur);
+	look->wait_ns = tc_cur_u(cur);
+	look->switches = tc_cur_u(cur);
 }
 
 static void read_module(struct tc_model *model, struct tc_cursor *cur)
@@ -386,6 +404,7 @@ static void read_handle(struct tc_model *model, struct tc_cursor *cur)
 
 	handle->code = 0;
 	handle->task = 0;
+	handle->argument = 0;
 	handle->loop = tc_cur_u32(cur);
 	handle->where = (uint8_t)tc_cur_u(cur);
 	handle->flags = (uint8_t)tc_cur_u(cur);
@@ -395,6 +414,10 @@ static void read_handle(struct tc_model *model, struct tc_cursor *cur)
 		return;
 	handle->code = tc_cur_u32(cur);
 	handle->task = tc_cur_u(cur);
+	struct tc_value argument;
+	if (tc_cur_more(cur) && tc_cur_value(cur, &handle_refs, &argument) &&
+	    (argument.tag == TC_VAL_REF || argument.tag == TC_VAL_SIZED))
+		handle->argument = argument.word;
 }
 
 static void read_fault(struct tc_model *model, struct tc_cursor *cur)
@@ -427,6 +450,8 @@ static void read_status(struct tc_model *model, struct tc_cursor *cur)
 	status->swapped = tc_cur_u(cur);
 	status->bytes_read = tc_cur_u(cur);
 	status->retaken = tc_cur_u(cur);
+	status->stopping_ns = tc_cur_u(cur);
+	status->releasing_ns = tc_cur_u(cur);
 }
 
 /* What a record of each kind is read by; kinds of later versions by nothing. */
@@ -441,6 +466,7 @@ static void (*const readers[])(struct tc_model *model, struct tc_cursor *cur) = 
 	[TC_REC_PYTHREAD] = read_pythread, [TC_REC_LOOP] = read_loop,
 	[TC_REC_HANDLE] = read_handle,	   [TC_REC_FAULT] = read_fault,
 	[TC_REC_STATUS] = read_status,	   [TC_REC_FD] = read_fd,
+	[TC_REC_LOOK] = read_look,
 };
 
 static void read_record(struct tc_model *model, uint64_t kind, struct tc_cursor *cur)

@@ -70,7 +70,8 @@ static void add_sleep(struct tc_group *group, const struct tc_link *link)
 	all->known = all->known && link->delay_s >= 0;
 	all->min_s = link->delay_s < all->min_s ? link->delay_s : all->min_s;
 	all->max_s = link->delay_s > all->max_s ? link->delay_s : all->max_s;
-	if (link->due_s > 0 && (all->due_s <= 0 || link->due_s < all->due_s))
+	/* 0 stays: of many timers not all are recorded, and one of the others may be the next. */
+	if (link->due_s < all->due_s)
 		all->due_s = link->due_s;
 }
 
@@ -149,22 +150,42 @@ static void add_behind(struct tc_group *group, uint32_t other)
 	}
 }
 
+/* A group while its tasks' waits are followed. */
+struct follower {
+	struct tc_groups *groups;
+	const struct tc_model *model;
+	struct tc_group *group;
+};
+
+static void add_awaited(void *context, const struct tc_task *task)
+{
+	const struct follower *follower = context;
+	uint32_t other = follower->groups->of_task[task - follower->model->tasks];
+
+	if (other == UINT32_MAX) /* finished, or running */
+		return;
+	follower->group->n_awaited++;
+	add_behind(follower->group, other);
+}
+
 /* Which groups wait for which, once all have their places. */
 static void find_behind(struct tc_groups *groups, const struct tc_links *links)
 {
 	const struct tc_model *model = links->model;
+	const unsigned waits = 1u << TC_WAIT_TASK | 1u << TC_WAIT_WAIT_FOR | 1u << TC_WAIT_SHIELD |
+			       1u << TC_WAIT_GATHER | 1u << TC_WAIT_WAIT | 1u << TC_WAIT_TASKGROUP;
 
 	for (size_t i = 0; i < model->n_tasks; i++) {
 		const struct tc_task *task = &model->tasks[i];
 		struct tc_link link;
-		if (groups->of_task[i] == UINT32_MAX ||
-		    (task->wait != TC_WAIT_TASK && task->wait != TC_WAIT_WAIT_FOR &&
-		     task->wait != TC_WAIT_SHIELD))
+		if (groups->of_task[i] == UINT32_MAX || !(waits >> task->wait & 1))
 			continue;
+		struct follower follower = { groups, model, &groups->groups[groups->of_task[i]] };
 		tc_link_find(links, task, &link);
-		uint32_t other = link.task ? groups->of_task[link.task - model->tasks] : UINT32_MAX;
-		if (other != UINT32_MAX)
-			add_behind(&groups->groups[groups->of_task[i]], other);
+		if (link.task)
+			add_awaited(&follower, link.task);
+		else
+			tc_link_members(links, &link, TC_ITEMS_MAX, add_awaited, &follower);
 	}
 }
 

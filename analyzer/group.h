@@ -12,7 +12,7 @@
 struct tc_sleeps {
 	bool known; /* how long, of each of them */
 	double min_s, max_s;
-	double due_s; /* when the first one ends, by the loop's clock; 0: unknown */
+	double due_s; /* when the first one ends, by the loop's clock; 0: not known of each */
 };
 
 struct tc_group {
@@ -32,12 +32,13 @@ struct tc_group {
 	/* Of jobs of executors: in a thread's hands, handed to processes, taken by nobody. Found
 	 * with the objects. */
 	uint64_t n_threads, n_processes, n_queued;
-	/* The groups of the tasks that its tasks wait for, the first few, most tasks first;
-	 * found with the objects. */
+	/* The groups of the tasks that its tasks wait for, members of a gather too: the first few,
+	 * most tasks first, of n_awaited tasks; found with the objects. */
 	struct {
 		uint32_t group;
 		uint64_t count;
 	} behind[TC_GROUP_BEHIND];
+	uint64_t n_awaited;
 };
 
 struct tc_groups {

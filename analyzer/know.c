@@ -102,7 +102,6 @@ static const struct key {
 	{ "object", KEY_TEXT, offsetof(struct tc_known, object), 0 },
 	{ "members", KEY_TEXT, offsetof(struct tc_known, members), 0 },
 	{ "delay", KEY_TEXT, offsetof(struct tc_known, delay), 0 },
-	{ "timer", KEY_TEXT, offsetof(struct tc_known, timer), 0 },
 	{ "text", KEY_TEXT, offsetof(struct tc_known, text), 0 },
 	{ "waits_for", KEY_WAIT, 0, 0 },
 	{ "native", KEY_NATIVE, 0, 0 },

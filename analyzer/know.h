@@ -25,7 +25,7 @@ struct tc_known {
 	const char *variable; /* the row holds only where the function has a local of this name */
 	const char *object;   /* the local that holds the object waited for; NULL: the awaited future is it */
 	const char *members;  /* its attribute that holds the tasks waited for */
-	const char *delay, *timer; /* of a sleep: the locals with its length and with its handle */
+	const char *delay;    /* of a sleep: the local with its length */
 	const char *text;     /* what a person reads; NULL: the words of the kind */
 	enum tc_wait wait;
 	unsigned flags; /* enum tc_known_flag */

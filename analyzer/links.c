@@ -190,23 +190,56 @@ static double number_of(const struct tc_value *value, double otherwise)
 					    otherwise;
 }
 
-/* How long a sleep lasts, and when it ends: from its own frame. */
-static void judge_sleep(const struct tc_model *model, const struct tc_task *task,
+static int by_future(const void *left, const void *right)
+{
+	const struct tc_alarm *a = left, *b = right;
+
+	return (a->future > b->future) - (a->future < b->future);
+}
+
+/* The timers whose callback gets a future: futures._set_result_unless_cancelled of a sleep. */
+static void find_alarms(struct tc_links *links)
+{
+	const struct tc_model *model = links->model;
+
+	links->alarms = tc_array_new(model->n_handles, sizeof(*links->alarms));
+	for (size_t i = 0; i < model->n_handles; i++) {
+		const struct tc_handle *handle = &model->handles[i];
+		if (handle->where == TC_HANDLE_TIMER && handle->argument && handle->due_ns &&
+		    !(handle->flags & TC_HANDLE_CANCELLED))
+			links->alarms[links->n_alarms++] =
+				(struct tc_alarm){ handle->argument, handle->due_ns };
+	}
+	if (links->n_alarms)
+		qsort(links->alarms, links->n_alarms, sizeof(*links->alarms), by_future);
+}
+
+static const struct tc_alarm *alarm_of(const struct tc_links *links, uint64_t future)
+{
+	const struct tc_alarm key = { .future = future };
+
+	return links->n_alarms ? bsearch(&key, links->alarms, links->n_alarms, sizeof(key),
+					 by_future) :
+				 NULL;
+}
+
+/* How long a sleep lasts: from its own frame; and when it ends: from
+ * the timer of its future. */
+static void judge_sleep(const struct tc_links *links, const struct tc_task *task,
 			const struct tc_chain *at, const struct tc_pycode *code,
 			struct tc_link *link)
 {
+	const struct tc_model *model = links->model;
+	const struct tc_alarm *alarm = alarm_of(links, task->leaf ? task->leaf : task->waiter);
 	struct tc_value value;
 
+	if (alarm)
+		link->due_s = (double)alarm->due_ns / 1e9;
 	if (!at->python || at->python == UINT16_MAX)
 		return;
 	if (link->known->delay &&
 	    tc_local_find(model, task, at->python - 1u, code, link->known->delay, &value))
 		link->delay_s = number_of(&value, -1);
-	if (link->known->timer &&
-	    tc_local_find(model, task, at->python - 1u, code, link->known->timer, &value) &&
-	    tc_value_is_ref(&value) &&
-	    tc_object_attr(model, tc_model_object_at(model, value.word), "_when", &value))
-		link->due_s = number_of(&value, 0);
 }
 
 /* A job or a gather within wait_for is the job or the gather. */
@@ -240,7 +273,7 @@ static void judge_local(const struct tc_links *links, const struct tc_task *task
 	else
 		set_object(model, task, link, leaf, 0);
 	if (link->wait == TC_WAIT_SLEEP)
-		judge_sleep(model, task, at, code, link);
+		judge_sleep(links, task, at, code, link);
 	else if (link->known->members)
 		link->members = tc_object_member(model, link->object, link->known->members);
 	else if (link->wait == TC_WAIT_WAIT_FOR && !link->task)
@@ -327,6 +360,8 @@ void tc_links_init(struct tc_links *links, struct tc_model *model,
 	links->codes = tc_array_new(model->n_codes, sizeof(*links->codes));
 	mark_ready(model);
 	tc_workers_init(&links->workers, model);
+	links->n_alarms = 0;
+	find_alarms(links);
 	for (size_t i = 0; i < model->n_tasks; i++)
 		model->tasks[i].wait = (uint8_t)wait_of(links, &model->tasks[i]);
 }
@@ -336,6 +371,7 @@ void tc_links_deinit(struct tc_links *links)
 	free(links->verdicts);
 	free(links->codes);
 	tc_workers_deinit(&links->workers);
+	free(links->alarms);
 }
 
 uint64_t tc_link_members(const struct tc_links *links, const struct tc_link *link, size_t max,

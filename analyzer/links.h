@@ -34,6 +34,14 @@ struct tc_links {
 	const struct tc_knowledge *knowledge;
 	uint32_t *codes; /* of each code: its row + 1, or TC_KNOWN_…; 0: not judged yet */
 	struct tc_workers workers;
+	struct tc_alarm *alarms; /* ascending future */
+	size_t n_alarms;
+};
+
+/* A timer that completes a future: that of a sleep. */
+struct tc_alarm {
+	uint64_t future;
+	uint64_t due_ns;
 };
 
 /* Find out what every task of model waits for: fills tc_task.wait and its flag TC_TASK_READY. knowledge

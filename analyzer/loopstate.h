@@ -10,10 +10,18 @@ enum tc_loop_state {
 	TC_LOOP_UNKNOWN,
 	TC_LOOP_IDLE,	 /* sleeps until something happens */
 	TC_LOOP_BLOCKED, /* its thread is held up and cannot turn it */
-	TC_LOOP_BUSY,	 /* turns, or computes */
+	TC_LOOP_BUSY,	 /* watched, and its thread never slept: it turns, or computes */
+	TC_LOOP_RUNS,	 /* its thread ran while it was read: more is not known */
 	TC_LOOP_STOPPED, /* open, but no thread runs it */
 	TC_LOOP_IS_CLOSED,
 	TC_N_LOOP_STATES
+};
+
+/* Whether what is known of the thread and of its memory is of one moment. */
+enum tc_loop_moment {
+	TC_MOMENT_UNKNOWN, /* it may be of two: nothing follows */
+	TC_MOMENT_ONE,
+	TC_MOMENT_RAN, /* it ran between: state and call say nothing about the memory */
 };
 
 struct tc_loop_facts {
@@ -29,13 +37,18 @@ struct tc_loop_facts {
 	uint64_t args[6];
 	uint64_t ready;	     /* + 1; 0: unknown */
 	uint64_t overdue_ns; /* since when the earliest timer is due; 0: none is, or unknown */
+	enum tc_loop_moment moment;
+	/* watched for some time after that (0: not): ready to run when that began; how long it ran
+	 * meanwhile, and how often it went to sleep */
+	bool awake;
+	uint64_t watched_ns, run_ns, switches;
 };
 
 /* More than a state can say. */
 enum tc_loop_hint {
 	TC_LOOP_HINT_NONE,
 	TC_LOOP_HINT_LOST_WAKEUP, /* callbacks are ready, and the thread sleeps without a bound */
-	TC_LOOP_HINT_WAITS_GIL,	  /* back from the selector, and waits: most likely for the GIL */
+	TC_LOOP_HINT_WAITS_GIL,	  /* awake, and waits: most likely for the GIL */
 	TC_LOOP_HINT_COMPUTES,	  /* blocked, and its thread is running */
 };
 
@@ -43,6 +56,12 @@ enum tc_loop_hint {
 #define TC_LOOP_OVERDUE_NS 250000000ull
 
 enum tc_loop_state tc_loop_judge(const struct tc_loop_facts *facts, enum tc_loop_hint *ret_hint);
+
+/* A thread that was watched for so long, ran for so much of it and never went to sleep is busy. A service that
+ * works for 60 % of the time slept in each 40 ms, one that works for 5 % filled all of 10 ms at times. How much it
+ * runs is a matter of who else wants the processor. */
+#define TC_LOOP_WATCHED_NS 40000000ull
+#define TC_LOOP_RAN_NS 8000000ull
 
 /* The word of contract.md; NULL for unknown. */
 const char *tc_loop_word(enum tc_loop_state state);

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  * taskcore-analyze: verbs and options. The file is read by a child that can be lost: dumps come
  * from strangers. */
+#define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -35,15 +38,22 @@ struct job {
 	struct tc_knowledge knowledge;
 	char **args;	   /* files; for show: one file, then items */
 	int n_args;
+	char standard_input[32]; /* the path of what was on it, where a file is named "-" */
 };
+
+static int count_files(const struct job *job)
+{
+	return job->verb == VERB_SHOW ? 1 : job->n_args;
+}
 
 static const char usage_text[] =
 	"usage: taskcore-analyze [report] FILE... [--format text|json|jsonl|canonical] [--all]\n"
 	"                        [--source-root DIR] [--color auto|always|never] [--knowledge "
 	"FILE|DIR]...\n"
-	"       taskcore-analyze show FILE ITEM...      ITEM: T12, L1, O3, H2, G1\n"
+	"       taskcore-analyze show FILE ITEM...      ITEM: T12, L1, O3, H2, G1, or a task's name\n"
 	"       taskcore-analyze check FILE...\n"
-	"       taskcore-analyze --help | --version\n";
+	"       taskcore-analyze --help | --version | -V\n"
+	"FILE: a dump; -: one on the standard input\n";
 
 static int usage_error(const char *what, const char *detail)
 {
@@ -122,20 +132,36 @@ static void say_refusal(const struct tc_dump *dump)
 	tc_out_deinit(&out);
 }
 
-/* All of the work on one file. Runs in the child. */
-static int read_file(const struct job *job, const char *path, struct tc_out *out)
+/* The page says where a file is damaged; who sends it elsewhere sees that here. */
+static void warn_damage(const struct tc_dump *dump)
 {
+	struct tc_out line;
+
+	if (!dump->n_problems_all || isatty(STDOUT_FILENO))
+		return;
+	tc_out_init(&line, STDERR_FILENO, false);
+	tc_check_damage(dump, &line);
+	tc_out_flush(&line);
+	tc_out_deinit(&line);
+}
+
+/* All of the work on one file. Runs in the child. */
+static int read_file(const struct job *job, const char *name, struct tc_out *out)
+{
+	const char *path = strcmp(name, "-") == 0 ? job->standard_input : name;
 	struct tc_dump dump;
 	struct tc_model model;
 	int status;
 
 	clock_gettime(CLOCK_MONOTONIC, &started);
-	if (tc_dump_open(path, &dump) < 0) {
+	int r = tc_dump_open(path, &dump);
+	dump.path = name;
+	if (r < 0) {
 		say_refusal(&dump);
 		tc_dump_close(&dump);
 		return EXIT_BAD_INPUT;
 	}
-	int r = tc_model_init(&model, &dump, isatty(STDERR_FILENO) ? show_progress : NULL);
+	r = tc_model_init(&model, &dump, isatty(STDERR_FILENO) ? show_progress : NULL);
 	show_progress(-1);
 	if (r < 0) {
 		say_refusal(&dump);
@@ -144,6 +170,7 @@ static int read_file(const struct job *job, const char *path, struct tc_out *out
 		status = tc_check(&model, out) ? EXIT_DONE : EXIT_BAD_INPUT;
 	} else {
 		status = report_on(job, &model, out);
+		warn_damage(&dump);
 	}
 	tc_model_deinit(&model);
 	tc_dump_close(&dump);
@@ -152,7 +179,7 @@ static int read_file(const struct job *job, const char *path, struct tc_out *out
 
 static int read_files(const struct job *job)
 {
-	int n_files = job->verb == VERB_SHOW ? 1 : job->n_args, status = EXIT_DONE;
+	int n_files = count_files(job), status = EXIT_DONE;
 	struct tc_out out;
 
 	tc_out_init(&out, STDOUT_FILENO, job->options.color);
@@ -190,7 +217,7 @@ static void limit_child(const struct job *job)
 	struct stat st;
 
 	for (int i = 0; i < job->n_args; i++)
-		if (stat(job->args[i], &st) == 0 && S_ISREG(st.st_mode)) {
+		if (stat(strcmp(job->args[i], "-") ? job->args[i] : job->standard_input, &st) == 0 && S_ISREG(st.st_mode)) {
 			memory += 16 * (rlim_t)st.st_size;
 			seconds += (rlim_t)st.st_size / 1000000;
 		}
@@ -201,6 +228,45 @@ static void limit_child(const struct job *job)
 #endif
 	setrlimit(RLIMIT_CPU, &(struct rlimit){ seconds, seconds + 5 });
 	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+}
+
+/* Keep what comes on the standard input in a file without a name: it is read here and there. Its
+ * descriptor, or -1 with errno. */
+static int keep_input(void)
+{
+	static char buffer[1 << 16];
+	const char *tmp = getenv("TMPDIR");
+	ssize_t n;
+	int fd = open(tmp && *tmp ? tmp : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd < 0) /* read-only, or a file system without */
+		fd = memfd_create("taskcore-input", MFD_CLOEXEC);
+	while (fd >= 0 && (n = read(STDIN_FILENO, buffer, sizeof(buffer))) != 0) {
+		for (ssize_t at = 0, w; at < n; at += w)
+			if ((w = write(fd, buffer + at, (size_t)(n - at))) < 0)
+				return -1;
+		if (n < 0 && errno != EINTR)
+			return -1;
+	}
+	return fd;
+}
+
+/* 0, or 3 with a line said. */
+static int take_input(struct job *job)
+{
+	int fd = -1;
+
+	for (int i = 0; i < count_files(job); i++)
+		if (strcmp(job->args[i], "-") == 0 && fd < 0) {
+			if ((fd = keep_input()) < 0) {
+				fprintf(stderr, "taskcore-analyze: standard input: %s\n",
+					strerror(errno));
+				return EXIT_BAD_INPUT;
+			}
+			snprintf(job->standard_input, sizeof(job->standard_input),
+				 "/proc/self/fd/%d", fd);
+		}
+	return 0;
 }
 
 static int run_child(const struct job *job)
@@ -319,15 +385,28 @@ static int take_option(struct job *job, int option, int index)
 		return 0;
 	case OPT_LATER: /* what they are for is not there yet: never swallowed */
 		return usage_error("this option is not in this version", options[index].name);
+	case 'h':
 	case OPT_HELP:
 		fputs(usage_text, stdout);
 		return -1;
+	case 'V':
 	case OPT_VERSION:
 		puts("taskcore-analyze " PACKAGE_VERSION);
 		return -1;
 	default:
 		return usage_error("unknown option", NULL);
 	}
+}
+
+/* What getopt does not take: a ':' is an option without its value. */
+static int wrong_option(int option, char **argv)
+{
+	static char letter[] = "-?";
+
+	if (option == ':')
+		return usage_error("the value of an option is missing", argv[optind - 1]);
+	letter[1] = (char)optopt;
+	return usage_error("unknown option", optopt ? letter : argv[optind - 1]);
 }
 
 static int take_verb(struct job *job)
@@ -383,10 +462,9 @@ int main(int argc, char **argv)
 
 	load_knowledge(&job.knowledge);
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "", options, &index)) != -1) {
-		if (option == '?')
-			return usage_error("unknown option, or one that lacks its value",
-					   argv[optind - 1]);
+	while ((option = getopt_long(argc, argv, ":hV", options, &index)) != -1) {
+		if (option == '?' || option == ':')
+			return wrong_option(option, argv);
 		r = take_option(&job, option, index);
 		if (r)
 			return r < 0 ? EXIT_DONE : r;
@@ -399,7 +477,9 @@ int main(int argc, char **argv)
 	if (job.n_args == 0)
 		return usage_error("no file given", NULL);
 	if (job.verb == VERB_SHOW && job.n_args < 2)
-		return usage_error("show: name the items, for example T1 or L1", NULL);
+		return usage_error("show: name the items, for example T1, L1 or a task's name", NULL);
+	if ((r = take_input(&job)))
+		return r;
 	job.options.width = page_width();
 	job.options.color = use_color(job.color);
 	say_problems(&job.knowledge);

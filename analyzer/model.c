@@ -266,6 +266,7 @@ void tc_model_deinit(struct tc_model *model)
 	free(model->failures);
 	free(model->objects);
 	free(model->threads);
+	free(model->looks);
 	free(model->fds);
 	free(model->pythreads);
 	free(model->modules);

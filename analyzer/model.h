@@ -102,6 +102,12 @@ struct tc_thread {
 	uint64_t utime_ns, stime_ns;
 };
 
+/* What the thread of a loop did while it was read, and after that (docs/format.md section 8). */
+struct tc_look {
+	uint32_t tid, flags, last_state;
+	uint64_t watched_ns, run_ns, wait_ns, switches;
+};
+
 /* A descriptor of the process (docs/format.md section 8). */
 struct tc_fd {
 	struct tc_text local, peer, what;
@@ -131,6 +137,7 @@ struct tc_handle {
 	uint32_t loop, code;
 	uint8_t where, flags;
 	uint64_t fd, due_ns, task; /* fd: + 1 */
+	uint64_t argument;	   /* address of the callback's first argument; 0: none */
 	struct tc_value callback;
 };
 
@@ -154,6 +161,7 @@ struct tc_status {
 	uint64_t found, read, torn, cut, done, faults, objects, objects_cut, flags, pause_ns,
 		duration_ns;
 	uint64_t swapped, bytes_read, retaken;
+	uint64_t stopping_ns, releasing_ns; /* of the pause */
 	struct tc_text notices[TC_STATUS_NOTICES];
 	unsigned n_notices;
 };
@@ -193,6 +201,7 @@ struct tc_model {
 	TC_ARRAY(tc_failure, failures); /* by ascending task */
 	TC_ARRAY(tc_object, objects);
 	TC_ARRAY(tc_thread, threads);
+	TC_ARRAY(tc_look, looks); /* TC_LOOK_RECORDS_MAX at most */
 	TC_ARRAY(tc_fd, fds); /* by ascending number */
 	TC_ARRAY(tc_pythread, pythreads);
 	TC_ARRAY(tc_module_map, modules);

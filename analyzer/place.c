@@ -23,7 +23,8 @@ void tc_place_init(struct tc_place *place, const struct tc_model *model, uint32_
 {
 	const struct tc_chain *link = tc_model_chain(model, chain);
 
-	*place = (struct tc_place){ .link = link };
+	/* The empty text has an address: nothing may be added to a null pointer. */
+	*place = (struct tc_place){ .link = link, .file = literal(""), .module = literal("") };
 	switch (link->kind) {
 	case TC_FRAME_CORO:
 	case TC_FRAME_GENERATOR:

@@ -153,6 +153,33 @@ static bool runs_handle(const struct tc_model *model, uint32_t chain)
 	return false;
 }
 
+/* What the dumper saw of the thread before and after it read its memory. Without that record what a frozen
+ * process told is of one moment all the same. */
+static void look_facts(const struct tc_model *model, const struct tc_thread *thread,
+		       struct tc_loop_facts *facts)
+{
+	facts->moment = model->status.flags & TC_STATUS_FROZEN ? TC_MOMENT_ONE : TC_MOMENT_UNKNOWN;
+	for (size_t i = 0; i < model->n_looks; i++) {
+		const struct tc_look *look = &model->looks[i];
+		if (look->tid != thread->tid)
+			continue;
+		facts->moment = look->flags & TC_LOOK_RAN ? TC_MOMENT_RAN : TC_MOMENT_ONE;
+		facts->watched_ns = look->watched_ns;
+		facts->awake = look->flags & TC_LOOK_AWAKE;
+		facts->run_ns = look->run_ns;
+		facts->switches = look->switches;
+	}
+}
+
+/* Since when the earliest timer is due. What was due before the process began was never a time: memory
+ * that changed while it was read. */
+static uint64_t overdue(const struct tc_head *head, const struct tc_loop *loop)
+{
+	uint64_t ns = loop->due_ns && loop->now_ns > loop->due_ns ? loop->now_ns - loop->due_ns : 0;
+
+	return head->start_ns && ns > head->boottime_ns - head->start_ns ? 0 : ns;
+}
+
 static struct tc_loop_facts facts_of(const struct tc_model *model, const struct tc_loop_view *view)
 {
 	const struct tc_loop *loop = view->loop;
@@ -165,19 +192,22 @@ static struct tc_loop_facts facts_of(const struct tc_model *model, const struct 
 		facts.running = loop->flags & TC_LOOP_RUNNING;
 		facts.opaque = loop->flags & TC_LOOP_OPAQUE;
 		facts.ready = loop->ready;
-		if (loop->due_ns && loop->now_ns > loop->due_ns)
-			facts.overdue_ns = loop->now_ns - loop->due_ns;
+		facts.overdue_ns = overdue(&model->head, loop);
 	}
 	if (thread && thread->os) {
 		facts.state = thread->os->state == '?' ? 0 : (char)thread->os->state;
 		facts.syscall = (int64_t)thread->os->syscall - 1;
 		memcpy(facts.args, thread->os->args, sizeof(facts.args));
+		look_facts(model, thread->os, &facts);
 	}
-	facts.in_callback = view->task != NULL;
+	/* Its thread runs another loop inside a step of this one, which does not turn until then. */
+	bool nests = thread && thread->loop && thread->loop != view->id;
+	facts.in_callback = nests || view->task != NULL;
 	if (thread && thread->py && thread->py->chain) {
 		facts.has_frames = true;
 		tc_place_init(&place, model, thread->py->chain);
-		facts.in_selector = is_place(&place, "selectors.py", "select");
+		facts.in_selector = !nests && (is_place(&place, "selectors.py", "select") ||
+					       is_place(&place, "gevent/hub.py", "Hub.run"));
 		facts.in_callback = facts.in_callback || runs_handle(model, thread->py->chain);
 	}
 	return facts;
@@ -193,8 +223,10 @@ static void judge_loop(struct tc_report *report, const struct runners *runners,
 		view->task = view->thread->task;
 	facts = facts_of(report->model, view);
 	view->state = tc_loop_judge(&facts, &view->hint);
-	if (view->state == TC_LOOP_BLOCKED || view->state == TC_LOOP_BUSY)
+	if (view->state == TC_LOOP_BLOCKED)
 		view->blocked_ns = facts.overdue_ns;
+	if (view->state == TC_LOOP_BUSY)
+		view->watched_ns = facts.watched_ns;
 }
 
 const struct tc_thread_view *tc_report_thread_of(const struct tc_report *report,
@@ -212,6 +244,24 @@ const struct tc_loop_view *tc_report_loop(const struct tc_report *report, uint32
 		if (report->loops[i - 1].id == id)
 			return &report->loops[i - 1];
 	return NULL;
+}
+
+bool tc_report_holds_gil(const struct tc_report *report, const struct tc_thread_view *thread)
+{
+	const struct tc_loop_view *loop = thread->loop ? tc_report_loop(report, thread->loop) : NULL;
+	bool moved = loop && loop->state == TC_LOOP_RUNS &&
+		     !(report->model->status.flags & TC_STATUS_FROZEN);
+
+	return thread->py && (thread->py->flags & TC_PYTHREAD_HOLDS_GIL) && !moved &&
+	       !(loop && loop->state == TC_LOOP_IDLE);
+}
+
+/* Of two tasks that run on one thread, one inside the other: its chain goes to the innermost frame as
+ * the other's does, from further in. */
+static const struct tc_task *innermost(const struct tc_model *model, const struct tc_task *one,
+				       const struct tc_task *other)
+{
+	return one && model->chains[one->chain].depth <= model->chains[other->chain].depth ? one : other;
 }
 
 static void add_loops(struct tc_report *report)
@@ -239,7 +289,7 @@ static void add_loops(struct tc_report *report)
 			continue;
 		view->n_tasks++;
 		if (task->flags & TC_TASK_RUNNING)
-			view->task = task;
+			view->task = innermost(report->model, view->task, task);
 	}
 	free(by_id);
 	runners_init(&runners, report);

@@ -35,6 +35,7 @@ struct tc_loop_view {
 	enum tc_loop_state state;
 	enum tc_loop_hint hint;
 	uint64_t blocked_ns; /* at least; 0: unknown */
+	uint64_t watched_ns; /* of a busy one: for so long it was seen not to sleep */
 	uint64_t n_tasks;    /* pending and running */
 };
 
@@ -85,6 +86,9 @@ static inline size_t tc_report_thread_number(const struct tc_report *report,
 /* The view of a thread of the interpreter; NULL: it has none. */
 const struct tc_thread_view *tc_report_thread_of(const struct tc_report *report,
 						 const struct tc_pythread *py);
+/* Whether the thread held the GIL, as far as that is worth saying: the GIL was read at another moment than
+ * the thread, unless that slept in a callback, and nobody holds it in a selector. */
+bool tc_report_holds_gil(const struct tc_report *report, const struct tc_thread_view *thread);
 const struct tc_loop_view *tc_report_loop(const struct tc_report *report, uint32_t id);
 
 /* The name of a task into name, which holds TC_TASK_NAME bytes when it is a numbered one. */
@@ -112,7 +116,8 @@ void tc_report_text(const struct tc_report *report, struct tc_out *out);
 void tc_report_json(const struct tc_report *report, struct tc_out *out);
 void tc_report_jsonl(const struct tc_report *report, struct tc_out *out);
 void tc_report_canonical(const struct tc_report *report, struct tc_out *out);
-/* Everything about one item ("T12", "L3", "O4", "H1", "G2"). False when there is no such item. */
-bool tc_report_show(const struct tc_report *report, const char *id, struct tc_out *out);
+/* Everything about one item: an id ("T12", "L3", "O4", "H1", "G2"), or where there is none such, the
+ * tasks of that name. False when there is neither. */
+bool tc_report_show(const struct tc_report *report, const char *item, struct tc_out *out);
 
 #endif

@@ -304,7 +304,7 @@ static void put_thread(struct tc_json_report *r, const struct tc_thread_view *vi
 		put_syscall(json, view->os);
 	}
 	if (view->py && (view->py->flags & TC_PYTHREAD_GIL_KNOWN))
-		tc_json_bool(json, "holds_gil", view->py->flags & TC_PYTHREAD_HOLDS_GIL);
+		tc_json_bool(json, "holds_gil", tc_report_holds_gil(r->report, view));
 	if (view->loop)
 		tc_json_id(json, "loop", 'L', view->loop);
 	if (view->task)

@@ -119,6 +119,24 @@ static void put_title(struct tc_page *page)
 	tc_out_newline(page->out);
 }
 
+#define LONG_PAUSE_NS 20000000u
+
+/* What a long pause went into: who waits wants to know whether it was the machine or the reading. */
+static void put_long_pause(struct tc_page *page, const struct tc_status *status)
+{
+	uint64_t rest = status->stopping_ns + status->releasing_ns;
+
+	if (status->pause_ns < LONG_PAUSE_NS || !status->stopping_ns || rest > status->pause_ns)
+		return;
+	tc_out_str(page->out, " (until all threads stood ");
+	tc_phrase_ns(page->out, status->stopping_ns);
+	tc_out_str(page->out, ", reading ");
+	tc_phrase_ns(page->out, status->pause_ns - rest);
+	tc_out_str(page->out, ", until they ran ");
+	tc_phrase_ns(page->out, status->releasing_ns);
+	tc_out_str(page->out, ")");
+}
+
 static void put_file(struct tc_page *page)
 {
 	const struct tc_report *report = page->report;
@@ -147,6 +165,7 @@ static void put_file(struct tc_page *page)
 		if (status->pause_ns) {
 			tc_out_str(page->out, "process stood still for ");
 			tc_phrase_ns(page->out, status->pause_ns);
+			put_long_pause(page, status);
 		} else {
 			tc_out_str(page->out, status->flags & TC_STATUS_FROZEN ?
 						      "process stood still" :

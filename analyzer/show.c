@@ -189,7 +189,7 @@ static bool show_task(struct tc_page *page, size_t number)
 	if (task->exception) {
 		field(page, "exception");
 		tc_phrase_type(page, task->exception);
-		tc_out_str(out, task->flags & TC_TASK_LOG_TB ? ", which nobody has retrieved" :
+		tc_out_str(out, task->flags & TC_TASK_LOG_TB ? ", never retrieved" :
 							       ", retrieved");
 		tc_out_newline(out);
 		show_failure(page, tc_model_failure(report->model, task));
@@ -383,7 +383,32 @@ static bool show_group(struct tc_page *page, size_t number)
 	return true;
 }
 
-bool tc_report_show(const struct tc_report *report, const char *id, struct tc_out *out)
+#define NAMESAKES_SHOWN 20
+
+/* The tasks of this name, a page for each. */
+static bool show_named(struct tc_page *page, const char *name)
+{
+	const struct tc_model *model = page->report->model;
+	size_t size = strlen(name), n = 0;
+	char numbered[TC_TASK_NAME];
+
+	for (size_t i = 0; i < model->n_tasks && size; i++) {
+		struct tc_text own = tc_report_task_name(model, &model->tasks[i], numbered);
+		if (own.size != size || memcmp(own.at, name, size) != 0)
+			continue;
+		if (n++ >= NAMESAKES_SHOWN && !page->report->options->all)
+			continue;
+		if (n > 1)
+			tc_out_newline(page->out);
+		show_task(page, i + 1);
+	}
+	if (n > NAMESAKES_SHOWN && !page->report->options->all)
+		field_text(page, "...", "more of this name: --all shows them");
+	return n > 0;
+}
+
+/* "T12" */
+static bool show_id(struct tc_page *page, const char *id)
 {
 	static const struct {
 		char letter;
@@ -392,17 +417,23 @@ bool tc_report_show(const struct tc_report *report, const char *id, struct tc_ou
 		{ 'T', show_task },   { 'L', show_loop },  { 'O', show_object },
 		{ 'H', show_thread }, { 'G', show_group },
 	};
-	struct tc_page page;
 	char *end;
-	bool found = false;
 
 	if (id[0] == 0 || id[1] < '0' || id[1] > '9')
 		return false;
 	size_t number = strtoul(id + 1, &end, 10);
-	tc_page_init(&page, report, out);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
 		if (kinds[i].letter == (id[0] & ~0x20) && *end == 0)
-			found = kinds[i].show(&page, number);
+			return kinds[i].show(page, number);
+	return false;
+}
+
+bool tc_report_show(const struct tc_report *report, const char *item, struct tc_out *out)
+{
+	struct tc_page page;
+
+	tc_page_init(&page, report, out);
+	bool found = show_id(&page, item) || show_named(&page, item);
 	tc_page_deinit(&page);
 	return found;
 }

@@ -6,7 +6,7 @@
 
 #define FAILED_SHOWN 5
 
-/* "ValueError, which nobody has retrieved": an exception is retrieved by await, result(),
+/* "ValueError, never retrieved": an exception is retrieved by await, result(),
  * exception(). */
 static void put_exception(struct tc_page *page, const struct tc_failed *group)
 {
@@ -15,9 +15,9 @@ static void put_exception(struct tc_page *page, const struct tc_failed *group)
 	tc_out_str(out, " ended in ");
 	tc_phrase_type(page, group->exception);
 	if (group->n_unseen == group->count)
-		tc_out_str(out, ", which nobody has retrieved");
+		tc_out_str(out, ", never retrieved");
 	else if (group->n_unseen)
-		tc_out_printf(out, ", which nobody has retrieved of %" PRIu64, group->n_unseen);
+		tc_out_printf(out, ", %" PRIu64 " of them never retrieved", group->n_unseen);
 	else
 		tc_out_str(out, ", retrieved");
 }
@@ -56,8 +56,11 @@ void tc_part_failed(struct tc_page *page)
 	tc_out_newline(page->out);
 	tc_part_label(page, "FAILED");
 	tc_phrase_count(page->out, failures->n_tasks, "finished task");
-	if (failures->n_unseen)
-		tc_out_printf(page->out, ", of %" PRIu64 " nobody has retrieved the exception",
+	tc_out_str(page->out, " ended in an exception");
+	if (failures->n_unseen == failures->n_tasks)
+		tc_out_str(page->out, " that nobody has retrieved");
+	else if (failures->n_unseen)
+		tc_out_printf(page->out, ", %" PRIu64 " of them in one that nobody has retrieved",
 			      failures->n_unseen);
 	tc_out_newline(page->out);
 	for (size_t i = 0; i < n; i++)

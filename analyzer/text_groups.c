@@ -48,7 +48,7 @@ static void put_behind(struct tc_page *page, const struct tc_group *group)
 		told += group->behind[i].count;
 	}
 	if (told)
-		tc_out_str(page->out, told < group->count ? ", ...)" : ")");
+		tc_out_str(page->out, told < group->n_awaited ? ", ...)" : ")");
 }
 
 /* Those that do not wait any more. */

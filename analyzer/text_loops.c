@@ -19,7 +19,8 @@ static const char *shout(enum tc_loop_state state)
 	static const char *const words[TC_N_LOOP_STATES] = {
 		[TC_LOOP_UNKNOWN] = "state unknown", [TC_LOOP_IDLE] = "idle",
 		[TC_LOOP_BLOCKED] = "BLOCKED",	     [TC_LOOP_BUSY] = "BUSY",
-		[TC_LOOP_STOPPED] = "stopped",	     [TC_LOOP_IS_CLOSED] = "closed",
+		[TC_LOOP_RUNS] = "running",	     [TC_LOOP_STOPPED] = "stopped",
+		[TC_LOOP_IS_CLOSED] = "closed",
 	};
 	return words[state];
 }
@@ -45,6 +46,8 @@ void tc_part_gil(struct tc_page *page, const struct tc_thread_view *thread)
 		known = known || (other->py->flags & TC_PYTHREAD_GIL_KNOWN);
 		if (!(other->py->flags & TC_PYTHREAD_HOLDS_GIL))
 			continue;
+		if (!tc_report_holds_gil(report, other))
+			return;
 		if (other == thread)
 			tc_out_str(page->out, "; it holds the GIL");
 		else
@@ -59,8 +62,8 @@ void tc_part_gil(struct tc_page *page, const struct tc_thread_view *thread)
 static const struct tc_loop_view *worst_loop(const struct tc_report *report)
 {
 	static const int rank[TC_N_LOOP_STATES] = {
-		[TC_LOOP_BLOCKED] = 5, [TC_LOOP_BUSY] = 4,    [TC_LOOP_UNKNOWN] = 3,
-		[TC_LOOP_IDLE] = 2,    [TC_LOOP_STOPPED] = 1,
+		[TC_LOOP_BLOCKED] = 6, [TC_LOOP_BUSY] = 5, [TC_LOOP_UNKNOWN] = 4,
+		[TC_LOOP_RUNS] = 3,    [TC_LOOP_IDLE] = 2, [TC_LOOP_STOPPED] = 1,
 	};
 	const struct tc_loop_view *worst = NULL;
 
@@ -115,8 +118,7 @@ static void verdict_blocked(struct tc_page *page, const struct tc_loop_view *loo
 	put_place(page, loop);
 }
 
-/* Running: a long computation and a loop that never rests look the same at one instant; the ready
- * queue is a hint. */
+/* A long computation and a loop that never rests look the same; the ready queue is a hint. */
 static void verdict_busy(struct tc_page *page, const struct tc_loop_view *loop)
 {
 	struct tc_out *out = page->out;
@@ -124,7 +126,8 @@ static void verdict_busy(struct tc_page *page, const struct tc_loop_view *loop)
 
 	tc_out_str(out, "BUSY");
 	tc_out_ink(out, TC_INK_NONE);
-	tc_out_printf(out, "  L%u does not sleep", loop->id);
+	tc_out_printf(out, "  L%u was watched for %u ms and did not sleep", loop->id,
+		      (unsigned)(loop->watched_ns / 1000000));
 	if (ready > 1) {
 		tc_out_str(out, ": ");
 		tc_phrase_count(out, ready - 1, "callback");
@@ -132,6 +135,21 @@ static void verdict_busy(struct tc_page *page, const struct tc_loop_view *loop)
 	}
 	if (loop->task) {
 		tc_out_str(out, ", it runs ");
+		tc_phrase_task(page, loop->task, 40);
+	}
+	put_place(page, loop);
+}
+
+/* No accusation: what was seen is that it ran. */
+static void verdict_runs(struct tc_page *page, const struct tc_loop_view *loop)
+{
+	struct tc_out *out = page->out;
+
+	tc_out_str(out, "RUNNING");
+	tc_out_ink(out, TC_INK_NONE);
+	tc_out_printf(out, "  no loop is blocked or busy: L%u was running while it was read", loop->id);
+	if (loop->task) {
+		tc_out_str(out, ", ");
 		tc_phrase_task(page, loop->task, 40);
 	}
 	put_place(page, loop);
@@ -159,6 +177,12 @@ static void verdict_other(struct tc_page *page, const struct tc_loop_view *loop)
 	const struct tc_model *model = page->report->model;
 	const struct tc_interp *interp = tc_report_interp(model);
 
+	if (loop && loop->state == TC_LOOP_UNKNOWN && loop->thread && loop->thread->os) {
+		tc_out_printf(page->out,
+			      "unknown: L%u and its thread were read at different moments",
+			      loop->id);
+		return;
+	}
 	if (loop && loop->state == TC_LOOP_UNKNOWN) {
 		tc_out_printf(page->out, "unknown: nothing was read of the thread that runs L%u",
 			      loop->id);
@@ -193,6 +217,8 @@ void tc_part_verdict(struct tc_page *page)
 		verdict_blocked(page, loop);
 	else if (loop && loop->state == TC_LOOP_BUSY)
 		verdict_busy(page, loop);
+	else if (loop && loop->state == TC_LOOP_RUNS)
+		verdict_runs(page, loop);
 	else if (loop && loop->state == TC_LOOP_IDLE)
 		verdict_waiting(page, loop);
 	else
@@ -312,7 +338,9 @@ static void put_activity(struct tc_page *page, const struct tc_loop_view *loop)
 	} else {
 		tc_out_str(out, "runs a callback or its own code");
 	}
-	if (loop->thread && loop->thread->os) {
+	if (loop->state == TC_LOOP_RUNS) {
+		tc_out_str(out, "; the thread ran while it was read");
+	} else if (loop->thread && loop->thread->os) {
 		tc_out_str(out, "; the thread is ");
 		tc_phrase_thread_state(page, loop->thread->os);
 	}
@@ -327,7 +355,7 @@ static void put_hint(struct tc_page *page, enum tc_loop_hint hint)
 		[TC_LOOP_HINT_LOST_WAKEUP] = "callbacks are ready, yet it sleeps: it was not woken "
 					     "(call_soon from another thread?)",
 		[TC_LOOP_HINT_WAITS_GIL] =
-			"it is back from its selector and waits, most likely for the GIL",
+			"it is awake and waits, most likely for the GIL",
 		[TC_LOOP_HINT_COMPUTES] =
 			"its thread computes: a timer is long due, and the loop has not come back",
 	};

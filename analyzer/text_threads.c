@@ -44,7 +44,7 @@ void tc_part_thread(struct tc_page *page, const struct tc_thread_view *thread, s
 	}
 	if (thread->loop)
 		tc_out_printf(out, ", runs L%u", thread->loop);
-	if (thread->py && (thread->py->flags & TC_PYTHREAD_HOLDS_GIL))
+	if (tc_report_holds_gil(page->report, thread))
 		tc_out_str(out, ", holds the GIL");
 	if (thread->py && thread->py->chain) {
 		uint32_t best = tc_place_best(model, thread->py->chain);

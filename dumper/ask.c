@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,14 +19,15 @@
 #include "../lib/err.h"
 #include "../lib/proc.h"
 #include "../lib/sys.h"
+#include "ask_words.h"
 #include "budget.h"
+#include "children.h"
 #include "exit.h"
 #include "head.h"
 #include "hook.h"
 #include "hooked.h"
 #include "permit.h"
 #include "places.h"
-#include "plain.h"
 #include "probe.h"
 
 #ifndef SYS_pidfd_send_signal /* Linux 5.1 and 5.3: include/uapi/asm-generic/unistd.h */
@@ -42,6 +42,8 @@
 #define AGAIN_OTHER_MS 50
 #define AGAIN_SILENT_MS 1000 /* then twice as long */
 #define AGAIN_SILENT_MAX 2
+
+#define CHILDREN_MAX 1024 /* looked at for a refusal */
 
 struct request {
 	pid_t pid;
@@ -60,36 +62,23 @@ struct request {
 	bool unknown_python;	   /* it holds threads and modules only */
 };
 
-static int __attribute__((format(printf, 2, 3))) say(int code, const char *format, ...)
-{
-	char line[1024];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
-	va_end(args);
-	tc_plain(line);
-	fprintf(stderr, "taskcore: %s\n", line);
-	return code;
-}
-
 /* Pin the process, so that a new one with its number gets nothing. */
 static int open_process(struct request *q)
 {
 	q->pidfd = (int)syscall(SYS_pidfd_open, q->pid, 0);
 	if (q->pidfd < 0 && errno == ESRCH)
-		return say(TC_EXIT_GONE, "no process %d", q->pid);
+		return tc_ask_say(TC_EXIT_GONE, "no process %d", q->pid);
 	int r = tc_hooked_signals(q->pid, &q->signals);
 	q->own_pid = q->signals.own_pid;
 	if (r == -TC_EPERM)
-		return say(TC_EXIT_PERMISSION, "process %d: /proc/%d may not be read", q->pid,
+		return tc_ask_say(TC_EXIT_PERMISSION, "process %d: /proc/%d may not be read", q->pid,
 			   q->pid);
 	if (r < 0 && kill(q->pid, 0) < 0 && errno == ESRCH)
-		return say(TC_EXIT_GONE, "no process %d", q->pid);
+		return tc_ask_say(TC_EXIT_GONE, "no process %d", q->pid);
 	if (r < 0 && access("/proc/self/stat", R_OK) < 0)
-		return say(TC_EXIT_PERMISSION, "process %d: /proc is not mounted here", q->pid);
+		return tc_ask_say(TC_EXIT_PERMISSION, "process %d: /proc is not mounted here", q->pid);
 	if (r < 0)
-		return say(TC_EXIT_GONE, "process %d is a zombie, or hidden by hidepid", q->pid);
+		return tc_ask_say(TC_EXIT_GONE, "process %d is a zombie, or hidden by hidepid", q->pid);
 	return 0;
 }
 
@@ -100,11 +89,11 @@ static int find_blindly(struct request *q, int force_signal)
 
 	if (!force_signal) {
 		tc_permit_explain(q->pid, line, sizeof(line));
-		return say(TC_EXIT_PERMISSION,
+		return tc_ask_say(TC_EXIT_PERMISSION,
 			   "%s; or give the hook's private signal with --force-signal N", line);
 	}
 	if (!(q->signals.caught & TC_SIGNAL_BIT(force_signal)))
-		return say(
+		return tc_ask_say(
 			TC_EXIT_PERMISSION,
 			"process %d does not catch signal %d: nothing was sent, it would die of it",
 			q->pid, force_signal);
@@ -119,20 +108,20 @@ static int find_hook(struct request *q, int force_signal)
 	if (r == -TC_EPERM)
 		return find_blindly(q, force_signal);
 	if (r < 0)
-		return say(TC_EXIT_GONE, "process %d has ended", q->pid);
+		return tc_ask_say(TC_EXIT_GONE, "process %d has ended", q->pid);
 	if (!q->hooked.here)
-		return say(TC_EXIT_INPUT,
+		return tc_ask_say(TC_EXIT_INPUT,
 			   "process %d has no hook: it was not started with taskcore run; "
-			   "taskcore dump %d reads it from outside",
-			   q->pid, q->pid);
+			   "taskcore dump %d reads it from outside%s",
+			   q->pid, q->pid, tc_ask_hint(q->pid));
 	if (q->hooked.emulator)
-		return say(TC_EXIT_INPUT,
+		return tc_ask_say(TC_EXIT_INPUT,
 			   "process %d runs under %s, where the hook makes no dump: nothing was sent; "
 			   "taskcore dump %d reads it from outside",
 			   q->pid, q->hooked.emulator, q->pid);
 	q->sig = q->hooked.private_signal;
 	if (!q->sig)
-		return say(
+		return tc_ask_say(
 			TC_EXIT_INPUT,
 			"the hook in process %d found no free real-time signal: nothing was sent; "
 			"taskcore dump %d reads it from outside",
@@ -147,7 +136,7 @@ static int check_waits(const struct request *q)
 
 	if (!thread)
 		return 0;
-	return say(TC_EXIT_GONE,
+	return tc_ask_say(TC_EXIT_GONE,
 		   "process %d waits for signal %d in sigwait (thread %d), which would take it from the "
 		   "hook: nothing was sent; taskcore dump %d reads it from outside",
 		   q->pid, q->sig, thread, q->pid);
@@ -161,9 +150,9 @@ static int check_signal(struct request *q)
 
 	for (int i = 0; i < BLOCKED_TRIES; i++) {
 		if (tc_hooked_signals(q->pid, &q->signals) < 0)
-			return say(TC_EXIT_GONE, "process %d has ended", q->pid);
+			return tc_ask_say(TC_EXIT_GONE, "process %d has ended", q->pid);
 		if (!(q->signals.caught & bit))
-			return say(
+			return tc_ask_say(
 				TC_EXIT_INPUT,
 				"process %d does not catch signal %d any more: nothing was sent; "
 				"taskcore dump %d reads it from outside",
@@ -172,7 +161,7 @@ static int check_signal(struct request *q)
 			return check_waits(q);
 		poll(NULL, 0, BLOCKED_MS);
 	}
-	return say(TC_EXIT_GONE,
+	return tc_ask_say(TC_EXIT_GONE,
 		   "process %d blocks signal %d in every thread: nothing was sent; "
 		   "taskcore dump %d reads it from outside",
 		   q->pid, q->sig, q->pid);
@@ -199,12 +188,12 @@ static int send(struct request *q)
 	if (r == 0)
 		return 0;
 	if (errno == ESRCH)
-		return say(TC_EXIT_GONE, "process %d has ended", q->pid);
+		return tc_ask_say(TC_EXIT_GONE, "process %d has ended", q->pid);
 	if (errno == EPERM)
-		return say(TC_EXIT_PERMISSION,
+		return tc_ask_say(TC_EXIT_PERMISSION,
 			   "process %d may not be signalled: run as its user, or with sudo",
 			   q->pid);
-	return say(TC_EXIT_GONE, "signal %d cannot be queued for process %d: %s", q->sig, q->pid,
+	return tc_ask_say(TC_EXIT_GONE, "signal %d cannot be queued for process %d: %s", q->sig, q->pid,
 		   errno == EAGAIN ? "its user has too many signals waiting (ulimit -i)" :
 				     strerror(errno));
 }
@@ -230,6 +219,23 @@ static bool take(void *context, const struct tc_place *place, const char *name)
 		return tc_places_path(&q->places, place, name, q->path, sizeof(q->path));
 	if (head.pid_ns == q->own_pid && head.wall_ns >= q->began_ns && !q->other_ns)
 		q->other_ns = tc_sys_clock_ns(CLOCK_MONOTONIC);
+	return false;
+}
+
+/* Has a child of the process the name of a refusal of this request? */
+static bool is_answered_no(const struct request *q)
+{
+	static pid_t children[CHILDREN_MAX];
+	char name[TC_REFUSED_SIZE], path[32], comm[32];
+	size_t n = tc_children_own(q->pid, children, CHILDREN_MAX);
+
+	tc_refused_name(q->cookie, name);
+	for (size_t i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), "/proc/%d/comm", children[i]);
+		if (tc_proc_read(AT_FDCWD, path, comm, sizeof(comm)) > 0 &&
+		    strncmp(comm, name, strlen(name)) == 0)
+			return true;
+	}
 	return false;
 }
 
@@ -284,59 +290,6 @@ static bool has_ended(const struct request *q)
 	return tc_hooked_signals(q->pid, &signals) < 0;
 }
 
-static int explain_tracer(const struct request *q, double s)
-{
-	char path[32], name[32];
-
-	snprintf(path, sizeof(path), "/proc/%d/comm", q->signals.tracer);
-	if (tc_proc_read(AT_FDCWD, path, name, sizeof(name)) <= 0)
-		strcpy(name, "?");
-	name[strcspn(name, "\n")] = 0;
-	return say(TC_EXIT_GONE,
-		   "no answer from process %d in %g s: it is stopped by process %d (%s), which traces "
-		   "it, and will dump when that lets it go on; taskcore dump %d reads it from outside",
-		   q->pid, s, q->signals.tracer, name, q->pid);
-}
-
-/* Why there was no answer, as far as it can be seen now. */
-static int explain_silence(struct request *q, unsigned timeout_ms)
-{
-	double s = timeout_ms / 1e3;
-
-	if (tc_hooked_signals(q->pid, &q->signals) < 0)
-		return say(TC_EXIT_GONE, "process %d has ended without a dump", q->pid);
-	if (q->signals.stopped && q->signals.tracer)
-		return explain_tracer(q, s);
-	if (q->signals.stopped)
-		return say(
-			TC_EXIT_GONE,
-			"no answer from process %d in %g s: it is stopped, and will dump when it "
-			"goes on (kill -CONT %d)",
-			q->pid, s, q->pid);
-	if (q->signals.blocked & TC_SIGNAL_BIT(q->sig))
-		return say(TC_EXIT_GONE,
-			   "no answer from process %d in %g s: every thread blocks signal %d; "
-			   "taskcore dump %d reads it from outside",
-			   q->pid, s, q->sig, q->pid);
-	if (q->signals.uninterruptible)
-		return say(TC_EXIT_GONE,
-			   "no answer from process %d in %g s: it is in uninterruptible sleep; "
-			   "taskcore dump %d reads it from outside",
-			   q->pid, s, q->pid);
-	return say(TC_EXIT_GONE,
-		   "no answer from process %d in %g s: it refused (its standard error says why: no "
-		   "place to write, a full directory), or is still at it",
-		   q->pid, s);
-}
-
-static int say_unknown(const struct request *q)
-{
-	return say(TC_EXIT_INPUT,
-		   "process %d runs a Python that is not supported, or starts up or ends (" TC_SUPPORTED
-		   "): the dump holds its threads and modules",
-		   q->pid);
-}
-
 static int wait_answer(struct request *q, unsigned timeout_ms)
 {
 	uint64_t end = tc_sys_clock_ns(CLOCK_MONOTONIC) + timeout_ms * 1000000ull;
@@ -352,12 +305,14 @@ static int wait_answer(struct request *q, unsigned timeout_ms)
 					   (int)(left < AGAIN_OTHER_MS ? left : AGAIN_OTHER_MS),
 					   take, q)) {
 			puts(q->path);
-			return q->unknown_python ? say_unknown(q) : TC_EXIT_OK;
+			return q->unknown_python ? tc_ask_say_unknown(q->pid) : TC_EXIT_OK;
 		}
 		if (ended)
-			return say(TC_EXIT_GONE, "process %d has ended without a dump", q->pid);
+			return tc_ask_say(TC_EXIT_GONE, "process %d has ended without a dump", q->pid);
+		if (is_answered_no(q))
+			return tc_ask_explain_no(q->pid, &q->hooked);
 		if (left == 0)
-			return explain_silence(q, timeout_ms);
+			return tc_ask_explain_silence(q->pid, q->sig, timeout_ms);
 		int code = send_again(q);
 		if (code)
 			return code;
@@ -375,12 +330,13 @@ static int check_python(const struct request *q)
 	if (tc_probe_run(&probe) != TC_EXIT_INPUT || probe.has_python)
 		return 0;
 	if (probe.other[0])
-		return say(TC_EXIT_INPUT,
+		return tc_ask_say(TC_EXIT_INPUT,
 			   "process %d runs %s, which is not supported (" TC_SUPPORTED
 			   "): nothing was sent",
 			   q->pid, probe.other);
-	return say(TC_EXIT_INPUT,
-		   "process %d has the hook, but no Python in it: no dump, nothing was sent", q->pid);
+	return tc_ask_say(TC_EXIT_INPUT,
+		   "process %d has the hook, but no Python in it: no dump, nothing was sent%s",
+		   q->pid, tc_ask_hint(q->pid));
 }
 
 static int watch_and_send(struct request *q, const struct tc_ask_options *o)
@@ -390,7 +346,7 @@ static int watch_and_send(struct request *q, const struct tc_ask_options *o)
 	int code;
 
 	if (!tc_places_open(&q->places, q->pid, tc_hooked_via(q->pid), dir, blind))
-		return say(TC_EXIT_PERMISSION,
+		return tc_ask_say(TC_EXIT_PERMISSION,
 			   "process %d: none of the directories where it may dump can be read: run "
 			   "as its user, or with sudo",
 			   q->pid);

@@ -7,12 +7,17 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "exit.h"
+#include "probe.h"
 #include "target.h"
 #include "threads.h"
 
 #define THREADS_MAX 4096
+#define ALL_MAX 4096
+#define NEAREST_MAX 64 /* looked at for a hint */
 
 static size_t add(pid_t *pids, size_t n, size_t max, pid_t pid)
 {
@@ -67,6 +72,13 @@ static size_t add_by_parent(pid_t parent, pid_t *pids, size_t n, size_t max)
 	return n;
 }
 
+size_t tc_children_own(pid_t pid, pid_t *pids, size_t max)
+{
+	long r = add_listed(pid, pids, 0, max);
+
+	return r > 0 ? (size_t)r : 0;
+}
+
 size_t tc_children_list(pid_t pid, pid_t *pids, size_t max)
 {
 	size_t n = 0;
@@ -78,4 +90,56 @@ size_t tc_children_list(pid_t pid, pid_t *pids, size_t max)
 			return n;
 		pid = pids[next];
 	}
+}
+
+pid_t tc_children_nearest(pid_t pid, uint64_t max_memory, char name[TC_COMM_MAX])
+{
+	static pid_t all[ALL_MAX];
+	size_t n = tc_children_list(pid, all, NEAREST_MAX);
+
+	for (size_t i = 0; i < n; i++) {
+		struct tc_probe probe = { .pid = all[i], .max_memory = max_memory };
+		tc_probe_run(&probe);
+		if (!probe.counts.loops)
+			continue;
+		memcpy(name, probe.comm, TC_COMM_MAX);
+		return all[i];
+	}
+	return 0;
+}
+
+static bool is_among(pid_t pid, const pid_t *pids, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (pids[i] == pid)
+			return true;
+	return false;
+}
+
+int tc_children_select(pid_t *pids, size_t *n, size_t max, uint64_t max_memory)
+{
+	static pid_t all[ALL_MAX];
+	size_t n_all = 0, found = 0, denied = 0;
+	pid_t first = pids[0];
+
+	for (size_t i = 0; i < *n && n_all < ALL_MAX; i++) {
+		all[n_all++] = pids[i];
+		n_all += tc_children_list(pids[i], all + n_all, ALL_MAX - n_all);
+	}
+	for (size_t i = 0; i < n_all && found < max; i++) {
+		struct tc_probe probe = { .pid = all[i], .max_memory = max_memory };
+		denied += tc_probe_run(&probe) == TC_EXIT_PERMISSION;
+		if (probe.counts.loops && !is_among(all[i], pids, found))
+			pids[found++] = all[i];
+	}
+	*n = found;
+	if (denied)
+		fprintf(stderr, "taskcore: %zu processes could not be read: permission denied\n",
+			denied);
+	if (found)
+		return TC_EXIT_OK;
+	if (!denied)
+		fprintf(stderr, "taskcore: neither process %d nor one below it has an event loop\n",
+			first);
+	return denied ? TC_EXIT_PERMISSION : TC_EXIT_INPUT;
 }

@@ -9,7 +9,9 @@
 
 struct tc_dump_options {
 	pid_t pid;
-	const char *file;    /* -o, or NULL */
+	const char *file;    /* -o, or NULL; "-": standard output */
+	bool replace;	     /* --force: file may exist */
+	int fd;		     /* of tc_dump: what is written where file is "-" */
 	uint64_t max_memory; /* bytes */
 	bool stop;
 	unsigned stop_ms; /* bound in time of --stop */

@@ -75,8 +75,10 @@ static int start(char how)
 		r = tc_chain_take(tc_hook_settings.private_signal, tc_hook_on_signal);
 	if (r == 0 && tc_hook_settings.signal)
 		r = tc_chain_take(tc_hook_settings.signal, tc_hook_on_signal);
+	/* Asked only in a Python: it costs some µs, and to all others nothing is sent. */
+	const char *emulator = tc_hook_is_linked_python() ? tc_hook_emulator() : NULL;
 	if (r == 0)
-		publish(tc_hook_emulator() ? tc_hook_emulator()[0] : how);
+		publish(emulator ? emulator[0] : how);
 	return r;
 }
 

@@ -55,6 +55,18 @@ struct tc_request {
 	bool again; /* asked for by the child of a dump that disagreed with itself */
 };
 
+/* The name of a child that has refused the request of a cookie, which whoever asked looks for: it is
+ * seen until the child is reaped, and needs no file. 11 bytes and 4 of the cookie in hexadecimal. */
+#define TC_REFUSED_NAME "taskcore-no"
+#define TC_REFUSED_SIZE 16 /* TASK_COMM_LEN */
+static inline void tc_refused_name(uint64_t cookie, char to[TC_REFUSED_SIZE])
+{
+	memcpy(to, TC_REFUSED_NAME, sizeof(TC_REFUSED_NAME) - 1);
+	for (unsigned i = 0; i < 4; i++)
+		to[sizeof(TC_REFUSED_NAME) - 1 + i] = "0123456789abcdef"[cookie >> (4 * i) & 15];
+	to[TC_REFUSED_SIZE - 1] = 0;
+}
+
 /* The cookie of the private signal: 16 bits of magic, 8 of verb, 40 of chance. */
 #define TC_COOKIE_MAGIC 0x7443u
 enum tc_cookie_verb { TC_COOKIE_NONE, TC_COOKIE_DUMP, TC_COOKIE_AGAIN, TC_COOKIE_PARK };
@@ -95,7 +107,8 @@ struct tc_hook_dump {
 	uint64_t began_ns;		 /* CLOCK_MONOTONIC */
 	uint64_t deadline_ns;		 /* the walk ends then */
 	uint64_t wall_ns, boot_ns;
-	int proc; /* /proc/self of the target; -1: not open */
+	int proc; /* of the target, in /proc; -1: not open */
+	uint32_t n_numbers; /* one more than its largest descriptor may be; 0: unknown */
 	struct tc_os_thread *threads;
 	size_t n_threads, max_threads;
 	size_t n_unread;	      /* threads of which only the id is known */
@@ -112,6 +125,12 @@ struct tc_hook_dump {
 	bool snapshot; /* the walk runs in a clone */
 	bool guest;    /* this is a child, which may wait */
 	const char *why_elsewhere; /* "DIR: reason" of the TASKCORE_DIR that it is not in; NULL: it is */
+	bool no_child; /* none may be made */
+	bool apart;    /* the child has descriptors of its own */
+	bool watched;  /* the file is made by a worker of the child's */
+	_Atomic uint32_t worker; /* then: its tid; 0: it is done */
+	char *line;    /* then: what is to be said; NULL: nothing yet */
+	enum tc_outcome verdict; /* with the line */
 	const char *why_place; /* static text: why no clone was made; NULL: one was, or was not needed */
 	struct tc_mem mem;
 	struct tc_maps maps;
@@ -127,12 +146,14 @@ struct tc_hook_dump {
 	char notices[TC_NOTICES_MAX][TC_NOTICE_SIZE];
 	unsigned n_notices;
 	int walked;			     /* result of the walk in place */
+	uint32_t asleep;   /* the holder of the GIL, if it was, as /proc counts it */
+	uint64_t switches; /* how often it had gone to sleep then */
 	struct tc_hook_kept *first, *last;   /* chunks of a walk in place, until the file is there */
 	struct tc_kept_fd *first_fd, *last_fd; /* in the arena, by ascending number */
 	size_t n_fds, n_fds_left;	       /* recorded; counted only */
 	bool fds_late;			       /* the rest was not even counted */
 	uint32_t next_id[TC_N_TABLES];	     /* where its tables stood in the end */
-	char exe[TC_HOOK_PATH], args[TC_CORE_ARGS_MAX], cgroup[512], host[65], release[65];
+	char exe[TC_HOOK_PATH], cwd[TC_HOOK_PATH], args[TC_CORE_ARGS_MAX], cgroup[512], host[65], release[65];
 };
 extern struct tc_hook_dump tc_hook_dump;
 
@@ -160,6 +181,8 @@ void tc_hook_reap_at_end(void);
  * between are counted in the next line. error: of tc_hook_request, or -EAGAIN: the last dump was
  * ago_s seconds ago. */
 void tc_hook_refuse(const struct tc_request *request, int error, uint64_t ago_s);
+/* In a child: give it the name of a refusal; nothing where nobody asked with a cookie. */
+void tc_hook_mark_refused(uint64_t cookie);
 /* Wait, parked, until the dump that asked for it is over; 20 ms and a pause at most. */
 void tc_hook_park(void);
 
@@ -191,6 +214,7 @@ struct tc_hook_memory {
 	uint64_t n_threads;	/* 0: unknown */
 	uint64_t mappable;	/* bytes that its limits let it map; TC_HOOK_NO_LIMIT: any number */
 	uint64_t room;		/* that its cgroups allow besides; TC_HOOK_NO_LIMIT: unknown too */
+	uint32_t n_numbers;	/* one more than its largest descriptor may be; 0: unknown */
 	const char *no_clone;	/* static text: why none may be made; NULL: it may */
 };
 /* own_oom_score: a clone can make itself the first to be killed. */
@@ -214,14 +238,45 @@ void tc_hook_answer_traps(void);
 int tc_hook_stacks_init(void);
 void *tc_hook_start_stack(void); /* its top, for the start of a child that shares our memory */
 void *tc_hook_line_stack(void);	 /* the same, for one that says a line */
+void *tc_hook_work_stack(void);	 /* the same, for the worker of a child */
 
-/* hook_child.c: what the children run. */
-/* Everything from there to the line on stderr; after a walk in place the file only. */
-void tc_hook_child(void *dump);
+/* hook_guest.c: what the children run. */
+/* A child that was made with TC_HOOK_SHARED: it asks what the descriptors are, leaves them, and has a
+ * worker do the rest. */
+#define TC_HOOK_SHARED (CLONE_FILES | CLONE_FS)
+void tc_hook_guest(struct tc_hook_dump *dump);
+/* From the shared table to one with stderr alone, if that is the file it was at start. end: one more than
+ * the largest number there may be, 0: unknown. False: it is shared still. */
+bool tc_hook_leave_files(uint32_t end);
+/* Whether a child would live where we do. After unshare(CLONE_NEWPID) the first one is the init of a new
+ * namespace, in which nothing can be started once it has ended (pid_namespaces(7)). */
+bool tc_hook_may_have_child(void);
+bool tc_hook_is_target_gone(const struct tc_hook_dump *dump);
+_Noreturn void tc_hook_work_done(struct tc_hook_dump *dump); /* the end of a watched worker */
 /* Offer this process to whoever looks for memory. False: no descriptor, or no /proc. */
 bool tc_hook_die_first(void);
+
+/* hook_child.c: the making of the file. */
+/* Everything from there to the line on stderr; after a walk in place the file only. */
+void tc_hook_child(void *dump);
+void tc_hook_end_at_alarm(void); /* SIGALRM takes the file away, and ends the process */
 /* It was ended by a fault: take its file away, and say so. */
 void tc_hook_child_failed(struct tc_hook_dump *dump);
+/* Its worker hangs: say so. */
+void tc_hook_child_stuck(struct tc_hook_dump *dump);
+/* There is no dump, and this is why. */
+void tc_hook_child_refuse(struct tc_hook_dump *dump, const char *why);
+/* Say the line, if there is one, and the outcome. */
+void tc_hook_child_tell(const struct tc_hook_dump *dump);
+
+/* hook_spare.c: are there descriptors enough that the handler may open some? */
+bool tc_hook_has_spare(void);
+
+/* hook_park.c: make the holder of the GIL stand still till the turn is given back. True: it does, unless
+ * it is asleep (dump->asleep) and woken. */
+bool tc_hook_hold(struct tc_hook_dump *dump, uint32_t holder);
+/* Has it been asleep all the time since? */
+bool tc_hook_was_asleep(struct tc_hook_dump *dump);
 
 /* hook_place.c: the walk in place. */
 struct tc_hook_kept;
@@ -242,6 +297,8 @@ void tc_hook_gather_names(struct tc_hook_dump *dump);
 /* Registers and system calls, until end_ns of CLOCK_MONOTONIC: of the main thread, of this one and of
  * those that run loops first. list: then the ids of the others too. n: how many there are; 0: unknown. */
 void tc_hook_gather_threads(struct tc_hook_dump *dump, size_t n, uint64_t end_ns, bool list);
+/* In a child with descriptors of its own. */
+void tc_hook_open_target(struct tc_hook_dump *dump);
 /* In a child: the ids of those that the handler had no time or no descriptor for. What they do by now is
  * no part of this dump. */
 void tc_hook_gather_threads_late(struct tc_hook_dump *dump);
@@ -249,8 +306,8 @@ void tc_hook_note_threads(struct tc_hook_dump *dump); /* the notice of that */
 void tc_hook_gather_thread_names(struct tc_hook_dump *dump); /* the rest */
 void tc_hook_walk_options(const struct tc_hook_dump *dump, struct tc_walk_options *ret);
 
-/* hook_fds.c: the descriptors, of a child only: all of them, closing number 0; then as records; then
- * the notice that some are missing. */
+/* hook_fds.c: the descriptors, in the shared table of a child: all of them, opening none; then as records;
+ * then the notice that some are missing. */
 void tc_hook_gather_fds(struct tc_hook_dump *dump);
 void tc_hook_put_fds(const struct tc_hook_dump *dump, struct tc_records *rec);
 void tc_hook_note_fds(struct tc_hook_dump *dump);
@@ -272,6 +329,7 @@ void tc_hook_file_explain(const struct tc_hook_file *file, struct tc_text *why, 
 
 /* hook_say.c: one line on descriptor 2, if that is the file it was at start and takes it at once. */
 void tc_hook_say_init(void); /* this is the start */
+bool tc_hook_say_is_possible(void); /* descriptor 2 is that file */
 /* line: a text that ends with a zero and may be written to, with room for one byte more. What would
  * steer a terminal in it becomes '?', and the end of a line is put behind it. */
 void tc_hook_say(char *line);

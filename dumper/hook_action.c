@@ -135,6 +135,8 @@ struct tc_arch_action tc_action_in_front(const struct tc_action *action,
 
 	if (action->guarded && !atomic_load(&tc_action_guarding))
 		return *set;
+	if (set->handler == (void *)SIG_IGN && atomic_load(&action->n_ignoring))
+		return (struct tc_arch_action){ .handler = (void *)SIG_IGN };
 	unsigned long flags = calls ? set->flags & (SA_RESTART | SA_NODEFER | SA_ONSTACK) :
 			      small_altstacks || action->guarded ? SA_RESTART :
 								   SA_RESTART | SA_ONSTACK;
@@ -264,47 +266,78 @@ void tc_action_avoid_altstacks(void)
 {
 	unsigned n = atomic_load(&n_taken);
 
-	if (tc_process_kind() == TC_PROCESS_OWN && !atomic_exchange(&small_altstacks, true))
-		for (unsigned i = 0; i < n; i++)
-			tc_action_settle(&taken[i]);
+	if (tc_process_kind() != TC_PROCESS_OWN || atomic_exchange(&small_altstacks, true))
+		return;
+	uint64_t before = tc_action_lock();
+	for (unsigned i = 0; i < n; i++)
+		tc_action_settle(&taken[i]);
+	tc_action_unlock(before);
+}
+
+static bool is_ignored(const struct tc_action *action)
+{
+	struct tc_arch_action set;
+
+	tc_action_read(action, &set);
+	return set.handler == (void *)SIG_IGN;
 }
 
 /* The kernel may differ from the table: a raw rt_sigaction, or a vfork child that set its own. */
 static bool ignore(struct tc_action *action, bool own)
 {
-	struct tc_arch_action none = { .handler = (void *)SIG_IGN }, set;
+	struct tc_arch_action none = { .handler = (void *)SIG_IGN };
+	bool others = own && atomic_load(&action->n_ignoring) > 0;
 
-	tc_action_read(action, &set);
-	if (set.handler != none.handler)
+	if (!is_ignored(action) || (!others && !tc_action_is_front(action)))
 		return false;
-	bool others = own && atomic_fetch_add(&action->n_ignoring, 1) > 0;
-	if (!others && !tc_action_is_front(action)) {
-		if (own)
-			atomic_fetch_sub(&action->n_ignoring, 1);
-		return false;
-	}
+	if (own)
+		atomic_fetch_add(&action->n_ignoring, 1);
 	tc_action_kernel(action->sig, &none, NULL);
 	return true;
 }
 
+/* Most programs ignore none: then the kernel is asked nothing. */
+static bool are_any_ignored(unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (is_ignored(&taken[i]))
+			return true;
+	return false;
+}
+
+/* The lock: between one thread's last claim and its handler in the kernel no other one may claim. */
 uint32_t tc_action_ignore_begin(void)
 {
 	unsigned n = atomic_load(&n_taken);
-	bool own = n && tc_process_kind() == TC_PROCESS_OWN;
+	uint64_t before = 0;
 	uint32_t which = 0;
 
+	if (!are_any_ignored(n))
+		return 0;
+	bool own = tc_process_kind() == TC_PROCESS_OWN;
+	if (own)
+		before = tc_action_lock();
 	for (unsigned i = 0; i < n; i++)
 		if (ignore(&taken[i], own))
 			which |= 1u << i;
+	if (own)
+		tc_action_unlock(before);
 	return which;
 }
 
 void tc_action_ignore_end(uint32_t which)
 {
-	bool own = which && tc_process_kind() == TC_PROCESS_OWN;
+	uint64_t before = 0;
 
+	if (!which)
+		return;
+	bool own = tc_process_kind() == TC_PROCESS_OWN;
+	if (own)
+		before = tc_action_lock();
 	for (unsigned i = 0; i < TC_ACTION_MAX; i++)
 		if (which & 1u << i)
 			if (!own || atomic_fetch_sub(&taken[i].n_ignoring, 1) == 1)
 				tc_action_settle(&taken[i]);
+	if (own)
+		tc_action_unlock(before);
 }

@@ -34,7 +34,7 @@ struct tc_action {
 	_Atomic uint64_t found_seq;  /* while seq is this, the setting is the one found ... */
 	struct tc_action_cell found; /* ... in the kernel when the signal was taken */
 	struct tc_action_cell cells[2];
-	_Atomic uint32_t n_ignoring; /* threads inside tc_action_ignore_begin */
+	_Atomic uint32_t n_ignoring; /* threads between tc_action_ignore_begin and _end */
 };
 
 /* SIGSEGV, SIGBUS, SIGSYS. */

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The child that makes the file. It is a guest: the first to be killed when memory is short, holding
- * nothing of the process it was cloned from, gone when its time is over, always with status 0. */
+ * The making of the file: by the worker of the child of a dump (hook_guest.c), or where there can be no
+ * child, by the handler. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <linux/time_types.h>
 #include <time.h>
 #include <stdatomic.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#include "../lib/look.h"
 #include "../lib/mem_self.h"
 #include "../lib/proc.h"
 #include "../lib/sys.h"
@@ -26,8 +25,7 @@
 #define LOOKS 2500 /* half a second for the target to answer */
 
 static struct tc_hook_file file; /* the one under way; too big for the stack */
-
-static void report_refusal(struct tc_hook_dump *dump, const char *why);
+static struct tc_looks looks;	 /* the same */
 
 /* The alarm. */
 static void end_now(int sig)
@@ -36,72 +34,22 @@ static void end_now(int sig)
 
 	(void)sig;
 	tc_hook_file_abort(&file);
-	if (!page || page->outcome == TC_OUTCOME_RUNNING)
-		report_refusal(&tc_hook_dump, "it took longer than TASKCORE_BUDGET_MS");
+	if ((!page || page->outcome == TC_OUTCOME_RUNNING) && !tc_hook_dump.line)
+		tc_hook_child_refuse(&tc_hook_dump, "it took longer than TASKCORE_BUDGET_MS");
+	if (tc_hook_dump.watched)
+		tc_hook_work_done(&tc_hook_dump);
 	for (;;)
 		tc_syscall1(SYS_exit_group, 0);
 }
 
-bool tc_hook_die_first(void)
+void tc_hook_end_at_alarm(void)
 {
-	int fd = tc_sys_open(AT_FDCWD, "/proc/self/oom_score_adj", O_WRONLY, 0);
-
-	if (fd < 0)
-		return false;
-	tc_sys_write(fd, "1000", 4);
-	tc_sys_close(fd);
-	return true;
-}
-
-/* Everything but stderr and /proc of the target: a socket that is held keeps its port. */
-static void close_all(const struct tc_hook_dump *dump)
-{
-	unsigned keep = dump->proc > 2 ? (unsigned)dump->proc : 2;
-
-	for (int fd = 0; fd < 2; fd++)
-		if (fd != dump->proc)
-			tc_sys_close(fd);
-	if (keep > 3)
-		tc_syscall3(SYS_close_range, 3, keep - 1, 0);
-	if (tc_syscall3(SYS_close_range, keep + 1, ~0u, 0) == 0)
-		return;
-	for (int fd = 3; fd < 65536; fd++) /* Linux before 5.9 */
-		if (fd != dump->proc)
-			tc_sys_close(fd);
-}
-
-/* When all else fails, the clock ends us. */
-static void set_alarm(void)
-{
-	uint64_t ms = tc_hook_settings.budget_ms + 2000;
-	struct __kernel_old_itimerval timer = {
-		.it_value = { (long)(ms / 1000), (long)(ms % 1000 * 1000) }
-	};
-
 	tc_sys_action(SIGALRM, (void *)end_now, 0, ~0ull);
-	tc_syscall3(SYS_setitimer, 0 /* ITIMER_REAL */, (long)&timer, 0);
-}
-
-static void become_guest(struct tc_hook_dump *dump)
-{
-	const uint64_t open = 1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1) | 1ull << (SIGALRM - 1) |
-			      1ull << (SIGSYS - 1); /* tc_hook_answer_traps */
-
-	/* What shares our memory shares the score too. */
-	bool offered = !dump->snapshot || tc_hook_die_first();
-	tc_sys_action(SIGXFSZ, (void *)SIG_IGN, 0, 0);
-	set_alarm();
-	tc_sys_mask(~open, NULL);
-	tc_syscall2(SYS_prctl, PR_SET_NAME, (long)"taskcore-dump");
-	tc_hook_gather_fds(dump);
-	if (!offered) /* there was no descriptor free; now one is */
-		tc_hook_die_first();
-	close_all(dump);
 }
 
 /* What the walk asks now and then: is there still somebody to work for, and time? */
 struct look {
-	uint32_t parent;
+	const struct tc_hook_dump *dump;
 	uint64_t end_ns, work_ns; /* work_ns: begin of this piece of work, under a limit on CPU time */
 	unsigned n;
 	bool limited, stop;
@@ -115,7 +63,7 @@ static bool give_up(void *context)
 	if (look->stop || look->n++ % TASKS_PER_LOOK)
 		return look->stop;
 	uint64_t now = tc_sys_clock_ns(CLOCK_MONOTONIC);
-	look->stop = now > look->end_ns || (uint32_t)tc_syscall0(SYS_getppid) != look->parent;
+	look->stop = now > look->end_ns || tc_hook_is_target_gone(look->dump);
 	if (look->limited && now - look->work_ns > 2000000) {
 		tc_syscall2(SYS_nanosleep, (long)&rest, 0);
 		look->work_ns = tc_sys_clock_ns(CLOCK_MONOTONIC);
@@ -127,7 +75,7 @@ static bool give_up(void *context)
 static int walk(struct tc_hook_dump *dump)
 {
 	struct tc_walk_options options;
-	struct look look = { .parent = (uint32_t)tc_syscall0(SYS_getppid),
+	struct look look = { .dump = dump,
 			     .end_ns = dump->deadline_ns,
 			     .limited = tc_hook_cpu_limited() };
 	struct tc_arena arena;
@@ -230,6 +178,11 @@ static int write_dump(struct tc_hook_dump *dump, int fd)
 	tc_hook_note_threads(dump);
 	tc_hook_note_fds(dump);
 	await_target(dump);
+	tc_look_choose(&looks, dump->threads, dump->n_threads, dump->python.loop_tids,
+		       dump->python.n_loop_tids);
+	if (dump->guest) /* otherwise this is the handler, and who is watched may be ourselves */
+		tc_look_watch(dump->proc, &looks, NULL);
+	tc_look_put(&looks, &dump->core.rec);
 	struct tc_status status = {
 		.counts = &dump->counts,
 		.flags = status_flags(dump, walked),
@@ -259,11 +212,10 @@ static bool is_caught(const struct tc_hook_dump *dump, int sig)
 static bool send_again(const struct tc_hook_dump *dump)
 {
 	siginfo_t info = { .si_signo = tc_hook_settings.private_signal, .si_code = SI_QUEUE };
-	long parent = tc_syscall0(SYS_getppid);
 
 	info.si_value.sival_ptr = (void *)(uintptr_t)tc_cookie(TC_COOKIE_AGAIN, dump->began_ns);
-	return (uint32_t)parent == dump->pid && is_caught(dump, info.si_signo) &&
-	       tc_syscall3(SYS_rt_sigqueueinfo, parent, info.si_signo, (long)&info) == 0;
+	return !tc_hook_is_target_gone(dump) && is_caught(dump, info.si_signo) &&
+	       tc_syscall3(SYS_rt_sigqueueinfo, dump->pid, info.si_signo, (long)&info) == 0;
 }
 
 /* The snapshot contradicts itself: have another one taken, once. True: the target takes it, and
@@ -295,6 +247,26 @@ static void put_ms(struct tc_text *text, uint64_t ns)
 	tc_text_s(text, " ms");
 }
 
+void tc_hook_child_tell(const struct tc_hook_dump *dump)
+{
+	if (dump->verdict == TC_OUTCOME_REFUSED && dump->guest)
+		tc_hook_mark_refused(dump->request.cookie);
+	if (!dump->line)
+		return;
+	if (dump->outcome) /* from here on the page belongs to the next dump, which may come at once */
+		dump->outcome->outcome = dump->verdict;
+	tc_hook_say(dump->line);
+}
+
+/* A worker has no stderr: the guest says it. */
+static void tell(struct tc_hook_dump *dump, enum tc_outcome verdict, char *line)
+{
+	dump->verdict = verdict;
+	dump->line = line;
+	if (!dump->watched)
+		tc_hook_child_tell(dump);
+}
+
 /* The line after a dump, and what taskcore_wait gets. */
 static void report(struct tc_hook_dump *dump)
 {
@@ -320,12 +292,10 @@ static void report(struct tc_hook_dump *dump)
 		tc_text_s(&text, "; not in TASKCORE_DIR: ");
 		tc_text_s(&text, dump->why_elsewhere);
 	}
-	if (dump->outcome) /* from here on the page belongs to the next dump, which may come at once */
-		dump->outcome->outcome = TC_OUTCOME_SEALED;
-	tc_hook_say(line);
+	tell(dump, TC_OUTCOME_SEALED, line);
 }
 
-static void report_refusal(struct tc_hook_dump *dump, const char *why)
+void tc_hook_child_refuse(struct tc_hook_dump *dump, const char *why)
 {
 	static char line[TC_HOOK_PATH + 256];
 	struct tc_text text;
@@ -335,9 +305,7 @@ static void report_refusal(struct tc_hook_dump *dump, const char *why)
 	tc_text_s(&text, dump->request.reason);
 	tc_text_s(&text, "): ");
 	tc_text_s(&text, why[0] ? why : "no directory to write to");
-	if (dump->outcome)
-		dump->outcome->outcome = TC_OUTCOME_REFUSED;
-	tc_hook_say(line);
+	tell(dump, TC_OUTCOME_REFUSED, line);
 }
 
 /* Place after place, until the dump is in one. */
@@ -367,13 +335,20 @@ static void make_file(struct tc_hook_dump *dump)
 		}
 		tc_hook_file_explain(&file, &reason, r);
 	}
-	report_refusal(dump, why);
+	tc_hook_child_refuse(dump, why);
 }
 
 void tc_hook_child_failed(struct tc_hook_dump *dump)
 {
 	tc_hook_file_abort(&file);
-	report_refusal(dump, "a fault in its making");
+	tc_hook_child_refuse(dump, "a fault in its making");
+}
+
+void tc_hook_child_stuck(struct tc_hook_dump *dump)
+{
+	if (!dump->line && (!dump->outcome || dump->outcome->outcome == TC_OUTCOME_RUNNING))
+		tc_hook_child_refuse(dump, "it took longer than TASKCORE_BUDGET_MS, and a file "
+					   "system does not answer");
 }
 
 /* For the maps of the process, and what is made of them: 100,000 mappings take 50 MB. Ours until we
@@ -396,8 +371,6 @@ void tc_hook_child(void *argument)
 
 	file.fd = file.dir = -1;
 	if (dump->guest)
-		become_guest(dump);
-	if (dump->guest)
 		tc_hook_gather_threads_late(dump);
 	arena = dump->arena;
 	if (dump->snapshot) {
@@ -405,7 +378,7 @@ void tc_hook_child(void *argument)
 		tc_mem_self_init(&dump->mem, true);
 		int r = tc_hook_gather_maps(dump, &arena);
 		if (r < 0) {
-			report_refusal(dump, r == -ENOMEM ? "no memory for the maps of the process" :
+			tc_hook_child_refuse(dump, r == -ENOMEM ? "no memory for the maps of the process" :
 							    "there is no /proc");
 			return;
 		}

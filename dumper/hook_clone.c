@@ -25,9 +25,9 @@
 
 #define PLACES 64u	    /* that are looked at, with so many pages each */
 #define PAGES 64u
-#define LOOK_NS_MOST 25000u /* of one look: more is not memory's doing but the scheduler's */
+#define LOOK_NS_MOST 25000u /* of one look: more is not the memory's doing */
 #define PIECE 65536u
-#define MAPS_PART 16 /* of the pause is the time to read the maps */
+#define MAPS_PART 4 /* of the pause is the time to read the maps */
 
 uint64_t tc_hook_pause_left(const struct tc_hook_dump *dump)
 {
@@ -37,32 +37,42 @@ uint64_t tc_hook_pause_left(const struct tc_hook_dump *dump)
 	return now < end ? end - now : 0;
 }
 
-/* /proc/self/maps into the arena; *ret_size gets the bytes of it that there was time and room for. */
-static const char *read_maps(struct tc_hook_dump *dump, size_t *ret_size)
+struct maps_text {
+	const char *at;
+	size_t size;
+	bool whole;
+};
+
+/* /proc/self/maps into the arena, as far as there is time and room: not more than a part of the pause of
+ * our own work. */
+static void read_maps(struct tc_hook_dump *dump, struct maps_text *ret)
 {
 	int fd = tc_sys_open(dump->proc, "maps", O_RDONLY, 0);
-	uint64_t least = tc_hook_pause_left(dump) * (MAPS_PART - 1) / MAPS_PART;
+	uint64_t end = tc_sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) +
+		       tc_hook_settings.pause_ms * 1000000u / MAPS_PART;
 	size_t used = 0;
-	long n;
+	long n = fd;
 
 	tc_arena_take(&dump->arena, 0); /* aligns, so that the text stays where it is read to */
 	char *text = (char *)dump->arena.at;
-	while (fd >= 0 && used + PIECE <= dump->arena.left / 2 &&
-	       tc_hook_pause_left(dump) >= least && (n = tc_sys_read(fd, text + used, PIECE)) > 0)
+	while (n >= 0 && used + PIECE <= dump->arena.left / 2 &&
+	       tc_sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) < end &&
+	       (n = tc_sys_read(fd, text + used, PIECE)) > 0)
 		used += (size_t)n;
 	if (fd >= 0)
 		tc_sys_close(fd);
-	*ret_size = used;
-	return tc_arena_take(&dump->arena, used);
+	*ret = (struct maps_text){ tc_arena_take(&dump->arena, used), used, n <= 0 };
 }
 
-static uint32_t count_lines(const char *text, size_t size)
+/* Reading a mapping takes a quarter of cloning it, at least: those that there was no time for are too
+ * many for a clone. */
+static uint32_t count_maps(const struct maps_text *text)
 {
 	uint32_t n = 0;
 
-	for (size_t i = 0; i < size; i++)
-		n += text[i] == '\n';
-	return n;
+	for (size_t i = 0; i < text->size; i++)
+		n += text->at[i] == '\n';
+	return text->whole ? n : MAPS_PART * n;
 }
 
 /* The next mapping that a program writes to and nobody shares: a clone copies its tables. False: no more. */
@@ -86,12 +96,12 @@ static bool next_private(const char **at, const char *end, uint64_t *ret_start, 
 	return false;
 }
 
-/* The time that a look at the pages from addr on took, and how many there are in memory. */
+/* The processor time that a look at the pages from addr on took, and how many there are in memory. */
 static uint64_t look(int pagemap, uint64_t addr, uint64_t *present)
 {
-	uint64_t entries[PAGES], began = tc_sys_clock_ns(CLOCK_MONOTONIC);
+	uint64_t entries[PAGES], began = tc_sys_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	long n = tc_sys_pread(pagemap, entries, sizeof(entries), addr / TC_ARCH_PAGE * 8);
-	uint64_t took = tc_sys_clock_ns(CLOCK_MONOTONIC) - began;
+	uint64_t took = tc_sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) - began;
 
 	for (long i = 0; i < n / 8; i++)
 		*present += entries[i] >> 63; /* Documentation/admin-guide/mm/pagemap.rst */
@@ -99,18 +109,18 @@ static uint64_t look(int pagemap, uint64_t addr, uint64_t *present)
 }
 
 /* What a page takes: looked at in places all over the private mappings. */
-static uint64_t page_ns(const struct tc_hook_dump *dump, const char *text, size_t size)
+static uint64_t page_ns(const struct tc_hook_dump *dump, const struct maps_text *text)
 {
 	int pagemap = tc_sys_open(dump->proc, "pagemap", O_RDONLY, 0);
 	uint64_t start, bytes, all = 0, passed = 0, next, ns = 0, present = 0;
-	const char *end = text + size;
+	const char *end = text->at + text->size;
 
 	if (pagemap < 0)
 		return NS_PER_PAGE_MOST;
-	for (const char *at = text; next_private(&at, end, &start, &bytes);)
+	for (const char *at = text->at; next_private(&at, end, &start, &bytes);)
 		all += bytes;
 	next = all / PLACES / 2;
-	for (const char *at = text; all && next_private(&at, end, &start, &bytes); passed += bytes)
+	for (const char *at = text->at; all && next_private(&at, end, &start, &bytes); passed += bytes)
 		for (; next < passed + bytes; next += all / PLACES + 1)
 			ns += look(pagemap, start + (next - passed), &present);
 	tc_sys_close(pagemap);
@@ -123,12 +133,11 @@ uint64_t tc_hook_clone_ns(struct tc_hook_dump *dump, const struct tc_hook_memory
 	uint64_t pause = tc_hook_settings.pause_ms * 1000000u;
 	uint64_t fixed = CLONE_NS + memory->tables / TC_ARCH_PAGE * NS_PER_TABLE;
 	uint32_t n_maps = dump->outcome ? dump->outcome->n_maps : 0;
-	const char *text = NULL;
-	size_t size = 0;
+	struct maps_text text = { 0 };
 
 	if (!n_maps) { /* the first dump of this process */
-		text = read_maps(dump, &size);
-		n_maps = count_lines(text, size);
+		read_maps(dump, &text);
+		n_maps = count_maps(&text);
 	}
 	if (n_maps < 2 * memory->n_threads) /* a stack and its guard */
 		n_maps = (uint32_t)(2 * memory->n_threads);
@@ -136,7 +145,7 @@ uint64_t tc_hook_clone_ns(struct tc_hook_dump *dump, const struct tc_hook_memory
 	uint64_t least = fixed + pages * NS_PER_PAGE;
 	if (least > pause || fixed + pages * NS_PER_PAGE_MOST < pause)
 		return least;
-	if (!text)
-		text = read_maps(dump, &size);
-	return fixed + pages * (page_ns(dump, text, size) * 5 / 4);
+	if (!text.at)
+		read_maps(dump, &text);
+	return fixed + pages * (page_ns(dump, &text) * 5 / 4);
 }

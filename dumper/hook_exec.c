@@ -15,6 +15,7 @@
 #include "hook.h"
 #include "hook_action.h"
 #include "hook_next.h"
+#include "hook_process.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -24,6 +25,13 @@
 static uint32_t begin_exec(void)
 {
 	tc_hook_reap_at_end();
+	return tc_action_ignore_begin();
+}
+
+static uint32_t begin_spawn(void)
+{
+	if (tc_hook_installed() && tc_process_kind() == TC_PROCESS_OWN)
+		tc_hook_reap();
 	return tc_action_ignore_begin();
 }
 
@@ -141,7 +149,7 @@ EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_acti
 		       const posix_spawnattr_t *attributes, char *const argv[], char *const env[])
 {
 	__typeof__(posix_spawn) *next = tc_next(TC_NEXT_POSIX_SPAWN);
-	uint32_t ignored = tc_action_ignore_begin();
+	uint32_t ignored = begin_spawn();
 	int r = next ? next(pid, path, actions, attributes, argv, env) : ENOSYS;
 
 	tc_action_ignore_end(ignored);
@@ -152,7 +160,7 @@ EXPORT int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_act
 			const posix_spawnattr_t *attributes, char *const argv[], char *const env[])
 {
 	__typeof__(posix_spawnp) *next = tc_next(TC_NEXT_POSIX_SPAWNP);
-	uint32_t ignored = tc_action_ignore_begin();
+	uint32_t ignored = begin_spawn();
 	int r = next ? next(pid, file, actions, attributes, argv, env) : ENOSYS;
 
 	tc_action_ignore_end(ignored);
@@ -162,7 +170,7 @@ EXPORT int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_act
 EXPORT FILE *popen(const char *command, const char *mode)
 {
 	__typeof__(popen) *next = tc_next(TC_NEXT_POPEN);
-	uint32_t ignored = tc_action_ignore_begin();
+	uint32_t ignored = begin_spawn();
 	FILE *r = next ? next(command, mode) : NULL;
 
 	tc_action_ignore_end(ignored);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What the descriptors of the process are (record TC_REC_FD of docs/format.md): asked by the child of
- * its own copies, before it closes them. Nothing asked here waits for a device or a server. */
+ * the table that it shares with the process. Nothing is opened meanwhile, the process would have it too;
+ * nothing asked here waits for a device or a server. */
 #include <fcntl.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -64,8 +65,6 @@ static void gather_one(struct tc_hook_dump *dump, uint32_t number)
 {
 	struct tc_fd_facts facts;
 
-	if ((int)number == dump->proc)
-		return;
 	if (dump->n_fds == TC_FDS_MAX || dump->n_fds_left) {
 		dump->n_fds_left += tc_syscall3(SYS_fcntl, number, F_GETFD, 0) >= 0;
 		return;
@@ -74,24 +73,12 @@ static void gather_one(struct tc_hook_dump *dump, uint32_t number)
 		dump->n_fds_left++;
 }
 
-/* One more than the largest number there may be. */
-static uint32_t numbers(void)
-{
-	uint64_t n;
-
-	return tc_proc_number(AT_FDCWD, "/proc/self/status", "FDSize", 10, &n) ? (uint32_t)n :
-										 NUMBERS_UNKNOWN;
-}
-
 void tc_hook_gather_fds(struct tc_hook_dump *dump)
 {
-	/* Then /proc can be read also where every descriptor is taken. */
-	gather_one(dump, 0);
-	if (dump->proc != 0)
-		tc_sys_close(0);
-	uint32_t end = numbers();
-	for (uint32_t i = 1; i < end; i++) {
-		if (i % NUMBERS_PER_LOOK == 0 &&
+	uint32_t end = dump->n_numbers ? dump->n_numbers : NUMBERS_UNKNOWN;
+
+	for (uint32_t i = 0; i < end; i++) {
+		if (i % NUMBERS_PER_LOOK == NUMBERS_PER_LOOK - 1 &&
 		    tc_sys_clock_ns(CLOCK_MONOTONIC) > dump->deadline_ns) {
 			dump->fds_late = true;
 			return;

@@ -51,7 +51,6 @@ static void strip(char *path)
 static bool find_place(unsigned i, const struct tc_hook_dump *dump, char *to)
 {
 	struct tc_text text;
-	long n;
 
 	tc_text_init(&text, to, TC_HOOK_PATH);
 	if (!dump->guest) { /* in the handler itself: only where no file system can hang */
@@ -65,8 +64,7 @@ static bool find_place(unsigned i, const struct tc_hook_dump *dump, char *to)
 	case PLACE_CORE:
 		return core_dir(to, TC_HOOK_PATH);
 	case PLACE_CWD:
-		n = tc_syscall2(SYS_getcwd, (long)to, TC_HOOK_PATH);
-		to[n > 0 ? n - 1 : 0] = 0; /* its size holds the zero */
+		tc_text_s(&text, dump->cwd);
 		break;
 	case PLACE_TMP:
 		tc_text_s(&text, tc_hook_settings.tmpdir);

@@ -34,8 +34,7 @@ static long clone_self(unsigned long flags, struct tc_hook_dump *dump)
 
 	if (child)
 		return child;
-	if (!tc_hook_guarded(tc_hook_child, dump, true))
-		tc_hook_child_failed(dump);
+	tc_hook_guest(dump);
 	for (;;)
 		tc_syscall1(SYS_exit_group, 0);
 }
@@ -47,7 +46,7 @@ static void clone_from_between(void *argument)
 
 	tc_hook_answer_traps();
 	tc_hook_die_first();
-	dump->cloned = clone_self(CLONE_PARENT, dump);
+	dump->cloned = clone_self(CLONE_PARENT | TC_HOOK_SHARED, dump);
 }
 
 /* Where the cgroup's memory may run out before a copy had the time to offer itself, it is born so:
@@ -55,7 +54,7 @@ static void clone_from_between(void *argument)
 static long clone_offered(struct tc_hook_dump *dump)
 {
 	dump->cloned = -EAGAIN;
-	long between = tc_arch_spawn(CLONE_VM | CLONE_VFORK, tc_hook_start_stack(),
+	long between = tc_arch_spawn(CLONE_VM | CLONE_VFORK | TC_HOOK_SHARED, tc_hook_start_stack(),
 				     clone_from_between, dump);
 	if (between < 0)
 		return between;
@@ -63,10 +62,19 @@ static long clone_offered(struct tc_hook_dump *dump)
 	return dump->cloned;
 }
 
+/* Before a child: one that shares our table must not take it for one of the program's. */
+static void close_proc(struct tc_hook_dump *dump)
+{
+	if (dump->proc >= 0)
+		tc_sys_close(dump->proc);
+	dump->proc = -1;
+}
+
 static int snapshot(struct tc_hook_dump *dump, bool offered)
 {
+	close_proc(dump);
 	dump->snapshot = dump->frozen = dump->guest = true;
-	long child = offered ? clone_offered(dump) : clone_self(0, dump);
+	long child = offered ? clone_offered(dump) : clone_self(TC_HOOK_SHARED, dump);
 	dump->snapshot = dump->frozen = dump->guest = false;
 	if (child < 0)
 		return (int)child;
@@ -100,10 +108,10 @@ void tc_hook_release(struct tc_hook_dump *dump)
 
 void tc_hook_capture_failed(struct tc_hook_dump *dump)
 {
-	if (dump->proc >= 0)
-		tc_sys_close(dump->proc);
-	if (!dump->lent)
-		tc_hook_release(dump);
+	if (dump->lent) /* all of it is the child's now */
+		return;
+	close_proc(dump);
+	tc_hook_release(dump);
 }
 
 /* In a child that shares our memory. */
@@ -111,8 +119,7 @@ static void write_kept(void *argument)
 {
 	struct tc_hook_dump *dump = argument;
 
-	if (!tc_hook_guarded(tc_hook_child, dump, true))
-		tc_hook_child_failed(dump);
+	tc_hook_guest(dump);
 	tc_hook_release(dump);
 }
 
@@ -121,7 +128,9 @@ static void write_here(struct tc_hook_dump *dump)
 {
 	uint64_t before = tc_hook_raised_begin();
 
+	dump->proc = tc_sys_open(AT_FDCWD, "/proc/self", O_RDONLY | O_DIRECTORY, 0);
 	tc_hook_child(dump);
+	close_proc(dump);
 	tc_hook_raised_end(before);
 }
 
@@ -131,6 +140,11 @@ static bool in_place(struct tc_hook_dump *dump, const struct tc_hook_place *how,
 {
 	const struct tc_counts *counts = &dump->counts;
 
+	if (tc_process()->stuck) { /* the kernel may still write to the stacks that this one needs */
+		close_proc(dump);
+		*ret = -EBUSY;
+		return how->must;
+	}
 	tc_hook_walk_in_place(dump, how);
 	if (!how->must && (dump->walked == -TC_EBOUND || dump->walked == -TC_ENOSPACE ||
 			   counts->cut || counts->objects_cut)) {
@@ -141,9 +155,13 @@ static bool in_place(struct tc_hook_dump *dump, const struct tc_hook_place *how,
 	       dump->no_maps						  ? -ENOENT :
 	       dump->walked == -TC_ENOSPACE || dump->walked == -TC_EWRITE ? -ENOMEM :
 									    0;
+	close_proc(dump);
 	if (*ret == 0) {
 		dump->guest = dump->lent = true;
-		long child = tc_arch_spawn(CLONE_VM, tc_hook_start_stack(), write_kept, dump);
+		long child = dump->no_child ? -EPERM :
+					      tc_arch_spawn(CLONE_VM | TC_HOOK_SHARED,
+							    tc_hook_start_stack(), write_kept,
+							    dump);
 		if (child > 0) {
 			tc_process()->child = (uint32_t)child;
 			return true;
@@ -177,7 +195,7 @@ static uint64_t pause_ns(void)
 static int walk_here(struct tc_hook_dump *dump, const struct tc_hook_memory *memory)
 {
 	uint64_t max = pause_ns() / PLACE_NS_PER_TASK, n = count(dump, max);
-	uint64_t left = tc_hook_pause_left(dump), least = pause_ns() / 4;
+	uint64_t left = tc_hook_pause_left(dump) / 8 * 7, least = pause_ns() / 4; /* loops come after tasks */
 	struct tc_hook_place how = {
 		.n_tasks = n < max ? n : max,
 		.end_ns = tc_sys_clock_ns(CLOCK_MONOTONIC) + (left > least ? left : least),
@@ -208,8 +226,11 @@ static bool try_here(struct tc_hook_dump *dump, const struct tc_hook_memory *mem
 
 /* Before all else: why no clone is to be made. Time that others took does not count: the clone comes
  * first, and the states of threads get what is left. */
-static const char *why_no_clone(const struct tc_hook_memory *memory, uint64_t clone_ns)
+static const char *why_no_clone(const struct tc_hook_dump *dump, const struct tc_hook_memory *memory,
+				uint64_t clone_ns)
 {
+	if (dump->no_child)
+		return "a child would be the first process of a new namespace";
 	if (memory->no_clone)
 		return memory->no_clone;
 	if (atomic_exchange(&tc_process()->lost, 0))
@@ -223,7 +244,7 @@ static int freeze(struct tc_hook_dump *dump, const struct tc_hook_memory *memory
 {
 	int r = 0;
 
-	if (tc_hook_settings.freeze == TC_HOOK_FREEZE_PLACE || dump->why_place)
+	if ((tc_hook_settings.freeze == TC_HOOK_FREEZE_PLACE && !tc_process()->stuck) || dump->why_place)
 		return walk_here(dump, memory);
 	if (tc_hook_settings.freeze == TC_HOOK_FREEZE_AUTO && try_here(dump, memory, clone_ns, &r))
 		return r;
@@ -269,18 +290,25 @@ int tc_hook_capture(struct tc_hook_dump *dump)
 	struct tc_hook_memory memory;
 
 	dump->dumpable = dumpable || tc_hook_settings.nondumpable_full;
-	dump->proc = tc_sys_open(AT_FDCWD, "/proc/self", O_RDONLY | O_DIRECTORY, 0);
+	long n = tc_syscall2(SYS_getcwd, (long)dump->cwd, sizeof(dump->cwd));
+	dump->cwd[n > 0 ? n - 1 : 0] = 0; /* its size holds the zero */
+	dump->no_child = !tc_hook_may_have_child();
+	if (tc_hook_has_spare()) /* else a child does what needs descriptors */
+		dump->proc = tc_sys_open(AT_FDCWD, "/proc/self", O_RDONLY | O_DIRECTORY, 0);
 	tc_hook_memory(dump->proc, dumpable || tc_syscall0(SYS_geteuid) == 0, &memory);
 	dump->room = memory.room;
+	dump->n_numbers = memory.n_numbers;
 	int r = -ENOMEM;
 	if (take_thread_memory(dump, &memory)) {
 		uint64_t clone_ns = tc_hook_clone_ns(dump, &memory);
-		dump->why_place = why_no_clone(&memory, clone_ns);
+		dump->why_place = why_no_clone(dump, &memory, clone_ns);
 		gather_threads(dump, &memory, clone_ns);
+		/* Closes dump->proc before a child begins, which may share our memory: from then on it is
+		 * the child's. */
 		r = freeze(dump, &memory, clone_ns);
+	} else {
+		close_proc(dump);
 	}
-	if (dump->proc >= 0)
-		tc_sys_close(dump->proc);
 	if (!dump->lent)
 		tc_hook_release(dump);
 	return r;

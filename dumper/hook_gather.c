@@ -11,6 +11,7 @@
 
 #include "../lib/intern.h"
 #include "../lib/mem_self.h"
+#include "../lib/look.h"
 #include "../lib/proc.h"
 #include "../lib/sys.h"
 #include "hook.h"
@@ -92,6 +93,7 @@ static void describe_own(const struct tc_hook_dump *dump, struct tc_os_thread *t
 	uint8_t code[18] = { 0 };
 
 	thread->state = 'R';
+	thread->look = TC_LOOKED_STOOD; /* in the handler, while its memory is read */
 	if (!context)
 		return;
 	thread->pc = context->rip;
@@ -106,8 +108,9 @@ static void describe_own(const struct tc_hook_dump *dump, struct tc_os_thread *t
 		thread->syscall = number;
 }
 
-/* Its system call and registers, which tell its state; where they do not, its state alone. */
-static void read_thread(const struct tc_hook_dump *dump, struct tc_os_thread *thread)
+/* Its system call and registers, which tell its state; where they do not, its state alone. look: note its
+ * counters before, as for threads that may run a loop. */
+static void read_thread(const struct tc_hook_dump *dump, struct tc_os_thread *thread, bool look)
 {
 	struct tc_os_thread now = { .state = '?' };
 
@@ -115,6 +118,8 @@ static void read_thread(const struct tc_hook_dump *dump, struct tc_os_thread *th
 		describe_own(dump, thread);
 		return;
 	}
+	if (look)
+		tc_look_first(dump->proc, thread);
 	bool read = tc_proc_thread_syscall(dump->proc, thread->tid, thread);
 	if (read && thread->syscall >= 0)
 		return;
@@ -162,7 +167,7 @@ static void add_first(struct gathering *gathering, uint32_t tid)
 
 	if (!thread)
 		return;
-	read_thread(dump, thread);
+	read_thread(dump, thread, true);
 	if (thread->state == '?' && thread->syscall < 0 && tid != dump->tid_proc)
 		dump->n_threads--;
 	else
@@ -188,7 +193,7 @@ static bool add_thread(void *context, uint32_t tid)
 	if (late)
 		dump->n_unread++;
 	else
-		read_thread(dump, thread);
+		read_thread(dump, thread, dump->n_threads <= FEW_THREADS); /* else loops' threads came first */
 	return true;
 }
 
@@ -299,12 +304,17 @@ static int open_parent(const struct tc_hook_dump *dump)
 	return fd;
 }
 
+void tc_hook_open_target(struct tc_hook_dump *dump)
+{
+	dump->proc = open_parent(dump);
+}
+
 void tc_hook_gather_threads_late(struct tc_hook_dump *dump)
 {
 	struct gathering gathering = { .dump = dump, .list_end_ns = dump->deadline_ns };
 	size_t first = dump->n_threads;
 
-	if (!dump->threads_missing || (dump->proc < 0 && (dump->proc = open_parent(dump)) < 0))
+	if (!dump->threads_missing || dump->proc < 0)
 		return;
 	tc_hash_init(&gathering.known, &dump->arena);
 	for (size_t i = 0; i < first; i++)
@@ -327,6 +337,8 @@ void tc_hook_gather_thread_names(struct tc_hook_dump *dump)
 		} else if (thread->state == 'R') {
 			thread->state = 'S';
 		}
+		if (thread->look != TC_LOOKED_STOOD)
+			tc_look_last(dump->proc, thread);
 	}
 	dump->mem.threads = dump->threads;
 	dump->mem.n_threads = dump->n_threads;

@@ -18,8 +18,8 @@
 #define SIGNAL_BITS(sig) (1ull << ((sig)-1))
 
 /* The handler's; that of guarded work in a child; those on which children start that share our
- * memory, one that makes a dump and one that says a line. */
-enum { STACK_HANDLER, STACK_CHILD, STACK_START, STACK_LINE, N_STACKS };
+ * memory, one that makes a dump, its worker, and one that says a line. */
+enum { STACK_HANDLER, STACK_CHILD, STACK_START, STACK_WORK, STACK_LINE, N_STACKS };
 #define STRIDE (GUARD_SIZE + STACK_SIZE)
 
 static uint8_t *stacks; /* each above a page that cannot be touched, from their first use on */
@@ -67,6 +67,11 @@ void *tc_hook_start_stack(void)
 void *tc_hook_line_stack(void)
 {
 	return top_of(STACK_LINE);
+}
+
+void *tc_hook_work_stack(void)
+{
+	return top_of(STACK_WORK);
 }
 
 /* SIGSEGV, SIGBUS and SIGSYS that somebody sent while the handler was guarded, one of each. They cannot

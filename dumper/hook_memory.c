@@ -32,6 +32,7 @@ static uint64_t read_status(int proc, struct tc_hook_memory *ret)
 		return 0;
 	ret->tables = status_number(text, "VmPTE") << 10;
 	ret->n_threads = status_number(text, "Threads");
+	ret->n_numbers = (uint32_t)status_number(text, "FDSize");
 	return status_number(text, "VmPin") << 10;
 }
 

@@ -3,20 +3,18 @@
  * GIL, is the only one, or has parked the holder. The records are kept in memory: files are a
  * child's work. */
 #include <errno.h>
-#include <linux/futex.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 
 #include "../lib/mem_self.h"
+#include "../lib/proc.h"
 #include "../lib/sys.h"
 #include "hook.h"
 #include "hook_process.h"
 #include "../lib/safe.h"
 
-#define PARK_NS 20000000
 /* Of the cgroup's memory: for the smallest dump; besides that where a clone is possible too. */
 #define ROOM_AT_LEAST (4u << 20)
 #define ROOM_UNASKED (12u << 20)
@@ -70,25 +68,6 @@ int tc_hook_replay(struct tc_hook_dump *dump, struct tc_core *core)
 	return 0;
 }
 
-/* Ask the holder of the GIL to stand still in our handler. True: it does. */
-static bool park(struct tc_hook_dump *dump, uint32_t holder)
-{
-	struct tc_hook_process *process = tc_process();
-	struct timespec wait = { 0, PARK_NS };
-	siginfo_t info;
-
-	memset(&info, 0, sizeof(info));
-	info.si_signo = tc_hook_settings.private_signal;
-	info.si_code = SI_QUEUE;
-	info.si_pid = (pid_t)dump->pid;
-	info.si_value.sival_ptr = (void *)(uintptr_t)tc_cookie(TC_COOKIE_PARK, dump->began_ns);
-	if (!info.si_signo || tc_syscall4(SYS_rt_tgsigqueueinfo, dump->pid, holder, info.si_signo,
-					  (long)&info) < 0)
-		return false;
-	tc_syscall4(SYS_futex, (long)&process->parked, FUTEX_WAIT, 0, (long)&wait);
-	return process->parked == holder;
-}
-
 static bool on_interp(void *context, uint32_t holder, uint32_t n_threads)
 {
 	struct place *place = context;
@@ -97,10 +76,11 @@ static bool on_interp(void *context, uint32_t holder, uint32_t n_threads)
 		return true;
 	if (!place->how->must)
 		return false;
-	if (!holder || !park(place->dump, holder)) {
+	bool held = holder && tc_hook_hold(place->dump, holder);
+	if (!held)
 		place->dump->frozen = false;
+	if (!held || place->dump->asleep)
 		place->dump->mem.live = true; /* what does not fit is read again */
-	}
 	return true;
 }
 
@@ -191,6 +171,8 @@ void tc_hook_walk_in_place(struct tc_hook_dump *dump, const struct tc_hook_place
 	tc_records_init(&records, buffer, &place.sink, 1);
 	dump->walked = tc_walk(&dump->mem, &records, &arena, &options, &dump->counts, &dump->python,
 			       dump->notices, &dump->n_notices);
+	if (dump->asleep && !tc_hook_was_asleep(dump))
+		dump->frozen = false;
 	if (tc_records_flush(&records, TC_NOTE_RECORDS) < 0)
 		dump->walked = -TC_EWRITE;
 	memcpy(dump->next_id, records.next_id, sizeof(dump->next_id));

@@ -18,6 +18,7 @@ struct tc_hook_process {
 	_Atomic uint32_t child_apart; /* 1: it has its memory to itself */
 	_Atomic uint32_t lost;	      /* 1: the last one was killed while it was at work */
 	_Atomic uint32_t leaving;     /* of one that is done and has yet to end; 0: none */
+	_Atomic uint32_t stuck;	      /* pid of one that hangs on stacks of ours; 0: none */
 	_Atomic uint32_t speaking;    /* of one that says why a request was refused; 1: it is begun */
 	_Atomic uint32_t parked;      /* tid of the thread that was parked for a dump; 0: none */
 	_Atomic uint32_t writing;     /* 1: a thread writes a setting (hook_action.c) */

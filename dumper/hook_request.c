@@ -5,6 +5,7 @@
 #include <linux/sched.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -123,6 +124,9 @@ bool tc_hook_reap(void)
 
 	reap_speaker(process);
 	reap(&process->leaving, &status);
+	if (process->stuck && process->stuck == process->child) /* it has no more to do */
+		process->child = 0;
+	reap(&process->stuck, &status);
 	return reap_maker(process) || let_go(process, TC_OUTCOME_SEALED);
 }
 
@@ -131,7 +135,7 @@ bool tc_hook_reap_all(void)
 	struct tc_hook_process *process = tc_process();
 
 	tc_hook_reap();
-	return !process->child && !process->leaving && !process->speaking;
+	return !process->child && !process->leaving && !process->speaking && !process->stuck;
 }
 
 /* What the search for an interpreter said. */
@@ -217,6 +221,9 @@ void tc_hook_before_fork(void)
 	while ((busy = process->busy) != 0 && busy != own_tid() &&
 	       tc_sys_clock_ns(CLOCK_MONOTONIC) < end)
 		tc_syscall2(SYS_nanosleep, (long)&wait, 0);
+	/* A zombie counts in RLIMIT_NPROC until it is reaped. */
+	if (tc_process_kind() == TC_PROCESS_OWN)
+		tc_hook_reap();
 }
 
 /* The page of this process; a forked one leaves its parent's. */
@@ -368,11 +375,22 @@ void tc_hook_park(void)
 	process->parked = 0;
 }
 
+void tc_hook_mark_refused(uint64_t cookie)
+{
+	char name[TC_REFUSED_SIZE];
+
+	if (!cookie)
+		return;
+	tc_refused_name(cookie, name);
+	tc_syscall2(SYS_prctl, PR_SET_NAME, (long)name);
+}
+
 struct refusal {
 	char reason[32];
 	int error;
 	uint64_t ago_s;
 	uint32_t n;
+	uint64_t cookie; /* for the name of the child that says it; 0: none, or may be asked again */
 	char line[256]; /* not on the stack: in an emulator that is the program's */
 };
 static struct refusal refusal; /* of the one who has claimed process->speaking */
@@ -419,6 +437,8 @@ static void say_refused_apart(void *unused)
 {
 	(void)unused;
 	tc_hook_answer_traps();
+	tc_hook_leave_files(0);
+	tc_hook_mark_refused(refusal.cookie);
 	say_refused();
 }
 
@@ -456,10 +476,13 @@ void tc_hook_refuse(const struct tc_request *request, int error, uint64_t ago_s)
 	refusal.error = error;
 	refusal.ago_s = ago_s;
 	refusal.n = atomic_exchange(&process->n_refused, 0);
+	refusal.cookie = error == -EBUSY || error == -EOPNOTSUPP ? 0 : request->cookie;
 	long child = 0;
 	if (error == -EOPNOTSUPP)
 		say_refused_here();
-	else if ((child = tc_arch_spawn(CLONE_VM, tc_hook_line_stack(), say_refused_apart, NULL)) <= 0)
+	else if (!tc_hook_may_have_child() ||
+		 (child = tc_arch_spawn(CLONE_VM | TC_HOOK_SHARED, tc_hook_line_stack(),
+					say_refused_apart, NULL)) <= 0)
 		process->n_refused += refusal.n;
 	process->speaking = child > 0 ? (uint32_t)child : 0;
 	tc_sys_mask(mask, NULL);

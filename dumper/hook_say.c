@@ -47,7 +47,7 @@ void tc_hook_say_init(void)
 }
 
 /* The number of a file that is gone may be given to another: the time of birth tells them apart. */
-static bool is_same_file(void)
+bool tc_hook_say_is_possible(void)
 {
 	struct statx st;
 
@@ -105,7 +105,7 @@ void tc_hook_say(char *line)
 	if (size >= PIPE_WHOLE)
 		size = PIPE_WHOLE - 1;
 	line[size] = '\n';
-	if (is_same_file() && tc_syscall3(SYS_poll, (long)&fd, 1, 0) == 1 && fd.revents == POLLOUT)
+	if (tc_hook_say_is_possible() && tc_syscall3(SYS_poll, (long)&fd, 1, 0) == 1 && fd.revents == POLLOUT)
 		write_now(line, size + 1);
 	line[size] = 0;
 }

@@ -333,7 +333,12 @@ static void mem_forget(struct tc_mem *mem, tc_addr from, size_t size)
 	}
 }
 
-static const struct tc_mem_ops ops = { .read = mem_read, .hint = mem_hint, .forget = mem_forget };
+static const struct tc_mem_ops ops = { .read = mem_read,
+				       .hint = mem_hint,
+				       .forget = mem_forget,
+				       .moved = tc_mem_pid_moved,
+				       .renew = tc_mem_pid_renew,
+				       .same = tc_mem_pid_same };
 
 static void *reserve(size_t size)
 {
@@ -390,6 +395,9 @@ void tc_mem_pid_deinit(struct tc_mem_pid *m)
 	for (unsigned i = 0; i < m->n_files; i++)
 		if (m->files[i].fd >= 0)
 			close(m->files[i].fd);
+	for (unsigned i = 0; i < m->runs.n; i++)
+		close(m->runs.fds[i]);
+	m->runs.n = 0;
 	m->slots = NULL;
 	m->table = NULL;
 	m->free_slots = NULL;

@@ -41,6 +41,15 @@ struct tc_mapped_file {
 	int fd;
 };
 
+/* How often each thread had begun to run when that was asked first: mem_moved.c. */
+#define TC_RUNS_MAX 64
+struct tc_runs {
+	bool known, moved;
+	unsigned n;
+	int fds[TC_RUNS_MAX];
+	uint64_t counts[TC_RUNS_MAX];
+};
+
 struct tc_mem_pid {
 	struct tc_mem mem;	    /* first member */
 	int dir;		    /* /proc/PID or /proc/PID/task/TID; borrowed */
@@ -78,6 +87,7 @@ struct tc_mem_pid {
 	void *context; /* the argument of take_image */
 	bool image;    /* what the target may write to is in the cache, as it was at one moment */
 	bool image_broken; /* some of it had to be given up */
+	struct tc_runs runs;
 };
 
 /* The cache needs so many bytes of the budget; the rest may go to the arena, and what the arena
@@ -97,6 +107,12 @@ void tc_mem_pid_drop(struct tc_mem_pid *m);
  * from then on only what never changes is read from it. False: it is too much for the budget;
  * nothing has changed then. */
 bool tc_mem_pid_image(struct tc_mem_pid *m);
+
+/* The reader's functions `moved` (mem.h), of mem_moved.c, and `renew` and `same`, of mem_same.c. */
+bool tc_mem_pid_moved(struct tc_mem *mem);
+void tc_mem_pid_renew(struct tc_mem *mem, const struct tc_piece *pieces, size_t n);
+void tc_mem_pid_same(struct tc_mem *mem, const struct tc_piece *pieces, size_t n,
+		     const uint8_t *known, bool *ret);
 
 /* Whether the address space that was opened first still exists; sets mem.lost when it does not.
  * known is an address that could be read before, or 0. */

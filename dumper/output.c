@@ -8,12 +8,15 @@
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "../lib/dump_name.h"
+#include "../lib/sys.h"
 
 #define CREATE_TRIES 3
 
@@ -52,15 +55,55 @@ static int create_locked(struct tc_output *out)
 	return -EAGAIN;
 }
 
-int tc_output_create(struct tc_output *out, const char *file, const struct tc_process *process,
-		     struct tc_watch *watch)
+int tc_output_unnamed(void)
+{
+	const char *tmp = getenv("TMPDIR");
+	int fd = open(tmp && *tmp ? tmp : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd < 0) /* read-only, or a file system without */
+		fd = memfd_create("taskcore-output", MFD_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+void tc_output_take(struct tc_output *out, int fd, struct tc_watch *watch)
+{
+	*out = (struct tc_output){ .fd = fd, .dir = -1, .path = "-", .watch = watch };
+}
+
+int tc_output_copy(int fd)
+{
+	static char buffer[1 << 16];
+	off_t at = 0;
+	ssize_t n;
+
+	while ((n = pread(fd, buffer, sizeof(buffer), at)) > 0) {
+		int r = tc_sys_write(STDOUT_FILENO, buffer, (size_t)n);
+		if (r < 0)
+			return r;
+		at += n;
+	}
+	return n < 0 ? -errno : 0;
+}
+
+/* May the dump have this name? */
+static bool is_taken(const struct tc_output *out)
+{
+	struct stat st;
+
+	if (fstatat(out->dir, out->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	return !out->replace || !S_ISREG(st.st_mode);
+}
+
+int tc_output_create(struct tc_output *out, const char *file, bool replace,
+		     const struct tc_process *process, struct tc_watch *watch)
 {
 	char dir[TC_WATCH_PATH] = ".";
 	const char *slash = file ? strrchr(file, '/') : NULL;
-	struct stat st;
 
 	memset(out, 0, sizeof(*out));
 	out->watch = watch;
+	out->replace = replace;
 	tc_dump_name(process->exe, process->pid, process->wall_ns, process->reason, out->name);
 	if (file) {
 		if (strlen(file) >= sizeof(dir) ||
@@ -77,7 +120,7 @@ int tc_output_create(struct tc_output *out, const char *file, const struct tc_pr
 	out->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (out->dir < 0)
 		return -errno;
-	if (fstatat(out->dir, out->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+	if (is_taken(out))
 		return -EEXIST;
 	snprintf(out->temporary, sizeof(out->temporary), ".taskcore.%u.%d.tmp", process->pid,
 		 getpid());
@@ -90,9 +133,13 @@ int tc_output_create(struct tc_output *out, const char *file, const struct tc_pr
 
 int tc_output_commit(struct tc_output *out)
 {
-	int r = renameat2(out->dir, out->temporary, out->dir, out->name, RENAME_NOREPLACE);
+	if (out->dir < 0)
+		return 0;
+	int r = out->replace ?
+			renameat(out->dir, out->temporary, out->dir, out->name) :
+			renameat2(out->dir, out->temporary, out->dir, out->name, RENAME_NOREPLACE);
 
-	if (r < 0 &&
+	if (r < 0 && !out->replace &&
 	    (errno == EINVAL || errno == ENOSYS)) { /* a file system without it (NFS, some FUSE) */
 		r = linkat(out->dir, out->temporary, out->dir, out->name, 0);
 		if (r == 0)
@@ -110,6 +157,7 @@ int tc_output_commit(struct tc_output *out)
 void tc_output_abort(struct tc_output *out)
 {
 	close(out->fd);
-	unlinkat(out->dir, out->temporary, 0);
+	if (out->dir >= 0)
+		unlinkat(out->dir, out->temporary, 0);
 	out->watch->temporary[0] = 0;
 }

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -28,12 +29,15 @@
 enum outcome { STOP_PENDING, STOP_DONE, STOP_LATE, STOP_DENIED, STOP_GONE };
 
 struct regs {
+	bool known;
 	uint64_t pc, sp;
+	int64_t syscall; /* that it sleeps in; -1: it runs */
+	uint64_t args[6];
 };
 
 struct tc_stop_shared {
 	volatile int outcome; /* enum outcome */
-	volatile uint64_t begun_ns, ended_ns;
+	volatile uint64_t begun_ns, stopped_ns, asked_ns, ended_ns;
 	volatile bool let_go; /* by the bound in time */
 	struct regs regs[];   /* as target->threads */
 };
@@ -179,17 +183,21 @@ static enum outcome stop_all(struct tracer *t)
 	return t->n ? STOP_DONE : STOP_GONE;
 }
 
-/* For threads of which /proc told nothing: they were running. */
+/* What all threads do is told by their registers, now that they stand still: what /proc said before is of
+ * another moment than the memory. */
 static void read_registers(struct tracer *t)
 {
 	for (size_t i = 0; i < t->target->n_threads; i++) {
-		const struct tc_os_thread *thread = &t->target->threads[i];
+		struct regs *to = &t->shared->regs[i];
 		uint64_t regs[TC_ARCH_N_REGS];
 		struct iovec iov = { regs, sizeof(regs) };
-		if (thread->how != TC_REGS_NONE ||
-		    ptrace(PTRACE_GETREGSET, thread->tid, (void *)NT_PRSTATUS, &iov) < 0)
+		if (ptrace(PTRACE_GETREGSET, t->target->threads[i].tid, (void *)NT_PRSTATUS, &iov) <
+		    0)
 			continue;
-		t->shared->regs[i] = (struct regs){ regs[TC_ARCH_REG_PC], regs[TC_ARCH_REG_SP] };
+		to->pc = regs[TC_ARCH_REG_PC];
+		to->sp = regs[TC_ARCH_REG_SP];
+		to->syscall = tc_arch_slept_in(regs, to->args);
+		to->known = true;
 	}
 }
 
@@ -212,6 +220,7 @@ static void trace(struct tracer *t, int ready, int go)
 	sigaddset(&child, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &child, NULL);
 	enum outcome outcome = stop_all(t);
+	t->shared->stopped_ns = now_ns();
 	if (outcome == STOP_DONE)
 		read_registers(t);
 	else
@@ -221,7 +230,10 @@ static void trace(struct tracer *t, int ready, int go)
 		return;
 	uint64_t now = now_ns();
 	int left = now < t->deadline_ns ? (int)((t->deadline_ns - now) / 1000000) : 0;
-	if (poll(&hold, 1, left) == 0) {
+	int r;
+	while ((r = poll(&hold, 1, left)) < 0 && errno == EINTR)
+		;
+	if (r == 0) {
 		t->watch->released = true; /* first: what is read from now on may change */
 		t->shared->let_go = true;
 	}
@@ -256,19 +268,32 @@ static int start(struct tc_stop *stop, struct tracer *t)
 	return stop->tracer > 0 ? 0 : -TC_EINTERNAL;
 }
 
+/* The thread as it was when all stood still. */
+static void take_registers(struct tc_os_thread *thread, const struct regs *regs)
+{
+	thread->look = TC_LOOKED_NOT;
+	if (!regs->known) /* it has ended meanwhile */
+		return;
+	thread->pc = regs->pc;
+	thread->sp = regs->sp;
+	thread->how = TC_REGS_PTRACE;
+	thread->syscall = regs->syscall;
+	memcpy(thread->args, regs->args, sizeof(thread->args));
+	thread->look = TC_LOOKED_STOOD;
+	if (thread->state == 'T' || thread->state == 't') /* stopped before */
+		return;
+	thread->state = regs->syscall >= 0 ? 'S' : 'R';
+	if (regs->syscall < 0)
+		thread->wchan[0] = 0;
+}
+
 /* The end of tc_stop_begin: registers into the threads, or the reason of a failure. */
 static int take_outcome(struct tc_stop *stop, struct tc_target *target)
 {
 	switch (stop->shared->outcome) {
 	case STOP_DONE:
-		for (size_t i = 0; i < target->n_threads; i++) {
-			struct tc_os_thread *thread = &target->threads[i];
-			if (thread->how != TC_REGS_NONE || !stop->shared->regs[i].pc)
-				continue;
-			thread->pc = stop->shared->regs[i].pc;
-			thread->sp = stop->shared->regs[i].sp;
-			thread->how = TC_REGS_PTRACE;
-		}
+		for (size_t i = 0; i < target->n_threads; i++)
+			take_registers(&target->threads[i], &stop->shared->regs[i]);
 		return 0;
 	case STOP_LATE:
 		return 1;
@@ -308,10 +333,27 @@ int tc_stop_begin(struct tc_stop *stop, struct tc_target *target, unsigned ms,
 	return r;
 }
 
+/* What the pause went into. */
+static void take_times(struct tc_stop *stop)
+{
+	const struct tc_stop_shared *shared = stop->shared;
+
+	stop->pause_ns = stop->stopping_ns = stop->releasing_ns = 0;
+	if (!shared->begun_ns || shared->ended_ns <= shared->begun_ns)
+		return;
+	stop->pause_ns = shared->ended_ns - shared->begun_ns;
+	if (shared->stopped_ns > shared->begun_ns)
+		stop->stopping_ns = shared->stopped_ns - shared->begun_ns;
+	if (shared->asked_ns && shared->ended_ns > shared->asked_ns)
+		stop->releasing_ns = shared->ended_ns - shared->asked_ns;
+}
+
 bool tc_stop_end(struct tc_stop *stop)
 {
 	bool whole;
 
+	if (stop->shared)
+		stop->shared->asked_ns = now_ns();
 	if (stop->go >= 0)
 		close(stop->go);
 	stop->go = -1;
@@ -322,9 +364,7 @@ bool tc_stop_end(struct tc_stop *stop)
 	if (!stop->shared)
 		return false;
 	whole = stop->shared->outcome == STOP_DONE && !stop->shared->let_go;
-	stop->pause_ns = stop->shared->ended_ns > stop->shared->begun_ns && stop->shared->begun_ns ?
-				 stop->shared->ended_ns - stop->shared->begun_ns :
-				 0;
+	take_times(stop);
 	munmap(stop->shared, stop->shared_size);
 	stop->shared = NULL;
 	return whole;

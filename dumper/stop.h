@@ -14,7 +14,9 @@ struct tc_stop {
 	int go;	      /* pipe: closed by us, the helper lets go */
 	struct tc_stop_shared *shared;
 	size_t shared_size;
-	uint64_t pause_ns; /* after tc_stop_end: how long the target stood still */
+	/* After tc_stop_end: how long the target stood still, or part of it; of that, until all of it did, and
+	 * from when it was to be let go. */
+	uint64_t pause_ns, stopping_ns, releasing_ns;
 };
 
 /* Stop every thread of the target, with PTRACE_SEIZE and PTRACE_INTERRUPT (never SIGSTOP), for ms

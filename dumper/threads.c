@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "../lib/format.h"
+#include "../lib/look.h"
 #include "../lib/proc.h"
 
 struct list {
@@ -50,6 +51,7 @@ static bool read_thread(struct tc_target *target, uint32_t tid, struct tc_os_thr
 	char path[64], text[4096];
 
 	*t = (struct tc_os_thread){ .tid = tid, .tid_ns = tid, .state = '?', .syscall = -1 };
+	tc_look_first(target->proc, t);
 	if (!tc_proc_thread(target->proc, tid, t))
 		return false;
 	if (target->ns_depth > 1) {
@@ -66,6 +68,7 @@ struct reading {
 	struct tc_target *target;
 	struct tc_arena *arena;
 	struct tc_watch *watch;
+	const struct tc_os_thread *end; /* of what was taken */
 	bool full;
 };
 
@@ -73,14 +76,15 @@ static bool add_thread(void *context, uint32_t tid)
 {
 	struct reading *reading = context;
 	struct tc_target *target = reading->target;
-	struct tc_os_thread *t = tc_arena_take(reading->arena, sizeof(*t));
+	/* One array: nothing else takes from the arena here. */
+	struct tc_os_thread *t = tc_arena_extend(reading->arena, reading->end, sizeof(*t));
 
 	reading->watch->beats++;
 	if (!t) {
 		reading->full = true;
 		return false;
 	}
-	/* One array: nothing else takes from the arena here. */
+	reading->end = t + 1;
 	if (!target->threads)
 		target->threads = t;
 	t = &target->threads[target->n_threads];
@@ -96,7 +100,7 @@ static bool add_thread(void *context, uint32_t tid)
 
 int tc_threads_read(struct tc_target *target, struct tc_arena *arena, struct tc_watch *watch)
 {
-	struct reading reading = { target, arena, watch, false };
+	struct reading reading = { .target = target, .arena = arena, .watch = watch };
 
 	target->threads = NULL;
 	target->n_threads = 0;

@@ -27,6 +27,8 @@
 /* Places in struct user_regs_struct, counted in 8-byte words. */
 #define TC_ARCH_N_REGS 27
 #define TC_ARCH_REG_PC 16
+#define TC_ARCH_REG_RESULT 10 /* rax */
+#define TC_ARCH_REG_CALL 15 /* orig_rax */
 #define TC_ARCH_REG_SP 19
 
 /* Raw system calls: the kernel's own result, a negative errno on failure; errno is not touched, no
@@ -175,6 +177,10 @@ long tc_arch_spawn(unsigned long flags, void *top, void (*function)(void *argume
 		   void *argument);
 
 enum { TC_ARCH_NO_SYSCALL = -1, TC_ARCH_SOME_SYSCALL = -2 };
+/* The system call that a thread slept in when ptrace stopped it, by all its registers; arguments as below.
+ * TC_ARCH_NO_SYSCALL: it was not asleep, even where it stands at the end of a call. */
+int64_t tc_arch_slept_in(const uint64_t regs[TC_ARCH_N_REGS], uint64_t args[6]);
+
 /* The system call that a signal interrupted, by the registers of the thread: its number, and its
  * six arguments in args; TC_ARCH_SOME_SYSCALL when there was one and which cannot be told. before
  * and after: the code before PC and from it. Where that does not tell the number the stack is read,

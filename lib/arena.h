@@ -33,4 +33,17 @@ static inline void *tc_arena_take(struct tc_arena *arena, size_t size)
 	return p;
 }
 
+/* The next size bytes of an array that grows and ends at end, NULL: its first ones. NULL when the arena
+ * is full, and when somebody else has taken from it since: then these bytes would lie elsewhere. */
+static inline void *tc_arena_extend(struct tc_arena *arena, const void *end, size_t size)
+{
+	struct tc_arena before = *arena;
+	void *p = tc_arena_take(arena, size);
+
+	if (!p || !end || p == end)
+		return p;
+	*arena = before;
+	return NULL;
+}
+
 #endif

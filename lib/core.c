@@ -215,6 +215,8 @@ static void put_status(struct tc_records *rec, const struct tc_status *s)
 	tc_put_u(rec, s->pages_swapped);
 	tc_put_u(rec, s->bytes_read);
 	tc_put_u(rec, s->counts->retaken);
+	tc_put_u(rec, s->stopping_ns);
+	tc_put_u(rec, s->releasing_ns);
 	tc_record_end(rec);
 }
 

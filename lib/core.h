@@ -40,6 +40,7 @@ struct tc_status {
 	const char (*notices)[TC_NOTICE_SIZE];
 	unsigned n_notices;
 	uint64_t pages_swapped, bytes_read;
+	uint64_t stopping_ns, releasing_ns; /* of the pause; 0: not known */
 };
 
 struct tc_core {

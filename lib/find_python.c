@@ -216,16 +216,37 @@ static bool named_python(const struct tc_module *module)
 	return strncmp(name, "python", 6) == 0 || strncmp(name, "libpython", 9) == 0;
 }
 
+/* A process may have a second libpython mapped that was never started: its runtime is all zeros. */
+static bool has_started(struct tc_mem *mem, const struct tc_runtime_site *site)
+{
+	struct tc_layout layout;
+	uint32_t version;
+	char source[64];
+
+	return tc_layout_choose(mem, site, &layout, &version, source) != -TC_ESTARTING;
+}
+
 int tc_find_runtime(struct tc_mem *mem, struct tc_runtime_site *ret)
 {
+	struct tc_runtime_site site;
+	bool found = false;
+
 	/* Those named like an interpreter first: most processes are answered by one module of a
 	 * hundred. */
 	for (int named = 1; named >= 0; named--)
-		for (size_t i = 0; i < mem->n_modules; i++)
-			if (named_python(&mem->modules[i]) == named &&
-			    is_python(mem, &mem->modules[i], ret))
+		for (size_t i = 0; i < mem->n_modules; i++) {
+			if (named_python(&mem->modules[i]) != named ||
+			    !is_python(mem, &mem->modules[i], &site))
+				continue;
+			if (!found)
+				*ret = site;
+			found = true;
+			if (has_started(mem, &site)) {
+				*ret = site;
 				return 0;
-	return -TC_ENOPYTHON;
+			}
+		}
+	return found ? 0 : -TC_ENOPYTHON;
 }
 
 const char *tc_find_other(struct tc_mem *mem, const char **ret_module)

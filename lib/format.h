@@ -56,6 +56,7 @@ enum tc_rec {
 	TC_REC_LOOPREF = 16,
 	TC_REC_INTERP = 17,
 	TC_REC_FD = 18,
+	TC_REC_LOOK = 19,
 	TC_REC_TASK = 20,
 	TC_REC_LOCALS = 21,
 	TC_REC_OBJECT = 22,
@@ -130,6 +131,8 @@ enum tc_head_flag {
 /* What a reader must know to understand the file, beyond its version: a bit that it does not know is a
  * reason to refuse the file. None is defined yet. */
 #define TC_FEATURES_KNOWN 0ull
+
+enum tc_look_flag { TC_LOOK_RAN = 1, TC_LOOK_AWAKE = 2 };
 
 /* State of TC_REC_FD: some of net/tcp_states.h. */
 enum tc_fd_state {
@@ -214,5 +217,6 @@ enum tc_status_flag {
 #define TC_CHAIN_MAX 65536u
 #define TC_NAMES_MAX 1024u
 #define TC_ITEMS_MAX 10000u
+#define TC_LOOK_RECORDS_MAX 1024u
 
 #endif

@@ -27,6 +27,17 @@ struct tc_module {
 	const char *path; /* borrowed from the reader, as /proc/PID/maps says, never NULL */
 };
 
+/* What the scheduler has counted of a thread so far. */
+struct tc_sched {
+	bool known;
+	uint64_t run_ns, wait_ns; /* on a processor; ready, and waiting for one */
+	uint64_t turns;		  /* how often it came to a processor */
+};
+
+/* Whether a thread ran between the moment that its state is of and the moment when its memory had been
+ * read (look.h). */
+enum tc_looked { TC_LOOKED_NOT, TC_LOOKED_STOOD, TC_LOOKED_RAN };
+
 /* A thread as the kernel sees it. */
 struct tc_os_thread {
 	_Alignas(16) uint32_t tid; /* in our namespace; aligned so that pieces of an arena form an array */
@@ -40,9 +51,18 @@ struct tc_os_thread {
 	uint64_t args[6];
 	uint64_t utime_ns, stime_ns;
 	char wchan[TC_COMM_MAX]; /* empty: unknown */
+	struct tc_sched sched;	 /* before state and call were read */
+	uint8_t look;		 /* enum tc_looked */
+	char last_state;	 /* when its memory had been read; 0: nobody looked */
 };
 
 struct tc_mem;
+
+/* A piece of the target's memory. */
+struct tc_piece {
+	tc_addr from;
+	uint32_t size;
+};
 
 struct tc_mem_ops {
 	/* Copy size bytes at from to *to. 0, or -TC_EFAULT: then *to is undefined. Never another
@@ -53,7 +73,18 @@ struct tc_mem_ops {
 	/* Forget what is cached of this range: the next read is fresh. NULL where nothing is
 	 * cached. */
 	void (*forget)(struct tc_mem *mem, tc_addr from, size_t size);
+	/* May the target have run since the first of these calls? NULL where nothing is cached. */
+	bool (*moved)(struct tc_mem *mem);
+	/* What is cached of these pieces, at most TC_PIECE_MAX bytes each: as it is now. NULL where
+	 * nothing is cached. */
+	void (*renew)(struct tc_mem *mem, const struct tc_piece *pieces, size_t n);
+	/* Read these pieces, at most TC_PIECE_MAX bytes each, past what is cached: is each what stands
+	 * at known, where the same pieces follow one another? NULL where nothing is cached. */
+	void (*same)(struct tc_mem *mem, const struct tc_piece *pieces, size_t n,
+		     const uint8_t *known, bool *ret);
 };
+
+#define TC_PIECE_MAX 1024u
 
 /* Pages that the reader holds a copy of, for reads that need no call: most of them. A reader may
  * leave this empty. */

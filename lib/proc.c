@@ -84,6 +84,7 @@ bool tc_proc_parse_stat(const char *text, struct tc_stat *ret)
 	ret->utime_ns = ticks_ns(field[14]);
 	ret->stime_ns = ticks_ns(field[15]);
 	ret->start_ns = ticks_ns(field[22]);
+	ret->policy = (uint32_t)field[41];
 	ret->args = field[48];
 	ret->args_end = field[49];
 	return true;
@@ -238,6 +239,40 @@ bool tc_proc_thread(int proc, uint32_t tid, struct tc_os_thread *thread)
 	if (tc_proc_read(proc, path, text, TC_COMM_MAX) > 0 && text[0] != '0')
 		memcpy(thread->wchan, text, TC_COMM_MAX);
 	return true;
+}
+
+bool tc_proc_switches(int proc, uint32_t tid, uint64_t *ret)
+{
+	char path[64];
+
+	thread_path(tid, "/status", path, sizeof(path));
+	return tc_proc_number(proc, path, "voluntary_ctxt_switches", 10, ret);
+}
+
+bool tc_proc_sched(int proc, uint32_t tid, struct tc_sched *ret)
+{
+	char path[64], text[96];
+	const char *at = text;
+	uint64_t forced = 0;
+
+	*ret = (struct tc_sched){ 0 };
+	thread_path(tid, "/schedstat", path, sizeof(path));
+	int fd = tc_sys_open(proc, path, O_RDONLY, 0);
+	long n = fd < 0 ? -1 : tc_sys_read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		tc_sys_close(fd);
+	text[n > 0 ? n : 0] = 0;
+	if (n > 0 && memcmp(text, "0 0 0\n", 7) != 0) { /* all zero: the kernel does not count */
+		ret->run_ns = tc_text_number(&at, 10);
+		ret->wait_ns = tc_text_number(&at, 10);
+		ret->turns = tc_text_number(&at, 10);
+		return ret->known = true;
+	}
+	thread_path(tid, "/status", path, sizeof(path));
+	ret->known = tc_proc_switches(proc, tid, &ret->turns) &&
+		     tc_proc_number(proc, path, "nonvoluntary_ctxt_switches", 10, &forced);
+	ret->turns += forced;
+	return ret->known;
 }
 
 /* "nr arg0 … arg5 sp pc", "-1 sp pc" outside a system call, or "running": fs/proc/base.c

@@ -19,6 +19,7 @@ struct tc_stat {
 	uint64_t flags; /* PF_… of the kernel */
 	uint64_t utime_ns, stime_ns, start_ns;
 	uint64_t args, args_end;
+	uint32_t policy; /* SCHED_OTHER, SCHED_FIFO …: sched(7) */
 };
 
 /* One file of /proc below dir into buf, terminated by a zero: its size, or -errno. */
@@ -60,6 +61,14 @@ bool tc_proc_thread(int proc, uint32_t tid, struct tc_os_thread *thread);
 /* The system call thread tid sleeps in, with PC and SP, into *thread; left alone while it runs. False:
  * it could not be read. */
 bool tc_proc_thread_syscall(int proc, uint32_t tid, struct tc_os_thread *thread);
+
+/* What the scheduler has counted of thread tid: /proc/PID/task/TID/schedstat
+ * (Documentation/scheduler/sched-stats.rst), or where the kernel has no such file the switches of its
+ * status, without times. False: neither, or the thread is gone. */
+bool tc_proc_sched(int proc, uint32_t tid, struct tc_sched *ret);
+
+/* How often thread tid has gone to sleep (voluntary_ctxt_switches of its status). */
+bool tc_proc_switches(int proc, uint32_t tid, uint64_t *ret);
 
 /* The last number of an NSpid or NStgid field: the id in the innermost pid namespace. 0: none. */
 uint32_t tc_proc_innermost(const char *field);

@@ -6,7 +6,7 @@
 #include "safe.h"
 
 enum { MA_USED = 16, MA_KEYS = 32, MA_VALUES = 40 };
-enum { TP_BASICSIZE = 32, TP_DICTOFFSET = 288 };
+enum { TP_BASICSIZE = 32, TP_ITERNEXT = 224, TP_DICTOFFSET = 288 };
 enum { KEYS_GENERAL = 0, KEYS_UNICODE = 1, KEYS_SPLIT = 2 };
 #define MAX_ENTRIES (1ul << 32)
 
@@ -89,6 +89,7 @@ int tc_type_facts_read(const struct tc_py *py, tc_addr type, struct tc_type_fact
 	memcpy(&ret->flags, body + TC_TP_FLAGS, 8);
 	memcpy(&ret->basicsize, body + TP_BASICSIZE, 8);
 	memcpy(&ret->dictoffset, body + TP_DICTOFFSET, 8);
+	memcpy(&ret->iternext, body + TP_ITERNEXT, 8);
 	ret->cached_keys = 0;
 	if (ret->flags & TC_TPFLAG_HEAPTYPE)
 		return tc_get(py->mem, type + py->at.ht_cached_keys, &ret->cached_keys);

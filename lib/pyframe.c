@@ -90,9 +90,10 @@ static int read_object_gen(const struct tc_py *py, tc_addr addr, struct tc_gen *
 		     ret->frame.lasti < 0 ? TC_GEN_CREATED :
 					    TC_GEN_SUSPENDED;
 	top = object_stack_top(py, body);
-	if (ret->state == TC_GEN_SUSPENDED && top)
-		return tc_get(py->mem, top, &ret->target);
-	return 0;
+	if (ret->state != TC_GEN_SUSPENDED || !top)
+		return 0;
+	ret->slot = top;
+	return tc_get(py->mem, top, &ret->target);
 }
 
 static enum tc_gen_state gen_state(const struct tc_gen_states *states, int8_t value,
@@ -139,6 +140,7 @@ static int read_embedded_gen(const struct tc_py *py, tc_addr addr, struct tc_gen
 	slot = ret->state == TC_GEN_SUSPENDED ? target_slot(py, ret, body + py->at.gi_frame) : 0;
 	if (!slot)
 		return 0;
+	ret->slot = slot;
 	if (tc_get(py->mem, slot, &ret->target) < 0)
 		return -TC_EFAULT;
 	ret->target = (ret->target & TAG_MASK) == TAG_MASK ? 0 : ret->target & ~TAG_MASK;

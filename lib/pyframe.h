@@ -30,6 +30,7 @@ struct tc_gen {
 				       tc_code_awaits */
 	bool awaits;		    /* it is suspended in an await or yield from */
 	tc_addr target;		    /* what it awaits if it does; 0: unknown */
+	tc_addr slot;		    /* where that was read; 0: nowhere */
 	tc_addr qualname;	    /* str */
 	struct tc_frame_view frame; /* not set when finished */
 };

@@ -67,6 +67,7 @@ bool tc_int_parse(const struct tc_layout *at, int64_t size, uint64_t digits, int
 struct tc_type_facts {
 	uint64_t flags, basicsize;
 	int64_t dictoffset;
+	tc_addr iternext;    /* its function tp_iternext; 0: instances are no iterators */
 	tc_addr cached_keys; /* of a heap type */
 };
 

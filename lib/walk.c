@@ -8,6 +8,7 @@
 
 #define INTERPS_MAX 1024u
 #define FAULT_RECORDS_MAX 1000u
+#define ARENA_SPARE 64u /* more than a piece of an array takes */
 
 void tc_walker_notice(struct tc_walker *w, const char *text)
 {
@@ -38,6 +39,13 @@ void tc_walker_fault(struct tc_walker *w, tc_addr addr, int code, const char *wh
 	tc_record_end(w->out);
 }
 
+void tc_walker_check_arena(struct tc_walker *w)
+{
+	if (w->arena->left > ARENA_SPARE)
+		tc_walker_notice(w, "a fault in taskcore: the walker's memory was used by somebody "
+				    "else too; please report it");
+}
+
 static void describe(const struct tc_runtime_site *site, uint32_t version, struct tc_python *ret)
 {
 	ret->version = version ? version : site->version;
@@ -66,6 +74,10 @@ static int take_scratch(struct tc_walker *w)
 		{ &w->locals.refs, TC_REFS_KEPT * sizeof(*w->locals.refs) },
 		{ &w->locals.libraries, TC_FRAMES_KEPT * sizeof(*w->locals.libraries) },
 		{ &w->locals.slots, TC_SLOT_CACHE * sizeof(*w->locals.slots) },
+		{ &w->ties.pieces, w->mem->ops->same ? TC_TIES_MAX * sizeof(*w->ties.pieces) : 0 },
+		{ &w->ties.same, w->mem->ops->same ? TC_TIES_MAX * sizeof(*w->ties.same) : 0 },
+		{ &w->ties.renewed, w->mem->ops->same ? TC_TIES_MAX * sizeof(*w->ties.renewed) : 0 },
+		{ &w->ties.bytes, w->mem->ops->same ? TC_TIES_BYTES : 0 },
 		{ &w->context, sizeof(*w->context) },
 		{ &w->contexts, TC_CONTEXT_CACHE * sizeof(*w->contexts) },
 		{ &w->loop_views, TC_LOOPS_MAX * sizeof(*w->loop_views) },
@@ -133,9 +145,6 @@ static void find_modules(struct tc_walker *w)
 		else if (tc_str_is(&w->py, key, "trio"))
 			tc_walker_notice(w,
 					 "trio is loaded: its tasks are not read by this version");
-		else if (tc_str_is(&w->py, key, "gevent"))
-			tc_walker_notice(
-				w, "gevent is loaded: its greenlets are not read by this version");
 	}
 	if (r < 0 || (n != dict.used && !w->mem->live)) {
 		w->counts->disagreed |= !w->mem->live;
@@ -177,6 +186,15 @@ static bool is_collecting(struct tc_walker *w)
 	return collecting == 1;
 }
 
+static void note_loop_threads(const struct tc_walker *w, struct tc_python *python)
+{
+	const unsigned max = sizeof(python->loop_tids) / sizeof(python->loop_tids[0]);
+
+	for (uint32_t i = 0; i < w->n_threads && python->n_loop_tids < max; i++)
+		if (w->threads[i].running_loop && w->threads[i].tid)
+			python->loop_tids[python->n_loop_tids++] = w->threads[i].tid;
+}
+
 static void walk_interp(struct tc_walker *w, struct tc_python *python)
 {
 	uint32_t first_loop = w->n_loops;
@@ -192,6 +210,7 @@ static void walk_interp(struct tc_walker *w, struct tc_python *python)
 			  (is_collecting(w) ? TC_INTERP_COLLECTING : 0u);
 	put_interp(w, python->version, python->layout);
 	tc_walker_threads(w);
+	note_loop_threads(w, python);
 	if (w->options->on_interp &&
 	    !w->options->on_interp(w->options->context, tc_walker_gil_holder(w),
 				   w->n_threads + w->threads_cut)) {
@@ -265,6 +284,7 @@ int tc_walk(struct tc_mem *mem, struct tc_records *out, struct tc_arena *arena,
 	w->notices = ret_notices;
 	w->runtime = site.runtime;
 	init_tables(w);
+	tc_walker_moves(w); /* the first answer is what later ones are about */
 	if (take_scratch(w) < 0)
 		return -TC_ENOSPACE;
 	w->state_name = tc_walker_text(w, "_state", 6, TC_STR_CODE);

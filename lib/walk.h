@@ -49,6 +49,9 @@ struct tc_python {
 	tc_addr runtime;		    /* of _PyRuntime */
 	const char *module; /* path of the module it was found in, borrowed from the reader */
 	char layout[64];    /* where the offsets came from */
+	/* Threads that run a loop, by their ids in the target's own namespace: the first of them. */
+	uint32_t loop_tids[64];
+	unsigned n_loop_tids;
 };
 
 /* How many tasks and threads there are, by what their registries say: *ret, which is of no meaning beyond max.

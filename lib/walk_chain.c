@@ -8,10 +8,11 @@
 
 enum { PROXY_GEN = 16, WRAPPED = 16, ITER_FUTURE = 16 };
 
-/* Cython's coroutine object ends in what it awaits, return value, weak references, name, qualified
- * name, module name, code, frame and flags: the first of these stands 64 bytes before its end, the
- * qualified name 40 (measured with Cython 0.29 to 3.2 on 3.8 to 3.15). */
-enum { CYTHON_WRAPPED = 16, CYTHON_QUALNAME_FROM_END = 40, CYTHON_AWAITED_FROM_END = 64 };
+/* Cython's coroutine object: what it awaits is 64 bytes before its end from 3.1 on, 56 up to 3.0, where
+ * a class or nothing is before it; the qualified name 40 bytes in all (Cython/Utility/Coroutine.c,
+ * measured with 0.29.37, 3.0.0, 3.0.12, 3.1 and 3.2). */
+enum { CYTHON_WRAPPED = 16, CYTHON_QUALNAME_FROM_END = 40 };
+static const uint8_t cython_awaited_from_end[] = { 64, 56 };
 
 #define LIBRARY_FRAMES \
 	4 /* how many of the innermost asyncio frames give up their locals to object records */
@@ -25,6 +26,10 @@ struct chain_walk {
 
 static void add_link(struct chain_walk *walk, enum tc_frame kind, uint32_t reference)
 {
+	if (walk->w->ties.wanted) {
+		walk->n_links++;
+		return;
+	}
 	walk->out->id = tc_walker_link(walk->w, walk->out->id, kind, reference);
 	walk->n_links++;
 }
@@ -42,6 +47,19 @@ static struct tc_link_cache *link_cache(struct tc_walker *w, uint32_t parent,
 	return &w->link_cache[hash % TC_LINK_CACHE];
 }
 
+/* While ties are gathered: only what is known of the frame. */
+static const struct tc_pycode *add_unwritten(struct chain_walk *walk,
+					     const struct tc_frame_view *frame, tc_addr qualname,
+					     bool *ret_awaits)
+{
+	const struct tc_pycode *code = tc_walker_code(walk->w, frame->code, qualname);
+
+	walk->n_links++;
+	if (code && walk->w->py.at.await != TC_AWAIT_STATE)
+		tc_walker_site(walk->w, code, frame->lasti, ret_awaits);
+	return code;
+}
+
 /* A frame as a link; *ret_awaits: it is suspended in an await (up to 3.12). NULL: its code is none.
  */
 static const struct tc_pycode *add_frame(struct chain_walk *walk, const struct tc_frame_view *frame,
@@ -52,6 +70,8 @@ static const struct tc_pycode *add_frame(struct chain_walk *walk, const struct t
 	struct tc_link_cache *front = link_cache(w, parent, frame);
 
 	*ret_awaits = false;
+	if (w->ties.wanted)
+		return add_unwritten(walk, frame, qualname, ret_awaits);
 	if (front->code && front->parent == parent && front->addr == frame->code &&
 	    front->lasti == frame->lasti && front->qualname == qualname) {
 		walk->out->id = front->id;
@@ -75,8 +95,47 @@ static const struct tc_pycode *add_frame(struct chain_walk *walk, const struct t
 	return code;
 }
 
+/* Is the innermost frame of the thread still the one that was read? */
+static bool top_is_same(struct tc_walker *w, const struct tc_thread_view *thread)
+{
+	tc_addr at = thread->tstate + w->py.at.ts_frame, top;
+
+	tc_walker_tie(w, at, at + 8);
+	if (w->py.at.frames == TC_FRAMES_CFRAME && tc_get(w->mem, at, &at) == 0)
+		tc_walker_tie(w, at + w->py.at.cf_current, at + w->py.at.cf_current + 8);
+	return tc_thread_frame(&w->py, thread->tstate, &top) == 0 && top == thread->frames[0].addr;
+}
+
+/* The task is its thread's own, and executes, yet its frame is not on the stack that was read: it is
+ * below a greenlet (SQLAlchemy's greenlet_spawn), or beyond the frames that were kept. */
+static bool add_apart(struct chain_walk *walk, const struct tc_gen *gen)
+{
+	struct tc_walker *w = walk->w;
+	bool awaits;
+
+	for (uint32_t t = 0; t < w->n_threads; t++) {
+		const struct tc_thread_view *thread = &w->threads[t];
+		if (!w->walking || thread->running_task != w->walking || !thread->n_frames ||
+		    !top_is_same(w, thread))
+			continue;
+		walk->out->running = true;
+		walk->out->tid = thread->tid;
+		add_frame(walk, &gen->frame, gen->qualname, &awaits);
+		add_text(walk, thread->cut ? "frames are left out here" : "frames are left out here: a greenlet runs");
+		uint32_t n = thread->n_frames;
+		if (n > TC_CHAIN_MAX - 2)
+			n = TC_CHAIN_MAX - 2;
+		for (uint32_t j = n; j-- > 0;) {
+			tc_walker_tie_frame(w, &thread->frames[j], j == 0);
+			add_frame(walk, &thread->frames[j], 0, &awaits);
+		}
+		return true;
+	}
+	return false;
+}
+
 /* The coroutine executes: go on with the frames of the thread that has its frame. */
-static void add_running(struct chain_walk *walk, tc_addr frame)
+static void add_running(struct chain_walk *walk, const struct tc_gen *gen, tc_addr frame)
 {
 	struct tc_walker *w = walk->w;
 	bool awaits;
@@ -90,22 +149,44 @@ static void add_running(struct chain_walk *walk, tc_addr frame)
 			walk->out->tid = thread->tid;
 			walk->out->nested =
 				i > 0 && (thread->running_task || thread->running_loop);
-			for (uint32_t j = i + 1; j-- > 0;)
+			for (uint32_t j = i + 1; j-- > 0;) {
+				tc_walker_tie_frame(w, &thread->frames[j], j == 0);
 				add_frame(walk, &thread->frames[j], 0, &awaits);
+			}
 			return;
 		}
 	}
 	/* Executing, yet on no thread's stack: it moved while it was read. */
-	walk->out->torn = true;
+	walk->out->torn |= !add_apart(walk, gen);
+}
+
+/* One that is suspended, or has not begun. */
+static void follow_suspended(struct chain_walk *walk, tc_addr here, const struct tc_gen *gen)
+{
+	bool awaits, created = gen->state == TC_GEN_CREATED;
+
+	if (created && walk->n_links > 0) {
+		walk->out->torn = true; /* what is awaited has begun: it is another one by now */
+		return;
+	}
+	walk->out->not_started |= created;
+	const struct tc_pycode *code = add_frame(walk, &gen->frame, gen->qualname, &awaits);
+	tc_walker_tie_gen(walk->w, here, gen, code);
+	if (!code || created || !(gen->awaits_known ? gen->awaits : awaits))
+		return;
+	walk->at = gen->target;
+	walk->out->torn |= !gen->target;
 }
 
 static void follow_gen(struct chain_walk *walk)
 {
 	struct tc_gen gen;
 	tc_addr here = walk->at, frame;
-	bool awaits;
 
 	walk->at = 0;
+	if (walk->w->py.at.frames == TC_FRAMES_OBJECT &&
+	    tc_gen_frame(&walk->w->py, here, &frame) == 0)
+		tc_walker_anew(walk->w, frame);
 	if (tc_gen_read(&walk->w->py, here, &gen) < 0) {
 		walk->out->torn = true;
 		return;
@@ -116,26 +197,21 @@ static void follow_gen(struct chain_walk *walk)
 		walk->out->torn = true;
 		return;
 	case TC_GEN_EXECUTING:
+		tc_walker_tie_gen(walk->w, here, &gen, NULL);
 		if (tc_gen_frame(&walk->w->py, here, &frame) == 0)
-			add_running(walk, frame);
+			add_running(walk, &gen, frame);
 		return;
 	default:
-		break;
+		follow_suspended(walk, here, &gen);
 	}
-	if (gen.state == TC_GEN_CREATED && walk->n_links > 0) {
-		walk->out->torn = true; /* what is awaited has begun: it is another one by now */
-		return;
-	}
-	walk->out->not_started |= gen.state == TC_GEN_CREATED && walk->n_links == 0;
-	if (!add_frame(walk, &gen.frame, gen.qualname, &awaits) || gen.state == TC_GEN_CREATED ||
-	    !(gen.awaits_known ? gen.awaits : awaits))
-		return;
-	walk->at = gen.target;
-	walk->out->torn |= !gen.target;
 }
 
 static void end_at(struct chain_walk *walk, const struct tc_type *type)
 {
+	bool c_future = type && (type->kind == TC_KIND_FUTURE || type->kind == TC_KIND_TASK);
+
+	tc_walker_tie(walk->w, walk->at + TC_OB_TYPE,
+		      walk->at + (c_future ? walk->w->py.at.fut_state + 4u : TC_OB_TYPE + 8u));
 	walk->out->leaf = walk->at;
 	walk->out->leaf_type = type;
 	walk->at = 0;
@@ -145,6 +221,7 @@ static int follow_word(struct chain_walk *walk, unsigned offset)
 {
 	tc_addr next;
 
+	tc_walker_tie(walk->w, walk->at + TC_OB_TYPE, walk->at + offset + 8);
 	if (tc_get(walk->w->mem, walk->at + offset, &next) < 0) {
 		walk->out->torn = true;
 		next = 0;
@@ -153,15 +230,16 @@ static int follow_word(struct chain_walk *walk, unsigned offset)
 	return next != 0;
 }
 
-/* May an object of this type be what a coroutine awaits? Unknown ones may: their type is told. */
+/* May an object of this type be what a coroutine awaits? A coroutine, or an iterator: that is what
+ * __await__ must return (_PyCoro_GetAwaitableIter in Objects/genobject.c). */
 static bool is_awaitable(const struct tc_type *type)
 {
 	enum tc_kind kind = type ? type->kind : TC_KIND_NONE;
 
-	return kind == TC_KIND_OTHER || tc_kind_is_future(kind) || kind == TC_KIND_CORO ||
-	       kind == TC_KIND_GENERATOR || kind == TC_KIND_GEN_PROXY || kind == TC_KIND_WRAPPER ||
-	       kind == TC_KIND_FUTURE_ITER || kind == TC_KIND_CYTHON_CORO ||
-	       kind == TC_KIND_CYTHON_WRAPPER;
+	return tc_kind_is_future(kind) || kind == TC_KIND_CORO || kind == TC_KIND_GENERATOR ||
+	       kind == TC_KIND_GEN_PROXY || kind == TC_KIND_WRAPPER || kind == TC_KIND_FUTURE_ITER ||
+	       kind == TC_KIND_CYTHON_CORO || kind == TC_KIND_CYTHON_WRAPPER ||
+	       (type && type->facts.iternext);
 }
 
 static void follow_cython(struct chain_walk *walk, const struct tc_type *type)
@@ -173,16 +251,19 @@ static void follow_cython(struct chain_walk *walk, const struct tc_type *type)
 	if (tc_get(w->mem, end - CYTHON_QUALNAME_FROM_END, &qualname) == 0)
 		name = tc_walker_str(w, qualname, TC_STR_CODE);
 	add_link(walk, TC_FRAME_NATIVE_CORO, name);
+	tc_walker_tie(w, walk->at + TC_OB_TYPE, end);
 	walk->at = 0;
-	if (tc_get(w->mem, end - CYTHON_AWAITED_FROM_END, &next) < 0)
-		walk->out->torn = true;
-	else if (next && is_awaitable(tc_walker_type_of(w, next)))
-		walk->at = next;
+	for (size_t i = 0; i < sizeof(cython_awaited_from_end) && !walk->at; i++)
+		if (tc_get(w->mem, end - cython_awaited_from_end[i], &next) < 0)
+			walk->out->torn = true;
+		else if (next && is_awaitable(tc_walker_type_of(w, next)))
+			walk->at = next;
 }
 
 /* One step of the chain, by the kind of the object it stands at. */
 static void follow(struct chain_walk *walk)
 {
+	tc_walker_anew(walk->w, walk->at);
 	const struct tc_type *type = tc_walker_type_of(walk->w, walk->at);
 
 	if (!type) {
@@ -210,8 +291,10 @@ static void follow(struct chain_walk *walk)
 		follow_cython(walk, type);
 		break;
 	case TC_KIND_FUTURE_ITER:
-		if (follow_word(walk, ITER_FUTURE))
-			end_at(walk, tc_walker_type_of(walk->w, walk->at));
+		if (!follow_word(walk, ITER_FUTURE))
+			break;
+		tc_walker_anew(walk->w, walk->at);
+		end_at(walk, tc_walker_type_of(walk->w, walk->at));
 		break;
 	case TC_KIND_FUTURE:
 	case TC_KIND_TASK:
@@ -220,7 +303,9 @@ static void follow(struct chain_walk *walk)
 		end_at(walk, type);
 		break;
 	default:
-		/* Whatever it is, its type is told. */
+		/* Whatever it is, its type is told. A task may be made of anything that has the methods
+		 * of a coroutine; nothing else is awaited. */
+		walk->out->torn |= walk->n_links > 0 && !is_awaitable(type);
 		add_link(walk, TC_FRAME_AWAITABLE, type->id);
 		end_at(walk, type);
 		break;
@@ -244,7 +329,8 @@ void tc_walker_chain(struct tc_walker *w, tc_addr coro, struct tc_chain *ret)
 	tc_addr mark = 0;
 
 	*ret = (struct tc_chain){ 0 };
-	tc_walker_locals_begin(w);
+	if (!w->ties.wanted)
+		tc_walker_locals_begin(w);
 	for (unsigned step = 1; walk.at; step++) {
 		if (walk.n_links >= TC_CHAIN_MAX || step > 4 * TC_CHAIN_MAX) {
 			add_text(&walk, "cut at 65536 links");
@@ -262,6 +348,8 @@ void tc_walker_chain(struct tc_walker *w, tc_addr coro, struct tc_chain *ret)
 		tc_walker_notice(w, "the walker's memory is full: raise --max-memory");
 		ret->cut = true;
 	}
+	if (w->ties.wanted)
+		return;
 	tc_walker_want_locals(w, LIBRARY_FRAMES);
 	if (ret->leaf)
 		tc_walker_want(w, ret->leaf, TC_LEAF_DEPTH);

@@ -47,6 +47,9 @@ static void define_code(struct tc_walker *w, struct tc_pycode *code, tc_addr qua
 	code->library = file && (contains(w->text, "/asyncio/") ||
 				 contains(w->text, "/concurrent/futures/") ||
 				 strncmp(w->text, "asyncio/", 8) == 0);
+	/* Its hub is on a stack: many programs have it loaded by a library and do not use it. */
+	if (file && contains(w->text, "/gevent/hub.py"))
+		tc_walker_notice(w, "gevent runs: its greenlets are not read by this version");
 	uint32_t name = tc_walker_str(w, facts->name, TC_STR_CODE);
 	uint32_t qual = tc_walker_str(w, facts->qualname ? facts->qualname : qualname, TC_STR_CODE);
 	uint32_t n = read_names(w, facts, ids);

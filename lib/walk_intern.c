@@ -297,6 +297,17 @@ static bool plausible(struct tc_walker *w, tc_addr addr, const struct tc_type_fa
 	       read_c_string(w->mem, tp_name, name, NAME_MAX_BYTES) == 0 && name[0];
 }
 
+/* Cython up to 0.29 calls its types as CPython does: the size tells. */
+static bool is_cython(const struct tc_layout *at, const struct tc_type *type)
+{
+	uint64_t size = at->frames == TC_FRAMES_OBJECT ?
+				at->gi_qualname + (type->kind == TC_KIND_CORO ? 48ul : 40ul) :
+				(uint64_t)at->gi_frame + at->if_locals;
+
+	return (type->kind == TC_KIND_CORO || type->kind == TC_KIND_GENERATOR) &&
+	       type->facts.basicsize != size;
+}
+
 static struct tc_type *new_type(struct tc_walker *w, tc_addr addr)
 {
 	struct tc_type_facts facts;
@@ -314,6 +325,8 @@ static struct tc_type *new_type(struct tc_walker *w, tc_addr addr)
 	*type = (struct tc_type){ .addr = addr,
 				  .facts = facts,
 				  .kind = kind_by_name(name, facts.flags) };
+	if (is_cython(&w->py.at, type))
+		type->kind = TC_KIND_CYTHON_CORO;
 	if (type->kind == TC_KIND_OTHER)
 		type->kind = kind_by_flags(facts.flags);
 	if (type->kind == TC_KIND_OTHER && facts.flags & TC_TPFLAG_HEAPTYPE)

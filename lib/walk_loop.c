@@ -269,13 +269,17 @@ static void read_loop(struct tc_walker *w, struct loop *loop)
 			loop_attribute(w, loop, key, value);
 	if (!loop->ready)
 		loop->flags |= TC_LOOP_OPAQUE;
-	for (uint32_t i = 0; i < w->n_threads; i++)
-		if (w->threads[i].running_loop == loop->addr) {
-			loop->flags |= TC_LOOP_RUNNING;
-			loop->tid = w->threads[i].tid;
-			if (!loop->thread_ident)
-				loop->thread_ident = w->threads[i].ident;
-		}
+	for (uint32_t i = 0; i < w->n_threads; i++) {
+		const struct tc_thread_view *thread = &w->threads[i];
+		/* One that runs another loop inside a step of its own is no thread's running loop. */
+		bool outer = thread->running_loop && loop->thread_ident == thread->ident;
+		if (thread->running_loop != loop->addr && !outer)
+			continue;
+		loop->flags |= TC_LOOP_RUNNING;
+		loop->tid = thread->tid;
+		if (!loop->thread_ident)
+			loop->thread_ident = thread->ident;
+	}
 }
 
 static void put_loop(struct tc_walker *w, const struct loop *loop)

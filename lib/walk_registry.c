@@ -8,7 +8,7 @@
 #include "safe.h"
 
 #define SET_TRIES 5
-#define BATCH 64 /* tasks in flight */
+#define ROUNDS 10 /* a chain may be found to have moved link by link */
 #define LIST_REPAIRS 50000u
 #define LIST_MAX (1u << 26)
 enum { SET_OBJECT_BYTES = 200 };
@@ -25,8 +25,10 @@ static void collect(struct tc_walker *w, struct collected *to, tc_addr addr)
 	/* Two to a piece: the arena hands out sixteen bytes after sixteen while nothing else takes
 	 * from it. */
 	if (to->n % 2 == 0) {
-		tc_addr *pair = tc_arena_take(w->arena, 2 * sizeof(*pair));
+		const tc_addr *end = to->addrs ? to->addrs + to->n : NULL;
+		tc_addr *pair = tc_arena_extend(w->arena, end, 2 * sizeof(*pair));
 		if (!pair) {
+			tc_walker_check_arena(w);
 			to->cut = true;
 			return;
 		}
@@ -123,12 +125,38 @@ static void lost(struct tc_walker *w, tc_addr ref)
 	tc_walker_fault(w, ref, TC_ETYPE, "weak reference to a task");
 }
 
-/* Walk up to BATCH tasks: what they need next is asked for together, because memory answers late,
+/* Those tasks of a target that runs whose chains hold are walked at once, before anything is read
+ * anew; the others are tried again, and are torn in the end. Their places are 0 then. */
+static void walk_moving(struct tc_walker *w, tc_addr *tasks, size_t n, uint32_t known)
+{
+	bool whole[TC_BATCH] = { false };
+	size_t left = n;
+
+	for (int round = 0; round < ROUNDS && left > 0; round++) {
+		left = tc_walker_settle(w, tasks, n, round == 0, whole);
+		for (size_t i = 0; i < n; i++) {
+			if (!tasks[i] || !whole[i])
+				continue;
+			if (tc_walker_task(w, tasks[i], known, round + 1 < ROUNDS)) {
+				tasks[i] = 0;
+			} else {
+				whole[i] = false;
+				left++;
+			}
+		}
+	}
+	for (size_t i = 0; i < n; i++)
+		if (tasks[i])
+			tc_walker_task(w, tasks[i], known | TC_TASK_TORN, false);
+	memset(tasks, 0, n * sizeof(*tasks));
+}
+
+/* Walk up to TC_BATCH tasks: what they need next is asked for together, because memory answers late,
  * the memory of another process above all. */
 static void walk_batch(struct tc_walker *w, const tc_addr *keys, size_t n, bool weak,
 		       uint32_t known)
 {
-	tc_addr tasks[BATCH], coros[BATCH];
+	tc_addr tasks[TC_BATCH], coros[TC_BATCH];
 	size_t n_tasks = 0, n_coros = 0;
 	const struct tc_type *type;
 
@@ -153,8 +181,13 @@ static void walk_batch(struct tc_walker *w, const tc_addr *keys, size_t n, bool 
 	}
 	tc_hint(w->mem, coros, n_coros);
 	for (size_t i = 0; i < n_tasks; i++)
+		if (tasks[i] && !tc_walker_task_new(w, tasks[i]))
+			tasks[i] = 0;
+	if (tc_walker_moves(w))
+		walk_moving(w, tasks, n_tasks, known);
+	for (size_t i = 0; i < n_tasks; i++)
 		if (tasks[i])
-			tc_walker_task(w, tasks[i], known);
+			tc_walker_task(w, tasks[i], known, false);
 }
 
 /* In memory that stands still: the tasks that weak references lead to, in their place. */
@@ -164,8 +197,8 @@ static void deref(struct tc_walker *w, struct collected *refs)
 
 	for (size_t i = 0; i < refs->n; i++) {
 		tc_addr ref = refs->addrs[i], task;
-		if (i % BATCH == 0)
-			tc_hint(w->mem, refs->addrs + i, refs->n - i < BATCH ? refs->n - i : BATCH);
+		if (i % TC_BATCH == 0)
+			tc_hint(w->mem, refs->addrs + i, refs->n - i < TC_BATCH ? refs->n - i : TC_BATCH);
 		if ((task = referent(w, ref)))
 			refs->addrs[n++] = task;
 		else
@@ -191,8 +224,8 @@ static void walk_set(struct tc_walker *w, tc_addr set, bool weak, uint32_t known
 	/* A set has no order, and from page to page memory answers late. */
 	if (!w->mem->live)
 		keys.addrs = tc_order_by_page(keys.addrs, keys.n, w->arena);
-	for (size_t i = 0; i < keys.n && !w->stopped; i += BATCH)
-		walk_batch(w, keys.addrs + i, keys.n - i < BATCH ? keys.n - i : BATCH, weak, known);
+	for (size_t i = 0; i < keys.n && !w->stopped; i += TC_BATCH)
+		walk_batch(w, keys.addrs + i, keys.n - i < TC_BATCH ? keys.n - i : TC_BATCH, weak, known);
 }
 
 /* WeakSet keeps a set of weak references in its attribute `data` (Lib/_weakrefset.py). */
@@ -318,8 +351,8 @@ static void walk_list(struct tc_walker *w, tc_addr head, uint32_t known)
 		nodes.addrs[i] -= w->py.at.task_node;
 	if (!w->mem->live)
 		nodes.addrs = tc_order_by_page(nodes.addrs, nodes.n, w->arena);
-	for (size_t i = 0; i < nodes.n && !w->stopped; i += BATCH)
-		walk_batch(w, nodes.addrs + i, nodes.n - i < BATCH ? nodes.n - i : BATCH, false,
+	for (size_t i = 0; i < nodes.n && !w->stopped; i += TC_BATCH)
+		walk_batch(w, nodes.addrs + i, nodes.n - i < TC_BATCH ? nodes.n - i : TC_BATCH, false,
 			   known);
 }
 

@@ -7,7 +7,6 @@
 #include "safe.h"
 
 enum { FUT_LOOP = 16, FUT_EXCEPTION = 48, TASK_MAX = 200 };
-#define MAX_TRIES 3
 #define NUMBER_MAX UINT32_MAX /* of a default name that is recorded as a number */
 
 /* A task as it was read. */
@@ -45,6 +44,7 @@ static int read_c_task(struct tc_walker *w, struct task *task)
 
 	if (at->task_size > TASK_MAX || tc_read(w->mem, task->addr, body, at->task_size) < 0)
 		return -TC_EFAULT;
+	tc_walker_tie(w, task->addr + TC_OB_TYPE, task->addr + at->task_context + 8);
 	memcpy(&state, body + at->fut_state, 4);
 	if (state > TC_STATE_FINISHED)
 		return -TC_ETYPE;
@@ -61,6 +61,20 @@ static int read_c_task(struct tc_walker *w, struct task *task)
 	if (at->task_cancels != TC_NONE)
 		memcpy(&cancels, body + at->task_cancels, 4);
 	task->cancels = cancels;
+	return 0;
+}
+
+/* A future of _asyncio that is registered as a task: what it waits for its own class knows. */
+static int read_c_future(struct tc_walker *w, struct task *task)
+{
+	uint32_t state;
+
+	if (tc_get(w->mem, task->addr + w->py.at.fut_state, &state) < 0 ||
+	    tc_get(w->mem, task->addr + FUT_LOOP, &task->loop) < 0)
+		return -TC_EFAULT;
+	if (state > TC_STATE_FINISHED)
+		return -TC_ETYPE;
+	task->flags |= state;
 	return 0;
 }
 
@@ -114,7 +128,10 @@ static int read_python_task(struct tc_walker *w, struct task *task)
 	/* Future._state is an attribute of the class until it changes: a task without one of its
 	 * own is pending. */
 	task->flags |=
-		TC_TASK_PYTHON | (task->type->kind == TC_KIND_PY_TASK ? 0u : TC_TASK_STATE_UNKNOWN);
+		TC_TASK_PYTHON |
+		(task->type->kind == TC_KIND_PY_TASK || task->type->kind == TC_KIND_PY_FUTURE ?
+			 0u :
+			 TC_TASK_STATE_UNKNOWN);
 	if (r == -TC_ETYPE)
 		return 0; /* no dictionary: nothing is known but that it is registered */
 	while (r >= 0 && (r = tc_dict_next(&dict, &key, &value)) > 0)
@@ -131,10 +148,13 @@ static int read_task(struct tc_walker *w, tc_addr addr, uint32_t known, struct t
 	if (ret->type->kind == TC_KIND_TASK)
 		return read_c_task(w, ret);
 	if (ret->type->kind != TC_KIND_PY_TASK) {
-		if (ret->type->kind != TC_KIND_OTHER)
+		/* A class of the program's own, which may be derived from Future. */
+		if (ret->type->kind != TC_KIND_OTHER && !tc_kind_is_future(ret->type->kind))
 			return -TC_ETYPE;
 		ret->flags |= TC_TASK_THIRD_PARTY;
 	}
+	if (ret->type->kind == TC_KIND_FUTURE)
+		return read_c_future(w, ret);
 	return read_python_task(w, ret);
 }
 
@@ -162,41 +182,35 @@ static bool consistent(const struct tc_walker *w, const struct task *task,
 	return chain->leaf == task->waiter;
 }
 
-static void forget_task(struct tc_walker *w, const struct task *task)
+void tc_walker_task_ties(struct tc_walker *w, tc_addr addr)
 {
-	tc_forget(w->mem, task->addr, TASK_MAX);
-	if (task->coro)
-		tc_forget(w->mem, task->coro, 512);
-	if (task->waiter)
-		tc_forget(w->mem, task->waiter, TASK_MAX);
+	struct task task;
+	struct tc_chain chain;
+
+	tc_walker_anew(w, addr);
+	if (read_task(w, addr, 0, &task) < 0 ||
+	    (task.flags & TC_TASK_STATE_MASK) != TC_STATE_PENDING)
+		return;
+	w->walking = addr;
+	if (task.coro)
+		tc_walker_chain(w, task.coro, &chain);
+	if (task.name) {
+		tc_walker_anew(w, task.name);
+		tc_walker_tie_name(w, task.name);
+	}
 }
 
-/* Read task and chain until they agree; a target that moves gets three tries. */
 static int read_whole(struct tc_walker *w, tc_addr addr, uint32_t known, struct task *task,
 		      struct tc_chain *chain)
 {
-	int r = -TC_ETORN;
-
-	for (int tries = 0; tries < MAX_TRIES; tries++) {
-		if (tries > 0) {
-			if (!w->mem->live || !w->mem->ops->forget)
-				break;
-			forget_task(w, task);
-			w->counts->retaken++;
-		}
-		*chain = (struct tc_chain){ 0 };
-		r = read_task(w, addr, known, task);
-		if (r < 0)
-			continue;
-		if ((task->flags & TC_TASK_STATE_MASK) != TC_STATE_PENDING)
-			return 0;
-		if (task->coro)
-			tc_walker_chain(w, task->coro, chain);
-		if (consistent(w, task, chain))
-			return 0;
-		r = -TC_ETORN;
-	}
-	return r;
+	*chain = (struct tc_chain){ 0 };
+	int r = read_task(w, addr, known & ~(uint32_t)TC_TASK_TORN, task);
+	if (r < 0 || (task->flags & TC_TASK_STATE_MASK) != TC_STATE_PENDING)
+		return r;
+	w->walking = addr;
+	if (task->coro)
+		tc_walker_chain(w, task->coro, chain);
+	return !(known & TC_TASK_TORN) && consistent(w, task, chain) ? 0 : -TC_ETORN;
 }
 
 static uint64_t number_of(const char *text, size_t len)
@@ -318,24 +332,34 @@ static void count(struct tc_walker *w, struct task *task, const struct tc_chain 
 		task->flags |= TC_TASK_NOT_STARTED;
 }
 
-void tc_walker_task(struct tc_walker *w, tc_addr addr, uint32_t known)
+bool tc_walker_task_new(struct tc_walker *w, tc_addr addr)
 {
-	struct task task;
-	struct tc_chain chain;
 	int new = tc_seen_mark(&w->seen_tasks, addr);
 
 	if (new == 0)
-		return;
-	if (new < 0 || (w->options->give_up && w->options->give_up(w->options->context))) {
-		w->counts->found++;
-		w->counts->cut++;
-		return;
-	}
+		return false;
+	if (new > 0 && !(w->options->give_up && w->options->give_up(w->options->context)))
+		return true;
+	w->counts->found++;
+	w->counts->cut++;
+	return false;
+}
+
+bool tc_walker_task(struct tc_walker *w, tc_addr addr, uint32_t known, bool again)
+{
+	struct task task;
+	struct tc_chain chain;
+
 	int r = read_whole(w, addr, known, &task, &chain);
+	if (r < 0 && again) {
+		w->counts->retaken++;
+		return false;
+	}
 	if (r == 0 && (task.flags & TC_TASK_STATE_MASK) != TC_STATE_PENDING)
 		w->locals.n_frames = 0;
 	count(w, &task, &chain, r);
 	if (task.type && (r == 0 || tc_kind_is_task(task.type->kind)))
 		put_task(w, &task, &chain);
 	tc_walker_objects(w);
+	return true;
 }

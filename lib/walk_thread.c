@@ -146,8 +146,12 @@ static void read_frames(struct tc_walker *w, struct tc_thread_view *thread)
 		return;
 	}
 	while (at) {
-		struct tc_frame_view *frame = tc_arena_take(w->arena, sizeof(*frame));
+		struct tc_frame_view *frame = tc_arena_extend(
+			w->arena, thread->frames ? thread->frames + thread->n_frames + n_foreign : NULL,
+			sizeof(*frame));
 		if (!frame || thread->n_frames == TC_CHAIN_MAX || n_foreign == TC_CHAIN_MAX) {
+			if (!frame)
+				tc_walker_check_arena(w);
 			thread->cut = true;
 			break;
 		}

@@ -151,6 +151,25 @@ struct tc_object_todo {
 #define TC_LEAF_DEPTH 3	 /* steps that are followed from what a chain ends in */
 #define TC_ATTRS_MAX 64u /* of one object */
 
+#define TC_BATCH 64 /* tasks in flight */
+#define TC_TIES_MAX 16384u /* of a longer chain, its innermost links are not read again */
+#define TC_TIES_BYTES (2u << 20)
+#define TC_ANEW_BYTES 512u
+
+/* What holds the chains of a batch together: where their links were read, and what was there. */
+struct tc_ties {
+	bool wanted; /* they are gathered, nothing is written */
+	bool first;  /* what is cached is tried as it is */
+	uint32_t n;
+	uint32_t ends[TC_BATCH]; /* where those of each task end */
+	struct tc_piece *pieces; /* TC_TIES_MAX */
+	bool *same;		 /* TC_TIES_MAX */
+	tc_addr *renewed;	 /* TC_TIES_MAX: what this round read anew */
+	uint32_t n_renewed;
+	uint8_t *bytes;		 /* TC_TIES_BYTES: piece behind piece */
+	size_t size;
+};
+
 #define TC_TYPE_CACHE 2048u
 #define TC_NAME_CACHE 256u
 #define TC_LABEL_CACHE 1024u
@@ -193,6 +212,7 @@ struct tc_walker {
 	struct tc_seen seen_tasks;	   /* one of a foreign class may be an object too */
 	struct tc_context_cache *contexts; /* TC_CONTEXT_CACHE: those met last, by root */
 	struct tc_locals locals;
+	struct tc_ties ties;
 	struct tc_context_scratch *context;
 	struct tc_thread_view *threads;
 	uint32_t n_threads, max_threads; /* there is room for */
@@ -221,12 +241,16 @@ struct tc_walker {
 	uint32_t interp_id;
 	uint32_t interp_flags;
 	tc_addr asyncio_tasks, asyncio_c; /* the modules' objects; 0: not imported */
+	tc_addr walking;		  /* the task whose chain is under way */
 	tc_addr *current;		  /* tasks that run at this moment, TC_CURRENT_MAX */
 	uint32_t n_current;
 };
 
 /* walk.c: notes for people, faults as records. */
 void tc_walker_notice(struct tc_walker *w, const char *text);
+/* After a piece of an array could not be had: where the arena is not full, that is a fault of ours, and it
+ * is said. */
+void tc_walker_check_arena(struct tc_walker *w);
 void tc_walker_fault(struct tc_walker *w, tc_addr addr, int code, const char *what);
 
 /* walk_intern.c: tables of the dump. 0 stands for "unknown" everywhere: a full arena, an unreadable
@@ -295,9 +319,31 @@ struct tc_chain {
 void tc_walker_chain(struct tc_walker *w, tc_addr coro, struct tc_chain *ret);
 enum tc_frame tc_frame_kind(uint32_t co_flags);
 
-/* walk_task.c: read, write and count the task at addr; known: bits of enum tc_task_flag that its
- * registry tells. */
-void tc_walker_task(struct tc_walker *w, tc_addr addr, uint32_t known);
+/* walk_ties.c: may the target have run since the walk began? */
+bool tc_walker_moves(struct tc_walker *w);
+/* Of these tasks, those that are not whole yet: make what is cached of their chains be of one moment
+ * each, where it can be; whole says where. In the first round what is cached is tried as it is. How
+ * many are left. Tasks of an earlier round must have been walked: their neighbours are read anew. */
+size_t tc_walker_settle(struct tc_walker *w, const tc_addr *tasks, size_t n, bool first, bool *whole);
+/* Of use while ties are gathered, else without effect. The chain rests on the bytes from here to
+ * end; on a generator; on a frame of a thread; on a name. */
+void tc_walker_tie(struct tc_walker *w, tc_addr from, tc_addr end);
+void tc_walker_tie_gen(struct tc_walker *w, tc_addr addr, const struct tc_gen *gen,
+		       const struct tc_pycode *code);
+void tc_walker_tie_frame(struct tc_walker *w, const struct tc_frame_view *frame, bool innermost);
+void tc_walker_tie_name(struct tc_walker *w, tc_addr name);
+/* An object of the chain will be read: as it is now, from the second round on. */
+void tc_walker_anew(struct tc_walker *w, tc_addr addr);
+/* walk_task.c: gather the ties of a task. */
+void tc_walker_task_ties(struct tc_walker *w, tc_addr addr);
+
+/* walk_task.c: is the task at addr to be walked? Not one that was met before; one for which there is
+ * no more room or time is counted as cut. */
+bool tc_walker_task_new(struct tc_walker *w, tc_addr addr);
+/* Read, write and count it; known: bits of enum tc_task_flag that its registry tells, TC_TASK_TORN
+ * among them for one that did not settle. False: it does not agree with itself and is to be read
+ * again, which `again` allows. */
+bool tc_walker_task(struct tc_walker *w, tc_addr addr, uint32_t known, bool again);
 
 /* walk_exception.c: the places that an exception went through, outermost first, as a chain; 0: none is
  * known. The qualified name of a coroutine, finished or not, as a string; 0: unknown. */

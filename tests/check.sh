@@ -7,7 +7,7 @@ rm -f "$build"/*.trs "$build"/tests/build/*.trs
 made=yes
 make -C "$build" --no-print-directory -j "$(nproc)" check || made=no
 
-find "$build" \( -path '*/sanitizers' -o -path '*/taskcore-[0-9]*' \) -prune -o -name '*.trs' -print | sort |
+find "$build" \( -path '*/sanitizers*' -o -path '*/taskcore-[0-9]*' \) -prune -o -name '*.trs' -print | sort |
 	awk -v made=$made '
 	# Count the cases in the log of one test, whose result is PASS, FAIL, SKIP or ERROR.
 	function count(test, result,	line, n, reason, cases, bad)

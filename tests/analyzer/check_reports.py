@@ -181,6 +181,69 @@ def check_knowledge(scratch, good):
     result("a file of knowledge is read, a wrong one is named by line and left out", problems)
 
 
+def check_options(good):
+    """An unknown option and a missing value are told apart, and name the word that they are about."""
+    problems = []
+    for args, words in ((("--nonsense", good), ("unknown option", "--nonsense")), ((good, "--format"), ("value", "missing", "--format")),
+                        (("-x", good), ("unknown option", "-x")), ((good, "--source-root"), ("value", "missing", "--source-root"))):
+        code, out, err = run(*args)
+        if code != 2 or out or not all(word in err for word in words):
+            problems.append("%s: %d %s" % (args, code, err))
+    if run("-V")[:2] != run("--version")[:2]:
+        problems.append("-V is not --version")
+    result("an unknown option and a missing value are told apart", problems)
+
+
+def check_names(good):
+    """show takes the name of a task, and says which is not there."""
+    code, out, err = run("--format", "json", good)
+    tasks = json.loads(out)["tasks"]
+    named = [task for task in tasks if task.get("name")]
+    problems = [] if named else ["the sample has no task with a name"]
+    for task in named[:3]:
+        same = [other["id"] for other in named if other["name"] == task["name"]]
+        code, by_name, err = run("show", good, task["name"])
+        by_id = b"\n".join(run("show", good, one)[1] for one in same)
+        if code != 0 or err or by_name != by_id:
+            problems.append("show %r is not show %s: %d %s" % (task["name"], same, code, err))
+    code, out, err = run("show", good, "no such name")
+    if code != 2 or "no such name" not in err:
+        problems.append("a name that is not there: %d %s" % (code, err))
+    result("show takes names", problems)
+
+
+def check_standard_input(good):
+    """FILE - is what comes on the standard input, from a pipe too; a page of it and one of the file differ in its name alone."""
+    problems = []
+    with open(good, "rb") as file:
+        content = file.read()
+    for args in (("-",), ("report", "-", "--format", "json"), ("check", "-"), ("show", "-", "T1")):
+        named = tuple(good if word == "-" else word for word in args)
+        piped = subprocess.run([ANALYZE, *args], input=content, capture_output=True)
+        want = run(*named)
+        if piped.returncode != want[0] or piped.stderr.decode() != want[2] or len(piped.stdout) < 20:
+            problems.append("%s: %d %s" % (args, piped.returncode, piped.stderr))
+        if "json" in args and json.loads(piped.stdout)["dump"]["file"] != "-":
+            problems.append("its name: %s" % json.loads(piped.stdout)["dump"]["file"])
+    empty = subprocess.run([ANALYZE, "-"], input=b"", capture_output=True)
+    if empty.returncode != 3 or b"empty" not in empty.stderr:
+        problems.append("nothing: %d %s" % (empty.returncode, empty.stderr))
+    result("a dump on the standard input", problems)
+
+
+def check_damage_said(scratch):
+    """A damaged file is told on stderr too, in one line, where the page goes to a file; a whole one is not."""
+    problems = []
+    for name, want in SAMPLES.items():
+        for args in ((), ("--format", "json"), ("--format", "canonical")):
+            code, out, err = run(*args, os.path.join(scratch, name + ".tcore"))
+            if want == 3 and out and (err.count("\n") != 1 or "damaged" not in err or name not in err):
+                problems.append("%s %s: %r" % (name, args, err))
+            if want == 0 and err:
+                problems.append("%s %s: %r" % (name, args, err))
+    result("a damaged file is told on stderr too", problems)
+
+
 def check_foreign(scratch):
     """Files that are not ours: one line each."""
     problems = []
@@ -223,6 +286,10 @@ def main():
         good = os.path.join(scratch, "good-service.tcore")
         check_knowledge(scratch, good)
         check_usage(good)
+        check_options(good)
+        check_names(good)
+        check_standard_input(good)
+        check_damage_said(scratch)
         check_foreign(scratch)
         check_color(good)
     print("1..%d" % count)

@@ -32,6 +32,7 @@ PARTS = [
     ("hook-stolen", hook_pause.bench_stolen),
     ("hook-million", hook_pause.bench_hook_million),
     ("hook-threads", hook_pause.bench_threads),
+    ("hook-bound", hook_pause.bench_bound),
     ("hook-server", hook_cost.bench_server),
     ("hook-exec", hook_cost.bench_exec),
     ("hook-idle", hook_cost.bench_idle),

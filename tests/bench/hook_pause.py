@@ -202,3 +202,24 @@ def bench_threads(bench):
             "≤ that",
             ours.pause <= allowed,
         )
+
+
+def bench_bound(bench):
+    """3,000 and 10,000 threads that wait, beside 1,000 tasks: the pause against its bound, TASKCORE_PAUSE_MS."""
+    one = python("3.11-debian")
+    if not one:
+        return bench.missing("pause against its bound", "no interpreter 3.11-debian")
+    for n, bound in ((3000, 100), (3000, 20), (10000, 100)):
+        settings = {"TASKCORE_PAUSE_MS": str(bound)}
+        with HookTarget(one, TARGET, "1000", str(n), "65536", settings=settings) as target:
+            ours = pauses(target, 9)
+        bench.row(
+            "1,000 tasks (3.11) and {:,} more threads, TASKCORE_PAUSE_MS={}: the pause; {} of it processor time".format(
+                n, bound, duration(ours.cpu)
+            ),
+            spread(ours.seen),
+            "",
+            None,
+            "≤ %d ms" % bound,
+            ours.pause <= bound / 1e3,
+        )

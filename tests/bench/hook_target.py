@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The target of the measurements of the hook: N tasks of load.py, and a main thread that looks at the clock.
 
-  hook_target.py N [THREADS]
+  hook_target.py N [THREADS [STACK]]
 
-THREADS more threads wait. SIGUSR2 is the classic handler of load.py; it writes to $LOAD_JSON, without locals when
+THREADS more threads wait, with so many bytes of stack. SIGUSR2 is the classic handler of load.py; it writes to $LOAD_JSON, without locals when
 $LOAD_JSON.bare exists. Commands on standard input, one line each; the answer is one line:
   gaps        read the clock in a loop; for each reading 20 µs or more after the last: when, how long,
               and how much of it the processor worked for it (ns)
@@ -81,9 +81,10 @@ def classic_handler(*_):
     load.classic_handler(with_locals=not os.path.exists(os.environ["LOAD_JSON"] + ".bare"))
 
 
-async def main(n, n_threads):
+async def main(n, n_threads, stack):
     gc.disable()
     signal.signal(signal.SIGUSR2, classic_handler)
+    threading.stack_size(stack)
     for _ in range(n_threads):
         threading.Thread(target=threading.Event().wait, daemon=True).start()
     loop = asyncio.get_running_loop()
@@ -97,4 +98,5 @@ async def main(n, n_threads):
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), int((sys.argv + ["0"])[2])))
+    words = [int(word) for word in sys.argv[1:]] + [0, 0]
+    asyncio.run(main(*words[:3]))

@@ -9,7 +9,7 @@ import struct
 import subprocess
 import sys
 
-from common import (Skip, Target, TASKCORE, await_true, compile_c, dump, field, must, parked, run, state, taskcore, threads)
+from common import (Skip, Target, TASKCORE, await_true, compile_c, dump, field, must, parked, program, run, state, taskcore, threads)
 
 
 PARKED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "parked.py")
@@ -103,18 +103,51 @@ def test_stopped_stays_stopped(directory):
         await_true(lambda: state(target.pid) in "SR", "going on")
 
 
+def batch():
+    """A dumper that stops a process is scheduled before us, and would be done before we come: not so in this class."""
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
 def test_suspended_dumper(directory):
     """a dumper that is itself stopped does not hold its target beyond the bound"""
     with parked(20000) as target:
         for _ in range(20):
             dumper = subprocess.Popen([TASKCORE, "dump", str(target.pid), "--stop=300"], cwd=directory,
-                                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+                                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+                                      preexec_fn=batch)
             while state(target.pid) != "t" and dumper.poll() is None:
                 pass
             os.killpg(dumper.pid, signal.SIGSTOP)
             await_true(lambda: field(target.pid, "TracerPid") == "0" and state(target.pid) in "SR", "its release")
             os.killpg(dumper.pid, signal.SIGKILL)
             dumper.wait()
+
+
+def classes(pid):
+    """The scheduling classes of a process and those below it."""
+    try:
+        with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+            below = [int(word) for word in f.read().split()]
+        return {os.sched_getscheduler(pid)}.union(*map(classes, below))
+    except (OSError, ProcessLookupError):
+        return set()
+
+
+def test_hurry(directory):
+    """while it holds its target the dumper is scheduled before others, where it may be; without --stop it never is"""
+    able = subprocess.run(["chrt", "--rr", "1", "true"], stderr=subprocess.DEVNULL).returncode == 0
+    if not able:
+        raise Skip("no right to SCHED_RR")
+    with parked(20000) as target:
+        for option, wanted in ([], False), (["--stop=5000"], True):
+            seen = set()
+            for _ in range(100):
+                dumper = subprocess.Popen([TASKCORE, "dump", str(target.pid)] + option, cwd=directory, stdout=subprocess.DEVNULL)
+                while dumper.poll() is None:
+                    seen |= classes(dumper.pid)
+                if os.SCHED_RR in seen or not wanted:
+                    break
+            must((os.SCHED_RR in seen) == wanted, "%s: classes %s" % (option, seen))
 
 
 COUNTER = r"""
@@ -464,10 +497,90 @@ def test_children_beside_a_loop(directory):
 
 def test_usage(directory):
     """what is not understood is one line and exit code 2"""
-    for args in (["frobnicate"], ["dump"], ["dump", "x"], ["dump", "-1"], ["dump", "1", "2"], ["dump", "1", "--frob"],
+    for args in (["frobnicate"], ["dump"], ["dump", "x"], ["dump", "-1"], ["dump", "1", "x"], ["dump", "1", "--frob"],
                  ["dump", "1", "--stop=x"], ["dump", "1", "--max-memory", "x"], ["dump", "1", "-o"], ["run"], ["signal", "x"]):
         done = taskcore(*args)
         must(done.returncode == 2 and len(done.stderr.splitlines()) == 1, "%s: %d %s" % (args, done.returncode, done.stderr))
+
+
+def test_option_messages(directory):
+    """an unknown option and a missing value are told apart; -V is the version"""
+    for args, text in ((["dump", "1", "--frob"], "unknown option '--frob'"), (["dump", "1", "-o"], "the value of '-o' is missing"),
+                       (["dump", "1", "--max-memory"], "the value of '--max-memory' is missing"), (["dump", "-p"], "the value of '-p' is missing"),
+                       (["status", "1", "--stop"], "unknown option '--stop'"), (["dump", "1", "--report=x"], "takes no value"),
+                       (["dump", "1", "--force"], "--force"), (["dump", "1", "2", "-o", "x"], "several"), (["dump", "1", "-o", "-", "--report"], "standard output")):
+        done = taskcore(*args)
+        must(done.returncode == 2 and text in done.stderr and done.stdout == "", "%s: %d %s" % (args, done.returncode, done.stderr))
+    must(taskcore("-V").stdout == taskcore("--version").stdout != "", "-V")
+    analyze = program("taskcore-analyze")
+    must(subprocess.run([analyze, "-V"], capture_output=True).stdout == subprocess.run([analyze, "--version"], capture_output=True).stdout != b"", "-V of the analyzer")
+
+
+def test_several(directory):
+    """dump takes several processes, with -p or without; each path is printed, and the worst exit code returned"""
+    with parked(2) as one, parked(3) as other:
+        done = taskcore("dump", one.pid, "-p", other.pid, "-p%d" % one.pid, cwd=directory)
+        paths = done.stdout.splitlines()
+        must(done.returncode == 0 and [".%d." % pid in path for pid, path in zip((one.pid, other.pid, one.pid), paths)] == [True] * 3, done.stdout + done.stderr)
+        must(len(set(paths)) == len(os.listdir(directory)) == 3, "%s" % paths)
+        done = taskcore("dump", one.pid, 1 << 22, other.pid, cwd=directory)
+        must(done.returncode == 5 and len(done.stdout.splitlines()) == 2 and "no process" in done.stderr, "%d %s" % (done.returncode, done.stderr))
+        must(taskcore("status", one.pid, other.pid).stdout.count("process  ") == 2, "status")
+
+
+def test_dump_children(directory):
+    """dump --children takes the processes with a loop of a whole tree, and no others"""
+    script = '%s %s 3 0 | { read ready; echo READY; cat; }' % (sys.executable, PARKED)
+    for level in (script, "(%s); true" % script):
+        with Target("sh", "-c", level, start_new_session=True) as target:
+            try:
+                done = taskcore("dump", target.pid, "--children", cwd=directory)
+                must(done.returncode == 0 and done.stderr == "" and len(done.stdout.splitlines()) == 1 and ".python" in done.stdout, done.stdout + done.stderr)
+            finally:
+                os.killpg(target.pid, signal.SIGKILL)
+    with Target("sh", "-c", "echo READY; cat") as target:
+        done = taskcore("dump", target.pid, "--children", cwd=directory)
+        must(done.returncode == 3 and "event loop" in done.stderr and done.stdout == "", done.stderr)
+
+
+def test_to_standard_output(directory):
+    """-o - writes the dump to the standard output and nothing else; a terminal and a closed pipe are refused"""
+    with parked(3) as target:
+        path = os.path.join(directory, "out.tcore")
+        for environment in (dict(os.environ), dict(os.environ, TMPDIR="/proc")):  # in a file, in memory
+            with open(path, "wb") as file:
+                done = subprocess.run([TASKCORE, "dump", str(target.pid), "-o", "-"], stdout=file, stderr=subprocess.PIPE, cwd=directory, env=environment)
+            must(done.returncode == 0 and done.stderr == b"", done.stderr)
+            must(os.listdir(directory) == ["out.tcore"], "%s" % os.listdir(directory))
+            must(" 4 of 4 pending tasks" in subprocess.run([program("taskcore-analyze"), path], capture_output=True, text=True).stdout, "not whole")
+        with open(path, "rb") as file:
+            done = subprocess.run([program("taskcore-analyze"), "-"], stdin=file, capture_output=True, text=True)
+        must(done.returncode == 0 and " 4 of 4 pending tasks" in done.stdout, done.stdout + done.stderr)
+        read, write = os.pipe()
+        os.close(read)
+        done = subprocess.run([TASKCORE, "dump", str(target.pid), "-o", "-"], stdout=write, stderr=subprocess.PIPE, text=True)
+        os.close(write)
+        must(done.returncode == 3 and "standard output" in done.stderr, "%d %s" % (done.returncode, done.stderr))
+        main, terminal = os.openpty()
+        done = subprocess.run([TASKCORE, "dump", str(target.pid), "-o", "-"], stdout=terminal, stderr=subprocess.PIPE, text=True)
+        must(done.returncode == 2 and "terminal" in done.stderr, done.stderr)
+        os.close(main), os.close(terminal)
+
+
+def test_force(directory):
+    """-o leaves a file that exists as it is, and --force replaces it; a directory never"""
+    path = os.path.join(directory, "a")
+    with open(path, "w") as file:
+        file.write("mine")
+    with parked(3) as target:
+        done = taskcore("dump", target.pid, "-o", path)
+        must(done.returncode == 3 and "--force" in done.stderr and open(path).read() == "mine", done.stderr)
+        done = taskcore("dump", target.pid, "-o", path, "--force")
+        must(done.returncode == 0 and open(path, "rb").read(4) == b"\x7fELF", done.stderr)
+        os.mkdir(os.path.join(directory, "d"))
+        must(taskcore("dump", target.pid, "-o", os.path.join(directory, "d"), "--force").returncode == 3, "a directory")
+        must(taskcore("dump", target.pid, "-o", os.path.join(directory, "new"), "--force").returncode == 0, "a new one")
+        must(sorted(os.listdir(directory)) == ["a", "d", "new"], "%s" % os.listdir(directory))
 
 
 def test_standard_output(directory):

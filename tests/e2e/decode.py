@@ -186,6 +186,12 @@ class Dump:
             if r.at != size:
                 raise ValueError("record of kind %d: %d of %d bytes read" % (kind, r.at, size))
 
+    def record_19(self, r):
+        names = ("tid", "flags", "state", "watched_ns", "run_ns", "wait_ns", "switches")
+        look = {name: r.u() for name in names}
+        if look["flags"] & ~3 or (look["switches"] and not look["watched_ns"]):
+            raise ValueError("look: %r" % look)
+
     def record_10(self, r):
         r.u()
         self.strings.append(r.data[r.at :].decode("utf-8", "surrogatepass"))
@@ -401,6 +407,7 @@ class Dump:
         self.status = {w: r.u() for w in words}
         self.status["notices"] = [r.b() for _ in range(r.u())]
         self.status.update(swapped=r.u(), bytes_read=r.u(), retaken=r.u())
+        self.status.update(stopping_ns=r.u(), releasing_ns=r.u())
 
     def report(self):
         """In the shape of the analyzer's JSON, as far as nothing has to be concluded."""

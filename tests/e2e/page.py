@@ -11,11 +11,11 @@ TARGET = os.path.join(lab.HERE, "page_target.py")
 # Of each case: regular expressions of what the page must say, line by line or over several; and of what it must not.
 FAILED = [
     r"5 finished|4 finished \(4 failed\)",
-    r"FAILED +4 finished tasks, of 3 nobody has retrieved the exception\n"
-    r" +2 tasks ended in __main__\.Rejected, which nobody has retrieved, e\.g\. T\d+ \"Task-\d\"\n(.*\n)?"
+    r"FAILED +4 finished tasks ended in an exception, 3 of them in one that nobody has retrieved\n"
+    r" +2 tasks ended in __main__\.Rejected, never retrieved, e\.g\. T\d+ \"Task-\d\"\n(.*\n)?"
     r" +refresh .*\n +fetch +page_target\.py:\d+( +raise Rejected.*)?$",
     r"T\d+ \"Task-\d\" ended in KeyError, retrieved\n(.*\n)? +fail_alone +page_target\.py:\d+( .*)?$",
-    r"ended in ValueError, which nobody has retrieved\n( .*\n)*? +deep .*\n +\.\.\. \d+ frames\n( +deep .*\n)+",
+    r"ended in ValueError, never retrieved\n( .*\n)*? +deep .*\n +\.\.\. \d+ frames\n( +deep .*\n)+",
 ]
 PAGES = {
     "packages": (
@@ -33,6 +33,7 @@ PAGES = {
             r'"gather" waits for the tasks of a gather O\d+: 1 of 50 pending: T\d+$',
             r'"wait" waits for the tasks of asyncio\.wait O\d+: 1 of 3 pending: T\d+$',
             r'"shielded" waits for the tasks of a gather O\d+: 1 of 3 pending: T\d+$',
+            r"4 tasks wait for the tasks of a gather \(4 in G1\), e\.g\. ",
             r'"all-pending" waits for the tasks of a gather O\d+: (T\d+ O\d+|O\d+ T\d+)$',
         ],
         [],
@@ -47,12 +48,13 @@ PAGES = {
         ],
         ["a shielded task"],
     ),
+    "library_thread": ([r'"caller" waits for a thread of an executor O\d+: H\d+ works for it$'], []),
     "foreign_future": ([r'"foreign" waits for a future of concurrent\.futures O\d+$'], ["executor"]),
     "processes": ([r"6 tasks wait for an executor \(1 in its threads, [23] handed to its processes, [23] taken by\s+nobody\s+yet\)"], []),
     "details": (
         [
-            r'"retry" waits for sleep\(33\)',
-            r"2 tasks wait for sleep\(100 to 250\.5\), ",
+            r'"retry" waits for sleep\(33\), due (in|since) \d',
+            r"2 tasks wait for sleep\(100 to 250\.5\), the next due (in|since) \d",
             r'"semaphore" waits for a Semaphore O\d+ \(value 0\)',
             r'"join" waits for Queue\.join O\d+ \(2 unfinished\)',
             r'"get" waits for Queue\.get O\d+ \(empty\)',

@@ -130,7 +130,11 @@ async def gathered():
     async def all_pending():
         await asyncio.gather(asyncio.get_running_loop().create_future(), *jobs(1, 0))
 
-    keep.append(asyncio.gather(*jobs(50, 30)))
+    async def batch():
+        await asyncio.gather(*jobs(3, 2))
+
+    keep.extend(asyncio.ensure_future(batch()) for _ in range(4))
+    keep.insert(0, asyncio.gather(*jobs(50, 30)))
     named(wait(), "wait")
     named(shielded(), "shielded")
     named(all_pending(), "all-pending")
@@ -194,6 +198,26 @@ async def executors():
     named(gathered(), "gathered")
     await turns()
     asyncio.run_coroutine_threadsafe(asyncio.sleep(0), other).result()
+    await ready_and_wait()
+
+
+@case
+async def library_thread():
+    """A thread of a library works for a future: what anyio.to_thread does, without anyio."""
+    worker = module(
+        "/venv/lib/python3/site-packages/anyio/_backends/_asyncio.py",
+        "class WorkerThread:\n    def run(self):\n        future, work = self.item\n        work()\n",
+    )["WorkerThread"]()
+    started, future = threading.Event(), asyncio.get_running_loop().create_future()
+
+    def work():
+        started.set()
+        time.sleep(100000)
+
+    worker.item = future, work
+    threading.Thread(target=worker.run, daemon=True).start()
+    started.wait()
+    named(wait_for(future), "caller")
     await ready_and_wait()
 
 
@@ -266,7 +290,7 @@ async def details():
 
 @case
 async def loops():
-    """Three loops that sleep, one of them closed by now; a command line that is longer than the page is wide."""
+    """Three loops that sleep; the command line is longer than the page is wide."""
     for _ in range(2):
         threading.Thread(target=asyncio.new_event_loop().run_forever, daemon=True).start()
     await ready_and_wait()

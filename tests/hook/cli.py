@@ -319,7 +319,7 @@ def test_signal_silent(directory):
 
 def test_signal_usage(directory):
     """wrong arguments are usage errors"""
-    for args in ([], ["x"], ["0"], ["-1"], ["1", "2"], ["1", "--timeout"], ["1", "--timeout", "x"], ["1", "--timeout", "0"],
+    for args in ([], ["x"], ["0"], ["-1"], ["1", "x"], ["1", "--timeout"], ["1", "--timeout", "x"], ["1", "--timeout", "0"],
                  ["1", "--timeout=nan"], ["1", "--timeout", "1e9"], ["1", "--force-signal", "9"], ["1", "--force-signal", "65"],
                  ["1", "--force-signal", "x"], ["1", "--dir", "/nonexistent"], ["1", "--stop"]):
         refused(taskcore("signal", *args), 2)

@@ -224,6 +224,54 @@ def test_real_no_python(directory):
         must(state(target.pid) in "SR" and not dumps(directory), "it died")
 
 
+def test_real_entrypoint(directory):
+    """of a shell script that starts the service, hooked or not, the Python below it is named; --children asks that"""
+    script = '"$1" -c "$2" & read line'
+    for hooked in (True, False):
+        command = [TASKCORE, "run", "--dir", directory] if hooked else []
+        with Target(*command, "sh", "-c", script, "sh", sys.executable, SERVICE % 3, start_new_session=True, stderr=subprocess.DEVNULL) as target:
+            try:
+                with open("/proc/%d/task/%d/children" % (target.pid, target.pid)) as f:
+                    child = int(f.read().split()[0])
+                done = taskcore("signal", target.pid)
+                must(done.returncode == 3 and "process %d (python3" % child in done.stderr and "taskcore signal %d" % child in done.stderr, done.stderr)
+                if hooked:
+                    whole(asked(target.pid, "--children"), 4)
+            finally:
+                os.killpg(target.pid, signal.SIGKILL)
+
+
+def refused_at_once(target, directory, *words):
+    done = taskcore("signal", target.pid, "--timeout", str(LONG_S // 2))
+    must(done.returncode == 5 and "refused" in done.stderr and done.stderr.count("\n") == 1, done.stderr)
+    must(all(word in done.stderr for word in words), done.stderr)
+    await_true(lambda: said(directory).endswith("\n"), "the line")
+    must(said(directory).count("no dump (request)") == 1, said(directory))
+
+
+def test_real_refused(directory):
+    """a dump that is refused (a full directory) is answered at once and asked for once"""
+    with service(directory, "--max-files", "0") as target:
+        refused_at_once(target, directory, "standard error says why")
+
+
+def test_real_refused_everywhere(directory):
+    """where no directory can be written the answer comes at once too, and names the one that somebody wanted"""
+    if os.geteuid() != 0 or not shutil.which("unshare"):
+        raise Skip("needs root and unshare")
+    unsafe = os.path.join(directory, "unsafe")
+    os.mkdir(unsafe)
+    os.chmod(unsafe, 0o777)
+    script = 'mount -t tmpfs -o mode=0777 none /dev/shm && exec "$0" run --dir "$1" "$2" -c "$3"'
+    command = ["unshare", "-m", "sh", "-c", script, TASKCORE, unsafe, sys.executable, SERVICE % 3]
+    with open(os.path.join(directory, "err"), "w") as err:
+        with Target(*command, stderr=err, cwd=unsafe, env=dict(os.environ, TMPDIR=unsafe)) as target:
+            with open("/proc/sys/kernel/core_pattern") as pattern:
+                if pattern.read().startswith("/"):
+                    raise Skip("core_pattern names a directory")
+            refused_at_once(target, directory, "no directory can be written", unsafe + "): everybody may write there")
+
+
 def test_real_disabled(directory):
     """with TASKCORE_DISABLE=1 nothing is there: no mapping, no signal caught"""
     with service(directory, env=dict(os.environ, TASKCORE_DISABLE="1")) as target:

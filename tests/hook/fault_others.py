@@ -8,6 +8,7 @@ from fault_files import sub
 from hooked import HERE, LONG_S, Hooked, Skip, await_true, must, whole
 
 DUMPS = 20
+CLOCK_NANOSLEEP = "230"  # arch/x86/entry/syscalls/syscall_64.tbl
 WAYS = ("place", "snapshot")
 FAULTING = """
 import ctypes
@@ -23,6 +24,20 @@ for name in ("Rounds", "Wrong", "Recovered"):
     getattr(library, name).restype = ctypes.c_long
 before_ready = lambda: library.Start(3)
 """
+SLEEPER = """
+import ctypes, threading
+python = ctypes.PyDLL(None, use_errno=True)  # its calls keep the GIL
+ended = []
+def sleep_on():
+    while True:
+        ended.append(python.nanosleep((ctypes.c_long * 2)(0, 200000000), None) and ctypes.get_errno())
+        for _ in range(1000):
+            pass
+        event.wait(0.05)
+event = threading.Event()
+sleeper = threading.Thread(target=sleep_on, daemon=True)
+after_ready = sleeper.start
+"""
 HANDLER = """
 import signal
 n_called = 0
@@ -33,10 +48,10 @@ signal.signal(signal.SIGUSR1, called)
 """
 
 
-def c_library(directory):
-    path = os.path.join(directory, "faulting.so")
+def c_library(directory, source=os.path.join(HERE, "faulting_library.c")):
+    path = os.path.join(directory, "library.so")
     try:
-        subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-pthread", "-o", path, os.path.join(HERE, "faulting_library.c")], check=True)
+        subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-pthread", "-o", path, source], check=True)
     except FileNotFoundError:
         raise Skip("no C compiler")
     return path
@@ -84,3 +99,72 @@ def test_go_library(directory):
             dump_often(target, "library.Recovered()")
             must(target.ask("library.Wrong()") == 0, "wrong results")
             target.process.stdin.close()
+
+
+def test_sleeper(directory):
+    """a thread that sleeps with the GIL, in a call that SA_RESTART does not restart, is not woken by a dump in place, which says frozen all the same"""
+    with Hooked(directory, sub(directory, "dumps"), SLEEPER, env={"TASKCORE_FREEZE": "place", "TASKCORE_MAX_FILES": "99"}) as target:
+        tid = target.ask("sleeper.native_id")
+        frozen = 0
+        for _ in range(DUMPS):
+            def asleep():
+                with open("/proc/%d/task/%d/syscall" % (target.pid, tid)) as file:
+                    return file.read().split()[0] == CLOCK_NANOSLEEP
+            await_true(asleep, "its sleep")
+            frozen += whole(target.dump())["dump"]["frozen"]
+            target.idle()
+        ended = target.ask("ended")
+        must(not any(ended), "%d of %d sleeps ended early" % (sum(map(bool, ended)), len(ended)))
+        must(frozen, "none says frozen")
+        print("# %d of %d dumps in a sleep" % (frozen, DUMPS))
+
+
+OPENER = r"""
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/resource.h>
+#include <unistd.h>
+static _Atomic long n_opened, n_failed;
+static void *open_on(void *unused)
+{
+	for (;; n_opened++) {
+		int fd = dup(2);
+		if (fd < 0)
+			n_failed++;
+		else
+			close(fd);
+	}
+	return unused;
+}
+/* One descriptor can be had from now on, and a thread has it now and then. */
+int start(void)
+{
+	int last = dup(2);
+	struct rlimit limit = { last + 1, last + 1 };
+	pthread_t thread;
+	close(last);
+	return setrlimit(RLIMIT_NOFILE, &limit) || pthread_create(&thread, 0, open_on, 0);
+}
+long opened(void) { return n_opened; }
+long failed(void) { return n_failed; }
+"""
+OPENING = """
+import ctypes
+library = ctypes.CDLL(%r)
+library.opened.restype = library.failed.restype = ctypes.c_long
+before_ready = library.start
+"""
+
+
+def test_last_descriptor(directory):
+    """the last descriptor stays the program's: a thread that opens and closes it all the time never sees EMFILE for a dump from a copy"""
+    if tuple(map(int, os.uname().release.split("-")[0].split(".")[:2])) < (6, 2):
+        raise Skip("Linux before 6.2 does not tell how many descriptors are open")
+    source = os.path.join(directory, "opener.c")
+    with open(source, "w") as file:
+        file.write(OPENER)
+    library = c_library(directory, source)
+    with Hooked(directory, sub(directory, "dumps"), OPENING % library, env={"TASKCORE_FREEZE": "snapshot", "TASKCORE_MAX_FILES": "99"}) as target:
+        dump_often(target, "library.opened()")
+        must(target.ask("library.failed()") == 0, "%d of %d times" % (target.ask("library.failed()"), target.ask("library.opened()")))

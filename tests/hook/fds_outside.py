@@ -141,7 +141,7 @@ def test_other_namespace(scratch):
     with own_namespace(scratch) as target:
         compare(target, scratch)
         # Of duplicates alone nothing would be known then.
-        path = outside(target.pid, scratch, prefix=[sys.executable, FILTERED, "deny:%d" % PIDFD_GETFD])
+        path = outside(target.pid, scratch, prefix=[sys.executable, FILTERED, "--deny", str(PIDFD_GETFD)])
         one = found_in(path)[target.ask("roles")["tcp4"]]
         must(one["peer"].startswith("127.0.0.1:"), "it was not asked there: %s" % one)
 
@@ -192,7 +192,7 @@ def test_refused(scratch):
     with Hooked(scratch, scratch, CODE + "open_all(%r)" % scratch) as target:
         roles, unknown = target.ask("roles"), {}
         for denied in ((SOCKET,), (PIDFD_GETFD,), (SOCKET, PIDFD_GETFD)):
-            prefix = [sys.executable, FILTERED, "deny:" + ",".join(map(str, denied))]
+            prefix = [sys.executable, FILTERED, "--deny", ",".join(map(str, denied))]
             told, path = quiet(target, lambda prefix=prefix: outside(target.pid, scratch, prefix=prefix))
             unknown[denied] = nothing_false(told, found_in(path))
         must(unknown[SOCKET,] == 0, "duplicates alone tell all: %s" % unknown)

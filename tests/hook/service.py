@@ -80,13 +80,19 @@ def comm(pid):
         return f.read().strip()
 
 
+def phase(pid):
+    """Its state; a process whose first thread has ended before another is not a zombie yet: nobody can reap it."""
+    now = state(pid)
+    return now if now not in "ZX" or len(os.listdir("/proc/%d/task" % pid)) == 1 else "S"
+
+
 def dumpers(pid):
     """The states of the dumping children of a process: Z for one that has ended."""
     found = []
     for child in children(pid):
         try:
             if comm(child) == "taskcore-dump":
-                found.append(state(child))
+                found.append(phase(child))
         except (FileNotFoundError, ProcessLookupError):
             continue
     return found
@@ -94,7 +100,7 @@ def dumpers(pid):
 
 def alive(pid):
     try:
-        return state(pid) not in "ZX"
+        return phase(pid) not in "ZX"
     except (FileNotFoundError, ProcessLookupError):
         return False
 

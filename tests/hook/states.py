@@ -24,7 +24,8 @@ VICTIMS = [None, "python", "small", "altstack"]
 # How the thread shows in /proc/PID/task/TID/syscall once it is there: numbers of system calls.
 CALLS = {"idle": (232, 281), "sleep": (230, 23, 270), "released": (0,), "held": (0,)}
 HOLDS_GIL = ("held", "spin")
-LOOP_STATES = {"idle": ["idle"], "spin": ["busy", "blocked"]}
+# "sleep" is a second at a time: a dump may meet the moment between two.
+LOOP_STATES = {"idle": ["idle"], "spin": ["busy", "blocked"], "sleep": ["blocked", "running"]}
 
 
 def must(true, text):

@@ -4,7 +4,8 @@
   churn.py [--parked N] [--churn N] [--thread] [--loop uvloop]
 
 Parked tasks are called parked-0 … and stand in outer > middle > inner, on a future, an event or a sleep. Churning tasks yield a
-few times, sleep shortly, call down some coroutines, and are replaced when they end."""
+few times, sleep shortly, call down some coroutines, and are replaced when they end. possible.py knows which chains they can have, by
+the words at the ends of these lines."""
 import argparse
 import asyncio
 import os
@@ -35,17 +36,17 @@ async def outer(n):
     await middle(n)
 
 
-async def step(depth):
+async def step(n, depth):
     if depth:
-        await step(depth - 1)
+        await step(n, depth - 1)  # down
     else:
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # bottom
 
 
 async def churner(loop, live, n):
     for _ in range(random.randrange(1, 6)):
-        await step(random.randrange(4))
-    await asyncio.sleep(random.random() / 20)
+        await step(n, random.randrange(4))  # begin
+    await asyncio.sleep(random.random() / 20)  # rest
     live.discard(asyncio.current_task())
     live.add(loop.create_task(churner(loop, live, n), name="churn-%d" % n))
 

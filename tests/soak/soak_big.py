@@ -63,19 +63,19 @@ def test_deep(one):
     )
 
 
-def test_tasks(one, n):
+def test_tasks(one, n, *options):
     """All of N tasks, each with its name and a chain of four or five links, read line by line."""
     names = bytearray(n)
     with lab.Target(one, LOAD, str(n)) as target, lab.Scratch() as scratch:
-        lab.dumped(target.pid, scratch.file())
+        lab.dumped(target.pid, scratch.file(), *options)
         reader = subprocess.Popen(
             [lab.program("taskcore-analyze"), scratch.file(), "--format", "jsonl"],
             stdout=subprocess.PIPE,
         )
-        counts = None
+        counts = notices = None
         for line in reader.stdout:
             if line.startswith(b'{"record":"dump"') or b'"record": "dump"' in line[:40]:
-                counts = json.loads(line)["counts"]
+                counts, notices = (json.loads(line)[key] for key in ("counts", "truncated"))
             elif b'"record":"task"' in line[:40] or b'"record": "task"' in line[:40]:
                 task = json.loads(line)
                 if task["name"].startswith("worker-"):
@@ -89,13 +89,22 @@ def test_tasks(one, n):
         must(reader.wait() == 0, "jsonl: exit code %d" % reader.returncode)
     must(counts is not None, "no dump record")
     whole(counts, n + 1)
+    must(not notices, "notices: %r" % notices)
     must(sum(names) == n, "%d of %d tasks" % (sum(names), n))
+
+
+def test_stopped(one, n, times):
+    """The same with --stop, whose copy of the process is taken in the middle of the walk once that takes longer than 10 ms: the
+    map that the copy needs must not lie where the walk goes on writing (a notice would say so)."""
+    for _ in range(times):
+        test_tasks(one, n, "--stop=60000")
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("names", nargs="*")
     parser.add_argument("--tasks", default="100000,1000000")
+    parser.add_argument("--stop", default="100000x2", help="tasks x times of the dumps with --stop")
     args = parser.parse_args()
     number = failed = 0
     for one in interpreters.find(args.names or ["3.11-debian", "3.14-forky"]):
@@ -107,6 +116,8 @@ def main():
         jobs += [
             ("{:,} tasks".format(int(n)), test_tasks, (int(n),)) for n in args.tasks.split(",") if n
         ]
+        n, _, times = args.stop.partition("x")
+        jobs.append(("{:,} tasks, {} times with --stop".format(int(n), times), test_stopped, (int(n), int(times))))
         for what, function, more in jobs:
             number += 1
             try:

@@ -6,7 +6,8 @@
 
 For each interpreter (default: 3.11-debian and 3.14-forky), with the loop in the main and in a side thread: N dumps with --stop,
 of which all must be right, N without, and N that the process makes of itself (taskcore signal), of which one in 200 may miss.
-found = read + torn + cut in every one. Prints TAP."""
+found = read + torn + cut in every one. Of the churning tasks none that is not marked torn may have a chain that cannot be (possible.py);
+chains put together from two tasks must be found. Prints TAP."""
 import argparse
 import collections
 import contextlib
@@ -20,9 +21,9 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 import inside  # noqa: E402
 import lab  # noqa: E402
+import possible  # noqa: E402
 from lab import interpreters  # noqa: E402
 
-CHURN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "churn.py")
 PARKED = 5000
 
 
@@ -35,13 +36,13 @@ def right_chain(task, number):
     ] == [e.rpartition(".")[2] for e in ends]
 
 
-def parked_records(text):
-    """The dump record and those of the parked tasks, from the report line by line: the others are not even decoded."""
+def records(text):
+    """The dump record and those of the parked and of the churning tasks, from the report line by line."""
     dump, tasks = None, []
     for line in text.split(b"\n"):
         if line.startswith(b'{"record":"dump"'):
             dump = json.loads(line)
-        elif line.startswith(b'{"record":"task"') and b'"parked-' in line[:80]:
+        elif line.startswith(b'{"record":"task"') and (b'"parked-' in line[:80] or b'"churn-' in line[:80]):
             tasks.append(json.loads(line))
     return {"dump": dump, "tasks": tasks}
 
@@ -52,7 +53,7 @@ def faults_of(report):
     found = []
     if counts["tasks"] != counts["read"] + counts["torn"] + counts["cut"]:
         found.append("sum: %r" % counts)
-    numbers = collections.Counter()
+    numbers, wrong = collections.Counter(), []
     for task in report["tasks"]:
         name = task.get("name") or ""
         if name.startswith("parked-"):
@@ -63,6 +64,10 @@ def faults_of(report):
                     "%s: chain %s"
                     % (name, [link.get("function") for link in task.get("chain") or []])
                 )
+        elif possible.why_not(task):
+            wrong.append("%s: %s: %s" % (name, possible.why_not(task), [x.get("function") for x in task.get("chain") or []]))
+    if wrong:
+        found.append("IMPOSSIBLE: %d chains, such as %s" % (len(wrong), wrong[0]))
     missing = [n for n in range(PARKED) if not numbers[n]]
     if missing:
         found.append("%d parked tasks missing, such as parked-%d" % (len(missing), missing[0]))
@@ -98,25 +103,33 @@ def from_inside(target, scratch):
 
 def soak(one, thread, dump, dumps):
     """(right dumps, wrong dumps as texts, the spread of the counts)."""
-    right, wrong, torn, pauses = 0, [], [], []
+    right, wrong, torn, pauses, chains = 0, [], [], [], 0
     arguments = ["--parked", str(PARKED)] + (["--thread"] if thread else [])
     with contextlib.ExitStack() as stack:
         scratch = stack.enter_context(lab.Scratch())
         if dump is from_inside:
             place = stack.enter_context(inside.Dumps(one))
-            target = inside.Target(one, CHURN, *arguments, dumps=place)
+            target = inside.Target(one, possible.CHURN, *arguments, dumps=place)
         else:
-            target = lab.Target(one, CHURN, *arguments)
+            target = lab.Target(one, possible.CHURN, *arguments)
         stack.enter_context(target)
         for number in range(dumps):
-            report = parked_records(lab.report(dump(target, scratch), "jsonl"))
+            report = records(lab.report(dump(target, scratch), "jsonl"))
+            chains += len(report["tasks"]) - PARKED
+            made, caught = possible.control(report["tasks"]) if number == 0 else (1, 1)
+            if not made or caught < made:
+                wrong.append("control: of %d chains that cannot be %d were found" % (made, caught))
             torn.append(report["dump"]["counts"]["torn"] + report["dump"]["counts"]["cut"])
             pauses.append(report["dump"]["pause_ns"] / 1e6)
             found = faults_of(report)
             if found:
                 wrong.append("dump %d: %s" % (number, "; ".join(found[:3])))
             right += not found
-    spread = "torn or cut per dump: median %d, most %d" % (sorted(torn)[len(torn) // 2], max(torn))
+    spread = "%d chains that churn; torn or cut per dump: median %d, most %d" % (
+        chains,
+        sorted(torn)[len(torn) // 2],
+        max(torn),
+    )
     if dump is from_inside:
         spread += "; pause: median %.1f ms, most %.1f" % (sorted(pauses)[dumps // 2], max(pauses))
     return right, wrong, spread
@@ -150,7 +163,8 @@ def main():
                     right, wrong, spread = soak(one, thread, dump, args.dumps)
                 except lab.Failed as e:
                     right, wrong, spread = 0, [str(e)], ""
-                bad = right < args.dumps - allowed
+                never = [line for line in wrong if "IMPOSSIBLE" in line or "control" in line]
+                bad = right < args.dumps - allowed or bool(never)
                 failed += bad
                 print(
                     "%s %d - %s: %d of %d dumps hold all %d parked tasks (%s)"

@@ -132,6 +132,16 @@ static void thread_record(struct builder *b, unsigned i)
 	tc_record_end(&b->rec);
 }
 
+/* Its threads stood where they are while they were read. */
+static void look_record(struct builder *b, unsigned i)
+{
+	tc_record_begin(&b->rec, TC_REC_LOOK);
+	tc_put_u(&b->rec, 100 + i);
+	tc_put_u(&b->rec, 0);
+	tc_put_u(&b->rec, 'S');
+	tc_record_end(&b->rec);
+}
+
 void builder_head(struct builder *b, unsigned n_threads)
 {
 	size_t at = b->size;
@@ -145,7 +155,7 @@ void builder_head(struct builder *b, unsigned n_threads)
 	tc_put_u(&b->rec, 1795141451123000000);
 	tc_put_u(&b->rec, 1000000000000);
 	tc_put_u(&b->rec, 1000000000000);
-	tc_put_u(&b->rec, 900000000000);
+	tc_put_u(&b->rec, 500000000000);
 	put_text(b, "/usr/bin/python3");
 	tc_put_b(&b->rec, "python3\0-m\0orders\0", 18);
 	put_text(b, "web-07");
@@ -162,6 +172,8 @@ void builder_head(struct builder *b, unsigned n_threads)
 		thread_record(b, i);
 	tc_records_flush(&b->rec, TC_NOTE_HEAD);
 	headers(b, at, b->size - at);
+	for (unsigned i = 0; i < n_threads; i++)
+		look_record(b, i);
 }
 
 void builder_seal(struct builder *b, uint64_t found, uint64_t torn, uint64_t cut)

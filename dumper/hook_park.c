@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The walk in place needs the holder of the GIL to stand still. One that runs is stopped in our handler.
+ * One that sleeps in a system call does so already, and a signal would end sleeps that SA_RESTART does
+ * not restart (signal(7): nanosleep, poll, epoll_wait …): it is looked at again after the walk. */
+#include <linux/futex.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "../lib/proc.h"
+#include "../lib/text.h"
+#include "../lib/sys.h"
+#include "hook.h"
+#include "hook_process.h"
+#include "../lib/safe.h"
+
+#define PARK_NS 20000000
+
+static bool is_asleep(const struct tc_hook_dump *dump, uint32_t tid)
+{
+	struct tc_os_thread thread = { .syscall = -1 };
+
+	tc_proc_thread_syscall(dump->proc, tid, &thread);
+	return thread.syscall >= 0;
+}
+
+static bool read_switches(const struct tc_hook_dump *dump, uint32_t tid, uint64_t *ret)
+{
+	char path[64];
+	struct tc_text text;
+
+	tc_text_init(&text, path, sizeof(path));
+	tc_text_s(&text, "task/");
+	tc_text_u(&text, tid);
+	tc_text_s(&text, "/status");
+	return tc_proc_number(dump->proc, path, "voluntary_ctxt_switches", 10, ret);
+}
+
+static bool park(const struct tc_hook_dump *dump, uint32_t holder)
+{
+	struct tc_hook_process *process = tc_process();
+	struct timespec wait = { 0, PARK_NS };
+	siginfo_t info;
+
+	memset(&info, 0, sizeof(info));
+	info.si_signo = tc_hook_settings.private_signal;
+	info.si_code = SI_QUEUE;
+	info.si_pid = (pid_t)dump->pid;
+	info.si_value.sival_ptr = (void *)(uintptr_t)tc_cookie(TC_COOKIE_PARK, dump->began_ns);
+	if (!info.si_signo || tc_syscall4(SYS_rt_tgsigqueueinfo, dump->pid, holder, info.si_signo,
+					  (long)&info) < 0)
+		return false;
+	tc_syscall4(SYS_futex, (long)&process->parked, FUTEX_WAIT, 0, (long)&wait);
+	return process->parked == holder;
+}
+
+bool tc_hook_hold(struct tc_hook_dump *dump, uint32_t holder)
+{
+	uint32_t tid = 0;
+
+	for (size_t i = 0; i < dump->n_threads && !tid; i++)
+		if (dump->threads[i].tid_ns == holder)
+			tid = dump->threads[i].tid;
+	if (!tid || dump->proc < 0 || dump->asleep) /* what it does is not known; of two, one is watched */
+		return tid && tid == dump->asleep;
+	if (!read_switches(dump, tid, &dump->switches) || !is_asleep(dump, tid))
+		return park(dump, holder);
+	dump->asleep = tid;
+	return true;
+}
+
+bool tc_hook_was_asleep(struct tc_hook_dump *dump)
+{
+	uint64_t now;
+
+	if (!is_asleep(dump, dump->asleep) || !read_switches(dump, dump->asleep, &now) ||
+	    now != dump->switches)
+		return false;
+	for (size_t i = 0; i < dump->n_threads; i++)
+		if (dump->threads[i].tid == dump->asleep)
+			dump->threads[i].look = TC_LOOKED_STOOD; /* what it does later is no matter */
+	return true;
+}

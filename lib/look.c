@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Looks at a thread through the counters of the scheduler, which show each time that it ran: equal state,
+ * system call and CPU time of two looks prove nothing (352 of 400 pairs of a loop that had run in all of
+ * them were equal). */
+#include "look.h"
+
+#include <linux/time_types.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "arch_x86_64.h"
+#include "format.h"
+#include "proc.h"
+#include "sys.h"
+#include "safe.h"
+
+#define STEP_NS 2000000
+#define RUNS_NS 44000000
+#define ENOUGH_NS 8000000 /* of work without a rest, before it is said that there is none */
+#define LONGEST_NS 200000000 /* until it got that much of a processor that others want too */
+#define FUTEX_NS 12000000 /* also the time for a thread to come back from our own handler */
+
+void tc_look_first(int proc, struct tc_os_thread *thread)
+{
+	thread->look = TC_LOOKED_NOT;
+	tc_proc_sched(proc, thread->tid, &thread->sched);
+}
+
+void tc_look_last(int proc, struct tc_os_thread *thread)
+{
+	struct tc_os_thread now = { 0 };
+	struct tc_sched sched;
+
+	if (!thread->sched.known || !tc_proc_thread(proc, thread->tid, &now) ||
+	    !tc_proc_sched(proc, thread->tid, &sched))
+		return;
+	thread->last_state = now.state;
+	/* A running thread's counters stand still until it is switched. */
+	bool ran = thread->state == 'R' || now.state == 'R' ||
+		   sched.run_ns != thread->sched.run_ns || sched.turns != thread->sched.turns;
+	thread->look = ran ? TC_LOOKED_RAN : TC_LOOKED_STOOD;
+}
+
+void tc_look_choose(struct tc_looks *looks, const struct tc_os_thread *threads, size_t n_threads,
+		    const uint32_t *tids_ns, unsigned n)
+{
+	looks->n = 0;
+	for (unsigned i = 0; i < n; i++)
+		for (size_t t = 0; t < n_threads && looks->n < TC_LOOKS_MAX; t++)
+			if (threads[t].tid_ns == tids_ns[i]) {
+				looks->at[looks->n++] = (struct tc_look){ .thread = &threads[t] };
+				break;
+			}
+}
+
+/* A call that was asked to return at once is no sleep. */
+static bool polls_only(const struct tc_os_thread *thread)
+{
+	return ((thread->syscall == SYS_epoll_wait || thread->syscall == SYS_epoll_pwait) &&
+		(int32_t)thread->args[3] == 0) ||
+	       (thread->syscall == SYS_poll && (int32_t)thread->args[2] == 0);
+}
+
+enum { WATCH_NOT, WATCH_RUNNING, WATCH_FUTEX };
+
+static int way_to_watch(const struct tc_os_thread *thread)
+{
+	char state = thread->last_state ? thread->last_state : thread->state;
+
+	if (thread->look == TC_LOOKED_NOT)
+		return WATCH_NOT;
+	if (state == 'R' || thread->state == 'R' || thread->how == TC_REGS_NONE ||
+	    (state == 'S' && polls_only(thread)))
+		return WATCH_RUNNING;
+	return state == 'S' && thread->look == TC_LOOKED_STOOD && thread->syscall == SYS_futex ?
+		       WATCH_FUTEX :
+		       WATCH_NOT;
+}
+
+static bool read_counters(int proc, const struct tc_look *look, struct tc_os_thread *ret)
+{
+	return tc_proc_thread(proc, look->thread->tid, ret) &&
+	       tc_proc_sched(proc, look->thread->tid, &ret->sched);
+}
+
+static void begin_watch(int proc, struct tc_look *look)
+{
+	struct tc_os_thread now = { 0 };
+
+	look->watched_ns = look->run_ns = look->wait_ns = look->switches = 0;
+	look->awake = false;
+	look->way = (uint8_t)way_to_watch(look->thread);
+	if (look->way == WATCH_NOT)
+		return;
+	if (!tc_proc_switches(proc, look->thread->tid, &look->switches_before) ||
+	    !read_counters(proc, look, &now)) {
+		look->way = WATCH_NOT;
+		return;
+	}
+	look->sched = now.sched;
+	look->begun_ns = tc_sys_clock_ns(CLOCK_MONOTONIC);
+	/* The switches were read before: ready now, and none more in the end, it never slept. */
+	look->awake = now.state == 'R';
+}
+
+/* Whether what was seen is enough, or more is not to be waited for. */
+static bool is_over(const struct tc_look *look)
+{
+	if (look->way == WATCH_FUTEX || !look->awake)
+		return look->switches || look->watched_ns >= FUTEX_NS;
+	return look->switches || look->watched_ns >= LONGEST_NS ||
+	       (look->watched_ns >= RUNS_NS && look->run_ns >= ENOUGH_NS);
+}
+
+/* Once more; true: it goes on being watched. */
+static bool go_on(int proc, struct tc_look *look)
+{
+	struct tc_os_thread now = { 0 };
+	uint64_t switches;
+
+	if (look->way == WATCH_NOT)
+		return false;
+	if (!read_counters(proc, look, &now) ||
+	    !tc_proc_switches(proc, look->thread->tid, &switches)) {
+		look->way = WATCH_NOT; /* it has ended */
+		look->watched_ns = 0;
+		return false;
+	}
+	look->watched_ns = tc_sys_clock_ns(CLOCK_MONOTONIC) - look->begun_ns;
+	look->run_ns = now.sched.run_ns - look->sched.run_ns;
+	look->wait_ns = now.sched.wait_ns - look->sched.wait_ns;
+	look->switches = switches - look->switches_before;
+	/* It has come back from our handler; or it slept once, as in a lock of the kernel's, and runs again:
+	 * who works now and then sleeps again soon. */
+	bool anew = !look->awake || (look->switches && !look->again);
+	if (look->way == WATCH_RUNNING && anew && now.state == 'R') {
+		look->again |= look->awake;
+		begin_watch(proc, look);
+		return true;
+	}
+	if (is_over(look))
+		look->way = WATCH_NOT;
+	return look->way != WATCH_NOT;
+}
+
+void tc_look_watch(int proc, struct tc_looks *looks, volatile uint64_t *beats)
+{
+	struct __kernel_timespec step = { 0, STEP_NS };
+	uint64_t end_ns = tc_sys_clock_ns(CLOCK_MONOTONIC) + LONGEST_NS + FUTEX_NS;
+	bool more = false;
+
+	for (unsigned i = 0; i < looks->n; i++) {
+		looks->at[i].again = false;
+		begin_watch(proc, &looks->at[i]);
+		more |= looks->at[i].way != WATCH_NOT;
+	}
+	while (more && tc_sys_clock_ns(CLOCK_MONOTONIC) < end_ns) {
+		tc_syscall2(SYS_nanosleep, (long)&step, 0);
+		if (beats)
+			(*beats)++;
+		more = false;
+		for (unsigned i = 0; i < looks->n; i++)
+			more |= go_on(proc, &looks->at[i]);
+	}
+}
+
+void tc_look_put(const struct tc_looks *looks, struct tc_records *rec)
+{
+	for (unsigned i = 0; i < looks->n; i++) {
+		const struct tc_look *look = &looks->at[i];
+		if (look->thread->look == TC_LOOKED_NOT)
+			continue;
+		tc_record_begin(rec, TC_REC_LOOK);
+		tc_put_u(rec, look->thread->tid);
+		tc_put_u(rec, (look->thread->look == TC_LOOKED_RAN ? TC_LOOK_RAN : 0u) |
+				      (look->awake ? TC_LOOK_AWAKE : 0u));
+		tc_put_u(rec, (uint8_t)look->thread->last_state);
+		tc_put_u(rec, look->watched_ns);
+		tc_put_u(rec, look->run_ns);
+		tc_put_u(rec, look->wait_ns);
+		tc_put_u(rec, look->switches);
+		tc_record_end(rec);
+	}
+}
