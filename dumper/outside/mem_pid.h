@@ -110,8 +110,8 @@ bool tc_mem_pid_image(struct tc_mem_pid *m);
 
 /* The reader's functions `moved` (mem.h), of mem_moved.c, and `renew` and `same`, of mem_same.c. */
 bool tc_mem_pid_moved(struct tc_mem *mem);
-void tc_mem_pid_renew(struct tc_mem *mem, const struct tc_piece *pieces, size_t n);
-void tc_mem_pid_same(struct tc_mem *mem, const struct tc_piece *pieces, size_t n,
+void tc_mem_pid_renew(struct tc_mem *mem, const struct tc_mem_piece *pieces, size_t n);
+void tc_mem_pid_same(struct tc_mem *mem, const struct tc_mem_piece *pieces, size_t n,
 		     const uint8_t *known, bool *ret);
 
 /* Whether the address space that was opened first still exists; sets mem.lost when it does not.

@@ -13,7 +13,7 @@
 /* What is read anew. */
 static uint8_t fresh[TOGETHER_BYTES];
 
-static bool read_anew(struct tc_mem_pid *m, const struct tc_piece *pieces, size_t n, size_t total)
+static bool read_anew(struct tc_mem_pid *m, const struct tc_mem_piece *pieces, size_t n, size_t total)
 {
 	struct iovec local = { fresh, total }, remote[TOGETHER];
 	uint8_t *to = fresh;
@@ -31,7 +31,7 @@ static bool read_anew(struct tc_mem_pid *m, const struct tc_piece *pieces, size_
 }
 
 /* How many pieces from the first on are read together. */
-static size_t part_of(const struct tc_piece *pieces, size_t n, size_t *ret_total)
+static size_t part_of(const struct tc_mem_piece *pieces, size_t n, size_t *ret_total)
 {
 	size_t i = 0;
 
@@ -69,9 +69,9 @@ static void put(struct tc_mem_pid *m, tc_addr from, const uint8_t *bytes, size_t
 }
 
 /* Of a page that is not cached nothing is old, and it may not be there to be read. */
-static void renew_part(struct tc_mem_pid *m, const struct tc_piece *pieces, size_t n)
+static void renew_part(struct tc_mem_pid *m, const struct tc_mem_piece *pieces, size_t n)
 {
-	struct tc_piece part[TOGETHER];
+	struct tc_mem_piece part[TOGETHER];
 	const uint8_t *from = fresh;
 	size_t total = 0, n_part = 0;
 
@@ -90,7 +90,7 @@ static void renew_part(struct tc_mem_pid *m, const struct tc_piece *pieces, size
 		put(m, part[i].from, from, part[i].size);
 }
 
-void tc_mem_pid_renew(struct tc_mem *mem, const struct tc_piece *pieces, size_t n)
+void tc_mem_pid_renew(struct tc_mem *mem, const struct tc_mem_piece *pieces, size_t n)
 {
 	struct tc_mem_pid *m = (struct tc_mem_pid *)mem;
 	size_t total, part;
@@ -101,7 +101,7 @@ void tc_mem_pid_renew(struct tc_mem *mem, const struct tc_piece *pieces, size_t 
 	}
 }
 
-void tc_mem_pid_same(struct tc_mem *mem, const struct tc_piece *pieces, size_t n,
+void tc_mem_pid_same(struct tc_mem *mem, const struct tc_mem_piece *pieces, size_t n,
 		     const uint8_t *known, bool *ret)
 {
 	struct tc_mem_pid *m = (struct tc_mem_pid *)mem;

@@ -59,7 +59,7 @@ struct tc_os_thread {
 struct tc_mem;
 
 /* A piece of the target's memory. */
-struct tc_piece {
+struct tc_mem_piece {
 	tc_addr from;
 	uint32_t size;
 };
@@ -77,10 +77,10 @@ struct tc_mem_ops {
 	bool (*moved)(struct tc_mem *mem);
 	/* What is cached of these pieces, at most TC_PIECE_MAX bytes each: as it is now. NULL where
 	 * nothing is cached. */
-	void (*renew)(struct tc_mem *mem, const struct tc_piece *pieces, size_t n);
+	void (*renew)(struct tc_mem *mem, const struct tc_mem_piece *pieces, size_t n);
 	/* Read these pieces, at most TC_PIECE_MAX bytes each, past what is cached: is each what stands
 	 * at known, where the same pieces follow one another? NULL where nothing is cached. */
-	void (*same)(struct tc_mem *mem, const struct tc_piece *pieces, size_t n,
+	void (*same)(struct tc_mem *mem, const struct tc_mem_piece *pieces, size_t n,
 		     const uint8_t *known, bool *ret);
 };
 

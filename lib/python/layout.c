@@ -152,8 +152,8 @@ static bool row_covers(const struct tc_layout *row, uint32_t version)
 }
 
 /* Does sys.hexversion read back as a version of this row? Everything on the way is proven by it:
- * the runtime, the interpreter, dict, str and int. Then the first thread must know its interpreter,
- * and _asyncio must fit. */
+ * the runtime, the interpreter, dict, str and int; *ret_version gets it. Then the first thread must
+ * know its interpreter, and _asyncio must fit. */
 static int probe(struct tc_mem *mem, const struct tc_layout *layout, tc_addr runtime,
 		 uint32_t *ret_version)
 {
@@ -175,11 +175,11 @@ static int probe(struct tc_mem *mem, const struct tc_layout *layout, tc_addr run
 		return -TC_EPROBE;
 	if (version >> 32 != 0 || !row_covers(layout, (uint32_t)version))
 		return -TC_EPROBE;
+	*ret_version = (uint32_t)version;
 	if (tc_get(mem, interp + layout->is_threads_head, &thread) < 0 ||
 	    tc_get(mem, thread + layout->ts_interp, &back) < 0 || back != interp ||
 	    !asyncio_fits(&py, interp))
 		return -TC_EPROBE;
-	*ret_version = (uint32_t)version;
 	return 0;
 }
 
@@ -251,8 +251,9 @@ int tc_layout_choose(struct tc_mem *mem, const struct tc_runtime_site *site, str
 		if (site->version ? !row_covers(row, site->version) : row->minor > 10)
 			continue;
 		int r = try_row(mem, site, row, ret, ret_version, source);
-		if (r == 0)
-			return 0;
+		/* One that has told its version is there: what other rows make of it says nothing. */
+		if (r == 0 || *ret_version != site->version)
+			return r;
 		if (site->version || r == -TC_ESTARTING)
 			result = r;
 	}

@@ -119,8 +119,8 @@ struct tc_runtime_site {
 
 /* Choose the row for *site, put the target's own debug offsets over it, and probe it:
  * sys.hexversion must read back as a release of this row, and the classes of _asyncio, if it is
- * loaded, must be as large as the row says. ret_version gets that hexversion. source (at least 64
- * bytes) says where the offsets came from.
+ * loaded, must be as large as the row says. ret_version gets that hexversion, also where only the
+ * rest does not fit; else the site's. source (at least 64 bytes) says where the offsets came from.
  * 0; -TC_EUNKNOWN: no row for this version; -TC_EPROBE: no row fits; -TC_ESTARTING: the
  * interpreter is not there yet, or no more. Safe in a handler. */
 int tc_layout_choose(struct tc_mem *mem, const struct tc_runtime_site *site, struct tc_layout *ret,

@@ -204,10 +204,10 @@ static void read_key(struct tc_walker *w, struct loop *loop, tc_addr fd_object, 
 {
 	uint16_t item = w->py.at.tuple_item;
 	tc_addr data, handle;
-	int64_t fd;
-	uint64_t digits;
+	struct tc_value fd;
 
-	if (tc_int_read(&w->py, fd_object, &fd, &digits) < 0 || fd < 0 ||
+	tc_walker_fact(w, fd_object, &fd);
+	if (fd.tag != TC_VAL_INT || (int64_t)fd.bits < 0 ||
 	    tc_get(w->mem, key + item + 24, &data) < 0)
 		return;
 	const struct tc_walk_type *type = tc_walker_type_of(w, data);
@@ -218,8 +218,7 @@ static void read_key(struct tc_walker *w, struct loop *loop, tc_addr fd_object, 
 		if (tc_get(w->mem, data + item + 8ul * (unsigned)writer, &handle) == 0 &&
 		    find_slots(w, handle, &slots))
 			put_handle(w, loop, handle, &slots,
-				   writer ? TC_HANDLE_WRITER : TC_HANDLE_READER, (uint64_t)fd + 1,
-				   0);
+				   writer ? TC_HANDLE_WRITER : TC_HANDLE_READER, fd.bits + 1, 0);
 	}
 }
 

@@ -15,7 +15,7 @@ void tc_walker_tie(struct tc_walker *w, tc_addr from, tc_addr end)
 	    size > TC_TIES_BYTES - w->ties.size ||
 	    tc_try_read(w->mem, from, w->ties.bytes + w->ties.size, size) < 0)
 		return;
-	w->ties.pieces[w->ties.n++] = (struct tc_piece){ from, (uint32_t)size };
+	w->ties.pieces[w->ties.n++] = (struct tc_mem_piece){ from, (uint32_t)size };
 	w->ties.size += size;
 }
 
@@ -84,7 +84,7 @@ void tc_walker_tie_name(struct tc_walker *w, tc_addr name)
 void tc_walker_anew(struct tc_walker *w, tc_addr addr)
 {
 	struct tc_ties *ties = &w->ties;
-	struct tc_piece page[4];
+	struct tc_mem_piece page[4];
 
 	if (!ties->wanted || ties->first || addr < 4096)
 		return;
@@ -92,10 +92,10 @@ void tc_walker_anew(struct tc_walker *w, tc_addr addr)
 		if (ties->renewed[t] - addr <= TIE_BEGINS)
 			return;
 	for (unsigned i = 0; i < 4; i++)
-		page[i] = (struct tc_piece){ (addr & ~4095ul) + i * TC_PIECE_MAX, TC_PIECE_MAX };
+		page[i] = (struct tc_mem_piece){ (addr & ~4095ul) + i * TC_PIECE_MAX, TC_PIECE_MAX };
 	w->mem->ops->renew(w->mem, page, 4);
 	if ((addr & 4095) + TC_ANEW_BYTES > 4096)
-		w->mem->ops->renew(w->mem, &(struct tc_piece){ (addr | 4095) + 1, TC_ANEW_BYTES }, 1);
+		w->mem->ops->renew(w->mem, &(struct tc_mem_piece){ (addr | 4095) + 1, TC_ANEW_BYTES }, 1);
 	if (ties->n_renewed < TC_TIES_MAX)
 		ties->renewed[ties->n_renewed++] = addr;
 }

@@ -162,7 +162,7 @@ struct tc_ties {
 	bool first;  /* what is cached is tried as it is */
 	uint32_t n;
 	uint32_t ends[TC_BATCH]; /* where those of each task end */
-	struct tc_piece *pieces; /* TC_TIES_MAX */
+	struct tc_mem_piece *pieces; /* TC_TIES_MAX */
 	bool *same;		 /* TC_TIES_MAX */
 	tc_addr *renewed;	 /* TC_TIES_MAX: what this round read anew */
 	uint32_t n_renewed;
