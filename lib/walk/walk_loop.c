@@ -204,7 +204,7 @@ static void read_key(struct tc_walker *w, struct loop *loop, tc_addr fd_object, 
 {
 	uint16_t item = w->py.at.tuple_item;
 	tc_addr data, handle;
-	struct tc_value fd;
+	struct tc_walk_value fd;
 
 	tc_walker_fact(w, fd_object, &fd);
 	if (fd.tag != TC_VAL_INT || (int64_t)fd.bits < 0 ||

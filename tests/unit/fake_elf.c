@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The parts of an ELF file by which the dynamic linker finds a symbol: System V gABI chapter 5. */
-#include "fake_elf.h"
+#include "tests/unit/fake_elf.h"
 
 #include <elf.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #ifndef TC_FAKE_ELF_H
 #define TC_FAKE_ELF_H
 
-#include "mem.h"
+#include "lib/mem/mem.h"
 
 struct fake_symbol {
 	const char *name;

@@ -3,7 +3,7 @@
  * Include/cpython/{code,frameobject,genobject,traceback}.h, Include/internal/pycore_frame.h. */
 #include <stdlib.h>
 
-#include "fake_python.h"
+#include "tests/unit/fake_python.h"
 
 enum { CODE_BYTES = 512, FRAME_STACK = 4, YIELD_FROM = 72, AFTER_AWAIT = 3, SUSPENDED_AT = 2 };
 

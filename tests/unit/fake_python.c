@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The fake interpreter: its memory, its types, and the structs from _PyRuntime to the threads. */
-#include "fake_python.h"
+#include "tests/unit/fake_python.h"
 
 #include <stdlib.h>
 
-#include "fake_elf.h"
+#include "tests/unit/fake_elf.h"
 
 enum { INTERP_BYTES = 12288, RUNTIME_BYTES = 4096, THREAD_BYTES = 2048, PTHREAD_BYTES = 1024, PTHREAD_TID = 720 };
 enum { TP_BASICSIZE = 32, TP_DICTOFFSET = 288, TYPE_BYTES = 1024, HEAD_ROOM = 32 };

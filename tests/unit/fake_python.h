@@ -14,8 +14,8 @@
 #ifndef TC_FAKE_PYTHON_H
 #define TC_FAKE_PYTHON_H
 
-#include "fake_mem.h"
-#include "pyframe.h"
+#include "tests/unit/fake_mem.h"
+#include "lib/python/pyframe.h"
 
 #define FAKE_BASE 0x100000000ul
 #define FAKE_MEMORY_BYTES (96ul << 20) /* of the target; what is not used costs nothing */

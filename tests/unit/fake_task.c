@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The fake interpreter's asyncio: futures, tasks and their registries, callables, contexts, loops.
  * Layouts: Modules/_asynciomodule.c, Python/hamt.c, Lib/asyncio/{tasks,futures,events}.py. */
-#include "fake_python.h"
+#include "tests/unit/fake_python.h"
 
 enum { FUT_LOOP = 16, FUT_CALLBACK0 = 24, FUT_CALLBACKS = 40, FUT_EXCEPTION = 48, STATE_BYTES = 256 };
 enum { HAMT_ROOT = 16, HAMT_PAIRS = 32, HAMT_CHILDREN = 16, CONTEXT_VARS = 24 };

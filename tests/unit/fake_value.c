@@ -4,7 +4,7 @@
  * Modules/_collectionsmodule.c of 3.8 to 3.15. */
 #include <stdlib.h>
 
-#include "fake_python.h"
+#include "tests/unit/fake_python.h"
 
 enum { MA_USED = 16, MA_KEYS = 32, MA_VALUES = 40, OLD_NENTRIES = 32, OLD_HEAD = 40, NEW_NENTRIES = 24, NEW_HEAD = 32 };
 enum { SET_USED = 24, SET_MASK = 32, SET_TABLE = 40, REGISTRY_ROOM = 2048 };

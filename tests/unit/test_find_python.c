@@ -3,9 +3,9 @@
 #include <check.h>
 #include <elf.h>
 
-#include "fake_elf.h"
-#include "fake_python.h"
-#include "find_python.h"
+#include "tests/unit/fake_elf.h"
+#include "tests/unit/fake_python.h"
+#include "lib/python/find_python.h"
 
 #define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
 

@@ -3,7 +3,7 @@
  * refused where anything on the way is not so. */
 #include <check.h>
 
-#include "fake_python.h"
+#include "tests/unit/fake_python.h"
 
 #define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
 

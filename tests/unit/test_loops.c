@@ -2,7 +2,7 @@
  * Event loops of a fake interpreter: queues, timers, descriptors, and what their callbacks are. */
 #include <check.h>
 
-#include "walked.h"
+#include "tests/unit/walked.h"
 
 #define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
 

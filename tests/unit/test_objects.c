@@ -3,7 +3,7 @@
 #include <check.h>
 #include <stdio.h>
 
-#include "walked.h"
+#include "tests/unit/walked.h"
 
 #define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
 

@@ -2,7 +2,7 @@
  * Frames, generators, code objects and their tables of lines, of a fake interpreter. */
 #include <check.h>
 
-#include "fake_python.h"
+#include "tests/unit/fake_python.h"
 
 #define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "fake_python.h"
+#include "tests/unit/fake_python.h"
 
 #define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
 

@@ -2,7 +2,7 @@
  * Where asyncio keeps its tasks: sets, weak sets and lists, whole, torn and in motion; and counting them. */
 #include <check.h>
 
-#include "walked.h"
+#include "tests/unit/walked.h"
 
 #define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
 

@@ -2,7 +2,7 @@
  * Tasks and their chains as tc_walk reads them out of a fake interpreter, of each version. */
 #include <check.h>
 
-#include "walked.h"
+#include "tests/unit/walked.h"
 
 #define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
 

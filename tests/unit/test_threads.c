@@ -3,7 +3,7 @@
  * as a whole where something is missing. */
 #include <check.h>
 
-#include "walked.h"
+#include "tests/unit/walked.h"
 
 #define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
 

@@ -4,7 +4,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "walked.h"
+#include "tests/unit/walked.h"
 
 #define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A fake interpreter's dump, read back as the analyzer reads it. */
-#include "walked.h"
+#include "tests/unit/walked.h"
 
 #include <check.h>
 #include <stdio.h>

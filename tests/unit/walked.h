@@ -3,11 +3,11 @@
 #ifndef TC_WALKED_H
 #define TC_WALKED_H
 
-#include "builder.h"
-#include "fake_python.h"
-#include "model.h"
-#include "values.h"
-#include "walk.h"
+#include "tests/unit/builder.h"
+#include "tests/unit/fake_python.h"
+#include "analyzer/dump/model.h"
+#include "analyzer/dump/values.h"
+#include "lib/walk/walk.h"
 
 struct walked {
 	int r; /* of tc_walk */
