@@ -252,6 +252,8 @@ static void supervise(void *argument)
 	/* Last of all: then another dump may begin. Its stacks are all that a worker that hangs keeps. */
 	if (!done && !dump->snapshot)
 		tc_process()->stuck = (uint32_t)tc_syscall0(SYS_getpid);
+	if (done && dump->apart)
+		tc_hook_end(dump);
 	for (;;)
 		tc_syscall1(SYS_exit_group, 0);
 }
