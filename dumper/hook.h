@@ -262,6 +262,7 @@ _Noreturn void tc_hook_work_done(struct tc_hook_dump *dump); /* the end of a wat
 bool tc_hook_die_first(void);
 
 /* hook_end.c: the end of a child. A copy gives back its memory first; none of its threads may be at work. */
+void tc_hook_begin_copy(void); /* at its very beginning */
 _Noreturn void tc_hook_end(const struct tc_hook_dump *dump);
 
 /* hook_child.c: the making of the file. */

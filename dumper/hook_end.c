@@ -12,6 +12,9 @@
 #include "hook.h"
 #include "../lib/safe.h"
 
+#define LAST_PAGE ((1l << 47) - 2 * (long)TC_ARCH_PAGE) /* Documentation/arch/x86/x86_64/mm.rst */
+#define NO_REPLACE 0x100000 /* MAP_FIXED_NOREPLACE, Linux 4.17; before it anywhere, of no use */
+
 extern const char __ehdr_start[] __attribute__((visibility("hidden"))); /* the library: ld(1) */
 extern const char _end[] __attribute__((visibility("hidden")));
 
@@ -67,6 +70,19 @@ static void give_back(void)
 	}
 	if (fd >= 0)
 		tc_sys_close(fd);
+}
+
+/* What the OOM killer kills counts as gone once its pages are unmapped, while up to 10,000 of them wait to
+ * be freed together (Linux, mm/mmap.c, exit_mmap: MMF_OOM_SKIP; mm/mmu_gather.c): in between the target
+ * would be next. A page that is shared and was written to makes the kernel free those that wait
+ * (mm/memory.c, zap_pte_range: force_flush); the last one of all is unmapped last. */
+void tc_hook_begin_copy(void)
+{
+	long at = tc_syscall6(SYS_mmap, LAST_PAGE, TC_ARCH_PAGE, PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_ANONYMOUS | NO_REPLACE, -1, 0);
+
+	if (at > 0)
+		*(volatile char *)at = 1;
 }
 
 void tc_hook_end(const struct tc_hook_dump *dump)

@@ -39,6 +39,7 @@ static long clone_self(unsigned long flags, struct tc_hook_dump *dump)
 	if (child)
 		return child;
 	dump->copy = true;
+	tc_hook_begin_copy();
 	tc_hook_guest(dump);
 	tc_hook_end(dump);
 }
