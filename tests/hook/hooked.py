@@ -140,12 +140,13 @@ class Hooked:
             return [int(pid) for pid in file.read().split()]
 
     def idle(self):
-        """Wait until no child of it is at work (a zombie may be left)."""
+        """Wait until no child of it is at work (a zombie may be left). The first thread of one can be a zombie before its last one ends, and none
+        is reaped until then."""
         def working():
-            for pid in self.children():
+            for stat in (path for pid in self.children() for path in glob.glob("/proc/%d/task/*/stat" % pid)):
                 try:
-                    with open("/proc/%d/stat" % pid) as stat:
-                        if stat.read().rpartition(")")[2].split()[0] not in "ZX":
+                    with open(stat) as file:
+                        if file.read().rpartition(")")[2].split()[0] not in "ZX":
                             return True
                 except (FileNotFoundError, ProcessLookupError):
                     pass

@@ -3,6 +3,7 @@
 """The hook where resources end: limits of files, memory and processes, a memory cgroup near its limit, another uid, budgets. Prints TAP; names of tests
 as arguments run only these. Cgroups that are made here are removed."""
 import contextlib
+import ctypes
 import glob
 import os
 import re
@@ -211,6 +212,49 @@ def test_memory_cgroup(directory):
             must(files(dumps) == [os.path.basename(path) for path in dumps_in(dumps)], "left behind: %s" % files(dumps))
             print("# %d tasks, room for %d MB: %d of 20 made, %d killed" % (tasks, room, len(made), oom_kills(group)))
     must(killed, "nobody was killed: the limits had no effect")
+
+
+PTRACE_CONT, PTRACE_SEIZE, EVENT_EXIT = 7, 0x4206, 6  # linux/ptrace.h
+OF_NEW_ONES, OF_EXIT, WALL = 2 | 4 | 8, 0x40, 0x40000000  # PTRACE_O_TRACEFORK, VFORK, CLONE; EXIT
+
+
+def own_pages(tid):
+    """Of resident memory, as proc(5) has it: those that are no file's."""
+    pages = read("/proc/%d/statm" % tid).split()
+    return int(pages[1]) - int(pages[2])
+
+
+def at_their_ends(target):
+    """Asks for a dump; {tid: own pages} of each thread of what the target makes meanwhile, as each is about to leave its memory. The target is
+    traced from then on."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+    if libc.ptrace(PTRACE_SEIZE, target.pid, None, OF_NEW_ONES | OF_EXIT):
+        raise Skip("ptrace: " + os.strerror(ctypes.get_errno()))
+    target.kick()
+    found, alive = {}, set()
+    while alive or not found:
+        tid, status = os.waitpid(-1, WALL)
+        if not os.WIFSTOPPED(status):
+            must(tid != target.pid, "the target ended")
+            alive.discard(tid)
+            continue
+        alive |= {tid} - {target.pid}
+        if status >> 16 == EVENT_EXIT:
+            found[tid] = own_pages(tid)
+        libc.ptrace(PTRACE_CONT, tid, None, 0 if status >> 16 else os.WSTOPSIG(status))
+    return found
+
+
+def test_memory_given_back(directory):
+    """a copy has given back its memory before it ends: then the OOM killer does not see it, and would take the target while that is freed"""
+    dumps = sub(directory, "dumps")
+    with Hooked(directory, dumps, "filler = bytearray(b'x' * (64 << 20))", env={"TASKCORE_FREEZE": "snapshot"}) as target:
+        before, ends = own_pages(target.pid), at_their_ends(target)
+        target.lives()
+        whole(target.dumped(), target.tasks)
+        must(before > 16384 and max(ends.values()) < 512, "of %d pages: %s" % (before, ends))
+        print("# of %d pages of the target's, threads of its child ended with %s" % (before, sorted(ends.values())))
 
 
 def test_memory_cgroup_other_uid(directory):

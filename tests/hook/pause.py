@@ -125,6 +125,18 @@ def test_mappings_count(directory):
             target.lives()
 
 
+def test_all_tasks_are_worth_a_longer_pause(directory):
+    """A copy that takes longer than the pause, but not twice: made for 40,000 tasks, which could not be read in place, not for 4, nor with half the pause"""
+    for tasks, pause, copied in ((40000, "40", True), (4, "40", False), (40000, "20", False)):
+        here = sub(directory, "%d-%s" % (tasks, pause))
+        with Hooked(directory, here, MAPS % 30000, tasks, env={"TASKCORE_PAUSE_MS": pause}) as target:
+            target.dump()  # which counts the mappings, where there is time for that
+            found = whole(target.dump(), tasks if copied or tasks == 4 else None, complete=None)
+            told = TOO_LONG in " ".join(found["dump"]["truncated"])
+            must(told != copied, "%d tasks, %s ms: %s" % (tasks, pause, found["dump"]["truncated"]))
+            target.lives()
+
+
 ADDRESS_SPACE = """
 import mmap, resource, threading
 ballast = bytearray(b"x" * (100 << 20))

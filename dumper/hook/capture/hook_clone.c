@@ -75,8 +75,8 @@ static uint32_t count_maps(const struct maps_text *text)
 	return text->whole ? n : MAPS_PART * n;
 }
 
-/* The next mapping that a program writes to and nobody shares: a clone copies its tables. False: no more. */
-static bool next_private(const char **at, const char *end, uint64_t *ret_start, uint64_t *ret_size)
+bool tc_hook_next_private(const char **at, const char *end, uint64_t *ret_start,
+			  uint64_t *ret_size)
 {
 	while (*at < end) {
 		const char *line = *at;
@@ -117,10 +117,10 @@ static uint64_t page_ns(const struct tc_hook_dump *dump, const struct maps_text 
 
 	if (pagemap < 0)
 		return NS_PER_PAGE_MOST;
-	for (const char *at = text->at; next_private(&at, end, &start, &bytes);)
+	for (const char *at = text->at; tc_hook_next_private(&at, end, &start, &bytes);)
 		all += bytes;
 	next = all / PLACES / 2;
-	for (const char *at = text->at; all && next_private(&at, end, &start, &bytes); passed += bytes)
+	for (const char *at = text->at; all && tc_hook_next_private(&at, end, &start, &bytes); passed += bytes)
 		for (; next < passed + bytes; next += all / PLACES + 1)
 			ns += look(pagemap, start + (next - passed), &present);
 	tc_sys_close(pagemap);

@@ -38,8 +38,7 @@ static void end_now(int sig)
 		tc_hook_child_refuse(&tc_hook_dump, "it took longer than TASKCORE_BUDGET_MS");
 	if (tc_hook_dump.watched)
 		tc_hook_work_done(&tc_hook_dump);
-	for (;;)
-		tc_syscall1(SYS_exit_group, 0);
+	tc_hook_end(&tc_hook_dump);
 }
 
 void tc_hook_end_at_alarm(void)
@@ -209,13 +208,35 @@ static bool is_caught(const struct tc_hook_dump *dump, int sig)
 	       caught >> (sig - 1) & 1;
 }
 
+/* Would the thread that took the dump run our handler for it? Not where it blocks the signal, nor in
+ * sigwait, which would give it to the program. */
+static bool is_open(const struct tc_hook_dump *dump, int sig)
+{
+	struct tc_os_thread thread = { .syscall = -1 };
+	uint64_t blocked;
+	char path[64];
+	struct tc_strbuf text;
+
+	tc_strbuf_init(&text, path, sizeof(path));
+	tc_strbuf_s(&text, "task/");
+	tc_strbuf_u(&text, dump->tid_proc);
+	tc_strbuf_s(&text, "/status");
+	return tc_proc_number(dump->proc, path, "SigBlk", 16, &blocked) &&
+	       !(blocked >> (sig - 1) & 1) &&
+	       tc_proc_thread_syscall(dump->proc, dump->tid_proc, &thread) &&
+	       thread.syscall != SYS_rt_sigtimedwait;
+}
+
+/* To that thread alone: another one may wait in sigwait. */
 static bool send_again(const struct tc_hook_dump *dump)
 {
 	siginfo_t info = { .si_signo = tc_hook_settings.private_signal, .si_code = SI_QUEUE };
 
 	info.si_value.sival_ptr = (void *)(uintptr_t)tc_cookie(TC_COOKIE_AGAIN, dump->began_ns);
 	return !tc_hook_is_target_gone(dump) && is_caught(dump, info.si_signo) &&
-	       tc_syscall3(SYS_rt_sigqueueinfo, dump->pid, info.si_signo, (long)&info) == 0;
+	       is_open(dump, info.si_signo) &&
+	       tc_syscall4(SYS_rt_tgsigqueueinfo, dump->pid, dump->tid, info.si_signo,
+			   (long)&info) == 0;
 }
 
 /* The snapshot contradicts itself: have another one taken, once. True: the target takes it, and

@@ -235,8 +235,18 @@ static void supervise(void *argument)
 	/* Last of all: then another dump may begin. Its stacks are all that a worker that hangs keeps. */
 	if (!done && !dump->snapshot)
 		tc_hook_process()->stuck = (uint32_t)tc_syscall0(SYS_getpid);
+	if (done && dump->apart)
+		tc_hook_end(dump);
 	for (;;)
 		tc_syscall1(SYS_exit_group, 0);
+}
+
+/* Of a process in a memory cgroup the OOM killer does not see the second thread give back the memory once
+ * the first has ended (Linux, kernel/cgroup/cgroup.c, css_task_iter_advance: "dying leaders"), and would take
+ * the target. */
+static bool must_be_one(const struct tc_hook_dump *dump)
+{
+	return dump->copy && dump->apart && dump->room < TC_HOOK_NO_LIMIT;
 }
 
 void tc_hook_guest(struct tc_hook_dump *dump)
@@ -250,6 +260,10 @@ void tc_hook_guest(struct tc_hook_dump *dump)
 	leave_directory();
 	if (dump->apart)
 		settle(dump);
+	if (must_be_one(dump)) {
+		work_alone(dump);
+		return;
+	}
 	dump->watched = true;
 	dump->worker = (uint32_t)tc_syscall0(SYS_getpid);
 	/* Threads of one child, so that whoever kills one kills both; each with a table of its own. */

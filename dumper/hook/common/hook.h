@@ -103,6 +103,7 @@ struct tc_hook_dump {
 	bool dumpable;		      /* PR_GET_DUMPABLE is 1, or values are wanted all the same */
 	bool frozen;
 	bool snapshot; /* the walk runs in a clone */
+	bool copy;     /* this is that clone, with memory of its own; never true in the target's */
 	bool guest;    /* this is a child, which may wait */
 	const char *why_elsewhere; /* "DIR: reason" of the TASKCORE_DIR that it is not in; NULL: it is */
 	bool no_child; /* none may be made */
@@ -208,6 +209,9 @@ void tc_hook_memory(int proc, bool own_oom_score, struct tc_hook_memory *ret);
 /* hook_clone.c: how long a clone of this process will take, in ns; exactly only where that decides
  * whether it may be made. */
 uint64_t tc_hook_clone_ns(struct tc_hook_dump *dump, const struct tc_hook_memory *memory);
+/* The next mapping in the text of a maps file that the program writes to and nobody shares: a clone copies
+ * its tables. False: no more. */
+bool tc_hook_next_private(const char **at, const char *end, uint64_t *ret_start, uint64_t *ret_size);
 /* What the pause still allows, in ns. */
 uint64_t tc_hook_pause_left(const struct tc_hook_dump *dump);
 
@@ -224,6 +228,7 @@ int tc_hook_stacks_init(void);
 void *tc_hook_start_stack(void); /* its top, for the start of a child that shares our memory */
 void *tc_hook_line_stack(void);	 /* the same, for one that says a line */
 void *tc_hook_work_stack(void);	 /* the same, for the worker of a child */
+void tc_hook_stacks(uint64_t *ret_start, uint64_t *ret_end); /* where all of them are */
 
 /* hook_guest.c: what the children run. */
 /* A child that was made with TC_HOOK_SHARED: it asks what the descriptors are, leaves them, and has a
@@ -240,6 +245,9 @@ bool tc_hook_is_target_gone(const struct tc_hook_dump *dump);
 _Noreturn void tc_hook_work_done(struct tc_hook_dump *dump); /* the end of a watched worker */
 /* Offer this process to whoever looks for memory. False: no descriptor, or no /proc. */
 bool tc_hook_die_first(void);
+
+/* hook_end.c: the end of a child. A copy gives back its memory first; none of its threads may be at work. */
+_Noreturn void tc_hook_end(const struct tc_hook_dump *dump);
 
 /* hook_child.c: the making of the file. */
 /* Everything from there to the line on stderr; after a walk in place the file only. */

@@ -74,6 +74,12 @@ void *tc_hook_work_stack(void)
 	return top_of(STACK_WORK);
 }
 
+void tc_hook_stacks(uint64_t *ret_start, uint64_t *ret_end)
+{
+	*ret_start = (uintptr_t)stacks;
+	*ret_end = (uintptr_t)stacks + N_STACKS * STRIDE;
+}
+
 /* SIGSEGV, SIGBUS and SIGSYS that somebody sent while the handler was guarded, one of each. They cannot
  * be blocked meanwhile: a guarded read that faults would end the process. */
 static siginfo_t sent[TC_ACTION_GUARDED];
