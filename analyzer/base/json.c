@@ -10,6 +10,12 @@
 
 const char TC_JSON_KEYED[] = "";
 
+/* A lone surrogate is no character: some readers refuse a whole file for \udc80 in it (jansson, serde). */
+static bool is_surrogate(uint32_t code)
+{
+	return code >= 0xd800 && code <= 0xdfff;
+}
+
 static void quoted(struct tc_out *out, struct tc_text text)
 {
 	static const bool as_it_is[256] = {
@@ -37,7 +43,7 @@ static void quoted(struct tc_out *out, struct tc_text text)
 		tc_out_raw(out, (const char *)text.at + plain, at - plain);
 		if (code == '"' || code == '\\')
 			snprintf(piece, sizeof(piece), "\\%c", (char)code);
-		else if (code == TC_BAD_BYTE)
+		else if (code == TC_BAD_BYTE || is_surrogate(code))
 			snprintf(piece, sizeof(piece), "\\ufffd");
 		else if (code >= 0x10000)
 			snprintf(piece, sizeof(piece), "\\u%04x\\u%04x",
@@ -110,6 +116,10 @@ void tc_json_str(struct tc_json *json, const char *key, const char *value)
 
 void tc_json_u(struct tc_json *json, const char *key, uint64_t value)
 {
+	if (value > INT64_MAX) { /* more than many readers' integers hold */
+		tc_json_f(json, key, (double)value);
+		return;
+	}
 	begin(json, key);
 	tc_out_u(json->out, value);
 }
@@ -174,6 +184,11 @@ void tc_json_hex(struct tc_json *json, const char *key, uint64_t value)
 
 void tc_json_key(struct tc_json *json, struct tc_text key)
 {
+	/* jansson takes no NUL in a key. */
+	const uint8_t *nul = key.size ? memchr(key.at, 0, key.size) : NULL;
+
+	if (nul)
+		key.size = (size_t)(nul - key.at);
 	begin(json, NULL);
 	quoted(json->out, key);
 	tc_out_raw(json->out, ":", 1);

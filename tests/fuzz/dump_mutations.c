@@ -34,6 +34,19 @@ static void show_some(const struct tc_report *report, struct tc_out *out)
 		tc_report_show(report, items[i], out);
 }
 
+/* Whatever the dump says, the report is JSON. */
+static void read_back(const char *text, size_t size)
+{
+	json_error_t error;
+	json_t *root = size < 10u << 20 ? json_loadb(text, size, JSON_ALLOW_NUL, &error) : json_null();
+
+	if (!root) {
+		printf("not ok - the JSON of a damaged dump cannot be read back: %s\n", error.text);
+		exit(1);
+	}
+	json_decref(root);
+}
+
 static void render_all(struct tc_model *model, bool all)
 {
 	const struct tc_options options = { .width = 100, .all = all, .source_root = "/nowhere" };
@@ -46,8 +59,9 @@ static void render_all(struct tc_model *model, bool all)
 	tc_graph_init(&graph, &links, true);
 	tc_report_init(&report, model, &graph, &options, true);
 	tc_out_init_memory(&out);
-	tc_report_text(&report, &out);
 	tc_report_json(&report, &out);
+	read_back(out.buffer, out.used);
+	tc_report_text(&report, &out);
 	tc_report_jsonl(&report, &out);
 	tc_report_canonical(&report, &out);
 	show_some(&report, &out);

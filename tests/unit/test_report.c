@@ -653,6 +653,67 @@ START_TEST(test_foreign_text_is_made_harmless)
 }
 END_TEST
 
+/* Everything that is written can be read back. size bytes at text; lines: one document on each. */
+static void read_back(const char *text, size_t size, bool lines)
+{
+	json_error_t error;
+	size_t n;
+
+	for (; size; text += n, size -= n) {
+		const char *end = lines ? memchr(text, '\n', size) : NULL;
+		n = end ? (size_t)(end - text) + 1 : size;
+		json_t *root = json_loadb(text, n, JSON_ALLOW_NUL, &error);
+		ck_assert_msg(root != NULL, "%s at %d", error.text, error.position);
+		json_decref(root);
+	}
+}
+
+START_TEST(test_json_can_be_read_back)
+{
+	struct opened o;
+	struct tc_out out;
+
+	open_sample(&o);
+	tc_out_init_memory(&out);
+	tc_report_json(&o.report, &out);
+	read_back(out.buffer, out.used, false);
+	out.used = 0;
+	tc_report_jsonl(&o.report, &out);
+	read_back(out.buffer, out.used, true);
+	tc_out_deinit(&out);
+	close_sample(&o);
+}
+END_TEST
+
+START_TEST(test_any_text_and_number_can_be_read_back)
+{
+	static const uint8_t key[] = "a\0b";
+	struct tc_out out;
+	struct tc_json json = { .out = &out };
+
+	tc_out_init_memory(&out);
+	tc_json_object(&json, NULL);
+	tc_json_u(&json, "largest", UINT64_MAX);
+	tc_json_i(&json, "smallest", INT64_MIN);
+	tc_json_f(&json, "tiny", 5e-324);
+	tc_json_text(&json, "surrogates", (struct tc_text){ (const uint8_t *)"\xed\xa0\x80\xed\xb3\xbf", 6 });
+	tc_json_text(&json, "nul", (struct tc_text){ key, 3 });
+	tc_json_key(&json, (struct tc_text){ key, 3 });
+	tc_json_bool(&json, TC_JSON_KEYED, true);
+	tc_json_end(&json, '}');
+	json_t *root = json_loadb(out.buffer, out.used, JSON_ALLOW_NUL, NULL);
+	ck_assert_ptr_nonnull(root);
+	ck_assert_double_eq(json_real_value(json_object_get(root, "largest")), 18446744073709551616.0);
+	ck_assert_int_eq(json_integer_value(json_object_get(root, "smallest")), INT64_MIN);
+	ck_assert_double_eq(json_real_value(json_object_get(root, "tiny")), 5e-324);
+	ck_assert_str_eq(json_string_value(json_object_get(root, "surrogates")), "\xef\xbf\xbd\xef\xbf\xbd");
+	ck_assert_uint_eq(json_string_length(json_object_get(root, "nul")), 3);
+	ck_assert(json_is_true(json_object_get(root, "a")));
+	json_decref(root);
+	tc_out_deinit(&out);
+}
+END_TEST
+
 START_TEST(test_json_escapes)
 {
 	struct tc_out out;
@@ -665,7 +726,7 @@ START_TEST(test_json_escapes)
 	tc_json_i(&json, NULL, INT64_MIN);
 	tc_json_end(&json, ']');
 	tc_out_raw(&out, "", 1);
-	ck_assert_str_eq(out.buffer, "[\"a\\\"\\\\\\u000a\\ufffd\xc3\xa9\\ud83d\\udc0d\\udcff\","
+	ck_assert_str_eq(out.buffer, "[\"a\\\"\\\\\\u000a\\ufffd\xc3\xa9\\ud83d\\udc0d\\ufffd\","
 				     "\"nan\",-9223372036854775808]");
 	tc_out_deinit(&out);
 }
@@ -888,6 +949,8 @@ int main(void)
 	tcase_add_loop_test(c, test_loop_is_judged_by_its_facts, 0, ROWS(loops));
 	tcase_add_loop_test(c, test_foreign_text_is_made_harmless, 0, ROWS(texts));
 	tcase_add_test(c, test_json_escapes);
+	tcase_add_test(c, test_json_can_be_read_back);
+	tcase_add_test(c, test_any_text_and_number_can_be_read_back);
 	tcase_add_loop_test(c, test_json_numbers_are_as_people_write_them, 0, ROWS(numbers));
 	tcase_add_loop_test(c, test_names_are_cut_in_their_middle, 0, ROWS(middles));
 	tcase_add_test(c, test_end_of_a_huge_name_is_its_end);

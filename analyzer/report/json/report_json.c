@@ -186,7 +186,7 @@ static void put_syscall(struct tc_json *json, const struct tc_thread *os)
 		tc_json_str(json, "name", tc_syscall_name(os->syscall - 1));
 	tc_json_array(json, "args");
 	for (int i = 0; i < 6; i++)
-		tc_json_u(json, NULL, os->args[i]);
+		tc_json_i(json, NULL, (int64_t)os->args[i]); /* -1 is a common one */
 	tc_json_end(json, ']');
 	tc_json_end(json, '}');
 }
