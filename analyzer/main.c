@@ -27,12 +27,22 @@ enum { EXIT_DONE = 0, EXIT_USAGE = 2, EXIT_BAD_INPUT = 3, EXIT_INTERNAL = 70 };
 #define PACKAGE_VERSION "0.1.0"
 #endif
 
-enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_JSONL, FORMAT_CANONICAL };
+/* The formats of a report: one row each is all that main knows of them. */
+static const struct renderer {
+	const char *name;
+	void (*render)(const struct tc_report *report, struct tc_out *out);
+	bool page; /* for people: names few of many tasks */
+} renderers[] = {
+	{ "text", tc_report_text, true },
+	{ "json", tc_report_json, false },
+	{ "jsonl", tc_report_jsonl, false },
+	{ "canonical", tc_report_canonical, false },
+};
 enum verb { VERB_REPORT, VERB_SHOW, VERB_CHECK };
 
 struct job {
 	enum verb verb;
-	enum format format;
+	const struct renderer *format;
 	struct tc_options options;
 	const char *color; /* auto, always, never */
 	struct tc_knowledge knowledge;
@@ -93,14 +103,8 @@ static bool render(const struct job *job, const struct tc_report *report, struct
 					job->args[i]);
 				found = false;
 			}
-	} else if (job->format == FORMAT_JSON) {
-		tc_report_json(report, out);
-	} else if (job->format == FORMAT_JSONL) {
-		tc_report_jsonl(report, out);
-	} else if (job->format == FORMAT_CANONICAL) {
-		tc_report_canonical(report, out);
 	} else {
-		tc_report_text(report, out);
+		job->format->render(report, out);
 	}
 	return found;
 }
@@ -111,13 +115,17 @@ static bool render(const struct job *job, const struct tc_report *report, struct
 static int report_on(const struct job *job, struct tc_model *model, struct tc_out *out)
 {
 	struct tc_links links;
+	struct tc_graph graph;
 	struct tc_report report;
+	bool page = job->verb == VERB_REPORT && job->format->page;
 
 	tc_links_init(&links, model, &job->knowledge);
-	tc_report_init(&report, model, &links, &job->options,
-		       job->format == FORMAT_TEXT && model->n_tasks <= OBJECTS_FOR_ALL);
+	tc_graph_init(&graph, &links, !page);
+	tc_report_init(&report, model, &graph, &job->options,
+		       job->format->page && model->n_tasks <= OBJECTS_FOR_ALL);
 	bool found = render(job, &report, out);
 	tc_report_deinit(&report);
+	tc_graph_deinit(&graph);
 	tc_links_deinit(&links);
 	return !found ? EXIT_USAGE : model->dump->n_problems_all ? EXIT_BAD_INPUT : EXIT_DONE;
 }
@@ -186,7 +194,7 @@ static int read_files(const struct job *job)
 	for (int i = 0; i < n_files; i++) {
 		int r = read_file(job, job->args[i], &out);
 		status = r > status ? r : status;
-		if (i + 1 < n_files && job->verb == VERB_REPORT && job->format == FORMAT_TEXT)
+		if (i + 1 < n_files && job->verb == VERB_REPORT && job->format->page)
 			tc_out_newline(&out);
 		tc_out_flush(&out);
 	}
@@ -320,14 +328,13 @@ static unsigned page_width(void)
 	return width > 100 ? 100 : width < 60 ? 60 : (unsigned)width;
 }
 
-static int parse_format(const char *word, enum format *ret)
+static int parse_format(const char *word, const struct renderer **ret)
 {
-	static const char *const words[] = { "text", "json", "jsonl", "canonical" };
 	static const char *const later[] = { "html", "dot", "collapsed" };
 
-	for (int i = 0; i < 4; i++)
-		if (strcmp(word, words[i]) == 0) {
-			*ret = (enum format)i;
+	for (size_t i = 0; i < sizeof(renderers) / sizeof(*renderers); i++)
+		if (strcmp(word, renderers[i].name) == 0) {
+			*ret = &renderers[i];
 			return 0;
 		}
 	for (int i = 0; i < 3; i++)
@@ -457,7 +464,7 @@ static void say_problems(const struct tc_knowledge *knowledge)
 
 int main(int argc, char **argv)
 {
-	struct job job = { .color = "auto" };
+	struct job job = { .color = "auto", .format = &renderers[0] };
 	int option, index = 0, r;
 
 	load_knowledge(&job.knowledge);

@@ -306,9 +306,9 @@ static void read_task(struct tc_model *model, struct tc_cursor *cur)
 	struct tc_task *task = tc_push(model->tasks, model->n_tasks, model->tasks_room);
 
 	task->locals = NULL;
-	task->locals_size = task->wait = 0;
+	task->locals_size = 0;
 	task->objects = (uint32_t)model->n_objects;
-	task->flags = tc_cur_u32(cur) & ~TC_TASK_READY;
+	task->flags = tc_cur_u32(cur);
 	tc_cur_u(cur); /* interpreter */
 	task->addr = tc_cur_d(cur, &model->streams.task);
 	task->type = tc_cur_u32(cur);

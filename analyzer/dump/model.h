@@ -67,8 +67,7 @@ struct tc_interp {
 struct tc_task {
 	uint64_t addr, leaf, waiter; /* 0: none */
 	const uint8_t *locals;	     /* payload of the record, NULL: none */
-	uint32_t locals_size : 24;   /* at most TC_RECORD_MAX */
-	uint32_t wait : 8;	     /* enum tc_wait, filled by tc_links_init */
+	uint32_t locals_size;	     /* at most TC_RECORD_MAX */
 	uint32_t flags;		     /* state and enum tc_task_flag */
 	uint32_t type, name, loop, chain, context, exception, cancels, thread;
 	uint32_t objects; /* number of objects before this record: what it waits for comes next */
@@ -255,9 +254,6 @@ const struct tc_object *tc_model_object_near(const struct tc_model *model,
 
 /* How the task failed; NULL: it did not. */
 const struct tc_failure *tc_model_failure(const struct tc_model *model, const struct tc_task *task);
-
-/* A flag of our own in tc_task.flags: woken, or never suspended, and not yet run. */
-#define TC_TASK_READY (1u << 31)
 
 static inline unsigned tc_task_state(const struct tc_task *task)
 {

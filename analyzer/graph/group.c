@@ -37,24 +37,26 @@ static void table_grow(struct table *table, const struct tc_groups *groups)
 	}
 }
 
-static uint32_t group_of(struct table *table, struct tc_groups *groups, const struct tc_task *task,
+static uint32_t group_of(struct table *table, struct tc_groups *groups, const struct tc_links *links,
+			 const struct tc_task *task,
 			 uint32_t chain, uint32_t number)
 {
 	bool not_started = (task->flags & TC_TASK_NOT_STARTED) != 0;
+	enum tc_wait wait = tc_link_kind(links, task);
 
 	if (!table->slots || groups->n * 2 > table->mask)
 		table_grow(table, groups);
-	size_t slot = slot_of(table, chain, task->wait, not_started);
+	size_t slot = slot_of(table, chain, wait, not_started);
 	for (; table->slots[slot]; slot = (slot + 1) & table->mask) {
 		const struct tc_group *group = &groups->groups[table->slots[slot] - 1];
-		if (group->chain == chain && group->wait == task->wait &&
+		if (group->chain == chain && group->wait == wait &&
 		    group->not_started == not_started)
 			return table->slots[slot] - 1;
 	}
 	*tc_push(groups->groups, groups->n, groups->room) = (struct tc_group){
 		.chain = chain,
 		.example = number,
-		.wait = task->wait,
+		.wait = wait,
 		.not_started = not_started,
 	};
 	table->slots[slot] = (uint32_t)groups->n;
@@ -83,24 +85,24 @@ static void add_job(struct tc_group *group, const struct tc_job *job)
 }
 
 /* What the task adds to what is known of its group; its count is not yet raised. */
-static void add_object(struct tc_group *group, const struct tc_links *links,
+static void add_object(struct tc_group *group, const struct tc_graph *graph,
 		       const struct tc_task *task)
 {
-	struct tc_link link;
+	struct tc_link scratch;
 
 	if (group->others && group->wait != TC_WAIT_EXECUTOR)
 		return;
-	tc_link_find(links, task, &link);
+	const struct tc_link *link = tc_graph_wait(graph, task, &scratch);
 	if (group->wait == TC_WAIT_SLEEP)
-		add_sleep(group, &link);
+		add_sleep(group, link);
 	else if (group->wait == TC_WAIT_EXECUTOR)
-		add_job(group, &link.job);
-	if (!link.addr || group->wait == TC_WAIT_SLEEP || group->others)
+		add_job(group, &link->job);
+	if (!link->addr || group->wait == TC_WAIT_SLEEP || group->others)
 		return;
 	for (size_t i = 0; i < TC_GROUP_OBJECTS; i++) {
-		if (group->objects[i].addr != link.addr && group->objects[i].addr)
+		if (group->objects[i].addr != link->addr && group->objects[i].addr)
 			continue;
-		group->objects[i].addr = link.addr;
+		group->objects[i].addr = link->addr;
 		group->objects[i].count++;
 		return;
 	}
@@ -169,29 +171,31 @@ static void add_awaited(void *context, const struct tc_task *task)
 }
 
 /* Which groups wait for which, once all have their places. */
-static void find_behind(struct tc_groups *groups, const struct tc_links *links)
+static void find_behind(struct tc_groups *groups, const struct tc_graph *graph)
 {
-	const struct tc_model *model = links->model;
+	const struct tc_model *model = graph->model;
 	const unsigned waits = 1u << TC_WAIT_TASK | 1u << TC_WAIT_WAIT_FOR | 1u << TC_WAIT_SHIELD |
 			       1u << TC_WAIT_GATHER | 1u << TC_WAIT_WAIT | 1u << TC_WAIT_TASKGROUP;
 
 	for (size_t i = 0; i < model->n_tasks; i++) {
 		const struct tc_task *task = &model->tasks[i];
-		struct tc_link link;
-		if (groups->of_task[i] == UINT32_MAX || !(waits >> task->wait & 1))
+		struct tc_link scratch;
+		if (groups->of_task[i] == UINT32_MAX ||
+		    !(waits >> tc_link_kind(graph->links, task) & 1))
 			continue;
 		struct follower follower = { groups, model, &groups->groups[groups->of_task[i]] };
-		tc_link_find(links, task, &link);
-		if (link.task)
-			add_awaited(&follower, link.task);
+		const struct tc_link *link = tc_graph_wait(graph, task, &scratch);
+		if (link->task)
+			add_awaited(&follower, link->task);
 		else
-			tc_link_members(links, &link, TC_ITEMS_MAX, add_awaited, &follower);
+			tc_link_members(graph->links, link, TC_ITEMS_MAX, add_awaited, &follower);
 	}
 }
 
-void tc_groups_init(struct tc_groups *groups, const struct tc_links *links, bool with_objects)
+void tc_groups_init(struct tc_groups *groups, const struct tc_graph *graph, bool with_objects)
 {
-	const struct tc_model *model = links->model;
+	const struct tc_links *links = graph->links;
+	const struct tc_model *model = graph->model;
 	struct table table = { 0 };
 	uint32_t *same = tc_same_chains(model);
 
@@ -208,19 +212,19 @@ void tc_groups_init(struct tc_groups *groups, const struct tc_links *links, bool
 			groups->n_running++;
 			continue;
 		}
-		uint32_t number = group_of(&table, groups, task, same[task->chain], (uint32_t)i);
+		uint32_t number = group_of(&table, groups, links, task, same[task->chain], (uint32_t)i);
 		groups->of_task[i] = number;
 		groups->n_grouped++;
 		if (with_objects)
-			add_object(&groups->groups[number], links, task);
+			add_object(&groups->groups[number], graph, task);
 		groups->groups[number].count++;
-		groups->groups[number].n_ready += (task->flags & TC_TASK_READY) != 0;
+		groups->groups[number].n_ready += tc_link_is_ready(links, task);
 	}
 	free(table.slots);
 	free(same);
 	sort_groups(groups, model->n_tasks);
 	if (with_objects)
-		find_behind(groups, links);
+		find_behind(groups, graph);
 }
 
 void tc_groups_deinit(struct tc_groups *groups)

@@ -3,7 +3,7 @@
 #ifndef TC_GROUP_H
 #define TC_GROUP_H
 
-#include "analyzer/graph/links.h"
+#include "analyzer/graph/graph.h"
 
 #define TC_GROUP_OBJECTS 3
 #define TC_GROUP_BEHIND 8
@@ -48,9 +48,8 @@ struct tc_groups {
 	uint64_t n_running, n_done, n_grouped;
 };
 
-/* Group the tasks of the links' model. with_objects: find the objects of each task too, which takes
- * longer. */
-void tc_groups_init(struct tc_groups *groups, const struct tc_links *links, bool with_objects);
+/* Group the tasks of a graph. with_objects: find the objects of each task too, which takes longer. */
+void tc_groups_init(struct tc_groups *groups, const struct tc_graph *graph, bool with_objects);
 void tc_groups_deinit(struct tc_groups *groups);
 
 #endif

@@ -314,6 +314,11 @@ void tc_link_find(const struct tc_links *links, const struct tc_task *task, stru
 	}
 }
 
+uint32_t tc_link_evidence(const struct tc_links *links, const struct tc_task *task)
+{
+	return waits(task) ? verdict_of(links, task->chain)->link : 0;
+}
+
 /* Only the kind, without decoding locals where the function alone tells. */
 static enum tc_wait wait_of(const struct tc_links *links, const struct tc_task *task)
 {
@@ -332,14 +337,15 @@ static enum tc_wait wait_of(const struct tc_links *links, const struct tc_task *
 /* Tasks whose next step is due: those in the ready queue of a loop, and those that wait for no
  * future (Modules/_asynciomodule.c, task_step: task_fut_waiter is NULL from the wake-up to the next
  * await). Where the queue could not be read, a task that was woken still looks like one that waits. */
-static void mark_ready(struct tc_model *model)
+static void mark_ready(struct tc_links *links)
 {
+	const struct tc_model *model = links->model;
 	const unsigned never = TC_TASK_RUNNING | TC_TASK_THIRD_PARTY | TC_TASK_TORN;
 
 	for (size_t i = 0; i < model->n_tasks; i++) {
-		struct tc_task *task = &model->tasks[i];
-		if (tc_task_alive(task) && task->waiter == 0 && !(task->flags & never))
-			task->flags |= TC_TASK_READY;
+		const struct tc_task *task = &model->tasks[i];
+		links->ready[i] = tc_task_alive(task) && task->waiter == 0 &&
+				  !(task->flags & never);
 	}
 	for (size_t i = 0; i < model->n_handles; i++) {
 		const struct tc_handle *handle = &model->handles[i];
@@ -347,29 +353,33 @@ static void mark_ready(struct tc_model *model)
 		if (handle->where == TC_HANDLE_READY && !(handle->flags & TC_HANDLE_CANCELLED))
 			task = handle->task ? tc_model_task_at(model, handle->task) : NULL;
 		if (task && tc_task_alive(task) && !(task->flags & TC_TASK_RUNNING))
-			model->tasks[task - model->tasks].flags |= TC_TASK_READY;
+			links->ready[task - model->tasks] = true;
 	}
 }
 
-void tc_links_init(struct tc_links *links, struct tc_model *model,
+void tc_links_init(struct tc_links *links, const struct tc_model *model,
 		   const struct tc_knowledge *knowledge)
 {
 	links->model = model;
 	links->knowledge = knowledge;
 	links->verdicts = tc_array_new(model->n_chains, sizeof(*links->verdicts));
 	links->codes = tc_array_new(model->n_codes, sizeof(*links->codes));
-	mark_ready(model);
+	links->kinds = tc_array_new(model->n_tasks, sizeof(*links->kinds));
+	links->ready = tc_array_new(model->n_tasks, sizeof(*links->ready));
+	mark_ready(links);
 	tc_workers_init(&links->workers, model);
 	links->n_alarms = 0;
 	find_alarms(links);
 	for (size_t i = 0; i < model->n_tasks; i++)
-		model->tasks[i].wait = (uint8_t)wait_of(links, &model->tasks[i]);
+		links->kinds[i] = (uint8_t)wait_of(links, &model->tasks[i]);
 }
 
 void tc_links_deinit(struct tc_links *links)
 {
 	free(links->verdicts);
 	free(links->codes);
+	free(links->kinds);
+	free(links->ready);
 	tc_workers_deinit(&links->workers);
 	free(links->alarms);
 }

@@ -32,6 +32,8 @@ struct tc_links {
 	const struct tc_model *model;
 	struct tc_verdict *verdicts; /* of each chain: what the functions alone say */
 	const struct tc_knowledge *knowledge;
+	uint8_t *kinds; /* of each task: enum tc_wait */
+	bool *ready;	/* of each task */
 	uint32_t *codes; /* of each code: its row + 1, or TC_KNOWN_…; 0: not judged yet */
 	struct tc_workers workers;
 	struct tc_alarm *alarms; /* ascending future */
@@ -44,11 +46,23 @@ struct tc_alarm {
 	uint64_t due_ns;
 };
 
-/* Find out what every task of model waits for: fills tc_task.wait and its flag TC_TASK_READY. knowledge
- * must outlive the links. */
-void tc_links_init(struct tc_links *links, struct tc_model *model,
+/* Find out in which way every task of model waits. knowledge and model must outlive the links. */
+void tc_links_init(struct tc_links *links, const struct tc_model *model,
 		   const struct tc_knowledge *knowledge);
 void tc_links_deinit(struct tc_links *links);
+
+/* In which way a task waits. */
+static inline enum tc_wait tc_link_kind(const struct tc_links *links, const struct tc_task *task)
+{
+	return (enum tc_wait)links->kinds[task - links->model->tasks];
+}
+/* Whether a task is woken, or was never suspended, and has not run yet. */
+static inline bool tc_link_is_ready(const struct tc_links *links, const struct tc_task *task)
+{
+	return links->ready[task - links->model->tasks];
+}
+/* The link of the task's chain whose function told; 0: none did. */
+uint32_t tc_link_evidence(const struct tc_links *links, const struct tc_task *task);
 
 /* All about one task's wait. */
 void tc_link_find(const struct tc_links *links, const struct tc_task *task, struct tc_link *ret);

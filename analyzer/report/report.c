@@ -337,19 +337,19 @@ static struct tc_text common_root(const struct tc_model *model)
 }
 
 void tc_report_init(struct tc_report *report, const struct tc_model *model,
-		    const struct tc_links *links, const struct tc_options *options,
+		    const struct tc_graph *graph, const struct tc_options *options,
 		    bool with_objects)
 {
 	const struct tc_status *status = &model->status;
 
 	*report = (struct tc_report){
-		.options = options, .dump = model->dump, .model = model, .links = links
+		.options = options, .dump = model->dump, .model = model, .graph = graph
 	};
 	report->max_links = max_links(model);
 	report->root = common_root(model);
 	join_threads(report);
 	add_loops(report);
-	tc_groups_init(&report->groups, links, with_objects);
+	tc_groups_init(&report->groups, graph, with_objects);
 	tc_failures_init(&report->failures, model);
 	report->complete =
 		model->dump->sealed && model->dump->n_problems_all == 0 && status->present &&

@@ -44,7 +44,7 @@ struct tc_report {
 	const struct tc_options *options;
 	const struct tc_dump *dump;
 	const struct tc_model *model;
-	const struct tc_links *links;
+	const struct tc_graph *graph;
 	struct tc_groups groups;
 	struct tc_failures failures;
 	struct tc_thread_view *threads;
@@ -62,7 +62,7 @@ struct tc_report {
 
 /* Everything is borrowed and must outlive the report. with_objects: see group.h. */
 void tc_report_init(struct tc_report *report, const struct tc_model *model,
-		    const struct tc_links *links, const struct tc_options *options,
+		    const struct tc_graph *graph, const struct tc_options *options,
 		    bool with_objects);
 void tc_report_deinit(struct tc_report *report);
 

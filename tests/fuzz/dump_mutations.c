@@ -38,11 +38,13 @@ static void render_all(struct tc_model *model, bool all)
 {
 	const struct tc_options options = { .width = 100, .all = all, .source_root = "/nowhere" };
 	struct tc_links links;
+	struct tc_graph graph;
 	struct tc_report report;
 	struct tc_out out;
 
 	tc_links_init(&links, model, &knowledge);
-	tc_report_init(&report, model, &links, &options, true);
+	tc_graph_init(&graph, &links, true);
+	tc_report_init(&report, model, &graph, &options, true);
 	tc_out_init_memory(&out);
 	tc_report_text(&report, &out);
 	tc_report_json(&report, &out);
@@ -53,6 +55,7 @@ static void render_all(struct tc_model *model, bool all)
 		most_output = out.used;
 	tc_out_deinit(&out);
 	tc_report_deinit(&report);
+	tc_graph_deinit(&graph);
 	tc_links_deinit(&links);
 }
 

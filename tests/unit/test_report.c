@@ -16,6 +16,7 @@ struct opened {
 	struct tc_model model;
 	struct tc_knowledge knowledge;
 	struct tc_links links;
+	struct tc_graph graph;
 	struct tc_report report;
 };
 
@@ -28,7 +29,8 @@ static void open_built(struct opened *o)
 	tc_model_init(&o->model, &o->dump, NULL);
 	tc_knowledge_init(&o->knowledge);
 	tc_links_init(&o->links, &o->model, &o->knowledge);
-	tc_report_init(&o->report, &o->model, &o->links, &options, true);
+	tc_graph_init(&o->graph, &o->links, true);
+	tc_report_init(&o->report, &o->model, &o->graph, &options, true);
 }
 
 static void open_sample(struct opened *o)
@@ -41,6 +43,7 @@ static void open_sample(struct opened *o)
 static void close_sample(struct opened *o)
 {
 	tc_report_deinit(&o->report);
+	tc_graph_deinit(&o->graph);
 	tc_links_deinit(&o->links);
 	tc_knowledge_deinit(&o->knowledge);
 	tc_model_deinit(&o->model);
@@ -77,7 +80,7 @@ START_TEST(test_wait_is_told_by_functions_and_objects)
 	const struct tc_task *task = task_named(&o, waits[_i].name);
 	tc_link_find(&o.links, task, &link);
 	ck_assert_str_eq(tc_wait_word(link.wait), tc_wait_word(waits[_i].wait));
-	ck_assert_uint_eq(link.wait, task->wait);
+	ck_assert_uint_eq(link.wait, tc_link_kind(&o.links, task));
 	ck_assert_uint_eq(link.task ? link.task->addr : 0, waits[_i].task);
 	close_sample(&o);
 }
@@ -125,6 +128,55 @@ START_TEST(test_gather_names_its_children)
 	tc_link_find(&o.links, task_named(&o, "gather"), &link);
 	ck_assert_uint_eq(tc_link_members(&o.links, &link, 10, count_member, &n), 2);
 	ck_assert_uint_eq(n, 2);
+	close_sample(&o);
+}
+END_TEST
+
+/* Who waits for an object, and whom it stands for, is known from either end. */
+START_TEST(test_edges_lead_both_ways)
+{
+	struct opened o;
+	struct tc_link scratch;
+	size_t n, members = 0, n_waits = 0;
+
+	open_sample(&o);
+	const struct tc_task *task = task_named(&o, "gather");
+	const struct tc_link *link = tc_graph_wait(&o.graph, task, &scratch);
+	ck_assert_ptr_nonnull(link->object);
+	const tc_node object = tc_node_object(&o.graph, link->object);
+	const struct tc_edge *edge = tc_graph_out(&o.graph, tc_node_task(&o.graph, task), &n);
+	ck_assert_uint_eq(n, 1);
+	ck_assert_int_eq(edge->kind, TC_EDGE_WAITS);
+	ck_assert_uint_eq(edge->to, object);
+	edge = tc_graph_out(&o.graph, object, &n);
+	for (size_t i = 0; i < n; i++) {
+		members += edge[i].kind == TC_EDGE_MEMBER;
+		ck_assert_ptr_nonnull(tc_graph_task(&o.graph, edge[i].to));
+	}
+	ck_assert_uint_eq(members, 2);
+	for (size_t i = 0; (edge = tc_graph_in(&o.graph, object, i)); i++)
+		n_waits += edge->kind == TC_EDGE_WAITS && tc_graph_task(&o.graph, edge->from) == task;
+	ck_assert_uint_eq(n_waits, 1);
+	ck_assert_ptr_null(tc_graph_task(&o.graph, object));
+	close_sample(&o);
+}
+END_TEST
+
+/* Each edge is found from where it leads to, and there are no others. */
+START_TEST(test_every_edge_is_found_from_its_end)
+{
+	struct opened o;
+	size_t found = 0, nodes;
+
+	open_sample(&o);
+	nodes = o.model.n_tasks + o.model.n_objects + o.model.n_pythreads;
+	for (tc_node node = 0; node < nodes; node++) {
+		const struct tc_edge *edge;
+		for (size_t i = 0; (edge = tc_graph_in(&o.graph, node, i)); i++, found++)
+			ck_assert_uint_eq(edge->to, node);
+	}
+	ck_assert_uint_gt(found, 5);
+	ck_assert_uint_eq(found, o.graph.n_edges);
 	close_sample(&o);
 }
 END_TEST
@@ -821,6 +873,8 @@ int main(void)
 	TCase *c = tcase_create("report");
 
 	tcase_add_loop_test(c, test_wait_is_told_by_functions_and_objects, 0, ROWS(waits));
+	tcase_add_test(c, test_edges_lead_both_ways);
+	tcase_add_test(c, test_every_edge_is_found_from_its_end);
 	tcase_add_test(c, test_lock_is_found_in_the_local_self);
 	tcase_add_test(c, test_outer_function_of_asyncio_decides);
 	tcase_add_test(c, test_gather_names_its_children);

@@ -26,7 +26,7 @@ static void put_wait(struct tc_json_report *r, const struct tc_task *task)
 	struct tc_link link;
 	char numbered[TC_TASK_NAME];
 
-	tc_link_find(r->report->links, task, &link);
+	link = *tc_graph_wait(r->report->graph, task, &link);
 	if (link.wait == TC_WAIT_NONE)
 		return;
 	tc_json_object(json, "waits_for");
@@ -39,11 +39,11 @@ static void put_wait(struct tc_json_report *r, const struct tc_task *task)
 	/* Members of sets have no order: only ordered collections are named one by one. */
 	if (link.members && link.wait == TC_WAIT_GATHER) {
 		tc_json_array(json, "tasks");
-		tc_link_members(r->report->links, &link, TC_ITEMS_MAX, put_task_name, r);
+		tc_link_members(r->report->graph->links, &link, TC_ITEMS_MAX, put_task_name, r);
 		tc_json_end(json, ']');
 	} else if (link.members) {
 		tc_json_u(json, "members",
-			  tc_link_members(r->report->links, &link, 0, put_task_name, r));
+			  tc_link_members(r->report->graph->links, &link, 0, put_task_name, r));
 	}
 	tc_json_end(json, '}');
 }

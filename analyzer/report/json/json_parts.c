@@ -114,8 +114,6 @@ void tc_json_report_init(struct tc_json_report *r, const struct tc_report *repor
 
 void tc_json_report_deinit(struct tc_json_report *r)
 {
-	free(r->waiters_first);
-	free(r->waiters);
 	free(r->frame_of);
 	tc_out_deinit(&r->frames);
 	tc_out_deinit(&r->scratch);

@@ -168,7 +168,7 @@ static void put_wait(struct tc_json_report *r, const struct tc_task *task)
 	struct tc_json *json = &r->json;
 	struct tc_link link;
 
-	tc_link_find(r->report->links, task, &link);
+	link = *tc_graph_wait(r->report->graph, task, &link);
 	if (link.wait == TC_WAIT_NONE) {
 		tc_json_null(json, "waits_for");
 		return;
@@ -183,10 +183,10 @@ static void put_wait(struct tc_json_report *r, const struct tc_task *task)
 		tc_json_id(json, "task", 'T', tc_report_task_number(r->report, link.task));
 	if (link.members) {
 		tc_json_array(json, "tasks");
-		tc_link_members(r->report->links, &link, TC_ITEMS_MAX, put_member, r);
+		tc_link_members(r->report->graph->links, &link, TC_ITEMS_MAX, put_member, r);
 		tc_json_end(json, ']');
 		struct tc_pending pending;
-		tc_link_pending(r->report->links, &link, &pending);
+		tc_link_pending(r->report->graph->links, &link, &pending);
 		tc_json_u(json, "members", pending.all);
 		tc_json_u(json, "pending", pending.pending);
 	}
@@ -282,7 +282,7 @@ static void put_task(struct tc_json_report *r, const struct tc_task *task)
 	tc_json_bool(json, "must_cancel", task->flags & TC_TASK_MUST_CANCEL);
 	if (task->flags & TC_TASK_NOT_STARTED)
 		tc_json_bool(json, "not_started", true);
-	if (task->flags & TC_TASK_READY)
+	if (tc_link_is_ready(r->report->graph->links, task))
 		tc_json_bool(json, "ready", true);
 	if (task->flags & TC_TASK_TORN)
 		tc_json_bool(json, "torn", true);
@@ -318,6 +318,25 @@ static void put_object_fd(struct tc_json *json, const struct tc_fd *fd)
 		tc_json_text(json, "peer", fd->peer);
 }
 
+static void put_waiters(struct tc_json_report *r, const struct tc_object *object)
+{
+	const struct tc_graph *graph = r->report->graph;
+	const tc_node node = tc_node_object(graph, object);
+	const struct tc_edge *edge;
+	bool any = false;
+
+	for (size_t i = 0; (edge = tc_graph_in(graph, node, i)); i++) {
+		if (edge->kind != TC_EDGE_WAITS)
+			continue;
+		if (!any)
+			tc_json_array(&r->json, "waiters");
+		any = true;
+		tc_json_id(&r->json, NULL, 'T', edge->from + 1u);
+	}
+	if (any)
+		tc_json_end(&r->json, ']');
+}
+
 static void put_object(struct tc_json_report *r, size_t i)
 {
 	const struct tc_model *model = r->report->model;
@@ -346,12 +365,7 @@ static void put_object(struct tc_json_report *r, size_t i)
 			put_value(r, NULL, &value);
 		tc_json_end(json, ']');
 	}
-	if (r->waiters_first[i + 1] < r->waiters_first[i + 2]) {
-		tc_json_array(json, "waiters");
-		for (uint32_t w = r->waiters_first[i + 1]; w < r->waiters_first[i + 2]; w++)
-			tc_json_id(json, NULL, 'T', r->waiters[w] + 1u);
-		tc_json_end(json, ']');
-	}
+	put_waiters(r, object);
 	put_object_fd(json, tc_object_fd(model, object));
 	if (object->flags & TC_OBJ_CUT)
 		tc_json_bool(json, "cut", true);

@@ -260,33 +260,6 @@ static void put_group(struct tc_json_report *r, size_t number)
 	tc_json_record_end(r);
 }
 
-/* Which tasks wait for each object: a counting sort over the tasks. */
-static void find_waiters(struct tc_json_report *r)
-{
-	const struct tc_model *model = r->report->model;
-	uint32_t *object_of = tc_array_new(model->n_tasks, sizeof(*object_of));
-	uint32_t sum = 0;
-
-	r->waiters_first = tc_array_new(model->n_objects + 2, sizeof(*r->waiters_first));
-	r->waiters = tc_array_new(model->n_tasks, sizeof(*r->waiters));
-	for (size_t i = 0; i < model->n_tasks; i++) {
-		struct tc_link link;
-		tc_link_find(r->report->links, &model->tasks[i], &link);
-		object_of[i] = link.object ? (uint32_t)(link.object - model->objects) + 1 : 0;
-		r->waiters_first[object_of[i]]++;
-	}
-	/* Entry n + 1 counts object n: turned into where each one's tasks end, then filled from the
-	 * back. */
-	r->waiters_first[0] = 0;
-	for (size_t i = 1; i <= model->n_objects; i++)
-		sum = r->waiters_first[i] += sum;
-	r->waiters_first[model->n_objects + 1] = sum;
-	for (size_t i = model->n_tasks; i > 0; i--)
-		if (object_of[i - 1])
-			r->waiters[--r->waiters_first[object_of[i - 1]]] = (uint32_t)i - 1;
-	free(object_of);
-}
-
 static void put_lists(struct tc_json_report *r)
 {
 	const struct tc_report *report = r->report;
@@ -321,7 +294,6 @@ void tc_report_json(const struct tc_report *report, struct tc_out *out)
 	struct tc_json_report r;
 
 	tc_json_report_init(&r, report, out);
-	find_waiters(&r);
 	tc_json_object(&r.json, NULL);
 	tc_json_str(&r.json, "schema", "taskcore-report/1");
 	tc_json_object(&r.json, "dump");
@@ -339,7 +311,6 @@ void tc_report_jsonl(const struct tc_report *report, struct tc_out *out)
 
 	tc_json_report_init(&r, report, out);
 	r.jsonl = true;
-	find_waiters(&r);
 	tc_json_record_begin(&r, "dump");
 	tc_json_str(&r.json, "schema", "taskcore-report/1");
 	put_dump(&r);

@@ -15,9 +15,6 @@ struct tc_json_report {
 	struct {
 		uint32_t at, size; /* in frames; size 0: not there */
 	} * frame_of;		   /* of each link */
-	/* of each object: index into waiters; n_objects + 1 entries; NULL: none wanted */
-	uint32_t *waiters_first;
-	uint32_t *waiters; /* task indices */
 	bool jsonl;
 };
 

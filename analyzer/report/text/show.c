@@ -107,7 +107,6 @@ static void put_flags(struct tc_page *page, const struct tc_task *task)
 	} words[] = {
 		{ TC_TASK_MUST_CANCEL, ", will be cancelled at its next step" },
 		{ TC_TASK_NOT_STARTED, ", has not started" },
-		{ TC_TASK_READY, ", ready: its next step is due" },
 		{ TC_TASK_EAGER, ", eager" },
 		{ TC_TASK_TORN, ", torn: it changed while it was read" },
 		{ TC_TASK_CUT, ", cut at a bound" },
@@ -116,6 +115,8 @@ static void put_flags(struct tc_page *page, const struct tc_task *task)
 		{ TC_TASK_ORPHAN, ", its thread has ended" },
 		{ TC_TASK_LOG_TB, ", its exception was never retrieved" },
 	};
+	if (tc_link_is_ready(page->report->graph->links, task))
+		tc_out_str(page->out, ", ready: its next step is due");
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
 		if (task->flags & words[i].flag)
 			tc_out_str(page->out, words[i].text);
@@ -194,12 +195,12 @@ static bool show_task(struct tc_page *page, size_t number)
 		tc_out_newline(out);
 		show_failure(page, tc_model_failure(report->model, task));
 	}
-	tc_link_find(report->links, task, &link);
+	link = *tc_graph_wait(report->graph, task, &link);
 	if (link.wait != TC_WAIT_NONE) {
 		field(page, "waits for");
 		tc_phrase_link(page, &link);
 		tc_out_newline(out);
-		tc_link_members(report->links, &link, 1000, put_member, page);
+		tc_link_members(report->graph->links, &link, 1000, put_member, page);
 	}
 	show_context(page, task);
 	field_text(page, "chain", "outermost first");
@@ -207,16 +208,16 @@ static bool show_task(struct tc_page *page, size_t number)
 	return true;
 }
 
-/* Tasks that wait for this object: found by asking each one. */
+/* Tasks that wait for this object. */
 static void put_waiters(struct tc_page *page, const struct tc_object *object)
 {
-	const struct tc_model *model = page->report->model;
-	struct tc_link link;
+	const struct tc_graph *graph = page->report->graph;
+	const tc_node node = tc_node_object(graph, object);
+	const struct tc_edge *edge;
 	unsigned n = 0;
 
-	for (size_t i = 0; i < model->n_tasks; i++) {
-		tc_link_find(page->report->links, &model->tasks[i], &link);
-		if (link.object != object)
+	for (size_t i = 0; (edge = tc_graph_in(graph, node, i)); i++) {
+		if (edge->kind != TC_EDGE_WAITS)
 			continue;
 		if (n++ == 0)
 			field(page, "waiters");
@@ -226,7 +227,7 @@ static void put_waiters(struct tc_page *page, const struct tc_object *object)
 			tc_out_newline(page->out);
 			return;
 		}
-		tc_phrase_task(page, &model->tasks[i], 60);
+		tc_phrase_task(page, tc_graph_task(graph, edge->from), 60);
 		tc_out_newline(page->out);
 	}
 }

@@ -111,7 +111,7 @@ static void put_example(struct tc_page *page, const struct tc_group *group)
 	if (group->wait != TC_WAIT_STREAM_READ && group->wait != TC_WAIT_STREAM_DRAIN &&
 	    group->wait != TC_WAIT_SUBPROCESS)
 		return;
-	tc_link_find(report->links, task, &link);
+	link = *tc_graph_wait(report->graph, task, &link);
 	tc_phrase_detail(page, link.wait, link.object);
 }
 
@@ -127,7 +127,7 @@ static void put_wait(struct tc_page *page, const struct tc_group *group)
 		return;
 	}
 	tc_out_str(page->out, group->count == 1 ? "waits for " : "wait for ");
-	tc_link_find(report->links, &report->model->tasks[group->example], &link);
+	link = *tc_graph_wait(report->graph, &report->model->tasks[group->example], &link);
 	if (group->count == 1) {
 		tc_phrase_link(page, &link);
 	} else {
@@ -235,7 +235,7 @@ void tc_part_tasks(struct tc_page *page)
 			      task->flags & TC_TASK_CUT ? ", cut" : "");
 		if (report->groups.of_task[i] != UINT32_MAX)
 			tc_out_printf(page->out, ", G%u", report->groups.of_task[i] + 1);
-		tc_link_find(report->links, task, &link);
+		link = *tc_graph_wait(report->graph, task, &link);
 		if (link.wait != TC_WAIT_NONE) {
 			tc_out_str(page->out, ", waits for ");
 			tc_phrase_link(page, &link);

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The graph is made in one pass over the tasks; the edges in the other direction are counted and placed. */
+#include "analyzer/graph/graph.h"
+
+#include <stdlib.h>
+
+#include "analyzer/base/array.h"
+
+static size_t n_nodes(const struct tc_model *model)
+{
+	return model->n_tasks + model->n_objects + model->n_pythreads;
+}
+
+tc_node tc_node_thread(const struct tc_graph *graph, const struct tc_pythread *thread)
+{
+	const struct tc_model *model = graph->model;
+
+	return (tc_node)(model->n_tasks + model->n_objects + (size_t)(thread - model->pythreads));
+}
+
+const struct tc_task *tc_graph_task(const struct tc_graph *graph, tc_node node)
+{
+	return node < graph->model->n_tasks ? &graph->model->tasks[node] : NULL;
+}
+
+static void add(struct tc_graph *graph, enum tc_edge_kind kind, tc_node from, tc_node to, uint32_t evidence)
+{
+	*tc_push(graph->edges, graph->n_edges, graph->edges_room) =
+		(struct tc_edge){ .kind = kind, .from = from, .to = to, .evidence = evidence };
+}
+
+struct member {
+	struct tc_graph *graph;
+	tc_node from;
+};
+
+static void add_member(void *context, const struct tc_task *task)
+{
+	const struct member *member = context;
+
+	add(member->graph, TC_EDGE_MEMBER, member->from, tc_node_task(member->graph, task), 0);
+}
+
+/* What an object stands for is said once, whoever waits for it. */
+static void add_behind(struct tc_graph *graph, const struct tc_link *link, bool *known)
+{
+	const struct tc_object *object = link->object ? link->object : link->members;
+
+	if (!object || known[object - graph->model->objects])
+		return;
+	known[object - graph->model->objects] = true;
+	struct member member = { graph, tc_node_object(graph, object) };
+	tc_link_members(graph->links, link, TC_ITEMS_MAX, add_member, &member);
+	if (link->job.worker)
+		add(graph, TC_EDGE_WORKS, tc_node_thread(graph, link->job.worker), member.from, 0);
+}
+
+static void add_waits(struct tc_graph *graph, size_t i)
+{
+	const struct tc_link *link = &graph->waits[i];
+	uint32_t evidence = tc_link_evidence(graph->links, &graph->model->tasks[i]);
+
+	if (link->object)
+		add(graph, TC_EDGE_WAITS, (tc_node)i, tc_node_object(graph, link->object), evidence);
+	else if (link->members)
+		add(graph, TC_EDGE_WAITS, (tc_node)i, tc_node_object(graph, link->members), evidence);
+	if (link->task)
+		add(graph, TC_EDGE_WAITS, (tc_node)i, tc_node_task(graph, link->task), evidence);
+}
+
+static int by_from(const void *left, const void *right)
+{
+	const struct tc_edge *a = left, *b = right;
+
+	if (a->from != b->from)
+		return a->from < b->from ? -1 : 1;
+	return a->to < b->to ? -1 : a->to > b->to;
+}
+
+/* Where the edges of each node begin: counted, then summed up. */
+static uint32_t *first_of(const struct tc_graph *graph, bool in)
+{
+	size_t n = n_nodes(graph->model);
+	uint32_t *first = tc_array_new(n + 1, sizeof(*first));
+
+	for (size_t i = 0; i < graph->n_edges; i++)
+		first[(in ? graph->edges[i].to : graph->edges[i].from) + 1]++;
+	for (size_t i = 0; i < n; i++)
+		first[i + 1] += first[i];
+	return first;
+}
+
+static void index_edges(struct tc_graph *graph)
+{
+	if (graph->n_edges)
+		qsort(graph->edges, graph->n_edges, sizeof(*graph->edges), by_from);
+	graph->out_first = first_of(graph, false);
+	graph->in_first = first_of(graph, true);
+	graph->in = tc_array_new(graph->n_edges, sizeof(*graph->in));
+	/* From the back, so that each node's edges keep their order; where they begin is put right again. */
+	for (size_t i = graph->n_edges; i > 0; i--)
+		graph->in[--graph->in_first[graph->edges[i - 1].to + 1]] = (uint32_t)i - 1;
+	free(graph->in_first);
+	graph->in_first = first_of(graph, true);
+}
+
+void tc_graph_init(struct tc_graph *graph, const struct tc_links *links, bool all)
+{
+	const struct tc_model *model = links->model;
+
+	*graph = (struct tc_graph){ .model = model, .links = links };
+	if (!all || n_nodes(model) >= TC_NODE_NONE)
+		return;
+	bool *known = tc_array_new(model->n_objects, sizeof(*known));
+	graph->waits = tc_array_new(model->n_tasks, sizeof(*graph->waits));
+	for (size_t i = 0; i < model->n_tasks; i++) {
+		tc_link_find(links, &model->tasks[i], &graph->waits[i]);
+		add_waits(graph, i);
+		add_behind(graph, &graph->waits[i], known);
+	}
+	free(known);
+	index_edges(graph);
+}
+
+void tc_graph_deinit(struct tc_graph *graph)
+{
+	free(graph->waits);
+	free(graph->edges);
+	free(graph->out_first);
+	free(graph->in_first);
+	free(graph->in);
+	*graph = (struct tc_graph){ 0 };
+}
+
+const struct tc_link *tc_graph_wait(const struct tc_graph *graph, const struct tc_task *task,
+				    struct tc_link *scratch)
+{
+	if (graph->waits)
+		return &graph->waits[task - graph->model->tasks];
+	tc_link_find(graph->links, task, scratch);
+	return scratch;
+}
+
+const struct tc_edge *tc_graph_out(const struct tc_graph *graph, tc_node node, size_t *ret_n)
+{
+	*ret_n = graph->out_first ? graph->out_first[node + 1] - graph->out_first[node] : 0;
+	return *ret_n ? &graph->edges[graph->out_first[node]] : NULL;
+}
+
+const struct tc_edge *tc_graph_in(const struct tc_graph *graph, tc_node node, size_t number)
+{
+	if (!graph->in_first || number >= graph->in_first[node + 1] - graph->in_first[node])
+		return NULL;
+	return &graph->edges[graph->in[graph->in_first[node] + number]];
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Who waits for whom: what each task waits for, found once, and the edges that follow from it, in both
+ * directions. */
+#ifndef TC_GRAPH_H
+#define TC_GRAPH_H
+
+#include "analyzer/graph/links.h"
+
+enum tc_edge_kind {
+	TC_EDGE_WAITS,	/* a task waits for an object or a task */
+	TC_EDGE_MEMBER, /* an object (a gather, a group, a set) stands for a task */
+	TC_EDGE_WORKS,	/* a thread works for a future */
+	TC_EDGE_HOLDS,	/* a task holds an object: none yet, holders are not recorded */
+};
+
+/* Tasks, objects and the interpreter's threads, numbered through. */
+typedef uint32_t tc_node;
+#define TC_NODE_NONE UINT32_MAX
+
+struct tc_edge {
+	tc_node from, to;
+	uint32_t evidence; /* of TC_EDGE_WAITS: the link of the chain that told, 0: the leaf did */
+	enum tc_edge_kind kind;
+};
+
+struct tc_graph {
+	const struct tc_model *model;
+	const struct tc_links *links;
+	struct tc_link *waits; /* of each task; NULL: found when they are asked for */
+	struct tc_edge *edges; /* by ascending from */
+	size_t n_edges, edges_room;
+	uint32_t *out_first; /* of each node, and one more: its first edge */
+	uint32_t *in_first;  /* the same, in in */
+	uint32_t *in;	     /* edges by ascending to */
+};
+
+/* all: find out now what each task waits for, and the edges. A page goes without both: of most tasks it
+ * names neither, and 100,000 take 50 ms. links must outlive the graph. */
+void tc_graph_init(struct tc_graph *graph, const struct tc_links *links, bool all);
+void tc_graph_deinit(struct tc_graph *graph);
+
+/* What a task waits for; scratch is for a graph that does not keep it. Never NULL. */
+const struct tc_link *tc_graph_wait(const struct tc_graph *graph, const struct tc_task *task,
+				    struct tc_link *scratch);
+
+static inline tc_node tc_node_task(const struct tc_graph *graph, const struct tc_task *task)
+{
+	return (tc_node)(task - graph->model->tasks);
+}
+static inline tc_node tc_node_object(const struct tc_graph *graph, const struct tc_object *object)
+{
+	return (tc_node)(graph->model->n_tasks + (size_t)(object - graph->model->objects));
+}
+tc_node tc_node_thread(const struct tc_graph *graph, const struct tc_pythread *thread);
+/* The task that a node is; NULL: it is none. */
+const struct tc_task *tc_graph_task(const struct tc_graph *graph, tc_node node);
+
+/* The edges that leave a node, n of them; none in a graph without edges. */
+const struct tc_edge *tc_graph_out(const struct tc_graph *graph, tc_node node, size_t *ret_n);
+/* The edge of this number, from 0 on, of those that lead to a node; NULL: there are no more. */
+const struct tc_edge *tc_graph_in(const struct tc_graph *graph, tc_node node, size_t number);
+
+#endif
