@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The one error type: a negative code, and its detail in the handle that failed. */
+ * Error codes: what the functions of lib/ return, negative. */
 #ifndef TC_ERR_H
 #define TC_ERR_H
-
-#include <stdint.h>
 
 /* In the order of their values, which faults carry into the dump (docs/format.md section 12): new ones at
  * the end. */
@@ -32,21 +30,6 @@ enum tc_code {
 #undef C
 		TC_N_CODES
 };
-
-struct tc_error {
-	enum tc_code code;
-	int sys;	  /* errno, or 0 */
-	uint64_t addr;	  /* address in the target or offset in the file, or 0 */
-	const char *what; /* static text: the step that failed */
-};
-
-/* Note the first failure in *err and return -code: a failing step reads "return tc_fail(...)". */
-static inline int tc_fail(struct tc_error *err, enum tc_code code, uint64_t addr, const char *what)
-{
-	if (err->code == TC_OK)
-		*err = (struct tc_error){ .code = code, .addr = addr, .what = what };
-	return -(int)code;
-}
 
 /* The text of a code, given positive or negative; static, never NULL. Safe in a handler. */
 const char *tc_strcode(int code);
