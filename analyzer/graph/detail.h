@@ -4,7 +4,7 @@
 #define TC_DETAIL_H
 
 #include "analyzer/facts/descriptor.h"
-#include "analyzer/graph/links.h"
+#include "analyzer/graph/waits.h"
 
 #define TC_DETAIL_UNKNOWN INT64_MIN
 
@@ -19,7 +19,7 @@ struct tc_detail {
 	const struct tc_fd *descriptor; /* its record, or NULL */
 };
 
-void tc_detail_find(const struct tc_model *model, enum tc_wait wait, const struct tc_object *object,
+void tc_detail_find(const struct tc_model *model, enum tc_wait_kind wait, const struct tc_object *object,
 		    struct tc_detail *ret);
 
 #endif

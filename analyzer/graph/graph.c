@@ -42,30 +42,30 @@ static void add_member(void *context, const struct tc_task *task)
 }
 
 /* What an object stands for is said once, whoever waits for it. */
-static void add_behind(struct tc_graph *graph, const struct tc_link *link, bool *known)
+static void add_behind(struct tc_graph *graph, const struct tc_wait *wait, bool *known)
 {
-	const struct tc_object *object = link->object ? link->object : link->members;
+	const struct tc_object *object = wait->object ? wait->object : wait->members;
 
 	if (!object || known[object - graph->model->objects])
 		return;
 	known[object - graph->model->objects] = true;
 	struct member member = { graph, tc_node_object(graph, object) };
-	tc_link_members(graph->links, link, TC_ITEMS_MAX, add_member, &member);
-	if (link->job.worker)
-		add(graph, TC_EDGE_WORKS, tc_node_thread(graph, link->job.worker), member.from, 0);
+	tc_wait_members(graph->links, wait, TC_ITEMS_MAX, add_member, &member);
+	if (wait->job.worker)
+		add(graph, TC_EDGE_WORKS, tc_node_thread(graph, wait->job.worker), member.from, 0);
 }
 
 static void add_waits(struct tc_graph *graph, size_t i)
 {
-	const struct tc_link *link = &graph->waits[i];
-	uint32_t evidence = tc_link_evidence(graph->links, &graph->model->tasks[i]);
+	const struct tc_wait *wait = &graph->waits[i];
+	uint32_t evidence = tc_wait_evidence(graph->links, &graph->model->tasks[i]);
 
-	if (link->object)
-		add(graph, TC_EDGE_WAITS, (tc_node)i, tc_node_object(graph, link->object), evidence);
-	else if (link->members)
-		add(graph, TC_EDGE_WAITS, (tc_node)i, tc_node_object(graph, link->members), evidence);
-	if (link->task)
-		add(graph, TC_EDGE_WAITS, (tc_node)i, tc_node_task(graph, link->task), evidence);
+	if (wait->object)
+		add(graph, TC_EDGE_WAITS, (tc_node)i, tc_node_object(graph, wait->object), evidence);
+	else if (wait->members)
+		add(graph, TC_EDGE_WAITS, (tc_node)i, tc_node_object(graph, wait->members), evidence);
+	if (wait->task)
+		add(graph, TC_EDGE_WAITS, (tc_node)i, tc_node_task(graph, wait->task), evidence);
 }
 
 static int by_from(const void *left, const void *right)
@@ -104,7 +104,7 @@ static void index_edges(struct tc_graph *graph)
 	graph->in_first = first_of(graph, true);
 }
 
-void tc_graph_init(struct tc_graph *graph, const struct tc_links *links, bool all)
+void tc_graph_init(struct tc_graph *graph, const struct tc_waits *links, bool all)
 {
 	const struct tc_model *model = links->model;
 
@@ -114,7 +114,7 @@ void tc_graph_init(struct tc_graph *graph, const struct tc_links *links, bool al
 	bool *known = tc_array_new(model->n_objects, sizeof(*known));
 	graph->waits = tc_array_new(model->n_tasks, sizeof(*graph->waits));
 	for (size_t i = 0; i < model->n_tasks; i++) {
-		tc_link_find(links, &model->tasks[i], &graph->waits[i]);
+		tc_wait_find(links, &model->tasks[i], &graph->waits[i]);
 		add_waits(graph, i);
 		add_behind(graph, &graph->waits[i], known);
 	}
@@ -132,12 +132,12 @@ void tc_graph_deinit(struct tc_graph *graph)
 	*graph = (struct tc_graph){ 0 };
 }
 
-const struct tc_link *tc_graph_wait(const struct tc_graph *graph, const struct tc_task *task,
-				    struct tc_link *scratch)
+const struct tc_wait *tc_graph_wait(const struct tc_graph *graph, const struct tc_task *task,
+				    struct tc_wait *scratch)
 {
 	if (graph->waits)
 		return &graph->waits[task - graph->model->tasks];
-	tc_link_find(graph->links, task, scratch);
+	tc_wait_find(graph->links, task, scratch);
 	return scratch;
 }
 

@@ -4,7 +4,7 @@
 #ifndef TC_GRAPH_H
 #define TC_GRAPH_H
 
-#include "analyzer/graph/links.h"
+#include "analyzer/graph/waits.h"
 
 enum tc_edge_kind {
 	TC_EDGE_WAITS,	/* a task waits for an object or a task */
@@ -25,8 +25,8 @@ struct tc_edge {
 
 struct tc_graph {
 	const struct tc_model *model;
-	const struct tc_links *links;
-	struct tc_link *waits; /* of each task; NULL: found when they are asked for */
+	const struct tc_waits *links;
+	struct tc_wait *waits; /* of each task; NULL: found when they are asked for */
 	struct tc_edge *edges; /* by ascending from */
 	size_t n_edges, edges_room;
 	uint32_t *out_first; /* of each node, and one more: its first edge */
@@ -36,12 +36,12 @@ struct tc_graph {
 
 /* all: find out now what each task waits for, and the edges. A page goes without both: of most tasks it
  * names neither, and 100,000 take 50 ms. links must outlive the graph. */
-void tc_graph_init(struct tc_graph *graph, const struct tc_links *links, bool all);
+void tc_graph_init(struct tc_graph *graph, const struct tc_waits *links, bool all);
 void tc_graph_deinit(struct tc_graph *graph);
 
 /* What a task waits for; scratch is for a graph that does not keep it. Never NULL. */
-const struct tc_link *tc_graph_wait(const struct tc_graph *graph, const struct tc_task *task,
-				    struct tc_link *scratch);
+const struct tc_wait *tc_graph_wait(const struct tc_graph *graph, const struct tc_task *task,
+				    struct tc_wait *scratch);
 
 static inline tc_node tc_node_task(const struct tc_graph *graph, const struct tc_task *task)
 {

@@ -37,12 +37,12 @@ static void table_grow(struct table *table, const struct tc_groups *groups)
 	}
 }
 
-static uint32_t group_of(struct table *table, struct tc_groups *groups, const struct tc_links *links,
+static uint32_t group_of(struct table *table, struct tc_groups *groups, const struct tc_waits *links,
 			 const struct tc_task *task,
 			 uint32_t chain, uint32_t number)
 {
 	bool not_started = (task->flags & TC_TASK_NOT_STARTED) != 0;
-	enum tc_wait wait = tc_link_kind(links, task);
+	enum tc_wait_kind wait = tc_wait_kind_of(links, task);
 
 	if (!table->slots || groups->n * 2 > table->mask)
 		table_grow(table, groups);
@@ -63,18 +63,18 @@ static uint32_t group_of(struct table *table, struct tc_groups *groups, const st
 	return (uint32_t)groups->n - 1;
 }
 
-static void add_sleep(struct tc_group *group, const struct tc_link *link)
+static void add_sleep(struct tc_group *group, const struct tc_wait *wait)
 {
 	struct tc_sleeps *all = &group->sleeps;
 
 	if (group->count == 0)
-		*all = (struct tc_sleeps){ true, link->delay_s, link->delay_s, link->due_s };
-	all->known = all->known && link->delay_s >= 0;
-	all->min_s = link->delay_s < all->min_s ? link->delay_s : all->min_s;
-	all->max_s = link->delay_s > all->max_s ? link->delay_s : all->max_s;
+		*all = (struct tc_sleeps){ true, wait->delay_s, wait->delay_s, wait->due_s };
+	all->known = all->known && wait->delay_s >= 0;
+	all->min_s = wait->delay_s < all->min_s ? wait->delay_s : all->min_s;
+	all->max_s = wait->delay_s > all->max_s ? wait->delay_s : all->max_s;
 	/* 0 stays: of many timers not all are recorded, and one of the others may be the next. */
-	if (link->due_s < all->due_s)
-		all->due_s = link->due_s;
+	if (wait->due_s < all->due_s)
+		all->due_s = wait->due_s;
 }
 
 static void add_job(struct tc_group *group, const struct tc_job *job)
@@ -88,21 +88,21 @@ static void add_job(struct tc_group *group, const struct tc_job *job)
 static void add_object(struct tc_group *group, const struct tc_graph *graph,
 		       const struct tc_task *task)
 {
-	struct tc_link scratch;
+	struct tc_wait scratch;
 
 	if (group->others && group->wait != TC_WAIT_EXECUTOR)
 		return;
-	const struct tc_link *link = tc_graph_wait(graph, task, &scratch);
+	const struct tc_wait *wait = tc_graph_wait(graph, task, &scratch);
 	if (group->wait == TC_WAIT_SLEEP)
-		add_sleep(group, link);
+		add_sleep(group, wait);
 	else if (group->wait == TC_WAIT_EXECUTOR)
-		add_job(group, &link->job);
-	if (!link->addr || group->wait == TC_WAIT_SLEEP || group->others)
+		add_job(group, &wait->job);
+	if (!wait->addr || group->wait == TC_WAIT_SLEEP || group->others)
 		return;
 	for (size_t i = 0; i < TC_GROUP_OBJECTS; i++) {
-		if (group->objects[i].addr != link->addr && group->objects[i].addr)
+		if (group->objects[i].addr != wait->addr && group->objects[i].addr)
 			continue;
-		group->objects[i].addr = link->addr;
+		group->objects[i].addr = wait->addr;
 		group->objects[i].count++;
 		return;
 	}
@@ -179,22 +179,22 @@ static void find_behind(struct tc_groups *groups, const struct tc_graph *graph)
 
 	for (size_t i = 0; i < model->n_tasks; i++) {
 		const struct tc_task *task = &model->tasks[i];
-		struct tc_link scratch;
+		struct tc_wait scratch;
 		if (groups->of_task[i] == UINT32_MAX ||
-		    !(waits >> tc_link_kind(graph->links, task) & 1))
+		    !(waits >> tc_wait_kind_of(graph->links, task) & 1))
 			continue;
 		struct follower follower = { groups, model, &groups->groups[groups->of_task[i]] };
-		const struct tc_link *link = tc_graph_wait(graph, task, &scratch);
-		if (link->task)
-			add_awaited(&follower, link->task);
+		const struct tc_wait *wait = tc_graph_wait(graph, task, &scratch);
+		if (wait->task)
+			add_awaited(&follower, wait->task);
 		else
-			tc_link_members(graph->links, link, TC_ITEMS_MAX, add_awaited, &follower);
+			tc_wait_members(graph->links, wait, TC_ITEMS_MAX, add_awaited, &follower);
 	}
 }
 
 void tc_groups_init(struct tc_groups *groups, const struct tc_graph *graph, bool with_objects)
 {
-	const struct tc_links *links = graph->links;
+	const struct tc_waits *links = graph->links;
 	const struct tc_model *model = graph->model;
 	struct table table = { 0 };
 	uint32_t *same = tc_same_chains(model);
@@ -218,7 +218,7 @@ void tc_groups_init(struct tc_groups *groups, const struct tc_graph *graph, bool
 		if (with_objects)
 			add_object(&groups->groups[number], graph, task);
 		groups->groups[number].count++;
-		groups->groups[number].n_ready += tc_link_is_ready(links, task);
+		groups->groups[number].n_ready += tc_wait_is_ready(links, task);
 	}
 	free(table.slots);
 	free(same);

@@ -20,7 +20,7 @@ struct tc_group {
 	uint32_t example; /* index of its first task */
 	uint64_t count;
 	uint64_t n_ready; /* of these: woken, not yet run */
-	enum tc_wait wait;
+	enum tc_wait_kind wait;
 	bool not_started;
 	/* The objects that its tasks wait for, where they are no more than these: others says that
 	 * they are. Not of sleeps. */

@@ -27,7 +27,7 @@ struct tc_known {
 	const char *members;  /* its attribute that holds the tasks waited for */
 	const char *delay;    /* of a sleep: the local with its length */
 	const char *text;     /* what a person reads; NULL: the words of the kind */
-	enum tc_wait wait;
+	enum tc_wait_kind wait;
 	unsigned flags; /* enum tc_known_flag */
 	uint32_t package;
 };

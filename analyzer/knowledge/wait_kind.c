@@ -10,16 +10,16 @@ static const char *const words[] = {
 #undef W
 };
 
-const char *tc_wait_word(enum tc_wait wait)
+const char *tc_wait_word(enum tc_wait_kind wait)
 {
 	return wait < TC_N_WAITS ? words[wait] : "unknown";
 }
 
-enum tc_wait tc_wait_of(const char *word)
+enum tc_wait_kind tc_wait_of(const char *word)
 {
 	unsigned wait = TC_WAIT_NONE + 1;
 
 	while (wait < TC_N_WAITS && strcmp(words[wait], word) != 0)
 		wait++;
-	return (enum tc_wait)wait;
+	return (enum tc_wait_kind)wait;
 }

@@ -31,7 +31,7 @@
 	W(AWAITABLE, "awaitable") \
 	W(UNKNOWN, "unknown")
 
-enum tc_wait {
+enum tc_wait_kind {
 #define W(name, word) TC_WAIT_##name,
 	TC_WAITS(W)
 #undef W
@@ -40,8 +40,8 @@ enum tc_wait {
 /* clang-format on */
 
 /* The word of a kind; "" for TC_WAIT_NONE. */
-const char *tc_wait_word(enum tc_wait wait);
+const char *tc_wait_word(enum tc_wait_kind wait);
 /* The kind of a word; TC_N_WAITS: there is none. */
-enum tc_wait tc_wait_of(const char *word);
+enum tc_wait_kind tc_wait_of(const char *word);
 
 #endif

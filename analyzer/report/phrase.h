@@ -31,16 +31,16 @@ void tc_phrase_task(const struct tc_page *page, const struct tc_task *task, unsi
 /* The name of a type, with its module unless that is builtins or asyncio's own. */
 void tc_phrase_type(const struct tc_page *page, uint32_t type);
 /* "Lock O3", "task T5 \"fetch\"", "gather of 5: T5 T6 T7 ...": one task's wait. */
-void tc_phrase_link(const struct tc_page *page, const struct tc_link *link);
+void tc_phrase_one_wait(const struct tc_page *page, const struct tc_wait *wait);
 /* The wait of a kind, without an object: "a Lock", "data from a stream"; the same as exactly as the
  * link tells. */
-const char *tc_phrase_wait(enum tc_wait wait);
-const char *tc_phrase_link_kind(const struct tc_link *link);
+const char *tc_phrase_wait(enum tc_wait_kind wait);
+const char *tc_phrase_one_wait_kind(const struct tc_wait *wait);
 /* "sleep(0.5 to 60), next due in 2.1 s"; next stands before "due". */
 void tc_phrase_sleep(const struct tc_page *page, const struct tc_sleeps *sleeps, const char *next);
 /* " (5/5)", " (value 0)", " (fd 7, peer 10.0.0.1:5432)": what is known of the object waited for;
  * nothing otherwise. */
-void tc_phrase_detail(const struct tc_page *page, enum tc_wait wait,
+void tc_phrase_detail(const struct tc_page *page, enum tc_wait_kind wait,
 		      const struct tc_object *object);
 /* "app/web.py:112", at most max columns, cut at its left. */
 void tc_phrase_where(const struct tc_page *page, const struct tc_place *place, unsigned max);

@@ -5,7 +5,7 @@
 #include "analyzer/graph/detail.h"
 #include "analyzer/report/phrase.h"
 
-const char *tc_phrase_wait(enum tc_wait wait)
+const char *tc_phrase_wait(enum tc_wait_kind wait)
 {
 	static const char *const words[TC_N_WAITS] = {
 		[TC_WAIT_NONE] = "nothing",
@@ -37,20 +37,20 @@ const char *tc_phrase_wait(enum tc_wait wait)
 	return wait < TC_N_WAITS && words[wait] ? words[wait] : "something unknown";
 }
 
-const char *tc_phrase_link_kind(const struct tc_link *link)
+const char *tc_phrase_one_wait_kind(const struct tc_wait *wait)
 {
 	static const char *const pools[TC_N_POOLS] = {
 		[TC_POOL_UNKNOWN] = "an executor",
 		[TC_POOL_THREAD] = "a thread of an executor",
 		[TC_POOL_PROCESS] = "a process of an executor",
 	};
-	if (link->wait == TC_WAIT_EXECUTOR)
-		return pools[link->job.pool];
-	if (link->wait == TC_WAIT_FUTURE && link->concurrent)
+	if (wait->kind == TC_WAIT_EXECUTOR)
+		return pools[wait->job.pool];
+	if (wait->kind == TC_WAIT_FUTURE && wait->concurrent)
 		return "a future of concurrent.futures";
-	if (link->known && link->known->text)
-		return link->known->text;
-	return tc_phrase_wait(link->wait);
+	if (wait->known && wait->known->text)
+		return wait->known->text;
+	return tc_phrase_wait(wait->kind);
 }
 
 /* The clock of the loops when they were read: the same for all on one machine. */
@@ -79,12 +79,12 @@ void tc_phrase_sleep(const struct tc_page *page, const struct tc_sleeps *sleeps,
 }
 
 /* "T1 T5", or "1 of 50 pending: T45": who is waited for yet. */
-static void phrase_members(const struct tc_page *page, const struct tc_link *link)
+static void phrase_members(const struct tc_page *page, const struct tc_wait *wait)
 {
 	struct tc_out *out = page->out;
 	struct tc_pending pending;
 
-	tc_link_pending(page->report->graph->links, link, &pending);
+	tc_wait_pending(page->report->graph->links, wait, &pending);
 	bool all = pending.pending == pending.all;
 	if (!all)
 		tc_out_printf(out, ": %" PRIu64 " of %" PRIu64 " pending", pending.pending,
@@ -122,7 +122,7 @@ static void phrase_job(const struct tc_page *page, const struct tc_job *job)
 		tc_out_str(page->out, ": handed to its processes");
 }
 
-static void phrase_queue(struct tc_out *out, enum tc_wait wait, const struct tc_detail *detail)
+static void phrase_queue(struct tc_out *out, enum tc_wait_kind wait, const struct tc_detail *detail)
 {
 	if (wait == TC_WAIT_QUEUE_JOIN) {
 		if (detail->unfinished >= 0)
@@ -137,7 +137,7 @@ static void phrase_queue(struct tc_out *out, enum tc_wait wait, const struct tc_
 		tc_out_printf(out, " (%" PRId64 " items)", detail->size);
 }
 
-void tc_phrase_detail(const struct tc_page *page, enum tc_wait wait, const struct tc_object *object)
+void tc_phrase_detail(const struct tc_page *page, enum tc_wait_kind wait, const struct tc_object *object)
 {
 	struct tc_out *out = page->out;
 	struct tc_detail detail;
@@ -161,33 +161,33 @@ void tc_phrase_detail(const struct tc_page *page, enum tc_wait wait, const struc
 	tc_out_str(out, ")");
 }
 
-void tc_phrase_link(const struct tc_page *page, const struct tc_link *link)
+void tc_phrase_one_wait(const struct tc_page *page, const struct tc_wait *wait)
 {
 	struct tc_out *out = page->out;
 
-	if (link->wait == TC_WAIT_SLEEP) {
-		const struct tc_sleeps sleeps = { link->delay_s >= 0, link->delay_s, link->delay_s,
-						  link->due_s };
+	if (wait->kind == TC_WAIT_SLEEP) {
+		const struct tc_sleeps sleeps = { wait->delay_s >= 0, wait->delay_s, wait->delay_s,
+						  wait->due_s };
 		tc_phrase_sleep(page, &sleeps, "");
 		return;
 	}
-	if (link->task) {
-		tc_phrase_task(page, link->task, 30);
-		if (link->wait != TC_WAIT_TASK)
-			tc_out_printf(out, " (%s)", tc_wait_word(link->wait));
+	if (wait->task) {
+		tc_phrase_task(page, wait->task, 30);
+		if (wait->kind != TC_WAIT_TASK)
+			tc_out_printf(out, " (%s)", tc_wait_word(wait->kind));
 		return;
 	}
-	tc_out_str(out, tc_phrase_link_kind(link));
-	if ((link->wait == TC_WAIT_AWAITABLE || link->wait == TC_WAIT_UNKNOWN) && link->type) {
+	tc_out_str(out, tc_phrase_one_wait_kind(wait));
+	if ((wait->kind == TC_WAIT_AWAITABLE || wait->kind == TC_WAIT_UNKNOWN) && wait->type) {
 		tc_out_str(out, ": ");
-		tc_phrase_type(page, link->type);
+		tc_phrase_type(page, wait->type);
 	}
-	if (link->object)
-		tc_out_printf(out, " O%zu", tc_report_object_number(page->report, link->object));
-	tc_phrase_detail(page, link->wait, link->object);
-	phrase_job(page, &link->job);
-	if (link->members)
-		phrase_members(page, link);
-	if (link->shielded && link->wait != TC_WAIT_SHIELD)
+	if (wait->object)
+		tc_out_printf(out, " O%zu", tc_report_object_number(page->report, wait->object));
+	tc_phrase_detail(page, wait->kind, wait->object);
+	phrase_job(page, &wait->job);
+	if (wait->members)
+		phrase_members(page, wait);
+	if (wait->shielded && wait->kind != TC_WAIT_SHIELD)
 		tc_out_str(out, ", shielded");
 }

@@ -5,7 +5,7 @@
 
 #include "analyzer/graph/failed.h"
 #include "analyzer/graph/group.h"
-#include "analyzer/graph/links.h"
+#include "analyzer/graph/waits.h"
 #include "analyzer/facts/loopstate.h"
 #include "analyzer/dump/model.h"
 #include "analyzer/base/out.h"

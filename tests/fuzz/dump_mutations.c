@@ -50,12 +50,12 @@ static void read_back(const char *text, size_t size)
 static void render_all(struct tc_model *model, bool all)
 {
 	const struct tc_options options = { .width = 100, .all = all, .source_root = "/nowhere" };
-	struct tc_links links;
+	struct tc_waits links;
 	struct tc_graph graph;
 	struct tc_report report;
 	struct tc_out out;
 
-	tc_links_init(&links, model, &knowledge);
+	tc_waits_init(&links, model, &knowledge);
 	tc_graph_init(&graph, &links, true);
 	tc_report_init(&report, model, &graph, &options, true);
 	tc_out_init_memory(&out);
@@ -70,7 +70,7 @@ static void render_all(struct tc_model *model, bool all)
 	tc_out_deinit(&out);
 	tc_report_deinit(&report);
 	tc_graph_deinit(&graph);
-	tc_links_deinit(&links);
+	tc_waits_deinit(&links);
 }
 
 /* Read and render one file, from memory of exactly its size, so that a byte too far is found. */

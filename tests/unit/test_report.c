@@ -15,7 +15,7 @@ struct opened {
 	struct tc_dump dump;
 	struct tc_model model;
 	struct tc_knowledge knowledge;
-	struct tc_links links;
+	struct tc_waits links;
 	struct tc_graph graph;
 	struct tc_report report;
 };
@@ -28,7 +28,7 @@ static void open_built(struct opened *o)
 	ck_assert_int_eq(tc_dump_open_bytes("sample", o->b.bytes, o->b.size, &o->dump), 0);
 	tc_model_init(&o->model, &o->dump, NULL);
 	tc_knowledge_init(&o->knowledge);
-	tc_links_init(&o->links, &o->model, &o->knowledge);
+	tc_waits_init(&o->links, &o->model, &o->knowledge);
 	tc_graph_init(&o->graph, &o->links, true);
 	tc_report_init(&o->report, &o->model, &o->graph, &options, true);
 }
@@ -44,7 +44,7 @@ static void close_sample(struct opened *o)
 {
 	tc_report_deinit(&o->report);
 	tc_graph_deinit(&o->graph);
-	tc_links_deinit(&o->links);
+	tc_waits_deinit(&o->links);
 	tc_knowledge_deinit(&o->knowledge);
 	tc_model_deinit(&o->model);
 	tc_dump_close(&o->dump);
@@ -62,7 +62,7 @@ static const struct tc_task *task_named(const struct opened *o, const char *name
 
 static const struct {
 	const char *name;
-	enum tc_wait wait;
+	enum tc_wait_kind wait;
 	uint64_t task; /* the one task waited for */
 } waits[] = {
 	{ "gather", TC_WAIT_GATHER, 0 },     { "shield", TC_WAIT_SHIELD, 0 },
@@ -74,14 +74,14 @@ static const struct {
 START_TEST(test_wait_is_told_by_functions_and_objects)
 {
 	struct opened o;
-	struct tc_link link;
+	struct tc_wait wait;
 
 	open_sample(&o);
 	const struct tc_task *task = task_named(&o, waits[_i].name);
-	tc_link_find(&o.links, task, &link);
-	ck_assert_str_eq(tc_wait_word(link.wait), tc_wait_word(waits[_i].wait));
-	ck_assert_uint_eq(link.wait, tc_link_kind(&o.links, task));
-	ck_assert_uint_eq(link.task ? link.task->addr : 0, waits[_i].task);
+	tc_wait_find(&o.links, task, &wait);
+	ck_assert_str_eq(tc_wait_word(wait.kind), tc_wait_word(waits[_i].wait));
+	ck_assert_uint_eq(wait.kind, tc_wait_kind_of(&o.links, task));
+	ck_assert_uint_eq(wait.task ? wait.task->addr : 0, waits[_i].task);
 	close_sample(&o);
 }
 END_TEST
@@ -89,13 +89,13 @@ END_TEST
 START_TEST(test_lock_is_found_in_the_local_self)
 {
 	struct opened o;
-	struct tc_link link;
+	struct tc_wait wait;
 
 	open_sample(&o);
-	tc_link_find(&o.links, tc_model_task_at(&o.model, 0x90010100), &link);
-	ck_assert_int_eq(link.wait, TC_WAIT_LOCK);
-	ck_assert_uint_eq(link.addr, 0x91000000);
-	ck_assert_ptr_nonnull(link.object);
+	tc_wait_find(&o.links, tc_model_task_at(&o.model, 0x90010100), &wait);
+	ck_assert_int_eq(wait.kind, TC_WAIT_LOCK);
+	ck_assert_uint_eq(wait.addr, 0x91000000);
+	ck_assert_ptr_nonnull(wait.object);
 	close_sample(&o);
 }
 END_TEST
@@ -103,11 +103,11 @@ END_TEST
 START_TEST(test_outer_function_of_asyncio_decides)
 {
 	struct opened o;
-	struct tc_link link;
+	struct tc_wait wait;
 
 	open_sample(&o);
-	tc_link_find(&o.links, tc_model_task_at(&o.model, 0x90030000), &link);
-	ck_assert_str_eq(tc_wait_word(link.wait), "queue_join"); /* not the event that it uses */
+	tc_wait_find(&o.links, tc_model_task_at(&o.model, 0x90030000), &wait);
+	ck_assert_str_eq(tc_wait_word(wait.kind), "queue_join"); /* not the event that it uses */
 	close_sample(&o);
 }
 END_TEST
@@ -121,12 +121,12 @@ static void count_member(void *context, const struct tc_task *task)
 START_TEST(test_gather_names_its_children)
 {
 	struct opened o;
-	struct tc_link link;
+	struct tc_wait wait;
 	unsigned n = 0;
 
 	open_sample(&o);
-	tc_link_find(&o.links, task_named(&o, "gather"), &link);
-	ck_assert_uint_eq(tc_link_members(&o.links, &link, 10, count_member, &n), 2);
+	tc_wait_find(&o.links, task_named(&o, "gather"), &wait);
+	ck_assert_uint_eq(tc_wait_members(&o.links, &wait, 10, count_member, &n), 2);
 	ck_assert_uint_eq(n, 2);
 	close_sample(&o);
 }
@@ -136,14 +136,14 @@ END_TEST
 START_TEST(test_edges_lead_both_ways)
 {
 	struct opened o;
-	struct tc_link scratch;
+	struct tc_wait scratch;
 	size_t n, members = 0, n_waits = 0;
 
 	open_sample(&o);
 	const struct tc_task *task = task_named(&o, "gather");
-	const struct tc_link *link = tc_graph_wait(&o.graph, task, &scratch);
-	ck_assert_ptr_nonnull(link->object);
-	const tc_node object = tc_node_object(&o.graph, link->object);
+	const struct tc_wait *wait = tc_graph_wait(&o.graph, task, &scratch);
+	ck_assert_ptr_nonnull(wait->object);
+	const tc_node object = tc_node_object(&o.graph, wait->object);
 	const struct tc_edge *edge = tc_graph_out(&o.graph, tc_node_task(&o.graph, task), &n);
 	ck_assert_uint_eq(n, 1);
 	ck_assert_int_eq(edge->kind, TC_EDGE_WAITS);

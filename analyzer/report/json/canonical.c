@@ -23,27 +23,27 @@ static void put_task_name(void *context, const struct tc_task *task)
 static void put_wait(struct tc_json_report *r, const struct tc_task *task)
 {
 	struct tc_json *json = &r->json;
-	struct tc_link link;
+	struct tc_wait wait;
 	char numbered[TC_TASK_NAME];
 
-	link = *tc_graph_wait(r->report->graph, task, &link);
-	if (link.wait == TC_WAIT_NONE)
+	wait = *tc_graph_wait(r->report->graph, task, &wait);
+	if (wait.kind == TC_WAIT_NONE)
 		return;
 	tc_json_object(json, "waits_for");
-	tc_json_str(json, "kind", tc_wait_word(link.wait));
-	if (link.type)
-		tc_json_type(r, "type", link.type);
-	if (link.task)
+	tc_json_str(json, "kind", tc_wait_word(wait.kind));
+	if (wait.type)
+		tc_json_type(r, "type", wait.type);
+	if (wait.task)
 		tc_json_text(json, "task",
-			     tc_report_task_name(r->report->model, link.task, numbered));
+			     tc_report_task_name(r->report->model, wait.task, numbered));
 	/* Members of sets have no order: only ordered collections are named one by one. */
-	if (link.members && link.wait == TC_WAIT_GATHER) {
+	if (wait.members && wait.kind == TC_WAIT_GATHER) {
 		tc_json_array(json, "tasks");
-		tc_link_members(r->report->graph->links, &link, TC_ITEMS_MAX, put_task_name, r);
+		tc_wait_members(r->report->graph->links, &wait, TC_ITEMS_MAX, put_task_name, r);
 		tc_json_end(json, ']');
-	} else if (link.members) {
+	} else if (wait.members) {
 		tc_json_u(json, "members",
-			  tc_link_members(r->report->graph->links, &link, 0, put_task_name, r));
+			  tc_wait_members(r->report->graph->links, &wait, 0, put_task_name, r));
 	}
 	tc_json_end(json, '}');
 }

@@ -138,12 +138,12 @@ static void put_worker(struct tc_json_report *r, const struct tc_pythread *worke
 		tc_json_id(&r->json, "thread", 'H', tc_report_thread_number(r->report, thread));
 }
 
-static void put_detail(struct tc_json_report *r, const struct tc_link *link)
+static void put_detail(struct tc_json_report *r, const struct tc_wait *wait)
 {
 	struct tc_json *json = &r->json;
 	struct tc_detail detail;
 
-	tc_detail_find(r->report->model, link->wait, link->object, &detail);
+	tc_detail_find(r->report->model, wait->kind, wait->object, &detail);
 	const struct {
 		const char *name;
 		int64_t value;
@@ -158,52 +158,52 @@ static void put_detail(struct tc_json_report *r, const struct tc_link *link)
 			tc_json_i(json, numbers[i].name, numbers[i].value);
 	if (detail.descriptor && detail.descriptor->peer.size)
 		tc_json_text(json, "peer", detail.descriptor->peer);
-	if (link->wait == TC_WAIT_SLEEP && link->delay_s >= 0)
-		tc_json_f(json, "delay_s", link->delay_s);
+	if (wait->kind == TC_WAIT_SLEEP && wait->delay_s >= 0)
+		tc_json_f(json, "delay_s", wait->delay_s);
 }
 
 static void put_wait(struct tc_json_report *r, const struct tc_task *task)
 {
 	static const char *const pools[] = { NULL, "threads", "processes" };
 	struct tc_json *json = &r->json;
-	struct tc_link link;
+	struct tc_wait wait;
 
-	link = *tc_graph_wait(r->report->graph, task, &link);
-	if (link.wait == TC_WAIT_NONE) {
+	wait = *tc_graph_wait(r->report->graph, task, &wait);
+	if (wait.kind == TC_WAIT_NONE) {
 		tc_json_null(json, "waits_for");
 		return;
 	}
 	tc_json_object(json, "waits_for");
-	tc_json_str(json, "kind", tc_wait_word(link.wait));
-	if (link.object)
-		tc_json_id(json, "object", 'O', tc_report_object_number(r->report, link.object));
-	if (link.type)
-		tc_json_type(r, "type", link.type);
-	if (link.task)
-		tc_json_id(json, "task", 'T', tc_report_task_number(r->report, link.task));
-	if (link.members) {
+	tc_json_str(json, "kind", tc_wait_word(wait.kind));
+	if (wait.object)
+		tc_json_id(json, "object", 'O', tc_report_object_number(r->report, wait.object));
+	if (wait.type)
+		tc_json_type(r, "type", wait.type);
+	if (wait.task)
+		tc_json_id(json, "task", 'T', tc_report_task_number(r->report, wait.task));
+	if (wait.members) {
 		tc_json_array(json, "tasks");
-		tc_link_members(r->report->graph->links, &link, TC_ITEMS_MAX, put_member, r);
+		tc_wait_members(r->report->graph->links, &wait, TC_ITEMS_MAX, put_member, r);
 		tc_json_end(json, ']');
 		struct tc_pending pending;
-		tc_link_pending(r->report->graph->links, &link, &pending);
+		tc_wait_pending(r->report->graph->links, &wait, &pending);
 		tc_json_u(json, "members", pending.all);
 		tc_json_u(json, "pending", pending.pending);
 	}
-	if (link.job.worker)
-		put_worker(r, link.job.worker);
-	if (link.wait == TC_WAIT_EXECUTOR) {
-		tc_json_bool(json, "queued", link.job.queued);
-		if (link.job.pool)
-			tc_json_str(json, "pool", pools[link.job.pool]);
+	if (wait.job.worker)
+		put_worker(r, wait.job.worker);
+	if (wait.kind == TC_WAIT_EXECUTOR) {
+		tc_json_bool(json, "queued", wait.job.queued);
+		if (wait.job.pool)
+			tc_json_str(json, "pool", pools[wait.job.pool]);
 	}
-	if (link.shielded)
+	if (wait.shielded)
 		tc_json_bool(json, "shielded", true);
-	put_detail(r, &link);
+	put_detail(r, &wait);
 	struct tc_page page = { .report = r->report, .out = &r->scratch, .width = 100 };
 	r->scratch.used = 0;
 	r->scratch.column = 0;
-	tc_phrase_link(&page, &link);
+	tc_phrase_one_wait(&page, &wait);
 	tc_json_text(json, "text",
 		     (struct tc_text){ (const uint8_t *)r->scratch.buffer, r->scratch.used });
 	tc_json_end(json, '}');
@@ -282,7 +282,7 @@ static void put_task(struct tc_json_report *r, const struct tc_task *task)
 	tc_json_bool(json, "must_cancel", task->flags & TC_TASK_MUST_CANCEL);
 	if (task->flags & TC_TASK_NOT_STARTED)
 		tc_json_bool(json, "not_started", true);
-	if (tc_link_is_ready(r->report->graph->links, task))
+	if (tc_wait_is_ready(r->report->graph->links, task))
 		tc_json_bool(json, "ready", true);
 	if (task->flags & TC_TASK_TORN)
 		tc_json_bool(json, "torn", true);

@@ -115,7 +115,7 @@ static void put_flags(struct tc_page *page, const struct tc_task *task)
 		{ TC_TASK_ORPHAN, ", its thread has ended" },
 		{ TC_TASK_LOG_TB, ", its exception was never retrieved" },
 	};
-	if (tc_link_is_ready(page->report->graph->links, task))
+	if (tc_wait_is_ready(page->report->graph->links, task))
 		tc_out_str(page->out, ", ready: its next step is due");
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
 		if (task->flags & words[i].flag)
@@ -164,7 +164,7 @@ static bool show_task(struct tc_page *page, size_t number)
 	const struct tc_report *report = page->report;
 	const struct tc_model *model = report->model;
 	struct tc_out *out = page->out;
-	struct tc_link link;
+	struct tc_wait wait;
 
 	if (number == 0 || number > model->n_tasks)
 		return false;
@@ -195,12 +195,12 @@ static bool show_task(struct tc_page *page, size_t number)
 		tc_out_newline(out);
 		show_failure(page, tc_model_failure(report->model, task));
 	}
-	link = *tc_graph_wait(report->graph, task, &link);
-	if (link.wait != TC_WAIT_NONE) {
+	wait = *tc_graph_wait(report->graph, task, &wait);
+	if (wait.kind != TC_WAIT_NONE) {
 		field(page, "waits for");
-		tc_phrase_link(page, &link);
+		tc_phrase_one_wait(page, &wait);
 		tc_out_newline(out);
-		tc_link_members(report->graph->links, &link, 1000, put_member, page);
+		tc_wait_members(report->graph->links, &wait, 1000, put_member, page);
 	}
 	show_context(page, task);
 	field_text(page, "chain", "outermost first");

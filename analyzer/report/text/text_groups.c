@@ -87,15 +87,15 @@ static void put_jobs(struct tc_page *page, const struct tc_group *group)
 		tc_out_str(page->out, ")");
 }
 
-/* What all tasks of the group wait for; link: that of its example. */
-static void put_kind(struct tc_page *page, const struct tc_group *group, const struct tc_link *link)
+/* What all tasks of the group wait for; wait: that of its example. */
+static void put_kind(struct tc_page *page, const struct tc_group *group, const struct tc_wait *wait)
 {
 	if (group->wait == TC_WAIT_SLEEP)
 		tc_phrase_sleep(page, &group->sleeps, "the next ");
 	else if (group->wait == TC_WAIT_EXECUTOR)
 		put_jobs(page, group);
 	else if (group->wait == TC_WAIT_WAIT)
-		tc_out_str(page->out, tc_phrase_link_kind(link));
+		tc_out_str(page->out, tc_phrase_one_wait_kind(wait));
 	else
 		tc_out_str(page->out, tc_phrase_wait(group->wait));
 }
@@ -105,20 +105,20 @@ static void put_example(struct tc_page *page, const struct tc_group *group)
 {
 	const struct tc_report *report = page->report;
 	const struct tc_task *task = &report->model->tasks[group->example];
-	struct tc_link link;
+	struct tc_wait wait;
 
 	tc_phrase_task(page, task, 30);
 	if (group->wait != TC_WAIT_STREAM_READ && group->wait != TC_WAIT_STREAM_DRAIN &&
 	    group->wait != TC_WAIT_SUBPROCESS)
 		return;
-	link = *tc_graph_wait(report->graph, task, &link);
-	tc_phrase_detail(page, link.wait, link.object);
+	wait = *tc_graph_wait(report->graph, task, &wait);
+	tc_phrase_detail(page, wait.kind, wait.object);
 }
 
 static void put_wait(struct tc_page *page, const struct tc_group *group)
 {
 	const struct tc_report *report = page->report;
-	struct tc_link link;
+	struct tc_wait wait;
 
 	if (group->wait == TC_WAIT_NONE) {
 		tc_out_str(page->out, group->not_started ? "not started yet" :
@@ -127,11 +127,11 @@ static void put_wait(struct tc_page *page, const struct tc_group *group)
 		return;
 	}
 	tc_out_str(page->out, group->count == 1 ? "waits for " : "wait for ");
-	link = *tc_graph_wait(report->graph, &report->model->tasks[group->example], &link);
+	wait = *tc_graph_wait(report->graph, &report->model->tasks[group->example], &wait);
 	if (group->count == 1) {
-		tc_phrase_link(page, &link);
+		tc_phrase_one_wait(page, &wait);
 	} else {
-		put_kind(page, group, &link);
+		put_kind(page, group, &wait);
 		put_objects(page, group);
 		put_behind(page, group);
 	}
@@ -220,7 +220,7 @@ void tc_part_tasks(struct tc_page *page)
 {
 	const struct tc_report *report = page->report;
 	const struct tc_model *model = report->model;
-	struct tc_link link;
+	struct tc_wait wait;
 
 	tc_out_newline(page->out);
 	tc_part_label(page, "TASKS");
@@ -235,10 +235,10 @@ void tc_part_tasks(struct tc_page *page)
 			      task->flags & TC_TASK_CUT ? ", cut" : "");
 		if (report->groups.of_task[i] != UINT32_MAX)
 			tc_out_printf(page->out, ", G%u", report->groups.of_task[i] + 1);
-		link = *tc_graph_wait(report->graph, task, &link);
-		if (link.wait != TC_WAIT_NONE) {
+		wait = *tc_graph_wait(report->graph, task, &wait);
+		if (wait.kind != TC_WAIT_NONE) {
 			tc_out_str(page->out, ", waits for ");
-			tc_phrase_link(page, &link);
+			tc_phrase_one_wait(page, &wait);
 		}
 		tc_out_newline(page->out);
 		tc_phrase_chain(page, task->chain, 0, 5);

@@ -5,7 +5,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* memmem */
 #endif
-#include "analyzer/graph/links.h"
+#include "analyzer/graph/waits.h"
 
 #include <stdlib.h>
 
@@ -41,11 +41,11 @@ static bool has_local(const void *context, const char *name)
 	return false;
 }
 
-/* The row of one link, or TC_KNOWN_…. A code is judged once, unless its coroutines have names of their
+/* The row of one wait, or TC_KNOWN_…. A code is judged once, unless its coroutines have names of their
  * own. */
-static uint32_t row_of(const struct tc_links *links, uint32_t chain)
+static uint32_t row_of(const struct tc_waits *waits, uint32_t chain)
 {
-	const struct tc_model *model = links->model;
+	const struct tc_model *model = waits->model;
 	struct tc_place place;
 
 	tc_place_init(&place, model, chain);
@@ -54,29 +54,29 @@ static uint32_t row_of(const struct tc_links *links, uint32_t chain)
 	const struct tc_pycode *code = tc_model_code(model, place.code);
 	const struct local_names names = { model, code };
 	bool named = place.link->name && !code->qualname;
-	uint32_t *known = &links->codes[place.code];
+	uint32_t *known = &waits->codes[place.code];
 	if (!named && *known)
 		return *known < TC_KNOWN_FOREIGN ? *known - 1 : *known;
-	uint32_t row = tc_knowledge_row(links->knowledge, model, place.file, place.function,
+	uint32_t row = tc_knowledge_row(waits->knowledge, model, place.file, place.function,
 					code->qualname || named, has_local, &names);
 	if (!named)
 		*known = row < TC_KNOWN_FOREIGN ? row + 1 : row;
 	return row;
 }
 
-static uint32_t native_row(const struct tc_links *links, uint32_t chain)
+static uint32_t native_row(const struct tc_waits *waits, uint32_t chain)
 {
 	struct tc_place place;
 
-	tc_place_init(&place, links->model, chain);
-	return tc_knowledge_native(links->knowledge, place.function);
+	tc_place_init(&place, waits->model, chain);
+	return tc_knowledge_native(waits->knowledge, place.function);
 }
 
 /* From the innermost link outwards through functions of known packages: the outermost one with a row
  * decides, so that Queue.join is not taken for the Event it uses. */
-static struct tc_verdict judge(const struct tc_links *links, uint32_t chain)
+static struct tc_verdict judge(const struct tc_waits *waits, uint32_t chain)
 {
-	const struct tc_model *model = links->model;
+	const struct tc_model *model = waits->model;
 	struct tc_verdict verdict = { .made = true };
 	bool innermost = true;
 	unsigned n = 0;
@@ -88,9 +88,9 @@ static struct tc_verdict judge(const struct tc_links *links, uint32_t chain)
 		bool native = kind == TC_FRAME_NATIVE_CORO;
 		if (native && verdict.link)
 			break;
-		uint32_t row = native ? native_row(links, id) : row_of(links, id);
+		uint32_t row = native ? native_row(waits, id) : row_of(waits, id);
 		if (row < TC_KNOWN_FOREIGN) {
-			const struct tc_known *known = &links->knowledge->rows[row];
+			const struct tc_known *known = &waits->knowledge->rows[row];
 			if (known->flags & TC_KNOWN_THROUGH)
 				continue;
 			if (innermost || !(known->flags & TC_KNOWN_INNERMOST)) {
@@ -107,46 +107,46 @@ static struct tc_verdict judge(const struct tc_links *links, uint32_t chain)
 	return verdict;
 }
 
-static const struct tc_verdict *verdict_of(const struct tc_links *links, uint32_t chain)
+static const struct tc_verdict *verdict_of(const struct tc_waits *waits, uint32_t chain)
 {
-	struct tc_verdict *verdict = &links->verdicts[chain];
+	struct tc_verdict *verdict = &waits->verdicts[chain];
 
 	if (!verdict->made)
-		*verdict = judge(links, chain);
+		*verdict = judge(waits, chain);
 	return verdict;
 }
 
 /* Name the object of a link. */
 static void set_object(const struct tc_model *model, const struct tc_task *task,
-		       struct tc_link *link, uint64_t addr, uint32_t type)
+		       struct tc_wait *wait, uint64_t addr, uint32_t type)
 {
-	link->addr = addr;
-	link->object = tc_model_object_near(model, task, addr);
-	link->type = type ? type : link->object ? link->object->type : 0;
-	link->task = link->object ? NULL : tc_model_task_at(model, addr);
-	if (link->task && !link->type)
-		link->type = link->task->type;
+	wait->addr = addr;
+	wait->object = tc_model_object_near(model, task, addr);
+	wait->type = type ? type : wait->object ? wait->object->type : 0;
+	wait->task = wait->object ? NULL : tc_model_task_at(model, addr);
+	if (wait->task && !wait->type)
+		wait->type = wait->task->type;
 }
 
-static void judge_future(const struct tc_links *links, struct tc_link *link)
+static void judge_future(const struct tc_waits *waits, struct tc_wait *wait)
 {
-	static const enum tc_wait waits[] = {
+	static const enum tc_wait_kind kinds[] = {
 		[TC_FUTURE_PLAIN] = TC_WAIT_FUTURE,   [TC_FUTURE_TASK] = TC_WAIT_TASK,
 		[TC_FUTURE_GATHER] = TC_WAIT_GATHER,  [TC_FUTURE_JOB] = TC_WAIT_EXECUTOR,
 		[TC_FUTURE_CONCURRENT] = TC_WAIT_FUTURE,
 	};
 	struct tc_future future;
 
-	tc_future_follow(links->model, &links->workers, link->addr, &future);
-	link->wait = waits[future.kind];
-	link->task = future.task;
-	link->members = future.members;
-	link->job = future.job;
-	link->concurrent = future.kind == TC_FUTURE_CONCURRENT;
-	link->shielded = future.shielded;
+	tc_future_follow(waits->model, &waits->workers, wait->addr, &future);
+	wait->kind = kinds[future.kind];
+	wait->task = future.task;
+	wait->members = future.members;
+	wait->job = future.job;
+	wait->concurrent = future.kind == TC_FUTURE_CONCURRENT;
+	wait->shielded = future.shielded;
 	/* What a shield keeps is named where it is more than a future. */
-	if (future.shielded && (link->wait == TC_WAIT_FUTURE || link->wait == TC_WAIT_TASK))
-		link->wait = TC_WAIT_SHIELD;
+	if (future.shielded && (wait->kind == TC_WAIT_FUTURE || wait->kind == TC_WAIT_TASK))
+		wait->kind = TC_WAIT_SHIELD;
 }
 
 static bool is_asyncgen_step(const struct tc_model *model, uint32_t type)
@@ -157,30 +157,30 @@ static bool is_asyncgen_step(const struct tc_model *model, uint32_t type)
 }
 
 /* The functions say nothing: the leaf decides. */
-static void judge_leaf(const struct tc_links *links, const struct tc_task *task,
-		       struct tc_link *link)
+static void judge_leaf(const struct tc_waits *waits, const struct tc_task *task,
+		       struct tc_wait *wait)
 {
-	const struct tc_model *model = links->model;
+	const struct tc_model *model = waits->model;
 	uint64_t leaf = task->leaf ? task->leaf : task->waiter;
 	const struct tc_chain *innermost = tc_model_chain(model, task->chain);
 
 	if (leaf == 0) {
 		uint32_t type = innermost->kind == TC_FRAME_AWAITABLE ? innermost->ref : 0;
-		link->type = type;
-		link->wait = !type			   ? TC_WAIT_UNKNOWN :
+		wait->type = type;
+		wait->kind = !type			   ? TC_WAIT_UNKNOWN :
 			     is_asyncgen_step(model, type) ? TC_WAIT_ASYNCGEN :
 							     TC_WAIT_AWAITABLE;
 		return;
 	}
-	set_object(model, task, link, leaf, 0);
-	unsigned flags = tc_model_type(model, link->type)->flags;
-	if (link->task || (flags & TC_TYPE_TASK))
-		link->wait = TC_WAIT_TASK;
-	else if ((flags & TC_TYPE_FUTURE) || leaf == task->waiter || !link->type)
-		judge_future(links, link);
+	set_object(model, task, wait, leaf, 0);
+	unsigned flags = tc_model_type(model, wait->type)->flags;
+	if (wait->task || (flags & TC_TYPE_TASK))
+		wait->kind = TC_WAIT_TASK;
+	else if ((flags & TC_TYPE_FUTURE) || leaf == task->waiter || !wait->type)
+		judge_future(waits, wait);
 	else
-		link->wait =
-			is_asyncgen_step(model, link->type) ? TC_WAIT_ASYNCGEN : TC_WAIT_AWAITABLE;
+		wait->kind =
+			is_asyncgen_step(model, wait->type) ? TC_WAIT_ASYNCGEN : TC_WAIT_AWAITABLE;
 }
 
 static double number_of(const struct tc_value *value, double otherwise)
@@ -198,153 +198,153 @@ static int by_future(const void *left, const void *right)
 }
 
 /* The timers whose callback gets a future: futures._set_result_unless_cancelled of a sleep. */
-static void find_alarms(struct tc_links *links)
+static void find_alarms(struct tc_waits *waits)
 {
-	const struct tc_model *model = links->model;
+	const struct tc_model *model = waits->model;
 
-	links->alarms = tc_array_new(model->n_handles, sizeof(*links->alarms));
+	waits->alarms = tc_array_new(model->n_handles, sizeof(*waits->alarms));
 	for (size_t i = 0; i < model->n_handles; i++) {
 		const struct tc_handle *handle = &model->handles[i];
 		if (handle->where == TC_HANDLE_TIMER && handle->argument && handle->due_ns &&
 		    !(handle->flags & TC_HANDLE_CANCELLED))
-			links->alarms[links->n_alarms++] =
+			waits->alarms[waits->n_alarms++] =
 				(struct tc_alarm){ handle->argument, handle->due_ns };
 	}
-	if (links->n_alarms)
-		qsort(links->alarms, links->n_alarms, sizeof(*links->alarms), by_future);
+	if (waits->n_alarms)
+		qsort(waits->alarms, waits->n_alarms, sizeof(*waits->alarms), by_future);
 }
 
-static const struct tc_alarm *alarm_of(const struct tc_links *links, uint64_t future)
+static const struct tc_alarm *alarm_of(const struct tc_waits *waits, uint64_t future)
 {
 	const struct tc_alarm key = { .future = future };
 
-	return links->n_alarms ? bsearch(&key, links->alarms, links->n_alarms, sizeof(key),
+	return waits->n_alarms ? bsearch(&key, waits->alarms, waits->n_alarms, sizeof(key),
 					 by_future) :
 				 NULL;
 }
 
 /* How long a sleep lasts: from its own frame; and when it ends: from
  * the timer of its future. */
-static void judge_sleep(const struct tc_links *links, const struct tc_task *task,
+static void judge_sleep(const struct tc_waits *waits, const struct tc_task *task,
 			const struct tc_chain *at, const struct tc_pycode *code,
-			struct tc_link *link)
+			struct tc_wait *wait)
 {
-	const struct tc_model *model = links->model;
-	const struct tc_alarm *alarm = alarm_of(links, task->leaf ? task->leaf : task->waiter);
+	const struct tc_model *model = waits->model;
+	const struct tc_alarm *alarm = alarm_of(waits, task->leaf ? task->leaf : task->waiter);
 	struct tc_value value;
 
 	if (alarm)
-		link->due_s = (double)alarm->due_ns / 1e9;
+		wait->due_s = (double)alarm->due_ns / 1e9;
 	if (!at->python || at->python == UINT16_MAX)
 		return;
-	if (link->known->delay &&
-	    tc_local_find(model, task, at->python - 1u, code, link->known->delay, &value))
-		link->delay_s = number_of(&value, -1);
+	if (wait->known->delay &&
+	    tc_local_find(model, task, at->python - 1u, code, wait->known->delay, &value))
+		wait->delay_s = number_of(&value, -1);
 }
 
 /* A job or a gather within wait_for is the job or the gather. */
-static void judge_within_wait_for(const struct tc_links *links, struct tc_link *link)
+static void judge_within_wait_for(const struct tc_waits *waits, struct tc_wait *wait)
 {
-	judge_future(links, link);
-	if (link->wait == TC_WAIT_TASK || link->wait == TC_WAIT_FUTURE)
-		link->wait = TC_WAIT_WAIT_FOR;
+	judge_future(waits, wait);
+	if (wait->kind == TC_WAIT_TASK || wait->kind == TC_WAIT_FUTURE)
+		wait->kind = TC_WAIT_WAIT_FOR;
 }
 
 /* The object, tasks or collection in the local that the table names. */
-static void judge_local(const struct tc_links *links, const struct tc_task *task, uint32_t chain,
-			struct tc_link *link)
+static void judge_local(const struct tc_waits *waits, const struct tc_task *task, uint32_t chain,
+			struct tc_wait *wait)
 {
-	const struct tc_model *model = links->model;
+	const struct tc_model *model = waits->model;
 	const struct tc_chain *at = tc_model_chain(model, chain);
 	const struct tc_pycode *code = tc_model_code(model, tc_model_site(model, at->ref)->code);
 	uint64_t leaf = task->leaf ? task->leaf : task->waiter;
 	struct tc_value value;
 
-	if (link->known->flags & TC_KNOWN_LEAF) {
-		judge_leaf(links, task, link);
-		if (link->wait == TC_WAIT_TASK || link->wait == TC_WAIT_FUTURE)
-			link->wait = link->known->wait;
+	if (wait->known->flags & TC_KNOWN_LEAF) {
+		judge_leaf(waits, task, wait);
+		if (wait->kind == TC_WAIT_TASK || wait->kind == TC_WAIT_FUTURE)
+			wait->kind = wait->known->wait;
 		return;
 	}
-	if (link->known->object && at->python && at->python < UINT16_MAX &&
-	    tc_local_find(model, task, at->python - 1u, code, link->known->object, &value) &&
+	if (wait->known->object && at->python && at->python < UINT16_MAX &&
+	    tc_local_find(model, task, at->python - 1u, code, wait->known->object, &value) &&
 	    tc_value_is_ref(&value))
-		set_object(model, task, link, value.word, value.type);
+		set_object(model, task, wait, value.word, value.type);
 	else
-		set_object(model, task, link, leaf, 0);
-	if (link->wait == TC_WAIT_SLEEP)
-		judge_sleep(links, task, at, code, link);
-	else if (link->known->members)
-		link->members = tc_object_member(model, link->object, link->known->members);
-	else if (link->wait == TC_WAIT_WAIT_FOR && !link->task)
-		judge_within_wait_for(links, link);
-	else if ((link->known->flags & TC_KNOWN_TASKS) && !link->task)
-		link->members = link->object;
+		set_object(model, task, wait, leaf, 0);
+	if (wait->kind == TC_WAIT_SLEEP)
+		judge_sleep(waits, task, at, code, wait);
+	else if (wait->known->members)
+		wait->members = tc_object_member(model, wait->object, wait->known->members);
+	else if (wait->kind == TC_WAIT_WAIT_FOR && !wait->task)
+		judge_within_wait_for(waits, wait);
+	else if ((wait->known->flags & TC_KNOWN_TASKS) && !wait->task)
+		wait->members = wait->object;
 }
 
 /* Tasks that wait for nothing: running, finished, not started, or woken and not yet run. */
-static bool waits(const struct tc_task *task)
+static bool is_waiting(const struct tc_task *task)
 {
 	if (task->flags & (TC_TASK_RUNNING | TC_TASK_NOT_STARTED))
 		return false;
 	return tc_task_alive(task) && (task->leaf || task->waiter || task->chain);
 }
 
-void tc_link_find(const struct tc_links *links, const struct tc_task *task, struct tc_link *ret)
+void tc_wait_find(const struct tc_waits *waits, const struct tc_task *task, struct tc_wait *ret)
 {
-	const struct tc_model *model = links->model;
+	const struct tc_model *model = waits->model;
 	const struct tc_verdict *verdict;
 
-	*ret = (struct tc_link){ .wait = TC_WAIT_NONE, .delay_s = -1 };
-	if (!waits(task))
+	*ret = (struct tc_wait){ .kind = TC_WAIT_NONE, .delay_s = -1 };
+	if (!is_waiting(task))
 		return;
-	verdict = verdict_of(links, task->chain);
+	verdict = verdict_of(waits, task->chain);
 	if (verdict->link) {
-		ret->known = &links->knowledge->rows[verdict->row];
-		ret->wait = ret->known->wait;
-		judge_local(links, task, verdict->link, ret);
+		ret->known = &waits->knowledge->rows[verdict->row];
+		ret->kind = ret->known->wait;
+		judge_local(waits, task, verdict->link, ret);
 	} else {
-		judge_leaf(links, task, ret);
+		judge_leaf(waits, task, ret);
 	}
 	/* The function says that it is an executor's; the future says whose. */
-	if (ret->wait == TC_WAIT_EXECUTOR && ret->known) {
+	if (ret->kind == TC_WAIT_EXECUTOR && ret->known) {
 		struct tc_future future;
-		tc_future_follow(model, &links->workers, ret->addr, &future);
+		tc_future_follow(model, &waits->workers, ret->addr, &future);
 		ret->job = future.job;
 	}
 }
 
-uint32_t tc_link_evidence(const struct tc_links *links, const struct tc_task *task)
+uint32_t tc_wait_evidence(const struct tc_waits *waits, const struct tc_task *task)
 {
-	return waits(task) ? verdict_of(links, task->chain)->link : 0;
+	return is_waiting(task) ? verdict_of(waits, task->chain)->link : 0;
 }
 
 /* Only the kind, without decoding locals where the function alone tells. */
-static enum tc_wait wait_of(const struct tc_links *links, const struct tc_task *task)
+static enum tc_wait_kind wait_of(const struct tc_waits *waits, const struct tc_task *task)
 {
-	const struct tc_verdict *verdict = waits(task) ? verdict_of(links, task->chain) : NULL;
-	struct tc_link link;
+	const struct tc_verdict *verdict = is_waiting(task) ? verdict_of(waits, task->chain) : NULL;
+	struct tc_wait wait;
 
 	if (verdict && verdict->link) {
-		enum tc_wait wait = links->knowledge->rows[verdict->row].wait;
-		if (wait != TC_WAIT_WAIT_FOR)
-			return wait;
+		enum tc_wait_kind kind = waits->knowledge->rows[verdict->row].wait;
+		if (kind != TC_WAIT_WAIT_FOR)
+			return kind;
 	}
-	tc_link_find(links, task, &link);
-	return link.wait;
+	tc_wait_find(waits, task, &wait);
+	return wait.kind;
 }
 
 /* Tasks whose next step is due: those in the ready queue of a loop, and those that wait for no
  * future (Modules/_asynciomodule.c, task_step: task_fut_waiter is NULL from the wake-up to the next
  * await). Where the queue could not be read, a task that was woken still looks like one that waits. */
-static void mark_ready(struct tc_links *links)
+static void mark_ready(struct tc_waits *waits)
 {
-	const struct tc_model *model = links->model;
+	const struct tc_model *model = waits->model;
 	const unsigned never = TC_TASK_RUNNING | TC_TASK_THIRD_PARTY | TC_TASK_TORN;
 
 	for (size_t i = 0; i < model->n_tasks; i++) {
 		const struct tc_task *task = &model->tasks[i];
-		links->ready[i] = tc_task_alive(task) && task->waiter == 0 &&
+		waits->ready[i] = tc_task_alive(task) && task->waiter == 0 &&
 				  !(task->flags & never);
 	}
 	for (size_t i = 0; i < model->n_handles; i++) {
@@ -353,52 +353,52 @@ static void mark_ready(struct tc_links *links)
 		if (handle->where == TC_HANDLE_READY && !(handle->flags & TC_HANDLE_CANCELLED))
 			task = handle->task ? tc_model_task_at(model, handle->task) : NULL;
 		if (task && tc_task_alive(task) && !(task->flags & TC_TASK_RUNNING))
-			links->ready[task - model->tasks] = true;
+			waits->ready[task - model->tasks] = true;
 	}
 }
 
-void tc_links_init(struct tc_links *links, const struct tc_model *model,
+void tc_waits_init(struct tc_waits *waits, const struct tc_model *model,
 		   const struct tc_knowledge *knowledge)
 {
-	links->model = model;
-	links->knowledge = knowledge;
-	links->verdicts = tc_array_new(model->n_chains, sizeof(*links->verdicts));
-	links->codes = tc_array_new(model->n_codes, sizeof(*links->codes));
-	links->kinds = tc_array_new(model->n_tasks, sizeof(*links->kinds));
-	links->ready = tc_array_new(model->n_tasks, sizeof(*links->ready));
-	mark_ready(links);
-	tc_workers_init(&links->workers, model);
-	links->n_alarms = 0;
-	find_alarms(links);
+	waits->model = model;
+	waits->knowledge = knowledge;
+	waits->verdicts = tc_array_new(model->n_chains, sizeof(*waits->verdicts));
+	waits->codes = tc_array_new(model->n_codes, sizeof(*waits->codes));
+	waits->kinds = tc_array_new(model->n_tasks, sizeof(*waits->kinds));
+	waits->ready = tc_array_new(model->n_tasks, sizeof(*waits->ready));
+	mark_ready(waits);
+	tc_workers_init(&waits->workers, model);
+	waits->n_alarms = 0;
+	find_alarms(waits);
 	for (size_t i = 0; i < model->n_tasks; i++)
-		links->kinds[i] = (uint8_t)wait_of(links, &model->tasks[i]);
+		waits->kinds[i] = (uint8_t)wait_of(waits, &model->tasks[i]);
 }
 
-void tc_links_deinit(struct tc_links *links)
+void tc_waits_deinit(struct tc_waits *waits)
 {
-	free(links->verdicts);
-	free(links->codes);
-	free(links->kinds);
-	free(links->ready);
-	tc_workers_deinit(&links->workers);
-	free(links->alarms);
+	free(waits->verdicts);
+	free(waits->codes);
+	free(waits->kinds);
+	free(waits->ready);
+	tc_workers_deinit(&waits->workers);
+	free(waits->alarms);
 }
 
-uint64_t tc_link_members(const struct tc_links *links, const struct tc_link *link, size_t max,
+uint64_t tc_wait_members(const struct tc_waits *waits, const struct tc_wait *wait, size_t max,
 			 void (*found)(void *context, const struct tc_task *task), void *context)
 {
 	struct tc_attrs items;
 	struct tc_value item;
 
-	if (!link->members)
+	if (!wait->members)
 		return 0;
-	tc_attrs_begin(&items, link->members);
+	tc_attrs_begin(&items, wait->members);
 	tc_items_begin(&items);
 	while (max && tc_items_next(&items, &item)) {
 		struct tc_future future;
 		if (!tc_value_is_ref(&item))
 			continue;
-		tc_future_follow(links->model, &links->workers, item.word, &future);
+		tc_future_follow(waits->model, &waits->workers, item.word, &future);
 		if (!future.task)
 			continue;
 		found(context, future.task);
@@ -417,14 +417,14 @@ static bool all_found(const struct tc_model *model)
 	       !(status->flags & (TC_STATUS_CUT | TC_STATUS_REPLACED | TC_STATUS_DISAGREED));
 }
 
-static void count_member(const struct tc_links *links, const struct tc_value *item,
+static void count_member(const struct tc_waits *waits, const struct tc_value *item,
 			 struct tc_pending *ret)
 {
-	const struct tc_model *model = links->model;
+	const struct tc_model *model = waits->model;
 	struct tc_future future = { 0 };
 
 	if (tc_value_is_ref(item))
-		tc_future_follow(model, &links->workers, item->word, &future);
+		tc_future_follow(model, &waits->workers, item->word, &future);
 	if (!future.task && !future.object) {
 		bool task = (tc_model_type(model, item->type)->flags & TC_TYPE_TASK) != 0;
 		ret->unknown += !(task && all_found(model));
@@ -443,7 +443,7 @@ static void count_member(const struct tc_links *links, const struct tc_value *it
 	}
 }
 
-void tc_link_pending(const struct tc_links *links, const struct tc_link *link,
+void tc_wait_pending(const struct tc_waits *waits, const struct tc_wait *wait,
 		     struct tc_pending *ret)
 {
 	struct tc_attrs items;
@@ -451,11 +451,11 @@ void tc_link_pending(const struct tc_links *links, const struct tc_link *link,
 	uint64_t n = 0;
 
 	*ret = (struct tc_pending){ 0 };
-	if (!link->members)
+	if (!wait->members)
 		return;
-	tc_attrs_begin(&items, link->members);
+	tc_attrs_begin(&items, wait->members);
 	tc_items_begin(&items);
 	for (ret->all = items.n_items; tc_items_next(&items, &item); n++)
-		count_member(links, &item, ret);
+		count_member(waits, &item, ret);
 	ret->unknown += ret->all > n ? ret->all - n : 0;
 }
