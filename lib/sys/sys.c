@@ -17,6 +17,10 @@ int tc_sys_open(int dir, const char *path, int flags, unsigned mode)
 {
 	long r;
 
+	/* The kernel takes a number before it looks for the file (Linux, fs/open.c, do_sys_openat2): where the
+	 * directory could not be opened it would be missing to another thread for nothing. */
+	if (dir < 0 && dir != AT_FDCWD)
+		return -EBADF;
 	do
 		r = tc_syscall4(SYS_openat, dir, (long)path, flags | O_CLOEXEC, mode);
 	while (r == -EINTR);
