@@ -268,10 +268,16 @@ static void put_ms(struct tc_strbuf *text, uint64_t ns)
 	tc_strbuf_s(text, " ms");
 }
 
-void tc_hook_child_tell(const struct tc_hook_dump *dump)
+/* Whoever asks looks at the name of the first thread: that is either the worker or the watcher. */
+static void mark(const struct tc_hook_dump *dump)
 {
 	if (dump->verdict == TC_OUTCOME_REFUSED && dump->guest)
 		tc_hook_mark_refused(dump->request.cookie);
+}
+
+void tc_hook_child_tell(const struct tc_hook_dump *dump)
+{
+	mark(dump);
 	if (!dump->line)
 		return;
 	if (dump->outcome) /* from here on the page belongs to the next dump, which may come at once */
@@ -284,6 +290,7 @@ static void tell(struct tc_hook_dump *dump, enum tc_outcome verdict, char *line)
 {
 	dump->verdict = verdict;
 	dump->line = line;
+	mark(dump);
 	if (!dump->watched)
 		tc_hook_child_tell(dump);
 }
