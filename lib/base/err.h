@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
-/* In the order of their values, which faults carry into the dump (docs/format.md section 12): new ones at
- * the end. */
+/* The order matters: the values are written into dumps (FAULT records, docs/format.md section 12).
+ * Add new codes at the end. */
 #define TC_CODES(C)                                             \
 	C(OK, "no error")                                       \
 	C(EFAULT, "memory could not be read")                   \
@@ -40,7 +40,8 @@ struct tc_error {
 	const char *what; /* static text: the step that failed */
 };
 
-/* Note the first failure in *err and return -code: a failing step reads "return tc_fail(...)". */
+/* Keep the first failure in *err and return -code: a failing step reads "return tc_fail(...)". Safe
+ * in a handler. */
 static inline int tc_fail(struct tc_error *err, enum tc_code code, uint64_t addr, const char *what)
 {
 	if (err->code == TC_OK)
