@@ -113,7 +113,7 @@ static bool take(const char *name, const char *value)
 		{ "PAUSE_MS", MAX_MS, &s->pause_ms },
 		{ "BUDGET_MS", MAX_MS, &s->budget_ms },
 		{ "MIN_INTERVAL_S", MAX_S, &s->min_interval_s },
-		/* documented; this version records no native stacks */
+		/* accepted; this version records no native stacks */
 		{ "STACK_BYTES", UINT64_MAX, &unused },
 	};
 	unsigned word = 0;
