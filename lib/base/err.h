@@ -40,8 +40,7 @@ struct tc_error {
 	const char *what; /* static text: the step that failed */
 };
 
-/* Keep the first failure in *err and return -code: a failing step reads "return tc_fail(...)". Safe
- * in a handler. */
+/* Note the first failure in *err and return -code: a failing step reads "return tc_fail(...)". */
 static inline int tc_fail(struct tc_error *err, enum tc_code code, uint64_t addr, const char *what)
 {
 	if (err->code == TC_OK)
