@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
-/* The order matters: the values are written into dumps (FAULT records, docs/format.md section 12).
- * Add new codes at the end. */
+/* In the order of their values, which faults carry into the dump (docs/format.md section 12): new ones at
+ * the end. */
 #define TC_CODES(C)                                             \
 	C(OK, "no error")                                       \
 	C(EFAULT, "memory could not be read")                   \
