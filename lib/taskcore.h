@@ -12,22 +12,25 @@ extern "C" {
 
 #define TASKCORE_API __attribute__((visibility("default")))
 
-/* Put the hook into this process, with the settings of its environment (taskcore(1)); where it is
- * there already, nothing happens. Called late, it is not in front of the program's own handlers:
- * a handler that is set for the same signal afterwards takes its place. 0, or -1 with errno: EPERM
- * where TASKCORE_DISABLE=1 is set or the program runs with raised rights. Any thread; not in a
- * signal handler. */
+/* Install the hook in this process, with the settings of its environment (taskcore(1)); a second
+ * call does nothing. Unlike a preloaded hook, one that is installed by this call does not see later
+ * calls of sigaction: a handler that the program then sets for the same signal replaces the hook's.
+ * 0, or -1 with errno: EPERM where TASKCORE_DISABLE=1 is set or the program runs with raised
+ * rights. Any thread; not in a signal handler. */
 TASKCORE_API int taskcore_install(void);
 
-/* Begin a dump of this process; its memory is captured when the call returns, and a child writes
- * the file. reason (at most 31 bytes of a-z, 0-9, '_', '-'; NULL: "api") becomes part of its name.
- * 0, or -1 with errno: EBUSY a dump is under way, ENOEXEC no Python here, EPERM not installed,
- * EOPNOTSUPP it runs under valgrind or qemu-user, EINVAL such a reason. Any thread; may be called in a signal handler. */
+/* Begin a dump of this process. When the call returns, its memory has been captured; a child
+ * process writes the file. reason (at most 31 bytes of a-z, 0-9, '_', '-'; NULL: "api") becomes
+ * part of its name. 0, or -1 with errno: EBUSY a dump is under way, ENOEXEC there is no Python in
+ * this process, EPERM the hook is not installed, EOPNOTSUPP the process runs under valgrind or
+ * qemu-user, EINVAL the reason is not understood; others say why memory could not be captured. Any
+ * thread; may be called in a signal handler. */
 TASKCORE_API int taskcore_dump(const char *reason);
 
-/* Wait for the dump that was begun last. path (may be NULL) gets at most size bytes of its path,
- * with a terminating zero. 0, or -1 with errno: ETIMEDOUT after timeout_ms, ENOENT none was begun,
- * EIO it was refused or failed (the line on stderr says why). Not in a signal handler. */
+/* Wait until the dump that was begun last is a file. path (may be NULL) gets at most size bytes of
+ * its path, with a terminating zero. 0, or -1 with errno: ETIMEDOUT after timeout_ms, ENOENT none
+ * was begun, EIO it was refused or failed (the line on stderr says why). Not in a signal
+ * handler. */
 TASKCORE_API int taskcore_wait(int timeout_ms, char *path, size_t size);
 
 /* "0.1.0"; static. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Sends the hook's private signal with a cookie, and waits for the dump whose head carries it.
- * Nothing is sent to a process that does not catch the signal: it would die of it. */
+ * Sends the hook's private signal with a cookie, and waits for the dump that has the same cookie in
+ * its head. Nothing is sent to a process that does not catch the signal: it would die of it. */
 #define _GNU_SOURCE
 #include "dumper/ask/ask.h"
 
@@ -38,24 +38,28 @@
 
 #define BLOCKED_TRIES 100 /* a fork or pthread_create blocks all signals for a moment */
 #define BLOCKED_MS 1
-/* The hook makes one dump at a time and refuses who comes meanwhile. So the request is sent again,
- * so long after somebody else's dump was completed, or after it was taken and nothing came of it. */
+/* The hook makes one dump at a time, and refuses requests meanwhile. So the request is sent again:
+ * so long after a dump for somebody else was completed, or so long after the signal was delivered
+ * and nothing happened. */
 #define AGAIN_OTHER_MS 50
 #define AGAIN_SILENT_MS 1000 /* then twice as long */
 #define AGAIN_SILENT_MAX 2
 
-#define CHILDREN_MAX 1024 /* looked at for a refusal */
+#define CHILDREN_MAX 1024 /* children of the process that are looked at for a refusal */
 
 struct request {
 	pid_t pid;
-	uint32_t own_pid; /* as the process counts itself; its files have it in their names */
+	/* the process's pid in its own pid namespace, which its files have in their names */
+	uint32_t own_pid;
 	int pidfd;	  /* -1: the kernel has none */
 	int sig;
 	uint64_t cookie;
 	uint64_t began_ns;	    /* CLOCK_REALTIME */
-	uint64_t sent_ns, other_ns; /* CLOCK_MONOTONIC: the last request; a dump that answers
-					  somebody else, 0: none since */
-	unsigned n_silent;	    /* requests sent again without a sign of another dump */
+	/* CLOCK_MONOTONIC: when the last request was sent; when a dump for somebody else was seen
+	 * since, 0: none */
+	uint64_t sent_ns, other_ns;
+	/* how often the request was sent again without any sign of another dump */
+	unsigned n_silent;
 	struct tc_hooked hooked;
 	struct tc_signals signals;
 	struct tc_dump_dirs places;
@@ -63,7 +67,7 @@ struct request {
 	bool unknown_python;	   /* it holds threads and modules only */
 };
 
-/* Pin the process, so that a new one with its number gets nothing. */
+/* Open a pidfd, so that the signal cannot go to a new process with the same pid. */
 static int open_process(struct request *q)
 {
 	q->pidfd = (int)syscall(SYS_pidfd_open, q->pid, 0);
@@ -83,7 +87,7 @@ static int open_process(struct request *q)
 	return 0;
 }
 
-/* Its maps may not be read: only what --force-signal says can be used. */
+/* We may not read its maps: use the signal of --force-signal, if it is given. */
 static int find_blindly(struct request *q, int force_signal)
 {
 	char line[400];
@@ -130,7 +134,8 @@ static int find_hook(struct request *q, int force_signal)
 	return 0;
 }
 
-/* A thread in sigwait would be handed the signal, and its program would not know what it is. */
+/* A thread in sigwait would get the signal instead of the hook, and would not know what it
+ * means. */
 static int check_waits(const struct request *q)
 {
 	pid_t thread = tc_hooked_waits(q->pid, q->sig);
@@ -143,8 +148,8 @@ static int check_waits(const struct request *q)
 		   q->pid, q->sig, thread, q->pid);
 }
 
-/* Does the process catch the signal now, in a thread that can take it, and in its handler? Nothing may
- * be sent before. */
+/* Does the process catch the signal now, and will its handler get it? To be called before anything
+ * is sent. 0, or an exit code. */
 static int check_signal(struct request *q)
 {
 	uint64_t bit = TC_SIGNAL_BIT(q->sig);
@@ -182,7 +187,7 @@ static int send(struct request *q)
 	errno = ENOSYS;
 	if (q->pidfd >= 0)
 		r = syscall(SYS_pidfd_send_signal, q->pidfd, q->sig, &info, 0);
-	if (r < 0 && (errno == ENOSYS || errno == EPERM)) /* EPERM: a filter of seccomp, too */
+	if (r < 0 && (errno == ENOSYS || errno == EPERM)) /* EPERM: may also be a seccomp filter */
 		r = syscall(SYS_rt_sigqueueinfo, q->pid, q->sig, &info);
 	q->sent_ns = tc_sys_clock_ns(CLOCK_MONOTONIC);
 	q->other_ns = 0;
@@ -199,7 +204,7 @@ static int send(struct request *q)
 				     strerror(errno));
 }
 
-/* Only names that the hook makes (contract: bytes outside these are '_'). */
+/* Is it a name that the hook can have made (tc_dump_name)? */
 static bool is_plain_name(const char *name)
 {
 	return name[strspn(name,
@@ -207,7 +212,7 @@ static bool is_plain_name(const char *name)
 	       0;
 }
 
-/* Is this dump the answer? */
+/* Is this dump the answer to our request? */
 static bool take(void *context, const struct tc_dump_dir *place, const char *name)
 {
 	struct request *q = context;
@@ -223,7 +228,7 @@ static bool take(void *context, const struct tc_dump_dir *place, const char *nam
 	return false;
 }
 
-/* Has a child of the process the name of a refusal of this request? */
+/* Has a child of the process the name that refuses this request (wire.h)? */
 static bool is_answered_no(const struct request *q)
 {
 	static pid_t children[CHILDREN_MAX];
@@ -248,7 +253,7 @@ static bool is_there(void *context, const struct tc_dump_dir *place, const char 
 	return true;
 }
 
-/* Was the request taken by a thread that has not begun a dump since? */
+/* Was the signal delivered, and no dump is being made? */
 static bool is_refused(struct request *q)
 {
 	uint64_t bit = TC_SIGNAL_BIT(q->sig);
@@ -260,7 +265,7 @@ static bool is_refused(struct request *q)
 	       !tc_dump_dirs_look(&q->places, temporary, is_there, NULL);
 }
 
-/* Send the request again if it was refused. 0, or an exit code. */
+/* Send the request again if it seems to have been refused. 0, or an exit code. */
 static int send_again(struct request *q)
 {
 	uint64_t now = tc_sys_clock_ns(CLOCK_MONOTONIC);
@@ -299,7 +304,8 @@ static int wait_answer(struct request *q, unsigned timeout_ms)
 		uint64_t now = tc_sys_clock_ns(CLOCK_MONOTONIC);
 		uint64_t left = now < end ? (end - now) / 1000000 + 1 : 0;
 		bool ended = has_ended(q);
-		/* An answer may come at the very end, and events may be lost. */
+		/* At the end look through the directories too, because inotify may have lost
+		 * events. */
 		if (left == 0 || ended ?
 			    tc_dump_dirs_look(&q->places, NULL, take, q) :
 			    tc_dump_dirs_wait(&q->places, q->pidfd,
@@ -320,8 +326,8 @@ static int wait_answer(struct request *q, unsigned timeout_ms)
 	}
 }
 
-/* A look from outside, where that is allowed: what runs no Python that is known would be woken from its
- * sleep for nothing. */
+/* Look from outside, if we may, whether the process runs a Python that can be walked: otherwise the
+ * signal would only disturb it. 0, or an exit code. */
 static int check_python(const struct request *q)
 {
 	struct tc_probe probe = {
@@ -351,7 +357,8 @@ static int watch_and_send(struct request *q, const struct tc_ask_options *o)
 			   "process %d: none of the directories where it may dump can be read: run "
 			   "as its user, or with sudo",
 			   q->pid);
-	/* The last thing before sending: a process that has called execve since does not catch it. */
+	/* Checked last before sending: after an execve the process does not catch the signal any
+	 * more. */
 	if ((code = check_signal(q)) || (code = send(q)))
 		return code;
 	return wait_answer(q, o->timeout_ms);

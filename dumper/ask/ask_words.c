@@ -3,7 +3,6 @@
 #define _GNU_SOURCE
 #include "dumper/ask/ask_words.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -10,7 +10,6 @@
 #include <linux/openat2.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
@@ -18,7 +17,7 @@
 #include <unistd.h>
 
 #include "dumper/ask/dump_head.h"
-#include "dumper/outside/target.h"
+#include "lib/process/proc.h"
 
 #define LOOK_MS 50 /* between two looks where nothing can be watched */
 
@@ -34,7 +33,7 @@ int tc_places_inside(int root, const char *path, int flags)
 	return openat(root, *path ? path : ".", O_PATH | O_DIRECTORY | O_CLOEXEC | flags);
 }
 
-/* Watch the directory and add it, unless it is there already. It takes fd over. */
+/* Add the directory and watch it, unless it is there already. Closes fd if it is not added. */
 static void add(struct tc_dump_dirs *places, int fd, const char *path)
 {
 	struct tc_dump_dir *place = &places->places[places->n];
@@ -56,7 +55,8 @@ static void add(struct tc_dump_dirs *places, int fd, const char *path)
 	strcpy(place->path, path);
 	place->watch =
 		inotify_add_watch(places->notify, link, IN_MOVED_TO | IN_CREATE | IN_ONLYDIR);
-	if (place->watch < 0 && places->notify >= 0) { /* no more watches: look instead */
+	/* there are no more watches: look through the directories instead */
+	if (place->watch < 0 && places->notify >= 0) {
 		close(places->notify);
 		places->notify = -1;
 	}
@@ -86,7 +86,7 @@ static void add_core_pattern(struct tc_dump_dirs *places)
 		add_inside(places, text);
 }
 
-/* The directories that the environment names with which the process was started. */
+/* The directories in the environment with which the process was started. */
 static void add_environment(struct tc_dump_dirs *places)
 {
 	static const char *const names[] = { "TASKCORE_DIR=", "TMPDIR=" };
@@ -144,7 +144,7 @@ bool tc_dump_dirs_look(struct tc_dump_dirs *places, const char *prefix, tc_dump_
 	return found;
 }
 
-/* Read what inotify has; *ret_lost: some events were lost. */
+/* Read the events of inotify. *ret_lost: some were lost. */
 static bool read_events(struct tc_dump_dirs *places, tc_dump_dirs_each *each, void *context,
 			bool *ret_lost)
 {
@@ -188,7 +188,7 @@ static bool is_file(const char *path, const struct stat *st)
 	return lstat(path, &other) == 0 && other.st_dev == st->st_dev && other.st_ino == st->st_ino;
 }
 
-/* The path of an open directory, as far as the kernel can say it from where we are. */
+/* The path of an open directory, as seen from our own root. */
 static void read_path(int fd, char *to, size_t size)
 {
 	char link[64];
@@ -208,7 +208,8 @@ bool tc_dump_dirs_path(const struct tc_dump_dirs *places, const struct tc_dump_d
 		return false;
 	read_path(places->root, root, sizeof(root));
 	read_path(place->fd, real, sizeof(real));
-	if (root[1] && strncmp(real, root, strlen(root)) == 0) /* both of another mount namespace */
+	/* a directory inside the process's root */
+	if (root[1] && strncmp(real, root, strlen(root)) == 0)
 		inside += strlen(root);
 	const struct {
 		const char *head, *root, *dir;

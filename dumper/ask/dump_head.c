@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Reads the head and the status of a dump file, nothing in between. */
+ * Reads the head and the status of a dump file, and steps over everything else. */
 #include "dumper/ask/dump_head.h"
 
 #include <elf.h>
@@ -14,7 +14,7 @@
 #include "lib/base/plain.h"
 
 #define NOTES_MAX 100000 /* notes stepped over in one file */
-#define HEAD_BYTES 16384 /* of the head chunk: its first record is enough */
+#define HEAD_BYTES 16384 /* that are read of a chunk: its first record is enough */
 
 struct fields {
 	const uint8_t *at, *end;
@@ -53,7 +53,7 @@ static void copy_text(char *to, size_t size, struct fields from)
 	tc_plain(to);
 }
 
-/* The first record of a chunk when it is of this kind: its payload. */
+/* *ret gets the payload of the first record of a chunk. False: the record is of another kind. */
 static bool first_record(const uint8_t *chunk, size_t size, enum tc_rec kind, struct fields *ret)
 {
 	struct fields f = { NULL, chunk + size };

@@ -15,16 +15,16 @@
 
 #include "lib/base/plain.h"
 #include "dumper/base/signame.h"
-#include "dumper/outside/target.h"
+#include "lib/process/proc.h"
 #include "dumper/outside/threads.h"
 #include "dumper/ask/where.h"
 
-#define MAPPING "/memfd:taskcore:1:%n" /* as scanf takes it */
-#define DELETED " (deleted)"	       /* the kernel's word behind every memfd's name */
+#define MAPPING "/memfd:taskcore:1:%n" /* for sscanf; %n: where it ends */
+#define DELETED " (deleted)"	       /* the kernel appends this to the name of every memfd */
 #define THREADS_MAX 32768
 #define SIGNALS_MAX 64
 
-/* A field of /proc that is a mask of signals. */
+/* A field of a status file that is a set of signals. */
 static uint64_t mask(const char *status, const char *name)
 {
 	const char *text = tc_proc_field(status, name);
@@ -97,7 +97,8 @@ int tc_hooked_find(pid_t pid, struct tc_hooked *ret)
 		struct tc_hooked found;
 		line[strcspn(line, "\n")] = 0;
 		const char *name = hook_name(line);
-		/* Two libraries in one process: the one in front counts. */
+		/* If two libraries are in the process, the preloaded one counts: it gets the
+		 * signals first. */
 		if (name && parse_name(name, &found) && (!hooked.here || hooked.late))
 			hooked = found;
 	}
@@ -110,7 +111,7 @@ int tc_hooked_find(pid_t pid, struct tc_hooked *ret)
 	return 0;
 }
 
-/* Add what one thread does to *ret. */
+/* Combine what one thread does with *ret. */
 static void add_thread(int proc, pid_t tid, struct tc_signals *ret)
 {
 	char path[64], text[8192];
@@ -153,9 +154,9 @@ int tc_hooked_signals(pid_t pid, struct tc_signals *ret)
 	return 0;
 }
 
-/* The set that a thread waits for. Its address is the call's first argument; where memory may not be
- * read, every signal that it does not block: while it waits, the kernel does not count those that it
- * waits for as blocked (kernel/signal.c, do_sigtimedwait). */
+/* The set of signals that a thread in rt_sigtimedwait waits for. at: its address, the call's first
+ * argument. If we may not read memory, every signal that the thread does not block: while it waits,
+ * the kernel unblocks those that it waits for (kernel/signal.c, do_sigtimedwait). */
 static uint64_t waited_set(pid_t pid, uint64_t at, uint64_t blocked)
 {
 	uint64_t set;
@@ -166,7 +167,8 @@ static uint64_t waited_set(pid_t pid, uint64_t at, uint64_t blocked)
 	return ~blocked;
 }
 
-/* /proc/PID/task/TID/syscall needs the right to trace, wchan only that to read. */
+/* Does the thread wait for the signal? /proc/PID/task/TID/syscall may be read only by those who may
+ * trace the process; wchan needs less. */
 static bool is_waiting(int proc, pid_t pid, pid_t tid, uint64_t bit)
 {
 	char path[64], text[8192];
@@ -207,7 +209,7 @@ pid_t tc_hooked_waits(pid_t pid, int sig)
 	return found;
 }
 
-/* What keeps the hook from working, or NULL. */
+/* What prevents the hook from making dumps, or NULL. */
 static const char *trouble(pid_t pid, const struct tc_hooked *hooked,
 			   const struct tc_signals *signals, const struct tc_where *where)
 {
@@ -219,7 +221,7 @@ static const char *trouble(pid_t pid, const struct tc_hooked *hooked,
 	if (!(signals->caught & private_bit))
 		return "the program has taken the private signal away";
 	if (!(signals->caught & bit))
-		return "the program has taken its signal away behind its back";
+		return "the program has taken its signal away by a raw system call";
 	if (signals->blocked & private_bit)
 		return "every thread blocks the private signal";
 	if (signals->blocked & bit)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Judges the directories of a process as its hook will: through its root, by its user. */
+ * Decides which directory the hook of a process will use, by the same rules as the hook: seen from
+ * the process's root, and with its user. */
 #define _GNU_SOURCE
 #include "dumper/ask/where.h"
 
@@ -13,21 +14,21 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "dumper/ask/hooked.h"
 #include "dumper/ask/dump_dirs.h"
-#include "dumper/outside/target.h"
+#include "lib/process/proc.h"
 #include "dumper/outside/threads.h"
 
 #define CAP_DAC_OVERRIDE_BIT (1ull << 1) /* include/uapi/linux/capability.h */
 
-/* Whose files it makes. */
+/* The user that the process makes files as. */
 struct user {
 	uint32_t uid, gid;
 	uint64_t effective; /* capabilities */
 	char groups[4096];  /* "24 100 " */
 };
 
-/* The last number of a field of status: the one that counts for files (proc(5): Uid, Gid). */
+/* The last number in a field of a status file: of Uid and Gid that is the one for file access
+ * (proc(5)). */
 static uint32_t last_number(const char *field)
 {
 	unsigned long number = 0;
@@ -68,7 +69,7 @@ static bool in_group(const struct user *user, uint32_t gid)
 	return user->gid == gid;
 }
 
-/* May it make files there? */
+/* May the user create files in this directory? */
 static bool may_write(const struct user *user, const struct stat *st)
 {
 	unsigned shift = user->uid == st->st_uid ? 6 : in_group(user, st->st_gid) ? 3 : 0;
@@ -76,7 +77,7 @@ static bool may_write(const struct user *user, const struct stat *st)
 	return user->effective & CAP_DAC_OVERRIDE_BIT || (st->st_mode >> shift & 3) == 3;
 }
 
-/* Why it will not use this directory; NULL: it will. */
+/* Why the hook will not use this directory; NULL: it will. */
 static const char *judge(int fd, const struct user *user)
 {
 	struct statvfs fs;
@@ -98,7 +99,7 @@ static const char *judge(int fd, const struct user *user)
 	return NULL;
 }
 
-/* Try one place, unless one was found already. fd is taken over. */
+/* Try one place, unless one was found already. Closes fd. */
 static void try(struct tc_where *where, const struct user *user, int fd, const char *path)
 {
 	const char *why = judge(fd, user);
@@ -126,7 +127,7 @@ static void try_cwd(struct tc_where *where, const struct user *user, const char 
 		try(where, user, open(path, O_PATH | O_DIRECTORY | O_CLOEXEC), dir);
 }
 
-/* TMPDIR as the program was started with it. */
+/* TMPDIR in the environment with which the program was started. */
 static void try_tmpdir(struct tc_where *where, const struct user *user, const char *proc, int root)
 {
 	static char text[1 << 20];

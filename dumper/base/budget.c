@@ -23,7 +23,7 @@ static uint64_t read_number(const char *dir, const char *file)
 	return strtoull(text, NULL, 10);
 }
 
-/* What is left in the cgroup and in those above it. */
+/* The least that the cgroup and those above it leave, in bytes; UINT64_MAX: there is no limit. */
 static uint64_t headroom(const char *mount, const char *group, const char *limit, const char *usage)
 {
 	char dir[1100];

@@ -65,7 +65,7 @@ static bool same_user(const struct identity *us, const struct identity *them)
 	return true;
 }
 
-/* A process that may not be dumped has its files in /proc owned by root. */
+/* The files in /proc of a process that is not dumpable belong to root (proc(5)). */
 static bool is_dumpable(pid_t pid, const struct identity *them)
 {
 	char path[64];

@@ -12,10 +12,9 @@
 
 #include "dumper/base/exit.h"
 #include "dumper/ask/hooked.h"
-#include "dumper/base/permit.h"
 #include "dumper/outside/probe.h"
 #include "dumper/cli/status.h"
-#include "dumper/outside/target.h"
+#include "lib/process/proc.h"
 
 static void say(bool good, const char *what, const char *detail)
 {
@@ -48,8 +47,8 @@ static void check_files(pid_t pid)
 	}
 }
 
-/* A read of nothing tells whether the call is allowed; an address that is not mapped gives EFAULT.
- */
+/* Reading an address that is not mapped shows whether the call is allowed: then it fails with
+ * EFAULT. */
 static void check_readv(pid_t pid)
 {
 	char byte;

@@ -3,7 +3,7 @@
 #ifndef TC_LIST_H
 #define TC_LIST_H
 
-/* Print one line for each dump in dir, oldest first. The exit code. */
+/* Print one line for each dump in the directory dir, oldest first. Returns the exit code. */
 int tc_list_print(const char *dir);
 
 #endif

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * taskcore: the verbs that run on the target's machine; those of the analyzer are passed on. */
+ * taskcore: the verbs that run on the target's machine; for the others it starts the analyzer. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,7 +26,7 @@
 struct verb {
 	const char *name;
 	int (*run)(const struct tc_verb_options *options, pid_t pid);
-	const char *accepts; /* of the options, by their letters in options.c */
+	const char *accepts; /* the options that it takes, by their letters in options.c */
 	bool pids;	     /* its operands are processes */
 	const char *usage;
 };
@@ -101,7 +100,8 @@ static int usage(FILE *out, int code)
 	return code;
 }
 
-/* Become the analyzer: beside our own executable, else on PATH. Returns only when there is none. */
+/* Execute the analyzer in this process: the one beside our own executable, else that on PATH.
+ * Returns only if there is none, with a line said. */
 static void exec_analyzer(char **argv)
 {
 	char path[PATH_MAX];
@@ -120,7 +120,7 @@ static void exec_analyzer(char **argv)
 		ANALYZER, strerror(errno));
 }
 
-/* The report of a fresh dump. A missing analyzer is no failure of the dump. */
+/* The report of a fresh dump. If there is no analyzer, the dump has succeeded all the same. */
 static void print_report(const char *path)
 {
 	char *argv[] = { (char *)ANALYZER, (char *)"report", (char *)path, NULL };
@@ -153,7 +153,7 @@ static bool is_help(const char *arg)
 	return arg && (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0);
 }
 
-/* What the options of a dump do not go with. 0, or -1 with a line said. */
+/* Check that the options of a dump fit together. 0, or -1 with a line said. */
 static int check_output(const struct tc_verb_options *o)
 {
 	bool standard = o->dump.file && strcmp(o->dump.file, "-") == 0;
@@ -182,7 +182,7 @@ static int run_verb(const struct verb *verb, char **argv)
 		return TC_EXIT_USAGE;
 	if (!verb->pids)
 		return verb->run(&o, 0);
-	if (o.children && verb->run != run_status && /* which lists them itself */
+	if (o.children && verb->run != run_status && /* status lists them itself */
 	    (r = tc_children_select(o.pids, &o.n_pids, TC_PIDS_MAX, o.dump.max_memory)))
 		return r;
 	for (size_t i = 0; i < o.n_pids; i++) {
@@ -192,8 +192,8 @@ static int run_verb(const struct verb *verb, char **argv)
 	return code;
 }
 
-/* No file of ours, least of all the dump, may become the standard output of a caller that has
- * closed it: writing to this fails. */
+/* If the caller has closed descriptor 0, 1 or 2, open /dev/null for reading there. Otherwise a file
+ * of ours, perhaps the dump, would get that number, and what we print would go into it. */
 static void fill_standard(void)
 {
 	for (int fd = 0; fd <= STDERR_FILENO; fd++)
@@ -223,7 +223,8 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	/* It opens nothing, and a descriptor that is closed stays closed for the command. */
+	/* Before fill_standard: a descriptor that the caller has closed must stay closed for the
+	 * command. */
 	if (argc > 1 && strcmp(argv[1], "run") == 0 && !is_help(argv[2]))
 		return tc_run(argv + 2);
 	fill_standard();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Reads options by a table: a letter by which verbs accept them, names, and what takes their value. */
+ * Reads options by a table: a letter by which verbs accept them, names, and what takes their
+ * value. */
 #define _GNU_SOURCE
 #include "dumper/cli/options.h"
 
@@ -149,7 +150,7 @@ static int take_pid(struct tc_verb_options *o, const char *value)
 	return 0;
 }
 
-enum takes { NOTHING, VALUE, MAYBE }; /* MAYBE: only behind a = */
+enum takes { NOTHING, VALUE, MAYBE }; /* MAYBE: a value only behind "=" */
 
 static const struct row {
 	char letter;
@@ -186,7 +187,8 @@ static bool is_named(const char *arg, const char *name, const char **ret_value)
 	return true;
 }
 
-/* One option at argv[*at], which moves over its value. 0, or -1 with a line said. */
+/* Read the option at argv[*at]; *at moves to its value, if that is a word of its own. 0, or -1 with
+ * a line said. */
 static int read_option(struct tc_verb_options *o, char **argv, int *at, const char *accepts)
 {
 	const char *arg = argv[*at], *value;
@@ -219,12 +221,12 @@ int tc_options_read(struct tc_verb_options *ret, char **argv, const char *accept
 		else if (pids)
 			r = take_pid(ret, argv[i]);
 		else if (ret->operand)
-			r = tc_options_wrong("one too many: '%s'", argv[i]);
+			r = tc_options_wrong("unexpected argument: '%s'", argv[i]);
 		else
 			ret->operand = argv[i];
 	}
 	if (r == 0 && pids && !ret->n_pids)
-		r = tc_options_wrong("which process?%s", "");
+		r = tc_options_wrong("which process? A PID is missing%s", "");
 	if (pids && !ret->dump.max_memory)
 		ret->dump.max_memory = tc_budget_default();
 	return r;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Sets LD_PRELOAD and the hook's environment, then execs: no process of ours stays. */
+ * Sets LD_PRELOAD and the hook's environment, then calls exec: no process of ours is left. */
 #define _GNU_SOURCE
 #include "dumper/cli/run.h"
 
@@ -24,8 +24,8 @@
 #define EXIT_NOT_EXECUTABLE 126 /* as env(1) has it */
 #define EXIT_NOT_FOUND 127
 
-/* A flag and the variable that it sets. take turns the flag's value into the variable's, which is
- * shorter than PATH_MAX; false: not understood. */
+/* A flag and the variable that it sets. take makes the variable's value, shorter than PATH_MAX, out
+ * of the flag's. False: the value is not understood. */
 struct setting {
 	const char *flag, *variable, *takes;
 	bool (*take)(const struct setting *setting, const char *value, char *to);
@@ -49,7 +49,7 @@ static bool take_signal(const struct setting *setting, const char *value, char *
 	return true;
 }
 
-/* One of the words in setting->takes, which blanks and commas part. */
+/* One of the words in setting->takes, which are separated by blanks and commas. */
 static bool take_word(const struct setting *setting, const char *value, char *to)
 {
 	size_t n = strlen(value);
@@ -66,7 +66,7 @@ static bool take_word(const struct setting *setting, const char *value, char *to
 	return false;
 }
 
-/* A number, K, M or G behind it for sizes: bytes in the variable. */
+/* A number; for sizes K, M or G may follow, and the variable gets bytes. */
 static bool take_number(const struct setting *setting, const char *value, char *to)
 {
 	static const char units[] = "kmgKMG";
@@ -118,7 +118,7 @@ static int __attribute__((format(printf, 2, 3))) say(int code, const char *forma
 	return code;
 }
 
-/* The option at argv[*at], which moves on to its last word. 0, or an exit code. */
+/* Use the option at argv[*at]; *at moves to its last word. 0, or an exit code. */
 static int take_option(char **argv, int *at)
 {
 	const char *arg = argv[*at];
@@ -142,8 +142,8 @@ static int take_option(char **argv, int *at)
 	return say(TC_EXIT_USAGE, "run: unknown option '%s' (taskcore --help)", arg);
 }
 
-/* The library beside our own executable, in the lib beside its directory, or where it was to be
- * installed. */
+/* Find the library: beside our own executable, in ../lib from there, or where `make install` puts
+ * it. */
 static bool find_library(char *path, size_t size)
 {
 	static const char *const beside[] = { LIBRARY, "../lib/" LIBRARY };
@@ -161,9 +161,10 @@ static bool find_library(char *path, size_t size)
 	return access(path, R_OK) == 0;
 }
 
-/* The runtimes of sanitizers that stand first in the list: their length, with what parts them from the
- * rest. AddressSanitizer starts no program where another library comes before it (lib/asan/asan_linux.cpp,
- * AsanCheckDynamicRTPrereqs); the others are kept there with it. */
+/* The length of the names of sanitizer runtimes at the beginning of the list, with the separator
+ * behind them. They must stay first: AddressSanitizer ends the program if another library is loaded
+ * before it (lib/asan/asan_linux.cpp, AsanCheckDynamicRTPrereqs). Other sanitizers' runtimes are
+ * treated the same. */
 static size_t first_runtimes(const char *list)
 {
 	static const char *const names[] = { "libasan", "libhwasan", "libtsan", "liblsan",
@@ -175,7 +176,7 @@ static size_t first_runtimes(const char *list)
 		const char *name = list + at + n;
 		while (name > list + at && name[-1] != '/')
 			name--;
-		known = n == 0 && list[at]; /* two in a row part as one */
+		known = n == 0 && list[at]; /* an empty name: two separators in a row */
 		for (size_t i = 0; i < sizeof(names) / sizeof(*names) && !known; i++)
 			known = n && strncmp(name, names[i], strlen(names[i])) == 0;
 		at += known ? n + (list[at + n] != 0) : 0;
@@ -183,8 +184,8 @@ static size_t first_runtimes(const char *list)
 	return at;
 }
 
-/* Put the library in front of what is preloaded already, but for runtimes of sanitizers. 0, or an exit
- * code. */
+/* Put the library into LD_PRELOAD: in front of all others, but behind runtimes of sanitizers. 0, or
+ * an exit code. */
 static int preload(void)
 {
 	char path[PATH_MAX], *list;
@@ -195,7 +196,8 @@ static int preload(void)
 			   "run: %s is neither beside taskcore nor in ../lib from there nor in %s: "
 			   "install it there",
 			   LIBRARY, TC_LIBDIR);
-	/* The dynamic linker parts names at these, and replaces what begins with $ (ld.so(8)). */
+	/* The dynamic linker separates names at blanks and colons, and expands words that begin
+	 * with $ (ld.so(8)). */
 	if (strpbrk(path, " :$"))
 		return say(
 			TC_EXIT_INPUT,
@@ -205,7 +207,8 @@ static int preload(void)
 	old = old ? old : "";
 	size_t n = strlen(path), first = first_runtimes(old);
 	const char *rest = old + first;
-	if (strncmp(rest, path, n) == 0 && strchr(" :", rest[n])) /* the zero too */
+	/* strchr finds the zero at the end too */
+	if (strncmp(rest, path, n) == 0 && strchr(" :", rest[n]))
 		return 0;
 	if (asprintf(&list, "%.*s%s%s%s%s", (int)first, old,
 		     first && !strchr(" :", old[first - 1]) ? ":" : "", path, *rest ? ":" : "",

@@ -4,7 +4,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "dumper/outside/children.h"
 #include "dumper/base/exit.h"
@@ -120,7 +119,8 @@ int tc_status_print(pid_t pid, uint64_t max_memory, bool children)
 	print_counts(&probe);
 	printf("read     %s\n", code == TC_EXIT_OK ? "yes" : probe.line);
 	fflush(stdout);
-	/* A process with a loop is asked too: the master of gunicorn 25 has one for its control socket. */
+	/* Even if the process has a loop itself: the master of gunicorn 25 has one, for its control
+	 * socket, and is not what people look for. */
 	if (print_children(pid, max_memory, true))
 		code = TC_EXIT_OK;
 	else if (!probe.counts.loops && probe.has_python)

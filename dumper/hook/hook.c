@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * libtaskcore.so: its start. */
+ * libtaskcore.so: the start of the hook. */
 #define _GNU_SOURCE
 #include "dumper/hook/common/hook.h"
 
@@ -13,7 +13,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "lib/sys/sys.h"
 #include "lib/taskcore.h"
 #include "dumper/hook/signals/hook_chain.h"
 #include "dumper/hook/common/hook_process.h"
@@ -24,10 +23,11 @@
 #define PACKAGE_VERSION "0.1.0"
 #endif
 
-static _Atomic int started; /* 1 under way, 2 done, 3 disabled */
+/* 0 not yet, 1 being started, 2 started or failed (start_error), 3 disabled */
+static _Atomic int started;
 static int start_error;
 
-/* The first real-time signal from SIGRTMAX - 3 down that nobody uses; 0: none. */
+/* The first real-time signal, from SIGRTMAX - 3 down, whose action is SIG_DFL; 0: there is none. */
 static int free_signal(void)
 {
 	struct tc_arch_action action;
@@ -39,10 +39,11 @@ static int free_signal(void)
 	return 0;
 }
 
-/* Publish what taskcore signal and status need, in the name of a mapping: /proc/PID/maps shows it
- * to whoever may look. It is kept for ever. how: p for preloaded, i for installed late; in an emulator
- * v or q, its initial: nothing may be sent there, least of all to qemu-user, where the signals have other
- * numbers outside than inside. */
+/* Publish what taskcore signal and status need as the name of a mapping: /proc/PID/maps shows it to
+ * everybody who may read that. The mapping stays until the process ends. how: p: preloaded; i:
+ * installed by taskcore_install; in an emulator v or q, its initial. No signal may be sent to a
+ * process in an emulator, above all not in qemu-user, where signals have other numbers outside than
+ * inside. */
 static void publish(char how)
 {
 	const struct tc_hook_settings *s = &tc_hook_settings;
@@ -75,14 +76,15 @@ static int start(char how)
 		r = tc_chain_take(tc_hook_settings.private_signal, tc_hook_on_signal);
 	if (r == 0 && tc_hook_settings.signal)
 		r = tc_chain_take(tc_hook_settings.signal, tc_hook_on_signal);
-	/* Asked only in a Python: it costs some µs, and to all others nothing is sent. */
+	/* Asked only in a Python process: it takes some µs, and nothing is sent to other
+	 * processes. */
 	const char *emulator = tc_hook_is_linked_python() ? tc_hook_emulator() : NULL;
 	if (r == 0)
 		publish(emulator ? emulator[0] : how);
 	return r;
 }
 
-/* Once, whether preloaded or called for. */
+/* Start the hook, if that was not done yet. 0 or -errno, the same at each call. */
 static int start_once(char how)
 {
 	int expected = 0;
@@ -92,7 +94,8 @@ static int start_once(char how)
 			usleep(1000);
 		return start_error;
 	}
-	bool secure = getauxval(AT_SECURE); /* the environment is a stranger's */
+	/* a program with raised rights (set-user-ID): its environment is not to be trusted */
+	bool secure = getauxval(AT_SECURE);
 	if (!secure) {
 		tc_hook_say_init();
 		tc_hook_settings_read(environ);
@@ -112,7 +115,7 @@ bool tc_hook_installed(void)
 	return started == 2 && start_error == 0;
 }
 
-/* Whether the loader put us in by LD_PRELOAD, not a later dlopen. */
+/* Were we loaded by LD_PRELOAD, and not by a later dlopen? */
 static bool is_preloaded(void)
 {
 	const char *preload = NULL;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The C interface: a dump that the program itself asks for. */
+ * The C interface (lib/taskcore.h): a dump that the program itself asks for. */
 #include <errno.h>
 #include <poll.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 
@@ -12,7 +11,7 @@
 #include "dumper/hook/common/hook_process.h"
 
 #define POLL_MS 1
-#define ENDING_TRIES 100
+#define ENDING_TRIES 100 /* of POLL_MS: how long taskcore_wait waits for the child's end */
 
 static bool is_plain(const char *reason)
 {
@@ -59,9 +58,11 @@ int taskcore_wait(int timeout_ms, char *path, size_t size)
 	       (page->outcome != TC_OUTCOME_RUNNING || !tc_hook_reap())) {
 		if (tc_sys_clock_ns(CLOCK_MONOTONIC) > end)
 			return fail(ETIMEDOUT);
-		poll(NULL, 0, POLL_MS); /* the child could wake us by a signal only */
+		/* the child could wake us only by a signal, which the program might notice */
+		poll(NULL, 0, POLL_MS);
 	}
-	/* The next dump can begin once the child has ended, which it is about to. */
+	/* The child is about to end, and the next dump can begin only then: so wait for that
+	 * too. */
 	for (int i = 0; i < ENDING_TRIES && !tc_hook_reap(); i++)
 		poll(NULL, 0, POLL_MS);
 	if (page->outcome != TC_OUTCOME_SEALED)

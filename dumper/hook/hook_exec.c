@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Starting programs, interposed: the kernel resets a signal that has a handler to SIG_DFL at exec, and
- * ours always has one. A signal that the program ignores, or was started with ignored, must be
- * ignored in the new program too. All of them may be called in a vfork child. */
+ * The functions that start programs, interposed. At an exec the kernel resets signals that have a
+ * handler to SIG_DFL, and ours always have one. But a signal that the program ignores, or that was
+ * ignored when it was started, must be ignored in the new program too. All of these functions may
+ * be called in a vfork child. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <spawn.h>
@@ -19,7 +20,7 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-/* Arguments of execl and its relatives that fit on the stack; more are put in a mapping. */
+/* So many arguments of execl and its relatives are put on the stack; more into a mapping. */
 #define N_ON_STACK 128
 
 static uint32_t begin_exec(void)
@@ -85,7 +86,8 @@ EXPORT int execvp(const char *file, char *const argv[])
 	return execvpe(file, argv, environ);
 }
 
-/* The argument list of execl and its relatives, with first before it. Ends with NULL in *ret. */
+/* Make the array of arguments of execl and its relatives, first before those in list, and call
+ * execute. with_env: the environment follows in list. */
 static int execute_list(int (*execute)(const char *, char *const[], char *const[]),
 			const char *path, const char *first, va_list list, bool with_env)
 {
@@ -177,8 +179,8 @@ EXPORT FILE *popen(const char *command, const char *mode)
 	return r;
 }
 
-/* The shell's own command for a signal that is ignored, in it and in what it starts (POSIX, trap).
- * Returns its length. */
+/* Write the shell's command that makes it, and what it starts, ignore the signals that we ignore
+ * (POSIX, trap). Returns its length. */
 static size_t write_trap(char *to)
 {
 	char *at = to;
@@ -191,7 +193,8 @@ static size_t write_trap(char *to)
 	return (size_t)(at - to);
 }
 
-/* Unlike popen it returns when the command has ended: too long to go without the signal. */
+/* Not by tc_action_ignore_begin: unlike popen, system returns only when the command has ended, and
+ * the process must not go without our signal for so long. So the shell is told to ignore it. */
 EXPORT int system(const char *command)
 {
 	__typeof__(system) *next = tc_next(TC_NEXT_SYSTEM);

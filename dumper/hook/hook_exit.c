@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The end of the process, interposed: what it leaves behind unreaped, the kernel hands to a stranger
- * (the nearest child sub-reaper, or init), who never started it. The program that takes its place is a
- * stranger too, and is sent SIGCHLD (kernel/signal.c, do_notify_parent: parent_exec_id). */
-#include <signal.h>
+ * The end of the process, interposed. The kernel gives children that are not reaped to another
+ * process (the nearest child subreaper, or init), which never started them. After an exec the new
+ * program is such a stranger too, and is sent SIGCHLD for them (kernel/signal.c, do_notify_parent:
+ * parent_exec_id). */
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -12,14 +12,14 @@
 
 #define LOOK_NS 500000
 
-/* A dump under way may be finished, for as long as a dump may take of the target's time anyway. */
+/* Waits for a dump that is being made, for as long as a dump may stop the process anyway. */
 void tc_hook_reap_at_end(void)
 {
 	const struct tc_hook_process *process = tc_hook_process();
 	struct timespec wait = { 0, LOOK_NS };
 
 	if (!process->child && !process->leaving && !process->speaking)
-		return; /* nothing asked of the kernel: most processes are never dumped */
+		return; /* most processes are never dumped: for them no system call is made */
 	if (!tc_hook_installed() || tc_process_kind() != TC_PROCESS_OWN)
 		return;
 	uint64_t end = tc_sys_clock_ns(CLOCK_MONOTONIC) + tc_hook_settings.pause_ms * 1000000u;

@@ -1,35 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Freezing: a clone is an atomic snapshot for some time per MB of private memory; a
- * walk in place costs what the walk costs. The cheaper one is taken. */
+ * Freezing. There are two ways to read memory that does not change meanwhile. A clone is an atomic
+ * snapshot, and the process stands still for a time that grows with its private memory. A walk in
+ * place makes it stand still for the whole walk. The one that takes less time is chosen. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 
-#include "lib/python/find_python.h"
 #include "lib/mem/mem_self.h"
 #include "lib/sys/sys.h"
 #include "dumper/hook/common/hook.h"
 #include "dumper/hook/common/hook_process.h"
 #include "lib/base/safe.h"
 
-/* Threads and descriptors; backed as far as it is used. */
+/* Memory for threads and descriptors; backed only as far as it is used. */
 #define THREADS_MEMORY (16u << 20)
 #define THREADS_MEMORY_LEAST (1u << 20)
 #define BYTES_PER_THREAD (2 * sizeof(struct tc_os_thread))
-/* Measured on two cores at 3 GHz, Linux 6.18, Debian's 3.11, with TASKCORE_FREEZE set and the load of
- * tests/bench: a walk in place takes 0.25 ms without any task (modules, threads, loops) and 1.4 µs for each,
- * of five frames. In doubt a clone: it may take its time. */
+/* Measured on two cores at 3 GHz, Linux 6.18, Debian's 3.11, with TASKCORE_FREEZE set and the load
+ * of tests/bench: a walk in place takes 0.25 ms without any task (modules, threads, loops), and 1.4
+ * µs for each task with five frames. The constants are a little higher, so that a clone is made in
+ * doubt. */
 #define PLACE_NS 400000u
 #define PLACE_NS_PER_TASK 1500u
-/* A copy may take so many times the pause where a walk in place would be cut: of a process of 2 GB with
- * 1,000,000 tasks it takes about 100 ms, and a busy machine adds to that and to its estimate. A part of the
- * tasks, after the same pause, is worth less than all of them after a longer one. */
+/* A clone may take so many times TASKCORE_PAUSE_MS if a walk in place would have to be cut: all
+ * tasks after a longer pause are worth more than a part of them after the allowed one. For a
+ * process of 2 GB with 1,000,000 tasks a clone takes about 100 ms, and on a busy machine both it
+ * and its estimate are longer. */
 #define PAUSES_FOR_ALL 2u
 
 static long clone_self(unsigned long flags, struct tc_hook_dump *dump)
@@ -43,7 +44,8 @@ static long clone_self(unsigned long flags, struct tc_hook_dump *dump)
 	tc_hook_end(dump);
 }
 
-/* In a process in between, which shares our memory: the copy is our child, not its own. */
+/* Runs in a process in between, which shares our memory. CLONE_PARENT makes the copy our child, not
+ * its own. */
 static void clone_from_between(void *argument)
 {
 	struct tc_hook_dump *dump = argument;
@@ -53,8 +55,9 @@ static void clone_from_between(void *argument)
 	dump->cloned = clone_self(CLONE_PARENT | TC_HOOK_SHARED, dump);
 }
 
-/* Where the cgroup's memory may run out before a copy had the time to offer itself, it is born so:
- * a vfork child has a score of its own (fs/proc/base.c, __set_oom_adj), and passes it on. */
+/* Make a copy that the OOM killer takes first from its very beginning, because the cgroup's memory
+ * may run out before the copy could set that itself. A vfork child has its own oom_score_adj
+ * (fs/proc/base.c, __set_oom_adj), and what it clones inherits it. */
 static long clone_offered(struct tc_hook_dump *dump)
 {
 	dump->cloned = -EAGAIN;
@@ -62,11 +65,12 @@ static long clone_offered(struct tc_hook_dump *dump)
 				     clone_from_between, dump);
 	if (between < 0)
 		return between;
-	tc_syscall4(SYS_wait4, between, 0, __WCLONE, 0); /* it has left our memory: it ends */
+	/* it no longer uses our memory, and ends */
+	tc_syscall4(SYS_wait4, between, 0, __WCLONE, 0);
 	return dump->cloned;
 }
 
-/* Before a child: one that shares our table must not take it for one of the program's. */
+/* Close dump->proc before a child is made, which would take it for a descriptor of the program. */
 static void close_proc(struct tc_hook_dump *dump)
 {
 	if (dump->proc >= 0)
@@ -89,13 +93,13 @@ static int snapshot(struct tc_hook_dump *dump, bool offered)
 
 void tc_hook_capture_failed(struct tc_hook_dump *dump)
 {
-	if (dump->lent) /* all of it is the child's now */
+	if (dump->lent) /* a child uses it all */
 		return;
 	close_proc(dump);
 	tc_hook_release(dump);
 }
 
-/* In a child that shares our memory. */
+/* Runs in a child that shares our memory, after a walk in place. */
 static void write_kept(void *argument)
 {
 	struct tc_hook_dump *dump = argument;
@@ -104,7 +108,7 @@ static void write_kept(void *argument)
 	tc_hook_release(dump);
 }
 
-/* In the handler itself. */
+/* Make the file in the handler itself. */
 static void write_here(struct tc_hook_dump *dump)
 {
 	uint64_t before = tc_hook_raised_begin();
@@ -115,13 +119,13 @@ static void write_here(struct tc_hook_dump *dump)
 	tc_hook_raised_end(before);
 }
 
-/* Walk here, and let a child make the file; where there can be no child, it is made here. True: the
- * dump is made, or lost for good (*ret); false: another way is to be taken. */
+/* Walk here, and let a child make the file; if no child can be made, make it here. True: the dump
+ * is made, or there can be none (*ret: 0 or -errno). False: a clone must be made instead. */
 static bool in_place(struct tc_hook_dump *dump, const struct tc_hook_place *how, int *ret)
 {
 	const struct tc_counts *counts = &dump->counts;
 
-	if (tc_hook_process()->stuck) { /* the kernel may still write to the stacks that this one needs */
+	if (tc_hook_process()->stuck) { /* it may still run on the stacks that we need for this */
 		close_proc(dump);
 		*ret = -EBUSY;
 		return how->must;
@@ -154,7 +158,7 @@ static bool in_place(struct tc_hook_dump *dump, const struct tc_hook_place *how,
 	return true;
 }
 
-/* Tasks and threads; beyond max it is of no meaning how many more. 0: unknown. */
+/* The number of tasks and threads; a number above max only means "more than max". 0: unknown. */
 static uint64_t count(struct tc_hook_dump *dump, uint64_t max)
 {
 	const struct tc_runtime_site *python = tc_hook_python();
@@ -171,12 +175,13 @@ static uint64_t pause_ns(void)
 	return tc_hook_settings.pause_ms * 1000000u;
 }
 
-/* There is no other way: as many as the pause allows, and a part of it at least where other programs have
- * used it up (a busy machine). */
+/* Walk here because there is no other way: as many tasks as the rest of the pause allows. On a busy
+ * machine there may be no rest; then a part of the pause is used all the same. */
 static int walk_here(struct tc_hook_dump *dump, const struct tc_hook_memory *memory)
 {
 	uint64_t max = pause_ns() / PLACE_NS_PER_TASK, n = count(dump, max);
-	uint64_t left = tc_hook_pause_left(dump) / 8 * 7, least = pause_ns() / 4; /* loops come after tasks */
+	/* an eighth is kept for the loops, which are walked after the tasks */
+	uint64_t left = tc_hook_pause_left(dump) / 8 * 7, least = pause_ns() / 4;
 	struct tc_hook_place how = {
 		.n_tasks = n < max ? n : max,
 		.end_ns = tc_sys_clock_ns(CLOCK_MONOTONIC) + (left > least ? left : least),
@@ -189,7 +194,7 @@ static int walk_here(struct tc_hook_dump *dump, const struct tc_hook_memory *mem
 	return r;
 }
 
-/* Whether the tasks could be walked in the time that a clone takes, and were. */
+/* Walk here if that takes less time than a clone. True: done. */
 static bool try_here(struct tc_hook_dump *dump, const struct tc_hook_memory *memory,
 		     uint64_t clone_ns, int *ret)
 {
@@ -205,7 +210,7 @@ static bool try_here(struct tc_hook_dump *dump, const struct tc_hook_memory *mem
 	return n && n <= max && in_place(dump, &how, ret);
 }
 
-/* Whether a clone that takes longer than the pause is the only way to all tasks. */
+/* May a clone take longer than the pause, because a walk in place would have to leave out tasks? */
 static bool is_worth_more(struct tc_hook_dump *dump, uint64_t clone_ns)
 {
 	uint64_t max = pause_ns() / PLACE_NS_PER_TASK;
@@ -213,8 +218,8 @@ static bool is_worth_more(struct tc_hook_dump *dump, uint64_t clone_ns)
 	return clone_ns <= PAUSES_FOR_ALL * pause_ns() && count(dump, max) > max;
 }
 
-/* Before all else: why no clone is to be made. Time that others took does not count: the clone comes
- * first, and the states of threads get what is left. */
+/* Why no clone may be made; NULL: it may. The clone is compared with the whole pause, not with what
+ * is left of it: the clone is more important than the states of threads, which get the rest. */
 static const char *why_no_clone(struct tc_hook_dump *dump, const struct tc_hook_memory *memory,
 				uint64_t clone_ns)
 {
@@ -246,7 +251,7 @@ static int freeze(struct tc_hook_dump *dump, const struct tc_hook_memory *memory
 	return walk_here(dump, memory);
 }
 
-/* A small part of what a limit leaves. */
+/* Map dump->thread_memory, at most a small part of what resource limits leave. */
 static bool take_thread_memory(struct tc_hook_dump *dump, const struct tc_hook_memory *memory)
 {
 	uint64_t size = THREADS_MEMORY + memory->n_threads * BYTES_PER_THREAD;
@@ -262,8 +267,8 @@ static bool take_thread_memory(struct tc_hook_dump *dump, const struct tc_hook_m
 	return dump->thread_memory;
 }
 
-/* Threads get half of what a clone leaves of the pause; all of them are listed here where there will be no
- * copy. */
+/* Read the states of threads, in half of the time that a clone leaves of the pause. If no clone
+ * will be made, all threads must be listed now. */
 static void gather_threads(struct tc_hook_dump *dump, const struct tc_hook_memory *memory,
 			   uint64_t clone_ns)
 {
@@ -283,7 +288,7 @@ int tc_hook_capture(struct tc_hook_dump *dump)
 	long n = tc_syscall2(SYS_getcwd, (long)dump->cwd, sizeof(dump->cwd));
 	dump->cwd[n > 0 ? n - 1 : 0] = 0; /* its size holds the zero */
 	dump->no_child = !tc_hook_may_have_child();
-	if (tc_hook_has_spare()) /* else a child does what needs descriptors */
+	if (tc_hook_has_spare()) /* if not, a child reads what needs descriptors */
 		dump->proc = tc_sys_open(AT_FDCWD, "/proc/self", O_RDONLY | O_DIRECTORY, 0);
 	tc_hook_memory(dump->proc, dumpable || tc_syscall0(SYS_geteuid) == 0, &memory);
 	dump->room = memory.room;
@@ -293,8 +298,8 @@ int tc_hook_capture(struct tc_hook_dump *dump)
 		uint64_t clone_ns = tc_hook_clone_ns(dump, &memory);
 		dump->why_place = why_no_clone(dump, &memory, clone_ns);
 		gather_threads(dump, &memory, clone_ns);
-		/* Closes dump->proc before a child begins, which may share our memory: from then on it is
-		 * the child's. */
+		/* freeze closes dump->proc before it makes a child: a child may share our memory,
+		 * and uses the field from then on. */
 		r = freeze(dump, &memory, clone_ns);
 	} else {
 		close_proc(dump);

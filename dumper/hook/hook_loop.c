@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The calls that make an event loop, interposed: the moment to find the interpreter and to reap the
- * child of the last dump. The first call comes while `import asyncio` runs, the next for each loop. */
+ * The calls that every event loop makes, interposed: a good moment to find the interpreter, and to
+ * reap the child of the last dump. The first call comes during `import asyncio`, then there is one
+ * for each loop. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -12,10 +13,11 @@
 #include "dumper/hook/signals/hook_next.h"
 #include "dumper/hook/common/hook_process.h"
 
-/* Does a Python call: its executable, its library, or an extension (select.cpython-311-….so, uvloop's
- * loop.cpython-….so)? In a process without one the kernel must be asked nothing: a filter of system
- * calls may kill for it. glibc 2.35 tells whose code it is without a lock or a system call; with an
- * older one a Python that is loaded later is found by the signal. */
+/* Is the caller Python: its executable, its library, or an extension module
+ * (select.cpython-311-….so, uvloop's loop.cpython-….so)? In a process without Python we must make
+ * no system call, because a seccomp filter may kill for it. glibc 2.35 can tell which library the
+ * caller is in without a lock or a system call; with an older glibc, a Python that is loaded later
+ * is found at the signal. */
 static bool is_python(void *caller)
 {
 	if (tc_hook_is_linked_python())
@@ -34,8 +36,8 @@ static bool is_python(void *caller)
 	return false;
 }
 
-/* A Python that is loaded later is found by the signal too: here, where each look costs 30 µs and more,
- * it is looked for at calls 1, 2, 4, 8 … */
+/* Look for an interpreter. In a program that is not linked with Python a look fails until Python is
+ * loaded, and takes 30 µs and more, so only calls 1, 2, 4, 8 … look. The signal looks too. */
 static void look_for_python(void)
 {
 	static _Atomic uint32_t calls;

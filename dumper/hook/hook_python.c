@@ -15,9 +15,10 @@
 #define LOCATE_MEMORY (16u << 20)
 #define TURN_LOOKS 400
 
-static _Atomic bool has_python; /* once found, an interpreter stays where it is, in forks too */
+/* an interpreter stays where it was found, in forked children too */
+static _Atomic bool has_python;
 
-/* What the search for an interpreter said. */
+/* The result of the search for an interpreter. */
 enum presence { CANNOT_TELL, ABSENT, PRESENT };
 
 static void locate(void *result)
@@ -42,14 +43,16 @@ static void locate(void *result)
 	tc_sys_unmap(memory, LOCATE_MEMORY);
 }
 
-extern int Py_IsInitialized(void) __attribute__((weak)); /* set by the loader */
+/* the address is NULL if the loader has found no such function */
+extern int Py_IsInitialized(void) __attribute__((weak));
 
 bool tc_hook_is_linked_python(void)
 {
 	return Py_IsInitialized;
 }
 
-/* Another thread may be at the search: its turn is short. */
+/* Take the turn; if another thread has it, because it searches too, wait up to 20 ms. False: not
+ * got, or not needed any more. */
 static bool wait_turn(struct tc_hook_process *process, uint64_t *ret_mask)
 {
 	struct timespec wait = { 0, TC_HOOK_TURN_LOOK_NS };
@@ -79,6 +82,8 @@ bool tc_hook_has_python(void)
 			has_python = true;
 		tc_hook_give_turn(process, mask);
 	}
-	/* No /proc, memory or descriptor, too many mappings: a Python must not die of that. */
+	/* The search may fail for want of /proc, memory or a descriptor, or because of too many
+	 * mappings. A process that is known to be Python must count as Python then: otherwise the
+	 * signal's default action would end it. */
 	return has_python || (presence == CANNOT_TELL && tc_hook_is_linked_python());
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Refused requests: one line a second says why. */
+ * Says why a request was refused: at most one line a second. */
 #include <errno.h>
 #include <linux/sched.h>
 #include <stdatomic.h>
@@ -10,7 +10,7 @@
 #include "dumper/hook/common/hook_process.h"
 #include "lib/base/safe.h"
 
-/* The one that says a line. 1 is the claim of a thread that is about to start it. */
+/* speaking is 1 while a thread is about to start the child. */
 void tc_hook_reap_speaker(struct tc_hook_process *process)
 {
 	uint32_t child = process->speaking;
@@ -25,10 +25,11 @@ struct refusal {
 	int error;
 	uint64_t ago_s;
 	uint32_t n;
-	uint64_t cookie; /* for the name of the child that says it; 0: none, or may be asked again */
-	char line[256]; /* not on the stack: in an emulator that is the program's */
+	/* for the child's name (wire.h); 0: no cookie, or whoever asked may ask again */
+	uint64_t cookie;
+	char line[256]; /* not on the stack: in an emulator we run on the program's */
 };
-static struct refusal refusal; /* of the one who has claimed process->speaking */
+static struct refusal refusal; /* belongs to whoever has set process->speaking */
 
 static void say_refused(void)
 {
@@ -52,7 +53,7 @@ static void say_refused(void)
 							"): last dump ");
 	if (refusal.error == -EOPNOTSUPP) {
 		tc_strbuf_s(&text, tc_hook_emulator());
-		tc_strbuf_s(&text, ", which ends a program that is copied");
+		tc_strbuf_s(&text, ", which would end it for making a dump");
 	}
 	if (refusal.error == -EAGAIN) {
 		tc_strbuf_u(&text, refusal.ago_s);
@@ -67,7 +68,7 @@ static void say_refused(void)
 	tc_hook_say(refusal.line);
 }
 
-/* In a child, whose signal actions are its own. */
+/* Runs in a child, which has its own signal actions. */
 static void say_refused_apart(void *unused)
 {
 	(void)unused;
@@ -77,7 +78,7 @@ static void say_refused_apart(void *unused)
 	say_refused();
 }
 
-/* Where there can be no child. */
+/* In the handler, where no child may be made. */
 static void say_refused_here(void)
 {
 	uint64_t before = tc_hook_raised_begin();
@@ -95,8 +96,9 @@ void tc_hook_refuse(const struct tc_request *request, int error, uint64_t ago_s)
 	struct tc_strbuf text;
 
 	process->n_refused++;
-	/* One line a second is enough for a storm of signals; each has a process of its own. A dump
-	 * that was lost is not a request: nobody has heard of it. */
+	/* Each line needs a process of its own, so even many signals get one line a second. The
+	 * loss of a dump is always said: it was accepted, so nobody knows yet that there is
+	 * none. */
 	if (last && now - last < 1000000000u && error != -EOWNERDEAD)
 		return;
 	tc_sys_block(&mask);

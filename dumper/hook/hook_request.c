@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The one way to a dump, from a handler or not. */
+ * The request for a dump: all ways to a dump go through tc_hook_request, in a handler or not. */
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 
 static struct tc_outcome_page *outcome;
 
-/* The page of this process; a forked one leaves its parent's. */
+/* The outcome page of this process, with the request in it. A forked child makes its own. */
 static struct tc_outcome_page *outcome_page(const struct tc_request *request)
 {
 	struct tc_hook_process *process = tc_hook_process();
@@ -37,7 +37,8 @@ static struct tc_outcome_page *outcome_page(const struct tc_request *request)
 
 static void begin(struct tc_hook_dump *dump, const struct tc_request *request)
 {
-	tc_hook_release(dump); /* a child that was killed could not */
+	/* memory of the last dump, if its child was killed before it could unmap it */
+	tc_hook_release(dump);
 	memset(dump, 0, offsetof(struct tc_hook_dump, exe));
 	dump->began_ns = tc_sys_clock_ns(CLOCK_MONOTONIC);
 	dump->wall_ns = tc_sys_clock_ns(CLOCK_REALTIME);
@@ -57,11 +58,11 @@ static void begin(struct tc_hook_dump *dump, const struct tc_request *request)
 
 static void capture(void *result)
 {
-	*(volatile int *)result = -EFAULT; /* until it returns */
+	*(volatile int *)result = -EFAULT; /* if a fault ends it */
 	*(int *)result = tc_hook_capture(&tc_hook_dump);
 }
 
-/* With the turn taken and no child in our memory. */
+/* The caller has the turn, and no child uses our memory. */
 static int make(struct tc_hook_dump *dump, const struct tc_request *request)
 {
 	int r = -EPERM;
@@ -93,7 +94,8 @@ int tc_hook_request(const struct tc_request *request)
 		process->child_apart = 0;
 		r = make(&tc_hook_dump, request);
 		process->n_dumps++;
-		tc_process_reap(&process->leaving, &status); /* by now: no two zombies if it can be helped */
+		/* it may have ended meanwhile: otherwise it stays a zombie beside the new child */
+		tc_process_reap(&process->leaving, &status);
 	}
 	tc_hook_give_turn(process, mask);
 	return r;
@@ -106,7 +108,8 @@ int tc_hook_request_again(const struct tc_arch_context *context)
 
 	if (!page || !atomic_compare_exchange_strong(&page->outcome, &asked, TC_OUTCOME_ACCEPTED))
 		return -ENOENT;
-	if (!tc_hook_has_left()) { /* it leaves as soon as it sees that it was accepted */
+	/* the child ends as soon as it sees ACCEPTED; if it does not, its own dump must do */
+	if (!tc_hook_has_left()) {
 		uint32_t accepted = TC_OUTCOME_ACCEPTED;
 		atomic_compare_exchange_strong(&page->outcome, &accepted, TC_OUTCOME_RUNNING);
 		return -EBUSY;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The handler: what each signal asks for. It runs on the stack of whatever thread the signal came
- * to; everything that needs room has a stack of its own. */
+ * The signal handler: what each signal asks for. It runs on the stack of the thread that got the
+ * signal, which may be small; everything that needs more switches to a stack of the hook's. */
 #include <errno.h>
 #include <signal.h>
 #include <time.h>
@@ -17,7 +17,7 @@ static bool has_sender(int code)
 	return code == SI_USER || code == SI_TKILL || code == SI_QUEUE || code == SI_MESGQ;
 }
 
-/* The program's own signal: a dump, unless there was one a moment ago. */
+/* TASKCORE_SIGNAL: make a dump, unless the last one was a moment ago. */
 static void on_plain(int sig, siginfo_t *info, void *context)
 {
 	struct tc_hook_process *process = tc_hook_process();
@@ -42,6 +42,7 @@ static void on_plain(int sig, siginfo_t *info, void *context)
 		tc_hook_refuse(&request, r, 0);
 }
 
+/* The private signal, sent by taskcore signal or by the hook itself (wire.h). */
 static void on_cookie(siginfo_t *info, void *context, uint64_t cookie)
 {
 	struct tc_request request = {
@@ -70,11 +71,13 @@ static void on_cookie(siginfo_t *info, void *context, uint64_t cookie)
 	}
 }
 
-/* qemu-user 7.2 calls handlers with a stack that is 8 bytes off (System V ABI, section 3.2.2: 16), on
- * which the first aligned store is a fault. */
+/* The attribute is for qemu-user 7.2: it calls handlers with a stack that is 8 bytes off the
+ * alignment of 16 that the System V ABI (section 3.2.2) demands, so that an aligned store would
+ * fault. */
 __attribute__((force_align_arg_pointer)) void tc_hook_on_signal(int sig, siginfo_t *info, void *context)
 {
-	if (tc_process_kind() == TC_PROCESS_VFORKED) { /* nothing here is ours to change */
+	/* everything in memory belongs to the parent */
+	if (tc_process_kind() == TC_PROCESS_VFORKED) {
 		tc_chain_pass(sig, info, context, false);
 		return;
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The one right to make a dump: who has it, who waits for it, and the children that must have ended before. */
+ * The turn: who may make a dump, who waits for it, and the children that must have ended before. */
 #include "dumper/hook/hook_turn.h"
 
 #include <errno.h>
@@ -13,6 +13,7 @@
 #include "dumper/hook/common/hook.h"
 #include "lib/base/safe.h"
 
+/* A parked thread waits at most TASKCORE_PAUSE_MS and this. */
 #define PARK_NS 20000000u
 #define LEAVE_NS 5000000
 #define LEAVE_LOOKS 50
@@ -22,8 +23,6 @@ uint32_t tc_hook_own_tid(void)
 	return (uint32_t)tc_syscall0(SYS_gettid);
 }
 
-/* Take the one right to make a dump; false: somebody has it. While it is held signals are
- * blocked: a handler of the program's could leave by a jump and take it along. */
 bool tc_hook_take_turn(struct tc_hook_process *process, uint64_t *ret_mask)
 {
 	uint32_t nobody = 0;
@@ -41,12 +40,13 @@ bool tc_hook_take_turn(struct tc_hook_process *process, uint64_t *ret_mask)
 void tc_hook_give_turn(struct tc_hook_process *process, uint64_t mask)
 {
 	process->busy = 0;
-	tc_syscall3(SYS_futex, (long)&process->busy, FUTEX_WAKE, INT32_MAX); /* the parked ones */
+	/* wakes parked threads */
+	tc_syscall3(SYS_futex, (long)&process->busy, FUTEX_WAKE, INT32_MAX);
 	tc_sys_mask(mask, NULL);
 }
 
-/* The same for the one that makes a dump; whether it was killed at that (nothing else but SIGKILL
- * ends it so): nobody has said a word about its dump. */
+/* Reap the child that makes a dump, if it has ended. If it was killed (only SIGKILL can do that),
+ * nobody has said that its dump is lost: say so. True: there is no such child. */
 static bool reap_maker(struct tc_hook_process *process)
 {
 	struct tc_outcome_page *page = process->outcome;
@@ -63,8 +63,8 @@ static bool reap_maker(struct tc_hook_process *process)
 	return true;
 }
 
-/* A copy of ourselves that has done its work only gives back its memory, which takes its time when
- * there is much of it: the next dump need not wait. */
+/* A child that is a copy and has done its work (its outcome is `from` or later) is only giving back
+ * its memory, which may take long. Do not let the next dump wait for it: it is reaped later. */
 static bool let_go(struct tc_hook_process *process, uint32_t from)
 {
 	const struct tc_outcome_page *page = process->outcome;
@@ -84,7 +84,8 @@ bool tc_hook_reap(void)
 
 	tc_hook_reap_speaker(process);
 	tc_process_reap(&process->leaving, &status);
-	if (process->stuck && process->stuck == process->child) /* it has no more to do */
+	/* it has said that it makes no dump any more */
+	if (process->stuck && process->stuck == process->child)
 		process->child = 0;
 	tc_process_reap(&process->stuck, &status);
 	return reap_maker(process) || let_go(process, TC_OUTCOME_SEALED);
@@ -113,7 +114,6 @@ void tc_hook_before_fork(void)
 		tc_hook_reap();
 }
 
-/* Wait a little for a child that has done its work and is about to end. */
 bool tc_hook_has_left(void)
 {
 	struct timespec wait = { 0, LEAVE_NS / LEAVE_LOOKS };
@@ -126,14 +126,13 @@ bool tc_hook_has_left(void)
 	return let_go(tc_hook_process(), TC_OUTCOME_LEAVING);
 }
 
-/* True: no child is in the way. */
 bool tc_hook_is_free(const struct tc_hook_process *process)
 {
 	return tc_hook_reap() ||
 	       (process->outcome && process->outcome->outcome >= TC_OUTCOME_LEAVING && tc_hook_has_left());
 }
 
-/* Parked threads wait for the end of busy. The park is asked for by whoever has it. */
+/* Whoever has the turn (busy) has asked us to park: wait until it is given back. */
 void tc_hook_park(void)
 {
 	struct tc_hook_process *process = tc_hook_process();

@@ -12,12 +12,11 @@
 
 #include "dumper/base/exit.h"
 #include "dumper/outside/probe.h"
-#include "dumper/outside/target.h"
 #include "dumper/outside/threads.h"
 
 #define THREADS_MAX 4096
 #define ALL_MAX 4096
-#define NEAREST_MAX 64 /* looked at for a hint */
+#define NEAREST_MAX 64 /* processes that are looked at for tc_children_nearest */
 
 static size_t add(pid_t *pids, size_t n, size_t max, pid_t pid)
 {
@@ -26,7 +25,8 @@ static size_t add(pid_t *pids, size_t n, size_t max, pid_t pid)
 	return n;
 }
 
-/* Children by the kernel's list (CONFIG_PROC_CHILDREN). -1: there is none. */
+/* Add the children by the kernel's list (CONFIG_PROC_CHILDREN). The new number of pids; -1: the
+ * kernel has no such list. */
 static long add_listed(pid_t parent, pid_t *pids, size_t n, size_t max)
 {
 	static pid_t tids[THREADS_MAX];

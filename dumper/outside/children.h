@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The processes below another one. */
+ * The processes below another one: its children, their children, and so on. Nothing here is for
+ * signal handlers. */
 #ifndef TC_CHILDREN_H
 #define TC_CHILDREN_H
 
@@ -9,20 +10,21 @@
 
 #include "lib/process/proc.h"
 
-/* The pids of all descendants of pid, nearest first: at most max to pids. Their number, at most
- * max. */
+/* List all processes below pid, the nearest first: up to max go to pids. Their number. */
 size_t tc_children_list(pid_t pid, pid_t *pids, size_t max);
 
-/* Its own children alone, where the kernel lists them (CONFIG_PROC_CHILDREN); else 0. */
+/* List only its own children, up to max. Their number; 0 also where the kernel does not list them
+ * (CONFIG_PROC_CHILDREN). */
 size_t tc_children_own(pid_t pid, pid_t *pids, size_t max);
 
-/* The nearest process below pid that has an event loop; 0: none that may be read. Its name, fit for a
- * terminal, goes to *name. */
+/* The nearest process below pid that has an event loop; 0: there is none that we may read. name
+ * gets its name, fit for a terminal. max_memory: bytes for looking at one process, here and
+ * below. */
 pid_t tc_children_nearest(pid_t pid, uint64_t max_memory, char name[TC_COMM_MAX]);
 
-/* Put in place of the *n processes in pids those that have an event loop, of them and of all below
- * them; at most max. Each is looked at within max_memory bytes. 0; 3: there is none, or 4: none that may
- * be read, with a line said. */
+/* Replace the *n processes in pids by those of them, and of all processes below them, that have an
+ * event loop: at most max. 0; or, with a line on stderr, exit code 3: there is none, 4: there is
+ * none that we may read. */
 int tc_children_select(pid_t *pids, size_t *n, size_t max, uint64_t max_memory);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The order of a dump: open, head, freeze if asked, walk, let go, seal, name. */
+ * taskcore dump, step by step: open the process, stop it if asked to, write the head, walk, let the
+ * process go, write the status, give the file its name. */
 #define _GNU_SOURCE
 #include "dumper/outside/dump.h"
 
@@ -25,11 +26,12 @@
 #include "dumper/outside/target.h"
 #include "dumper/outside/unsupported.h"
 
-#define IMAGE_AFTER_NS 10000000 /* a stopped target is let go after this and the time of a copy */
-#define HURRY_US 30000 /* others may be made to wait for so long */
+/* after so long a stopped target's memory is copied, and the target let go */
+#define IMAGE_AFTER_NS 10000000
+#define HURRY_US 30000 /* for so long other programs may be made to wait for us */
 #define SMALL_ARENA (16u << 20)
 #define MAPS_ARENA (256ul << 20) /* backed as far as it is used: 100,000 mappings take 50 MB */
-#define SILENCE_MS 2000 /* the parent answers within this time */
+#define SILENCE_MS 2000 /* after so long without progress the parent gives up */
 
 struct dump {
 	const struct tc_dump_options *options;
@@ -41,12 +43,14 @@ struct dump {
 	struct tc_stop stop;
 	struct tc_fds_child fds;
 	uint64_t began_ns, pause_ns, stopping_ns, releasing_ns;
-	bool stopped; /* the target stands still now, for all we know */
-	bool frozen;  /* and did so, or is an image of such a moment, for all that was read */
+	bool stopped; /* we have stopped the target, and have not let it go */
+	/* all that was read is of one moment: the target stood still, or a copy of that moment was
+	 * read */
+	bool frozen;
 	struct tc_counts counts;
 	struct tc_python python;
 	struct tc_looks looks;
-	uint32_t maps_crc; /* of what target.maps.regions holds */
+	uint32_t maps_crc; /* of target.maps.regions, to see whether it was overwritten */
 	char notices[TC_NOTICES_MAX][TC_NOTICE_SIZE];
 	unsigned n_notices;
 };
@@ -78,7 +82,7 @@ static int exit_code(int code)
 	}
 }
 
-/* End with the line that a step of the target has left. */
+/* End with the line that a function of target.h has left. */
 static int end_target(struct dump *d, int r)
 {
 	if (!d->target.line[0])
@@ -100,13 +104,15 @@ static int end_output(struct dump *d, int err)
 					       "; choose a place with -o FILE");
 }
 
-/* A Python that was found and not walked: the dump holds what is known without that. */
+/* Was a Python found that cannot be walked? The dump then holds what can be read without its
+ * layout. */
 static bool is_unknown(int walked)
 {
 	return walked == -TC_EUNKNOWN || walked == -TC_EPROBE || walked == -TC_ESTARTING;
 }
 
-/* The walker asks this before each task: most of its reads need no call of ours, yet it moves on. */
+/* The walker calls this before each task. It is needed as a sign of progress, because most of its
+ * reads make no call of the reader. */
 static bool note_progress(void *watch)
 {
 	((struct tc_watch *)watch)->beats++;
@@ -135,7 +141,8 @@ static int walk(struct dump *d)
 
 static volatile sig_atomic_t hurries;
 
-/* The time is over that others may be made to wait: SIGXCPU of RLIMIT_RTTIME (setrlimit(2)). */
+/* End the real-time policy. Also the handler of SIGXCPU, which the kernel sends when we had the
+ * processor for HURRY_US (RLIMIT_RTTIME, setrlimit(2)). */
 static void end_hurry(int sig)
 {
 	const struct sched_param normal = { 0 };
@@ -146,9 +153,10 @@ static void end_hurry(int sig)
 	hurries = 0;
 }
 
-/* While somebody stands still for us nobody should come between: on a busy machine two thirds of a pause were
- * waiting for a processor. Priorities of the usual kind do not help where sessions share it (sched(7),
- * autogroup). Who has no right to this does without. Our helper inherits it. */
+/* While the target is stopped, we should not have to wait for a processor: on a busy machine that
+ * was two thirds of the pause. So we take a real-time policy; nice values do not help where
+ * sessions share the processors (sched(7), autogroup). Without the right to it we go on as we are.
+ * Our helper process inherits it. */
 static void hurry(void)
 {
 	const struct sched_param first = { .sched_priority = 1 };
@@ -175,7 +183,8 @@ static void thaw(struct dump *d)
 	d->stopping_ns += d->stop.stopping_ns;
 	d->releasing_ns += d->stop.releasing_ns;
 	d->target.reader.mem.live = !d->target.reader.image;
-	tc_fds_go(&d->fds); /* not before: the two would share the processors of a busy machine */
+	/* not before: on a busy machine it would take processor time from the walk */
+	tc_fds_go(&d->fds);
 }
 
 static uint32_t crc_of_maps(const struct dump *d)
@@ -185,8 +194,8 @@ static uint32_t crc_of_maps(const struct dump *d)
 	return tc_crc32c(maps->regions, maps->n_regions * sizeof(*maps->regions));
 }
 
-/* The map of the process says what is read from where. It lies in memory beside what the walk writes, and
- * was once overwritten by it without a word: never again in silence. */
+/* Was target.maps overwritten? It lies in the arena beside what the walk writes, and that has
+ * happened once. Everything that is read depends on it, so the dump must say so. */
 static void check_maps(struct dump *d)
 {
 	if (crc_of_maps(d) == d->maps_crc || d->n_notices == TC_NOTICES_MAX)
@@ -196,9 +205,9 @@ static void check_maps(struct dump *d)
 		 "please report it");
 }
 
-/* The walk takes long: copy what it may still need, and let the target go before it is over. This is
- * called by a read in the middle of the walk, whose arena is therefore not to be touched: it grows arrays
- * there. */
+/* The walk takes long: copy what it may still need, and let the target go. A read in the middle of
+ * the walk calls this, so it must take nothing from the walk's arena, where the walk may be making
+ * an array longer. */
 static void take_image(void *context)
 {
 	struct dump *d = context;
@@ -207,7 +216,7 @@ static void take_image(void *context)
 
 	if (!memory)
 		return;
-	tc_arena_init(&arena, memory, MAPS_ARENA); /* given back by our end */
+	tc_arena_init(&arena, memory, MAPS_ARENA); /* never unmapped: this process ends soon */
 	if (tc_target_read_maps(&d->target, &arena, d->watch) < 0)
 		return;
 	d->maps_crc = crc_of_maps(d);
@@ -215,7 +224,8 @@ static void take_image(void *context)
 		thaw(d);
 }
 
-/* Freeze the target; 0, or a code with the line set. A bound in time that passes is no failure. */
+/* Stop the target if --stop is given. 0, or -TC_E… with target.line set. It is no failure if not
+ * all threads stopped in time: then the target is read while it runs. */
 static int freeze(struct dump *d)
 {
 	struct tc_mem_pid *reader = &d->target.reader;
@@ -240,7 +250,7 @@ static int freeze(struct dump *d)
 	return 0;
 }
 
-/* What the descriptors are was asked meanwhile. */
+/* Write what the other process has found out about the descriptors. */
 static void put_fds(struct dump *d)
 {
 	char notice[TC_NOTICE_SIZE];
@@ -250,8 +260,8 @@ static void put_fds(struct dump *d)
 		memcpy(d->notices[d->n_notices++], notice, sizeof(notice));
 }
 
-/* The threads of loops: whether they ran while they were read. A target that was to stand still and did not
- * was moved by us, so that nothing can be said. */
+/* Did the threads of event loops run while memory was read? If a --stop did not hold, we have
+ * stopped and started the threads ourselves, and nothing can be said about them. */
 static void look_again(struct dump *d)
 {
 	struct tc_target *target = &d->target;
@@ -268,8 +278,8 @@ static void look_again(struct dump *d)
 	}
 }
 
-/* One try: freeze (it gives registers for the head), head, walk, let go. The result of the walk, or
- * -TC_EWRITE. */
+/* One try: stop (which also gives the registers for the head), write the head, walk, let go.
+ * Returns the result of the walk, or that of the step that failed. */
 static int attempt(struct dump *d)
 {
 	struct tc_mem *mem = &d->target.reader.mem;
@@ -296,15 +306,15 @@ static int attempt(struct dump *d)
 	return r;
 }
 
-/* The same once more, with an empty file and an arena as it was: inside --stop the counts must
- * agree. */
+/* Once more, with an empty file and the arena as it was. Used with --stop when counts disagree:
+ * memory that stands still must not contradict itself. */
 static int attempt_again(struct dump *d, struct tc_arena before, struct tc_maps maps)
 {
 	size_t used = (size_t)(d->arena.at - before.at);
 
 	memset(before.at, 0, used);
 	d->arena = before;
-	d->target.maps = maps; /* those of an image were in the arena */
+	d->target.maps = maps; /* maps that take_image has read are no longer valid */
 	tc_mem_pid_drop(&d->target.reader);
 	if (ftruncate(d->out.fd, 0) < 0 || lseek(d->out.fd, 0, SEEK_SET) < 0) {
 		d->core.sys = errno;
@@ -354,7 +364,7 @@ static int seal(struct dump *d, int walked)
 	return tc_core_seal(&d->core, &status);
 }
 
-/* The file is whole: name it, and say what is to be said. */
+/* The file is complete: give it its name, and say what is missing in it. */
 static int commit(struct dump *d, int walked)
 {
 	int r = tc_output_commit(&d->out);
@@ -454,12 +464,12 @@ static int job(struct tc_watch *watch, void *context)
 	if (!memory)
 		return tc_watch_end(watch, TC_EXIT_INTERNAL, "no memory for the walk (%zu bytes)",
 				    size);
-	/* Tables of big processes are used at random: huge pages, but not for what each small dump
-	 * touches. */
+	/* Huge pages make random access to large tables faster; but not for the part that small
+	 * dumps use, where they would only take memory. */
 	madvise((char *)memory + SMALL_ARENA, size - SMALL_ARENA, MADV_HUGEPAGE);
 	tc_arena_init(&d->arena, memory, size);
 	signal(SIGXFSZ,
-	       SIG_IGN); /* a limit on the size of files is an error of write, not our end */
+	       SIG_IGN); /* a limit on the size of files makes write fail, and must not end us */
 	tc_watch_step(watch, "opening /proc/PID");
 	if ((r = open_target(d, d->options->max_memory)) < 0)
 		return end_target(d, r);
@@ -477,10 +487,10 @@ static int job(struct tc_watch *watch, void *context)
 	return finish(d, r);
 }
 
-/* The dump is whole in fd. The exit code. */
+/* Copy the complete dump from fd to standard output. Returns the exit code. */
 static int copy_out(int fd, int code)
 {
-	signal(SIGPIPE, SIG_IGN); /* an error of write, with its line */
+	signal(SIGPIPE, SIG_IGN); /* makes write fail, so that we can say why */
 	int r = tc_output_copy(fd);
 
 	if (r < 0)

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The process that asks for descriptors, from its start to its end. It is one of its own because it holds
- * duplicates of the target's sockets and pipes for some microseconds each, enters network namespaces, and
- * may hang where a file system does not answer: none of that may outlive the dump, or cost it more than the
- * descriptors. It shares our memory, as a copy would cost more than all its questions, and nothing else. */
+ * Starts and ends the process that asks for descriptors. It is a separate process because it has
+ * duplicates of the target's sockets and pipes for some microseconds each, enters network
+ * namespaces, and may hang where a file system does not answer. None of that may outlast the dump,
+ * or cost it more than the descriptors. The process shares our memory and nothing else: a copy of
+ * the memory would take longer than all its questions. */
 #define _GNU_SOURCE
 #include "dumper/outside/fds.h"
 
-#include <errno.h>
 #include <linux/futex.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -22,10 +21,11 @@
 #include "lib/sys/sys.h"
 
 #define TIME_NS 2000000000 /* for all descriptors of a process */
-#define GRACE_NS 50000000 /* in which it ends by itself */
+#define GRACE_NS 50000000 /* then it has so long to end by itself before it is killed */
 #define STACK (256u << 10)
-/* A kept one and its texts take at most so much; sockets are kept up to three times: as listed, as the
- * kernel answers, with the peer's name. Backed only where it is used. */
+/* The most bytes that a kept descriptor and its texts take. Sockets are kept up to three times: as
+ * listed, as the kernel answers, with the peer's name. The memory is backed only where it is
+ * used. */
 #define KEPT_MAX (sizeof(struct tc_kept_fd) + 2 * TC_FD_ADDRESS_SIZE + TC_FD_WHAT_SIZE + 16)
 #define KEPT_MEMORY (3 * TC_FDS_MAX * KEPT_MAX)
 #define MEMORY (sizeof(struct tc_fds) + KEPT_MEMORY + TC_FDS_WORK + STACK)
@@ -61,8 +61,8 @@ void tc_fds_go(struct tc_fds_child *child)
 	syscall(SYS_futex, &child->fds->go, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
-/* Until it has ended, or its time is over: then it is killed, and not waited for where it cannot die. False:
- * it may still be there. */
+/* Wait until it has ended. When its time is over it is killed, but not waited for: it may hang
+ * where no signal ends it. False: it may still exist, and use our memory. */
 static bool await(struct tc_fds_child *child, struct tc_watch *watch)
 {
 	struct pollfd end = { .fd = (int)syscall(SYS_pidfd_open, child->pid, 0), .events = POLLIN };

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Asks what the descriptors of another process are. First their links, which say which of them are sockets
- * and pipes; then the kernel's tables of sockets, which touch nothing; then, of what these do not tell, a
- * duplicate (pidfd_getfd), one at a time: while there is one, a close by the target is not seen by its peer,
- * and its port cannot be bound again. No file of the target is ever opened. Paths come last: asking for
- * their type may hang. */
+ * Asks what the descriptors of another process are. First it reads their links, which say which are
+ * sockets and pipes. Then it asks the kernel's tables of sockets, which does not touch the sockets.
+ * What is still unknown is asked of a duplicate (pidfd_getfd), one at a time: while a duplicate
+ * exists, the peer does not see that the target closes the socket, and its port cannot be bound
+ * again. The types of paths come last, because asking a file system may hang. No file of the target
+ * is ever opened. */
 #define _GNU_SOURCE
 #include "dumper/outside/fds.h"
 
@@ -11,15 +12,12 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/stat.h>
-#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 
 #include "lib/sys/arch_x86_64.h"
 #include "lib/sys/sys.h"
@@ -32,8 +30,9 @@
 #define DIRENTS 8192
 #define OWN_FDS 1024 /* more than the dumper ever has open */
 
-/* The kernel's name of a socket's protocol (sockfs_xattr_get of net/socket.c), as lsof(8) reads it: then
- * only the tables are read in which there is one of ours. */
+/* Find the table that a socket is in by the kernel's name of its protocol (sockfs_xattr_get of
+ * net/socket.c), which lsof(8) reads too. So only tables are asked that have a socket of the
+ * target. */
 static enum tc_fds_table ask_protocol(const char *number, struct tc_kept_fd *fd)
 {
 	static const struct {
@@ -73,7 +72,7 @@ static bool parse_inode(const char *what, const char *kind, uint32_t *ret)
 	if (strncmp(what, kind, n) != 0)
 		return false;
 	what += n;
-	*ret = (uint32_t)tc_parse_number(&what, 10); /* netlink has them of 32 bits too */
+	*ret = (uint32_t)tc_parse_number(&what, 10); /* netlink has only the low 32 bits too */
 	return true;
 }
 
@@ -84,11 +83,11 @@ static void take_socket(struct tc_fds_work *work, struct tc_channel *channel, co
 	fd->missing = TC_FD_NO_KIND | TC_FD_NO_LOCAL | TC_FD_NO_PEER;
 	channel->table = (uint8_t)ask_protocol(number, fd);
 	work->n_of[channel->table]++;
-	if (fd->family) /* else its link is all that is known */
+	if (fd->family) /* else the link is kept: it is all that we know */
 		fd->what_size = 0;
 }
 
-/* What a link says. */
+/* Read the link of descriptor number: what kind it is, and its inode. */
 static void ask_link(struct tc_fds_work *work, const char *name, uint32_t number)
 {
 	struct tc_fds *fds = work->fds;
@@ -161,7 +160,8 @@ static void list(struct tc_fds_work *work)
 		work->fds->error = (int)-n;
 }
 
-/* Be in the target's network namespace: netlink answers for that of the process that asks. */
+/* Enter the target's network namespace, because netlink answers for the namespace of the process
+ * that asks. False: we may not. */
 static bool enter_namespace(const struct tc_target *target)
 {
 	struct statx ours, theirs;
@@ -179,17 +179,18 @@ static bool enter_namespace(const struct tc_target *target)
 	return entered;
 }
 
-/* A descriptor of the process, or of the thread that is left of it; negative: none can be had. */
+/* A pidfd of the process, or of a living thread when its first thread has ended; negative: none. */
 static int open_pidfd(const struct tc_target *target)
 {
 	struct statx st;
-	pid_t pid = target->reader.pid; /* 0: numbers in this /proc are not ours */
+	pid_t pid = target->reader.pid; /* 0: /proc is of another pid namespace */
 	unsigned flags = pid == target->pid ? 0 : O_EXCL; /* PIDFD_THREAD, Linux 6.9 */
 
 	if (!pid)
 		return -ESRCH;
 	int fd = (int)tc_syscall2(SYS_pidfd_open, pid, flags);
-	/* It is the one that was opened, if that one is still there. */
+	/* If the directory that was opened first can still be read, the pid was not given to
+	 * another process. */
 	if (fd < 0 ||
 	    tc_syscall5(SYS_statx, target->dir, (long)"stat", 0, STATX_INO, (long)&st) == 0)
 		return fd;
@@ -197,7 +198,7 @@ static int open_pidfd(const struct tc_target *target)
 	return -ESRCH;
 }
 
-/* Ask the duplicate fd of what is kept, if it is the same still. inode 0: of any. */
+/* Ask the duplicate fd, if it is still what was listed (*kept). inode 0: not compared. */
 static bool ask_duplicate(struct tc_fd_facts *facts, uint32_t fd, const struct tc_kept_fd *kept,
 			  uint32_t inode)
 {
@@ -215,7 +216,7 @@ static bool ask_duplicate(struct tc_fd_facts *facts, uint32_t fd, const struct t
 	return true;
 }
 
-/* As short as can be: nothing else is done while the duplicate is there. */
+/* Make a duplicate, ask it, close it: nothing else is done while it exists. */
 static void duplicate(struct tc_fds_work *work, int pidfd, uint32_t at, uint32_t inode)
 {
 	const struct tc_kept_fd *kept = work->fds->one[at];
@@ -231,7 +232,8 @@ static void duplicate(struct tc_fds_work *work, int pidfd, uint32_t at, uint32_t
 		tc_fds_replace(work, at, &facts);
 }
 
-/* Of paths. AT_STATX_DONT_SYNC: no server is asked. A FIFO with a name is a pipe like others. */
+/* Ask for the types of paths. AT_STATX_DONT_SYNC: no server is asked. A FIFO with a name is then
+ * asked like a pipe. */
 static void ask_types(struct tc_fds_work *work, int pidfd)
 {
 	for (uint32_t i = 0; i < work->fds->n && !tc_fds_late(work); i++) {
@@ -253,10 +255,11 @@ static void ask_types(struct tc_fds_work *work, int pidfd)
 	}
 }
 
-/* Of the dumper's descriptors keep dir alone, from a table that was shared until now. Otherwise this process
- * would hold the pipe whose end tells the tracer of --stop to let the target go, and whoever reads what the
- * dumper prints would wait for us. None of them is ever copied: all that matter were opened after dir. False:
- * the table is still shared. */
+/* Leave the descriptor table that we share with the dumper for one of our own, in which only dir is
+ * left. Otherwise this process would keep open the pipe whose end tells the tracer of --stop to let
+ * the target go, and whoever reads what the dumper prints would have to wait for us. Those
+ * descriptors are never copied, because they were opened after dir. False: the table is still
+ * shared. */
 static bool leave_table(int dir)
 {
 	if (tc_syscall3(SYS_close_range, dir + 1, ~0u, 2 /* CLOSE_RANGE_UNSHARE */) < 0) {
@@ -277,7 +280,7 @@ void tc_fds_ask(struct tc_fds *fds)
 	tc_syscall2(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
 	if (!leave_table(fds->target->dir) || !work || tc_syscall0(SYS_getppid) != fds->parent)
 		return;
-	while (!fds->go) /* not FUTEX_WAIT_PRIVATE: we are two processes */
+	while (!fds->go) /* not FUTEX_WAIT_PRIVATE: another process wakes us */
 		tc_syscall4(SYS_futex, (long)&fds->go, FUTEX_WAIT, 0, 0);
 	work->fds = fds;
 	list(work);

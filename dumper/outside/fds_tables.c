@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the kernel's tables of sockets say of those of the target, in the words of the system calls that a
- * process asks of its own: same record, whoever asked. */
+ * Asks the kernel's tables about the target's sockets. The answers are made the same as those of
+ * the system calls that the hook uses from inside (fd_ask.c), so that the record does not depend on
+ * who asked. */
 #define _GNU_SOURCE
 #include "dumper/outside/fds_work.h"
 
@@ -10,14 +11,16 @@
 #include "dumper/outside/sock_diag.h"
 #include "lib/base/safe.h"
 
-#define FEW 32 /* sockets of AF_UNIX that are asked for one by one: 50–90 µs each */
+/* up to so many sockets of AF_UNIX are asked for one by one, which takes 50–90 µs each; for more,
+ * the whole table is read */
+#define FEW 32
 
 static bool is_before(const struct tc_inode *a, const struct tc_inode *b)
 {
 	return a->inode < b->inode;
 }
 
-/* Down to its place in the heap below. */
+/* Heap sort: move the entry at `at` down to its place. */
 static void sift(struct tc_inode *heap, uint32_t at, uint32_t n)
 {
 	for (uint32_t child; (child = 2 * at + 1) < n; at = child) {
@@ -42,7 +45,7 @@ static void sort(struct tc_inode *all, uint32_t n)
 	}
 }
 
-/* The number of the first with this inode, or of where it would be. */
+/* The index of the first entry with this inode, or of where it would be. */
 static uint32_t find(const struct tc_inode *all, uint32_t n, uint32_t inode)
 {
 	uint32_t from = 0, to = n;
@@ -64,7 +67,8 @@ static bool is_ours(const struct tc_fds_work *work, uint32_t inode)
 	return inode && i < work->n && work->inodes[i].inode == inode;
 }
 
-/* An answer for all descriptors of this inode. False: all that were wanted are there, or it is late. */
+/* Use an answer for all descriptors with this inode. False: no more answers are needed, or the time
+ * is over. */
 static bool answer(struct tc_fds_work *work, uint32_t inode, uint32_t peer, bool known,
 		   struct tc_fd_facts *facts)
 {
@@ -81,8 +85,8 @@ static bool answer(struct tc_fds_work *work, uint32_t inode, uint32_t peer, bool
 	return work->n_wanted > 0 && !tc_fds_late(work);
 }
 
-/* Whether the kernel gives an address with the number of its interface (ipv6_iface_scope_id of
- * net/ipv6.h): fe80::/10, and groups of this interface or link alone. */
+/* Does getsockname give such an address with the number of its interface (ipv6_iface_scope_id of
+ * net/ipv6.h)? It does for fe80::/10, and for multicast groups of an interface or a link. */
 static bool has_scope(const uint8_t bytes[16])
 {
 	return (bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80) ||
@@ -98,8 +102,8 @@ static void put_inet(struct tc_strbuf *to, const struct inet_diag_msg *msg, cons
 		tc_fd_put_ipv6(to, address, has_scope(address) ? msg->id.idiag_if : 0, port);
 }
 
-/* Bytes in the queues, as FIONREAD and SIOCOUTQ of tcp(7) would count them: the table counts the FIN of the
- * other end as a byte, and our SYN. Of a listener both are connections. */
+/* Bytes in the queues, as FIONREAD and SIOCOUTQ of tcp(7) count them. The table counts the other
+ * end's FIN and our SYN as a byte too; of a listening socket it counts connections. */
 static void put_tcp_numbers(struct tc_kept_fd *fd, const struct inet_diag_msg *msg)
 {
 	bool fin = fd->state == TC_FD_PEER_CLOSED || fd->state == TC_FD_LAST_ACK ||
@@ -118,7 +122,8 @@ static bool take_inet(void *context, const struct inet_diag_msg *msg)
 	struct tc_fd_facts facts;
 	bool tcp = work->table == TC_TABLE_TCP4 || work->table == TC_TABLE_TCP6, known = true;
 
-	/* Closed, or of a state that came later: there is no telling what the numbers are then. */
+	/* A closed socket, or a state that this code does not know: the numbers may mean something
+	 * else. */
 	if (!is_ours(work, msg->idiag_inode) ||
 	    (tcp && (msg->idiag_state == TC_FD_UNCONNECTED || msg->idiag_state > TC_FD_CLOSING)))
 		return true;
@@ -126,7 +131,7 @@ static bool take_inet(void *context, const struct inet_diag_msg *msg)
 	facts.fd.family = msg->idiag_family;
 	facts.fd.socket_type = tcp ? SOCK_STREAM : SOCK_DGRAM;
 	put_inet(&facts.local, msg, msg->id.idiag_src, &msg->id.idiag_sport);
-	/* As getpeername: a TCP that connects has none yet. */
+	/* As getpeername: a TCP socket that is still connecting has no peer. */
 	if (msg->id.idiag_dport && msg->idiag_state != TC_FD_CONNECTING &&
 	    msg->idiag_state != TC_FD_UNCONNECTED)
 		put_inet(&facts.peer, msg, msg->id.idiag_dst, &msg->id.idiag_dport);
@@ -134,7 +139,8 @@ static bool take_inet(void *context, const struct inet_diag_msg *msg)
 		facts.fd.state = msg->idiag_state;
 		put_tcp_numbers(&facts.fd, msg);
 	} else {
-		/* Memory for datagrams, not the bytes of the next one: but none is none. */
+		/* The table has the memory of all datagrams, FIONREAD the size of the next one:
+		 * only 0 means the same. */
 		known = msg->idiag_rqueue == 0;
 		facts.fd.unread = known;
 		facts.fd.unsent = msg->idiag_wqueue + 1ull;
@@ -174,7 +180,7 @@ static bool take_unix(void *context, const struct tc_diag_unix *one)
 	return answer(work, one->inode, one->peer, !one->has_peer && one->has_numbers, &facts);
 }
 
-/* The peer of a channel has this address. */
+/* Set the peer's address of a channel. */
 static void put_peer(struct tc_fds_work *work, struct tc_channel *channel, const char *address,
 		     size_t size)
 {
@@ -190,7 +196,7 @@ static void put_peer(struct tc_fds_work *work, struct tc_channel *channel, const
 	channel->known = true;
 }
 
-/* For each of ours that is connected with it. */
+/* Set the peer's address of all channels that are connected with this socket. */
 static bool take_peer(void *context, const struct tc_diag_unix *one)
 {
 	struct tc_fds_work *work = context;
@@ -210,8 +216,8 @@ static bool take_peer(void *context, const struct tc_diag_unix *one)
 	return work->n_wanted > 0 && !tc_fds_late(work);
 }
 
-/* The connected ones: a peer that is ours too, as that of a pair is, is known already; the others are
- * noted. */
+/* Find the peers of connected sockets. A peer that belongs to the target too (as in a socketpair)
+ * is known already; the inodes of the others are noted. */
 static void join_peers(struct tc_fds_work *work)
 {
 	for (uint32_t i = 0; i < work->n; i++) {
@@ -230,7 +236,7 @@ static void join_peers(struct tc_fds_work *work)
 	sort(work->peers, work->n_peers);
 }
 
-/* Ask for the first inodes, or for all where they are many. */
+/* Ask for these inodes one by one, or, where they are many, for the whole table. */
 static void ask_unix_of(struct tc_fds_work *work, const uint32_t inodes[FEW], uint32_t n,
 			bool (*take)(void *context, const struct tc_diag_unix *one))
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What asking for descriptors has in common, whoever is asked: the time, and a new answer. */
+ * What fds_ask.c and fds_tables.c have in common: the time, and replacing an answer. */
 #include "dumper/outside/fds_work.h"
 
 #include <time.h>
@@ -9,7 +9,7 @@
 
 #define QUESTIONS_PER_LOOK 16
 
-/* The clock is looked at once in so many questions: to ask it is as dear as they are. */
+/* The clock is read once in so many questions: reading it takes as long as a question. */
 bool tc_fds_late(struct tc_fds_work *work)
 {
 	if (work->n_looks++ % QUESTIONS_PER_LOOK == 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The work of the process that asks for descriptors: between fds_ask.c and fds_tables.c. */
+ * The state of the process that asks for descriptors: what fds_ask.c, fds_tables.c and fds_work.c
+ * call of each other. No libc in any of it (fds.h). */
 #ifndef TC_FDS_WORK_H
 #define TC_FDS_WORK_H
 
@@ -16,16 +17,16 @@ enum tc_fds_table {
 	TC_TABLE_NONE = TC_N_TABLES_ASKED
 };
 
-/* A socket or pipe. */
+/* A descriptor that is a socket or pipe. */
 struct tc_channel {
 	uint32_t inode;
-	uint32_t at;   /* in fds->one */
+	uint32_t at; /* its index in fds->one */
 	uint32_t peer; /* its inode; 0: none, or not known */
 	uint8_t table; /* enum tc_fds_table */
-	bool known;    /* nothing is left to be asked */
+	bool known;    /* nothing is left to be asked about it */
 };
 
-/* An inode, and the channel that it is of, or whose peer it is of. */
+/* An inode, and the index of the channel that has it, or whose peer has it. */
 struct tc_inode {
 	uint32_t inode, channel;
 };
@@ -36,18 +37,20 @@ struct tc_fds_work {
 	bool late; /* fds->end_ns has passed */
 	uint32_t n, n_peers;
 	uint32_t n_of[TC_N_TABLES_ASKED + 1]; /* sockets in each table */
-	enum tc_fds_table table;	      /* of the answers that come now */
-	uint32_t n_wanted;		      /* of these */
+	enum tc_fds_table table;	      /* the table that is asked now */
+	uint32_t n_wanted; /* how many answers are still missing */
 	struct tc_channel channels[TC_FDS_MAX];
 	struct tc_inode inodes[TC_FDS_MAX], peers[TC_FDS_MAX]; /* ascending */
 };
 
+/* Is the time over (fds->end_ns)? */
 bool tc_fds_late(struct tc_fds_work *work);
 
-/* Put a new answer in the place of what was known of a descriptor. */
+/* Replace what is known of descriptor number `at` of fds->one by *facts; its number and type
+ * stay. */
 void tc_fds_replace(struct tc_fds_work *work, uint32_t at, struct tc_fd_facts *facts);
 
-/* Ask the kernel's tables about all sockets that are in one of them. */
+/* Ask the kernel's tables of sockets about all sockets that are in them. */
 void tc_fds_ask_tables(struct tc_fds_work *work);
 
 #endif

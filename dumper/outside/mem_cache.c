@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The cache in front of another process's memory: slots of 16 KiB, found by hash, evicted by a
- * clock's hand. */
+ * The cache in front of another process's memory: slots of 16 KiB, found by a hash table, evicted
+ * by the clock algorithm. */
 #define _GNU_SOURCE
 #include "dumper/outside/mem_cache.h"
 
-#include <string.h>
 #include <sys/mman.h>
 
 static void table_put(struct tc_mem_pid *m, uint64_t key, uint32_t slot)
@@ -16,7 +15,8 @@ static void table_put(struct tc_mem_pid *m, uint64_t key, uint32_t slot)
 	m->table[at] = slot + 1;
 }
 
-/* Remove a key; later entries of the same run move up, so that no gap hides them. */
+/* Remove a key from the hash table (linear probing). Later entries of the same run are moved into
+ * the gap, or they would no longer be found. */
 static void table_remove(struct tc_mem_pid *m, uint64_t key)
 {
 	uint64_t at = tc_cache_hash(m, key);
@@ -50,7 +50,7 @@ void tc_cache_drop(struct tc_mem_pid *m, uint32_t index)
 	m->n_live--;
 }
 
-/* The clock's hand: the next slot not used since it last came by. */
+/* The slot to evict: the next one that was not used since the clock's hand last passed it. */
 static uint32_t victim(struct tc_mem_pid *m)
 {
 	for (;;) {
@@ -65,8 +65,6 @@ static uint32_t victim(struct tc_mem_pid *m)
 	}
 }
 
-/* The number of slots that may be in use: what the arena has taken is no longer there for the
- * cache. */
 uint32_t tc_cache_limit(const struct tc_mem_pid *m)
 {
 	uint64_t taken = m->arena_size - m->arena->left;

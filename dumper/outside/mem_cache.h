@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The cache of mem_pid.h from inside: its slots. */
+ * The cache of mem_pid.h from inside: its slots. Not for signal handlers. */
 #ifndef TC_MEM_CACHE_H
 #define TC_MEM_CACHE_H
 
@@ -12,7 +12,7 @@ static inline uint64_t tc_cache_hash(const struct tc_mem_pid *m, uint64_t key)
 	return key * 0x9e3779b97f4a7c15u >> m->table_shift;
 }
 
-/* The slot of this key; NULL: there is none. Each read asks. */
+/* The slot of this key; NULL: there is none. Inline, because each read calls it. */
 static inline struct tc_slot *tc_cache_find(struct tc_mem_pid *m, uint64_t key)
 {
 	if (m->last->key == key)
@@ -25,15 +25,15 @@ static inline struct tc_slot *tc_cache_find(struct tc_mem_pid *m, uint64_t key)
 	return NULL;
 }
 
-/* A new empty one, for which another may have to go; NULL: all are in the plan under way. */
+/* Make an empty slot for this key. When the cache is full, another slot is given up for it. */
 struct tc_slot *tc_cache_make(struct tc_mem_pid *m, uint64_t key);
-/* How many slots there may be now: the walker's arena takes from the same memory. */
+/* How many slots may be in use now. The walker's arena counts against the same budget. */
 uint32_t tc_cache_limit(const struct tc_mem_pid *m);
-/* What the reader keeps of the slot of this key is of no use any more (mem.h, windows). */
+/* Clear the windows (mem.h) to the pages of this key: its slot changes. */
 void tc_cache_clear_windows(struct tc_mem_pid *m, uint64_t key);
 /* Give back the slot of this index. */
 void tc_cache_drop(struct tc_mem_pid *m, uint32_t index);
-/* Memory of so many bytes, zeroed, that is backed when it is touched; NULL: there is none. */
+/* Map size bytes of zeroed memory, backed only as far as it is touched; NULL: there is none. */
 void *tc_cache_reserve(size_t size);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Loads pages of another process into the cache of mem_pid.c: present ones from its memory in one
- * system call, the others, when they are needed, from the mapped file or as zeros, so that none
- * becomes present by our reading. */
+ * Loads pages of another process into the cache of mem_pid.h. Pages that are present are copied in
+ * one system call. Other pages that are needed come from the mapped file or are zeros: reading them
+ * from the process would make them present. */
 #define _GNU_SOURCE
 #include "dumper/outside/mem_pid.h"
 
@@ -22,7 +22,7 @@
 /* Bits of /proc/PID/pagemap: Linux Documentation/admin-guide/mm/pagemap.rst. */
 #define PRESENT (1ull << 63)
 #define SWAPPED (1ull << 62)
-#define WAITS_MAX 200 /* a page under migration looks swapped for some microseconds */
+#define WAITS_MAX 200 /* so often in all: see wait_for_page */
 
 static uint8_t *slot_data(struct tc_mem_pid *m, uint32_t slot)
 {
@@ -51,8 +51,8 @@ bool tc_mem_pid_alive(struct tc_mem_pid *m, tc_addr known)
 	return !m->mem.lost;
 }
 
-/* A page that is wanted looks swapped out: it may only be on its way to another place for some
- * microseconds. */
+/* A page that looks swapped out may only be under migration, for some microseconds: look again.
+ * Returns its present pagemap entry. */
 static uint64_t wait_for_page(struct tc_mem_pid *m, uint64_t page, uint64_t entry)
 {
 	struct timespec wait = { .tv_nsec = 50000 };
@@ -68,7 +68,8 @@ static uint64_t wait_for_page(struct tc_mem_pid *m, uint64_t page, uint64_t entr
 	return entry;
 }
 
-/* Sort the wanted pages of a request: present, absent (not there), or bad (swapped out). */
+/* Divide the wanted pages of a request into present, absent (neither present nor swapped), and bad
+ * (swapped out). */
 static void sort_pages(struct tc_mem_pid *m, struct tc_load_request *req, const uint64_t *entries,
 		       unsigned n)
 {
@@ -92,7 +93,7 @@ static void sort_pages(struct tc_mem_pid *m, struct tc_load_request *req, const 
 	}
 }
 
-/* Whether the target can have changed something in the slot of key. */
+/* May the target write to something in the slot of key? */
 static bool is_writable(const struct tc_mem_pid *m, uint64_t key)
 {
 	tc_addr addr = key << TC_SLOT_BITS;
@@ -105,8 +106,8 @@ static bool is_writable(const struct tc_mem_pid *m, uint64_t key)
 	return false;
 }
 
-/* Ask which pages are present: one call for the requests from i on that lie side by side. Their
- * number. */
+/* Ask which pages are present, in one call for all requests from i on whose slots follow each
+ * other. Returns how many these are. */
 static unsigned look_up(struct tc_mem_pid *m, unsigned i)
 {
 	uint64_t entries[TC_PLAN_MAX * TC_SLOT_PAGES];
@@ -125,7 +126,8 @@ static unsigned look_up(struct tc_mem_pid *m, unsigned i)
 	}
 	ssize_t size =
 		pread(m->pagemap, entries, n * TC_SLOT_PAGES * 8, (off_t)(key * TC_SLOT_PAGES * 8));
-	if (size <= 0 && tc_mem_pid_alive(m, 0)) { /* a kernel that tells nothing: no guesses */
+	/* this kernel tells nothing about pages: load only what is needed */
+	if (size <= 0 && tc_mem_pid_alive(m, 0)) {
 		m->pagemap = -1;
 		m->plan[i].present = m->plan[i].must;
 		return 1;
@@ -175,14 +177,15 @@ static ssize_t read_pieces(struct tc_mem_pid *m, const struct pieces *p)
 					     (unsigned long)p->n_remote, 0);
 		if (r >= 0 || errno == EFAULT || errno == ESRCH)
 			return r;
-		m->pid = 0; /* forbidden, or unknown to this kernel: the descriptor is allowed, it
-			       was opened */
+		/* forbidden, or not in this kernel; the descriptor may be used, because it could be
+		 * opened */
+		m->pid = 0;
 	}
 	return read_by_mem(m, p);
 }
 
-/* Add pages of a slot; pages that follow the last ones in the target need no piece of their own
- * there. */
+/* Add pages of a slot. Pages that follow the last ones in the target's memory make its last piece
+ * longer. */
 static void add_piece(struct tc_mem_pid *m, struct pieces *p, uint32_t slot, unsigned page,
 		      unsigned n)
 {
@@ -197,7 +200,7 @@ static void add_piece(struct tc_mem_pid *m, struct pieces *p, uint32_t slot, uns
 	p->total += n * PAGE;
 }
 
-/* The slow path of a batch that met a page it could not read: each page by itself. */
+/* Some page of the batch could not be read: read each page by itself. */
 static void read_singly(struct tc_mem_pid *m)
 {
 	for (unsigned i = 0; i < m->n_plan; i++) {
@@ -285,7 +288,7 @@ static int open_region_file(struct tc_mem_pid *m, const struct tc_region *region
 	return fd;
 }
 
-/* The file of a region, opened once; -1: not to be had. */
+/* The file of a region, opened once; -1: it cannot be opened. */
 static int region_fd(struct tc_mem_pid *m, const struct tc_region *region)
 {
 	for (unsigned i = 0; i < m->n_files; i++)
@@ -304,8 +307,8 @@ static int region_fd(struct tc_mem_pid *m, const struct tc_region *region)
 	return file->fd;
 }
 
-/* Fill one page that is not present in the target. False: it cannot be told what it would read as.
- */
+/* Fill a page that is not present in the target with what the target would read there. False: that
+ * is not known. */
 static bool fill_absent(struct tc_mem_pid *m, tc_addr addr, uint8_t *to)
 {
 	const struct tc_region *region = m->maps ? tc_maps_find(m->maps, addr) : NULL;
@@ -351,14 +354,14 @@ void tc_mem_pid_load(struct tc_mem_pid *m)
 	m->watch->beats++;
 	if (m->image_at_ns && tc_sys_clock_ns(CLOCK_MONOTONIC) >= m->image_at_ns) {
 		m->image_at_ns = 0;
-		m->take_image(m->context); /* loads the plan too when it gets full */
+		m->take_image(m->context); /* may load the plan itself, when it gets full */
 	}
 	for (unsigned i = 0; i < m->n_plan && !m->mem.lost;)
 		i += look_up(m, i);
 	if (!m->mem.lost)
 		known = read_present(m);
-	/* What process_vm_readv gave may belong to a new program in the same process: ask the
-	 * descriptor. */
+	/* After an execve process_vm_readv reads the new program: ask the descriptor whether the
+	 * old one is gone. */
 	if (known && m->pid)
 		tc_mem_pid_alive(m, known);
 	for (unsigned i = 0; i < m->n_plan && !m->mem.lost; i++)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Has the target run at all while it is read? The kernel counts how often each thread was put on a
- * processor: the third number of schedstat (Linux Documentation/scheduler/sched-stats.rst). While no
- * count grows, and no thread ran when they were first read, all that was read is of one moment. */
+ * Did the target run at all since it was first read? The kernel counts how often each thread was
+ * put on a processor: the third number of schedstat (Linux
+ * Documentation/scheduler/sched-stats.rst). If no thread ran when the counts were read first, and
+ * none has grown, all that was read is of one moment. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
@@ -26,7 +27,8 @@ static bool read_count(int fd, uint64_t *ret)
 	return true;
 }
 
-/* Asked after the count: a thread that does not run now must be counted before it can. */
+/* To be asked after the count is read: a thread that does not run now changes its count before it
+ * runs. */
 static bool runs(struct tc_mem_pid *m, uint32_t tid)
 {
 	char path[64], text[512];
@@ -41,7 +43,8 @@ static bool runs(struct tc_mem_pid *m, uint32_t tid)
 	return !state || !state[1] || state[2] == 'R';
 }
 
-/* One that is not known yet would run unseen. */
+/* Do we know all threads? Another one would run without being seen. The link count of
+ * /proc/PID/task is the number of threads plus 2. */
 static bool all_known(const struct tc_mem_pid *m)
 {
 	struct stat st;

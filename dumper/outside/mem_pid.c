@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The reader of another process's memory: what is asked for, and what is worth loading with it. */
+ * The reader of another process's memory: answers reads from the cache, and decides what is loaded,
+ * and what else is worth loading with it. */
 #define _GNU_SOURCE
 #include "dumper/outside/mem_pid.h"
 
@@ -9,8 +10,8 @@
 #include <unistd.h>
 
 #define AREA_SLOTS 4  /* slots that are loaded together once two of them are used */
-#define DENSE 8	      /* from here on at the first touch */
-#define VERY_DENSE 32 /* from here on four areas together */
+#define DENSE 8	      /* density from which they are loaded at the first use */
+#define VERY_DENSE 32 /* density from which four such areas are loaded together */
 #define DENSITY_MAX 64
 
 static void add_density(struct tc_mem_pid *m, int by)
@@ -19,7 +20,8 @@ static void add_density(struct tc_mem_pid *m, int by)
 	m->density = m->density < 0 ? 0 : m->density > DENSITY_MAX ? DENSITY_MAX : m->density;
 }
 
-/* Note a slot loaded on a guess; the one noted TC_RING guesses ago is judged: was it used? */
+/* Note a slot that is loaded on a guess. The one that was noted TC_RING guesses ago is judged now:
+ * was it used? */
 static void note_guess(struct tc_mem_pid *m, struct tc_slot *slot)
 {
 	uint32_t old = m->ring[m->ring_at];
@@ -48,7 +50,7 @@ static void plan(struct tc_mem_pid *m, struct tc_slot *slot, uint8_t want, uint8
 	slot->pinned = true;
 }
 
-/* The other slots of the n aligned ones around key, as far as the mapping goes, on a guess. */
+/* Guess: plan the other slots of the n aligned ones around key, as far as the mapping goes. */
 static void plan_around(struct tc_mem_pid *m, uint64_t key, unsigned n)
 {
 	const struct tc_region *region =
@@ -87,8 +89,7 @@ static bool is_area_used(struct tc_mem_pid *m, uint64_t key)
 	return n >= 2;
 }
 
-/* Decide what to load so that these pages can be read; they may be found bad. must: a read waits
- * for them. */
+/* Plan what to load so that these pages of the slot can be read. must: a read waits for them. */
 static void plan_pages(struct tc_mem_pid *m, uint64_t key, uint8_t pages, bool must)
 {
 	struct tc_slot *slot = tc_cache_find(m, key);
@@ -96,8 +97,8 @@ static void plan_pages(struct tc_mem_pid *m, uint64_t key, uint8_t pages, bool m
 
 	if (first)
 		slot = tc_cache_make(m, key);
-	/* Without the pagemap a page that is not present would be made present: nothing is guessed
-	 * then. */
+	/* Without the pagemap we cannot see which pages are present, and reading others would make
+	 * them present: so nothing is guessed. */
 	plan(m, slot, m->pagemap < 0 ? pages : 15, must ? pages : 0);
 	if (!first || m->pagemap < 0)
 		return;
@@ -148,7 +149,8 @@ static int mem_read(struct tc_mem *mem, tc_addr from, void *to, size_t size)
 	uint8_t *out = to;
 
 	m->watch->beats++;
-	/* Key 0 marks free slots; nothing is mapped so low, nor, unless asked for, so high. */
+	/* Key 0 means a free slot. Nothing is mapped that low, nor, unless a program asks for it,
+	 * that high. */
 	if (from < TC_SLOT_SIZE || (from + size) >> ADDRESS_BITS)
 		return -TC_EFAULT;
 	while (size) {
@@ -163,7 +165,7 @@ static int mem_read(struct tc_mem *mem, tc_addr from, void *to, size_t size)
 	return 0;
 }
 
-/* Bring what is cached into the processor's own cache: a walk of many tasks is bound by its
+/* Prefetch cached bytes into the processor's cache: a walk of many tasks is limited by memory
  * latency. */
 static void prefetch(const uint8_t *data)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Reading the memory of another process without leaving a trace in it: only pages that are present
- * are copied, into a cache of bounded size. */
+ * Reads the memory of another process into a cache of bounded size. Only pages that are present are
+ * copied, so that reading changes nothing in the process: it makes no page present. Not for signal
+ * handlers. */
 #ifndef TC_MEM_PID_H
 #define TC_MEM_PID_H
 
@@ -21,27 +22,29 @@ struct tc_slot {
 	uint64_t key;  /* address >> TC_SLOT_BITS; 0: free */
 	uint8_t valid; /* pages whose bytes are in data, one bit each */
 	uint8_t bad;   /* pages that cannot be read */
-	bool used;     /* since the clock's hand passed */
-	bool pinned;   /* in the plan under way */
-	bool guessed;  /* loaded on a guess and not used so far */
+	bool used;     /* read since the clock's hand last passed (mem_cache.c) */
+	bool pinned;   /* in the plan: must not be evicted */
+	bool guessed;  /* loaded on a guess, and not read so far */
 };
 
-/* Part of a load: pages of one slot. */
+/* One slot of the plan, that is, of what will be loaded next. */
 struct tc_load_request {
 	uint32_t slot;
 	uint8_t want;	 /* pages to load if they are present */
-	uint8_t must;	 /* of these: when not present, from the file or as zeros */
-	uint8_t present; /* found to be so */
+	/* of these, pages that a read waits for: if not present, from the mapped file or as
+	 * zeros */
+	uint8_t must;
+	uint8_t present; /* of want: those that are present */
 	uint8_t absent;
 };
 
-/* A file opened for pages that are mapped and not present. */
+/* A mapped file, opened for pages that are not present. */
 struct tc_mapped_file {
 	uint64_t dev, inode;
 	int fd;
 };
 
-/* How often each thread had begun to run when that was asked first: mem_moved.c. */
+/* How often each thread had been put on a processor, when that was asked first: mem_moved.c. */
 #define TC_RUNS_MAX 64
 struct tc_runs {
 	bool known, moved;
@@ -53,8 +56,9 @@ struct tc_runs {
 struct tc_mem_pid {
 	struct tc_mem mem;	    /* first member */
 	int dir;		    /* /proc/PID or /proc/PID/task/TID; borrowed */
-	int fd;			    /* its mem: ends with the address space; borrowed */
-	int pagemap;		    /* or -1; borrowed */
+	/* /proc/PID/mem: reads 0 bytes when the address space is gone; borrowed */
+	int fd;
+	int pagemap; /* /proc/PID/pagemap, or -1; borrowed */
 	pid_t pid;		    /* for process_vm_readv; 0: not to be used */
 	const struct tc_maps *maps; /* borrowed; NULL: unknown */
 	struct tc_watch *watch;
@@ -78,24 +82,28 @@ struct tc_mem_pid {
 	unsigned n_plan;
 	uint32_t ring[TC_RING]; /* slots + 1 loaded on a guess, to be judged later */
 	unsigned ring_at;
-	int density; /* high: guesses pay */
+	/* 0 to 64: the more guessed slots were used, the higher; decides how much is guessed */
+	int density;
 	struct tc_mapped_file files[TC_FILES_MAX];
 	unsigned n_files;
-	uint64_t n_waits;     /* times waited for a page on its way */
-	uint64_t image_at_ns; /* CLOCK_MONOTONIC: call take_image once it is so late; 0: never */
+	uint64_t n_waits;     /* how often we waited for a page under migration */
+	/* CLOCK_MONOTONIC: after this time the next load first calls take_image, once; 0: never */
+	uint64_t image_at_ns;
 	void (*take_image)(void *context);
 	void *context; /* the argument of take_image */
-	bool image;    /* what the target may write to is in the cache, as it was at one moment */
-	bool image_broken; /* some of it had to be given up */
+	/* all memory that the target may write to is in the cache, as it was at one moment */
+	bool image;
+	bool image_broken; /* a part of the image was evicted */
 	struct tc_runs runs;
 };
 
-/* The cache needs so many bytes of the budget; the rest may go to the arena, and what the arena
- * takes, the cache gives. */
+/* The bytes of the budget that the cache needs at least. The arena may have all the rest; the cache
+ * gives up slots as the arena is used. */
 #define TC_MEM_PID_MIN (8ull << 20)
 
-/* Begin to read; budget in bytes covers the cache and arena, whose size is arena_size. 0, or
- * -TC_ENOSPACE. */
+/* Begin to read. dir, fd, pagemap, pid, arena and watch are as in the struct. budget: bytes for
+ * cache and arena together; arena_size: bytes that are left in the arena now. 0 or -TC_ENOSPACE.
+ * tc_mem_pid_deinit gives back the cache, and closes no borrowed descriptor. */
 int tc_mem_pid_init(struct tc_mem_pid *m, int dir, int fd, int pagemap, pid_t pid, uint64_t budget,
 		    const struct tc_arena *arena, size_t arena_size, struct tc_watch *watch);
 void tc_mem_pid_deinit(struct tc_mem_pid *m);
@@ -103,27 +111,28 @@ void tc_mem_pid_deinit(struct tc_mem_pid *m);
 /* Forget all that is cached. */
 void tc_mem_pid_drop(struct tc_mem_pid *m);
 
-/* Copy all that the target may write to into the cache, so that it need not stand still any longer:
- * from then on only what never changes is read from it. False: it is too much for the budget;
- * nothing has changed then. */
+/* Copy all that the stopped target may write to into the cache, so that it can be let go: from then
+ * on only memory that cannot change is read from it. False: the cache is too small for that, or the
+ * pagemap cannot be read, and the target must stay stopped. */
 bool tc_mem_pid_image(struct tc_mem_pid *m);
 
-/* The reader's functions `moved` (mem.h), of mem_moved.c, and `renew` and `same`, of mem_same.c. */
+/* Functions of the reader's table (mem.h): `moved` in mem_moved.c, `renew` and `same` in
+ * mem_same.c. */
 bool tc_mem_pid_moved(struct tc_mem *mem);
 void tc_mem_pid_renew(struct tc_mem *mem, const struct tc_mem_piece *pieces, size_t n);
 void tc_mem_pid_same(struct tc_mem *mem, const struct tc_mem_piece *pieces, size_t n,
 		     const uint8_t *known, bool *ret);
 
-/* Whether the address space that was opened first still exists; sets mem.lost when it does not.
- * known is an address that could be read before, or 0. */
+/* Does the address space that was opened first still exist? Sets mem.lost if it does not. known: an
+ * address that could be read before, or 0. */
 bool tc_mem_pid_alive(struct tc_mem_pid *m, tc_addr known);
 
-/* The same of a descriptor of /proc/PID/mem. */
+/* The same for a descriptor of /proc/PID/mem; sets nothing. */
 bool tc_mem_fd_alive(int fd, tc_addr known);
 
-/* For mem_pid.c, mem_load.c and mem_image.c: load the plan and empty it; put the slot of key into
- * the plan, made if there is none; the number of slots that can be made without one being given up.
- */
+/* Between the files of the reader. mem_load.c: load the plan and empty it. mem_pid.c: put the slot
+ * of key into the plan, and make it if there is none. mem_cache.c: how many slots can be made
+ * without evicting one. */
 void tc_mem_pid_load(struct tc_mem_pid *m);
 void tc_mem_pid_want(struct tc_mem_pid *m, uint64_t key);
 uint32_t tc_mem_pid_room(const struct tc_mem_pid *m);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Is the target still as it was read? Pieces of it are copied once more, all in one system call:
- * microseconds lie between them, where between the pages of the cache the whole walk may lie. */
+ * Is the target still as it was when it was read? Pieces of it are read again, many in one system
+ * call, so that they are only microseconds apart. The pages in the cache may be as far apart as the
+ * whole walk. */
 #define _GNU_SOURCE
 #include <sys/uio.h>
 #include <unistd.h>
@@ -10,7 +11,7 @@
 #define TOGETHER 64u
 #define TOGETHER_BYTES (32u << 10)
 
-/* What is read anew. */
+/* The bytes that were read again. */
 static uint8_t fresh[TOGETHER_BYTES];
 
 static bool read_anew(struct tc_mem_pid *m, const struct tc_mem_piece *pieces, size_t n, size_t total)
@@ -43,7 +44,8 @@ static size_t part_of(const struct tc_mem_piece *pieces, size_t n, size_t *ret_t
 	return i;
 }
 
-/* The cached bytes of a piece of one page, to which a read opens a window; NULL: none are cached. */
+/* The cached bytes at from, through the window (mem.h) of their page; NULL: the page is not
+ * cached. */
 static uint8_t *cached(struct tc_mem_pid *m, tc_addr from)
 {
 	const struct tc_window *window = &m->mem.windows[from >> 12 & (TC_WINDOWS - 1)];
@@ -68,7 +70,8 @@ static void put(struct tc_mem_pid *m, tc_addr from, const uint8_t *bytes, size_t
 	}
 }
 
-/* Of a page that is not cached nothing is old, and it may not be there to be read. */
+/* Only pieces whose pages are cached are read again: others have no old bytes, and may not be
+ * present. */
 static void renew_part(struct tc_mem_pid *m, const struct tc_mem_piece *pieces, size_t n)
 {
 	struct tc_mem_piece part[TOGETHER];

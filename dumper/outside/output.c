@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,9 +19,10 @@
 
 #define CREATE_TRIES 3
 
-/* The parent removes it when we are stopped: told before it is there, or for a moment it would have
- * no owner; with our pid in its name it is nobody else's. The first byte last: half a path is
- * another file's. */
+/* Tell the parent which file to remove if we are killed. It is told before the file is created, so
+ * that at no moment a file is left that nobody would remove; the name has our pid in it, so it is
+ * nobody else's. The first byte is written last, because half a path could be the name of another
+ * file. */
 static void leave_to(struct tc_watch *watch, const char *dir, const char *temporary)
 {
 	char path[TC_WATCH_PATH];
@@ -35,9 +35,9 @@ static void leave_to(struct tc_watch *watch, const char *dir, const char *tempor
 	watch->temporary[0] = path[0];
 }
 
-/* The lock says that somebody is at work on the file: a hook that looks through the directory
- * removes what has none, and may have done so in between. Where the file system has no locks,
- * nobody has. */
+/* Create and lock the temporary file. The lock says that somebody is writing it: a hook that looks
+ * through the directory removes temporary files without a lock (hook_file.c), and may do so before
+ * we have ours: then we try again. On a file system without locks nobody removes it. */
 static int create_locked(struct tc_output *out)
 {
 	struct stat st;
@@ -60,7 +60,7 @@ int tc_output_unnamed(void)
 	const char *tmp = getenv("TMPDIR");
 	int fd = open(tmp && *tmp ? tmp : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
-	if (fd < 0) /* read-only, or a file system without */
+	if (fd < 0) /* a read-only file system, or one without O_TMPFILE */
 		fd = memfd_create("taskcore-output", MFD_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
@@ -85,7 +85,7 @@ int tc_output_copy(int fd)
 	return n < 0 ? -errno : 0;
 }
 
-/* May the dump have this name? */
+/* Is there a file with this name that may not be replaced? */
 static bool is_taken(const struct tc_output *out)
 {
 	struct stat st;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The file of a dump: a temporary name until it is complete, never in place of another file. */
+ * The file of a dump: it has a temporary name until it is complete, and replaces another file only
+ * if asked to. Not for signal handlers. */
 #ifndef TC_OUTPUT_H
 #define TC_OUTPUT_H
 
@@ -8,34 +9,34 @@
 
 struct tc_output {
 	int fd;
-	int dir;		  /* where it is made; -1: nowhere, it has no name */
-	bool replace;		  /* what has its name then */
+	int dir;		  /* descriptor of its directory; -1: the file has no name */
+	bool replace; /* a file that has its name then */
 	char temporary[64];	  /* name in dir */
 	char name[512];		  /* name in dir when it is complete */
-	char path[TC_WATCH_PATH]; /* the same as the caller may use it */
+	char path[TC_WATCH_PATH]; /* its path, for the caller */
 	struct tc_watch *watch;
 };
 
-/* Create the temporary file, in the directory of file, or when file is NULL in the working
- * directory under the name made of process (contract: taskcore.EXE.PID.TIME.REASON.tcore). 0 or
- * -errno; EEXIST: file exists, and is not to be replaced or no regular file. */
+/* Create the temporary file, in the directory of file. file NULL: in the working directory, and the
+ * name is made by tc_dump_name. 0 or -errno; -EEXIST: file exists, and may not be replaced, or is
+ * no regular file. */
 int tc_output_create(struct tc_output *out, const char *file, bool replace,
 		     const struct tc_process *process, struct tc_watch *watch);
 
-/* A file without a name, for a dump that goes to standard output: that cannot be written here and
- * there. The descriptor, or -errno. */
+/* Create a file without a name, for a dump that goes to standard output: a dump is not written from
+ * its beginning to its end, and a pipe can be written only so. The descriptor, or -errno. */
 int tc_output_unnamed(void);
 
-/* Write into the file that tc_output_unnamed gave; there is nothing to commit. */
+/* Let *out be the file of tc_output_unnamed. A commit then does nothing. */
 void tc_output_take(struct tc_output *out, int fd, struct tc_watch *watch);
 
-/* Copy it to standard output. 0 or -errno. */
+/* Copy the file of tc_output_unnamed to standard output. 0 or -errno. */
 int tc_output_copy(int fd);
 
-/* Give it its name. 0 or -errno; then the temporary file is gone. */
+/* Give the file its name, and close it. 0, or -errno: then the temporary file is removed. */
 int tc_output_commit(struct tc_output *out);
 
-/* Remove the temporary file. */
+/* Close and remove the temporary file. */
 void tc_output_abort(struct tc_output *out);
 
 #endif

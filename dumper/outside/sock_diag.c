@@ -18,7 +18,7 @@
 #include "lib/sys/sys.h"
 #include "lib/base/safe.h"
 
-#define ANSWER_SIZE 32768 /* the kernel makes no longer ones of a dump */
+#define ANSWER_SIZE 32768 /* bytes; the kernel's messages are never longer */
 
 /* One question and its answers. */
 struct talk {
@@ -36,7 +36,7 @@ static int open_talk(struct talk *talk)
 	return talk->fd < 0 ? talk->fd : 0;
 }
 
-/* The next piece of the answer: its size, or -errno. */
+/* Receive the next part of the answer: its size, or -errno. */
 static long receive(const struct talk *talk, void *to)
 {
 	struct pollfd poll_fd = { .fd = talk->fd, .events = POLLIN };
@@ -55,7 +55,8 @@ static long receive(const struct talk *talk, void *to)
 	}
 }
 
-/* Take a piece apart. 1: another one follows; 0: that was all; -errno of the kernel. */
+/* Take the messages out of a part of the answer. 1: another part follows; 0: that was all; -errno:
+ * the kernel's. */
 static int take_messages(struct talk *talk, const struct nlmsghdr *msg, size_t size, bool dump)
 {
 	for (; NLMSG_OK(msg, size); msg = NLMSG_NEXT(msg, size)) {
@@ -105,7 +106,8 @@ static bool take_inet(struct talk *talk, const void *payload, size_t size)
 int tc_diag_inet(uint8_t family, uint8_t protocol, uint64_t end_ns,
 		 bool (*each)(void *context, const struct inet_diag_msg *msg), void *context)
 {
-	/* All states but TIME_WAIT and NEW_SYN_RECV (net/tcp_states.h): those are of no process. */
+	/* All states but TIME_WAIT and NEW_SYN_RECV (net/tcp_states.h): those belong to no
+	 * process. */
 	struct {
 		struct nlmsghdr head;
 		struct inet_diag_req_v2 body;

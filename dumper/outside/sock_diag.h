@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the kernel says of the sockets of a network namespace: NETLINK_SOCK_DIAG, see sock_diag(7). */
+ * Asks the kernel about the sockets of our network namespace: NETLINK_SOCK_DIAG, see sock_diag(7).
+ * Uses no libc, so it may run in the process of fds_ask.c. */
 #ifndef TC_SOCK_DIAG_H
 #define TC_SOCK_DIAG_H
 
@@ -11,21 +12,23 @@
 /* A socket of AF_UNIX. */
 struct tc_diag_unix {
 	uint32_t inode;
-	uint32_t peer; /* inode; with has_peer 0: of a peer that is closed or not accepted yet */
-	uint8_t type, state; /* state as of TCP */
+	uint32_t peer; /* inode; 0 with has_peer: the peer is closed, or not accepted yet */
+	uint8_t type, state; /* state: a TC_FD_ state, as of TCP */
 	bool has_peer, peer_closed, has_numbers;
-	uint32_t unread, unsent; /* of a listener: connections that wait, and may wait */
+	/* bytes; of a listening socket: connections that wait, and that may wait */
+	uint32_t unread, unsent;
 	const char *name;
 	size_t name_size; /* 0: it has none */
 };
 
-/* Of AF_INET or AF_INET6, by a netlink socket made here. each returns false when it wants no more. 0;
- * -errno of the kernel's refusal; -ETIME after end_ns (CLOCK_MONOTONIC). */
+/* Call each(context, msg) for all sockets of AF_INET or AF_INET6 with this protocol, until it
+ * returns false. 0; -errno: the kernel refuses; -ETIME: it is later than end_ns
+ * (CLOCK_MONOTONIC). */
 int tc_diag_inet(uint8_t family, uint8_t protocol, uint64_t end_ns,
 		 bool (*each)(void *context, const struct inet_diag_msg *msg), void *context);
 
-/* The same of AF_UNIX: all of the namespace, or with inodes these n alone; those that are not there are
- * passed over. */
+/* The same for AF_UNIX: for all sockets, or, if inodes is not NULL, only for those with these n
+ * inodes, as far as they exist. */
 int tc_diag_unix(const uint32_t *inodes, size_t n, uint64_t end_ns,
 		 bool (*each)(void *context, const struct tc_diag_unix *one), void *context);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Freezes a process by ptrace (ptrace(2), "Attaching and detaching"). The tracer is a helper
- * process: should it, or we, be killed, the kernel detaches from every thread and the target runs
- * on; what was stopped before stays stopped. */
+ * Stops a process by ptrace (ptrace(2), "Attaching and detaching"). The tracer is a helper process.
+ * If it or we are killed, the kernel detaches it from every thread, and the target runs on; a
+ * target that was stopped before stays stopped. */
 #define _GNU_SOURCE
 #include "dumper/outside/stop.h"
 
@@ -16,7 +16,6 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
-#include <sys/user.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,21 +30,21 @@ enum outcome { STOP_PENDING, STOP_DONE, STOP_LATE, STOP_DENIED, STOP_GONE };
 struct regs {
 	bool known;
 	uint64_t pc, sp;
-	int64_t syscall; /* that it sleeps in; -1: it runs */
+	int64_t syscall; /* that the thread sleeps in; -1: it runs */
 	uint64_t args[6];
 };
 
 struct tc_stop_shared {
 	volatile int outcome; /* enum outcome */
 	volatile uint64_t begun_ns, stopped_ns, asked_ns, ended_ns;
-	volatile bool let_go; /* by the bound in time */
+	volatile bool let_go; /* because the time was over */
 	struct regs regs[];   /* as target->threads */
 };
 
 struct tracee {
 	pid_t tid;
 	bool stopped, gone;
-	int signal; /* that was on its way when it stopped */
+	int signal; /* that was about to be delivered when it stopped; 0: none */
 };
 
 struct tracer {
@@ -137,13 +136,13 @@ static void note_status(struct tracee *tracee, int status)
 		return;
 	}
 	tracee->stopped = true;
-	/* Our own interrupt and group stops are events; all else is a signal about to be delivered:
-	 * it goes on later. */
+	/* PTRACE_EVENT_STOP is our interrupt, or a group stop. Everything else is a signal that was
+	 * about to be delivered: it is delivered when we detach. */
 	if (status >> 16 != PTRACE_EVENT_STOP)
 		tracee->signal = WSTOPSIG(status);
 }
 
-/* Wait until one thread has stopped. False: the bound in time has passed. */
+/* Wait until a thread has stopped or ended. False: the time is over. */
 static bool wait_stopped(struct tracer *t, struct tracee *tracee)
 {
 	sigset_t child;
@@ -168,6 +167,7 @@ static bool wait_stopped(struct tracer *t, struct tracee *tracee)
 	return true;
 }
 
+/* Stop the threads, then those that were started meanwhile, until there are no new ones. */
 static enum outcome stop_all(struct tracer *t)
 {
 	size_t n = 1;
@@ -183,8 +183,8 @@ static enum outcome stop_all(struct tracer *t)
 	return t->n ? STOP_DONE : STOP_GONE;
 }
 
-/* What all threads do is told by their registers, now that they stand still: what /proc said before is of
- * another moment than the memory. */
+/* Read the registers of all stopped threads, which show what they do. What /proc said before was of
+ * another moment than the memory that is read now. */
 static void read_registers(struct tracer *t)
 {
 	for (size_t i = 0; i < t->target->n_threads; i++) {
@@ -210,7 +210,8 @@ static void release(struct tracer *t)
 	t->shared->ended_ns = now_ns();
 }
 
-/* The helper. What it has not detached from when it ends, the kernel detaches. */
+/* The helper process. When it ends, the kernel detaches it from threads that it has not
+ * released. */
 static void trace(struct tracer *t, int ready, int go)
 {
 	struct pollfd hold = { .fd = go, .events = POLLIN };
@@ -234,7 +235,9 @@ static void trace(struct tracer *t, int ready, int go)
 	while ((r = poll(&hold, 1, left)) < 0 && errno == EINTR)
 		;
 	if (r == 0) {
-		t->watch->released = true; /* first: what is read from now on may change */
+		/* set before they are released, because from then on memory may change while it is
+		 * read */
+		t->watch->released = true;
 		t->shared->let_go = true;
 	}
 	release(t);
@@ -268,7 +271,7 @@ static int start(struct tc_stop *stop, struct tracer *t)
 	return stop->tracer > 0 ? 0 : -TC_EINTERNAL;
 }
 
-/* The thread as it was when all stood still. */
+/* Describe the thread as it was when all were stopped. */
 static void take_registers(struct tc_os_thread *thread, const struct regs *regs)
 {
 	thread->look = TC_LOOKED_NOT;
@@ -333,7 +336,7 @@ int tc_stop_begin(struct tc_stop *stop, struct tc_target *target, unsigned ms,
 	return r;
 }
 
-/* What the pause went into. */
+/* How long the pause was, and its parts. */
 static void take_times(struct tc_stop *stop)
 {
 	const struct tc_stop_shared *shared = stop->shared;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Freezing another process for a bounded time: by a process of its own, whose end, however it
- * comes, lets the target go. */
+ * Stops another process for a bounded time. A helper process does it: when the helper ends, for
+ * whatever reason, the kernel lets the target go. Not for signal handlers. */
 #ifndef TC_STOP_H
 #define TC_STOP_H
 
@@ -11,22 +11,23 @@ struct tc_stop_shared;
 
 struct tc_stop {
 	pid_t tracer; /* our helper process; 0: none */
-	int go;	      /* pipe: closed by us, the helper lets go */
+	int go;	      /* a pipe; when we close it, the helper lets the target go */
 	struct tc_stop_shared *shared;
 	size_t shared_size;
-	/* After tc_stop_end: how long the target stood still, or part of it; of that, until all of it did, and
-	 * from when it was to be let go. */
+	/* Set by tc_stop_end: how long at least one thread was stopped; of that, the time until all
+	 * were stopped, and the time from the request to let them go. */
 	uint64_t pause_ns, stopping_ns, releasing_ns;
 };
 
-/* Stop every thread of the target, with PTRACE_SEIZE and PTRACE_INTERRUPT (never SIGSTOP), for ms
- * milliseconds at most: then it is let go by itself and watch->released becomes true. Fills pc and
- * sp of threads that /proc told nothing about. 0: it stands still; 1: not all threads stopped in
- * time, all were let go; -TC_EPERM or -TC_EGONE, target->line says why. */
+/* Stop every thread of the target, by PTRACE_SEIZE and PTRACE_INTERRUPT (never SIGSTOP). After ms
+ * milliseconds the helper lets them go by itself, and watch->released becomes true. The registers,
+ * states and system calls in target->threads are replaced by those of the stopped threads. 0: all
+ * threads are stopped; 1: not all stopped in time, and all were let go; -TC_EPERM, -TC_EGONE,
+ * -TC_ENOSPACE or -TC_EINTERNAL: target->line says why, if it is not empty. */
 int tc_stop_begin(struct tc_stop *stop, struct tc_target *target, unsigned ms,
 		  struct tc_watch *watch);
 
-/* Let go. True: it stood still from the end of tc_stop_begin until now. */
+/* Let the target go. True: it was stopped all the time since tc_stop_begin returned. */
 bool tc_stop_end(struct tc_stop *stop);
 
 #endif

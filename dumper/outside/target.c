@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -69,8 +68,8 @@ static int open_living(struct tc_target *target)
 	target->dir = openat(target->proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (target->dir < 0)
 		return fail(target, TC_EGONE, "process %d has ended", target->pid);
-	/* The zombie's own stat knows neither arguments nor a state worth telling; its start is the
-	 * process's. */
+	/* In the stat file of the zombie arguments and state are of no use; only its start time is
+	 * that of the process. */
 	uint64_t start_ns = target->stat.start_ns;
 	int r = read_stat(target, target->dir);
 	if (r < 0)
@@ -148,7 +147,7 @@ static int read_status(struct tc_target *target)
 		p->gid = (uint32_t)strtoul(at, NULL, 10);
 	}
 	const char *tgid = tc_proc_field(text, "Tgid");
-	if (tgid) /* the number of a thread names its process too */
+	if (tgid) /* pid may have been the id of any thread */
 		target->pid = (pid_t)strtol(tgid, NULL, 10);
 	const char *tracer = tc_proc_field(text, "TracerPid");
 	target->tracer = tracer ? (pid_t)strtol(tracer, NULL, 10) : 0;
@@ -185,7 +184,7 @@ static void read_names(struct tc_target *target)
 	p->auxv_size = n > 0 ? (size_t)n & ~(size_t)15 : 0;
 }
 
-/* The maps, whatever their number: read straight into the arena. */
+/* There may be any number of maps, so the file is read into the arena. */
 int tc_target_read_maps(struct tc_target *target, struct tc_arena *arena, struct tc_watch *watch)
 {
 	int fd = tc_sys_open(target->dir, "maps", O_RDONLY, 0);
@@ -237,7 +236,7 @@ int tc_target_read(struct tc_target *target, struct tc_arena *arena, struct tc_w
 	return 0;
 }
 
-/* Time and size of a module's file, when it is the one that is mapped. */
+/* Time and size of a module's file, if the file at that path is the one that is mapped. */
 static void stat_module(struct tc_target *target, struct tc_module *module)
 {
 	char path[4200];
@@ -255,7 +254,7 @@ static void stat_module(struct tc_target *target, struct tc_module *module)
 	module->size = (uint64_t)st.st_size;
 }
 
-/* Whether numbers of processes mean the same to /proc and to system calls here. */
+/* Is /proc of our own pid namespace, so that its pids may be used in system calls? */
 static bool proc_is_ours(void)
 {
 	char link[32];

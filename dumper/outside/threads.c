@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "lib/format/format.h"
 #include "lib/process/look.h"
 #include "lib/process/proc.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Names a Python that cannot be walked, by the name of its file: it says its version nowhere else
- * that can be read without running it. */
+ * Names a Python that cannot be walked. Its version is taken from the name of its file: we cannot
+ * read it anywhere else without running that Python. */
 #include "dumper/outside/unsupported.h"
 
 #include <stdio.h>
@@ -22,7 +22,7 @@ static int find_version(const char *path, const char **ret)
 	return n;
 }
 
-/* One that has no _PyRuntime. */
+/* A Python that has no _PyRuntime. */
 static void find_other(struct tc_mem *mem, char name[TC_OTHER_SIZE])
 {
 	const char *module = "", *version;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A child process under watch: progress is a counter in shared memory, silence ends the wait. */
+ * A child process that is watched: its progress is a counter in shared memory. When the counter
+ * stops, the parent stops waiting. */
 #include "dumper/outside/watch.h"
 
 #include <errno.h>
@@ -8,7 +9,6 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -19,14 +19,15 @@
 
 #include "dumper/base/exit.h"
 
-/* Under a memory limit the kernel shall end us, not the target, which may share our container. */
+/* When memory runs out, the kernel should kill us and not the target, which may be in the same
+ * container. */
 static void volunteer_for_oom(void)
 {
 	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return;
-	if (write(fd, "1000", 4) < 0) { /* nothing to be done about it */
+	if (write(fd, "1000", 4) < 0) { /* go on without */
 	}
 	close(fd);
 }
@@ -40,7 +41,7 @@ static void on_signal(int number)
 
 static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
 
-/* Be told of signals that end us, or be ended by them again. */
+/* on: catch the signals that would end us; off: let them end us again. */
 static void catch_ends(bool on)
 {
 	struct sigaction act = { .sa_handler = on ? on_signal : SIG_DFL };
@@ -59,7 +60,8 @@ static uint64_t now_ms(void)
 	return (uint64_t)at.tv_sec * 1000 + (uint64_t)at.tv_nsec / 1000000;
 }
 
-/* Wait for the child's end. False after silence_ms without a beat. */
+/* Wait for the child's end. False: silence_ms have passed without progress, or a signal asks us to
+ * end. */
 static bool wait_for(pid_t child, struct tc_watch *watch, unsigned silence_ms)
 {
 	int pidfd = (int)syscall(SYS_pidfd_open, child,
@@ -101,8 +103,8 @@ int tc_watch_end(struct tc_watch *watch, int code, const char *format, ...)
 	return code;
 }
 
-/* The child is gone, or shall be: what it began is removed. It may be unkillable, so the wait is
- * short. */
+/* The child has ended or was killed: remove its file. Wait only for a moment, because it may hang
+ * in the kernel, where no signal ends it. */
 static void remove_temporary(pid_t child, struct tc_watch *watch)
 {
 	struct timespec wait = { .tv_nsec = 1000000 };

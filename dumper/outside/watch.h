@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Work in a child process that may hang: the child reports its progress, the parent stops waiting
- * when there is none. */
+ * Does work that may hang in a child process. The child reports progress; the parent gives up when
+ * there is none. Not for signal handlers. */
 #ifndef TC_WATCH_H
 #define TC_WATCH_H
 
@@ -14,30 +14,32 @@
 
 /* Memory that parent and child share. */
 struct tc_watch {
-	volatile uint64_t beats;       /* grows while the child makes progress */
-	const char *volatile where;    /* static text: the step under way */
+	volatile uint64_t beats;       /* incremented while the child makes progress */
+	const char *volatile where;    /* static text: what the child does now */
 	int code;		       /* exit code of the job, set by the child */
 	char line[TC_WATCH_LINE];      /* one line for stderr, or empty */
-	char temporary[TC_WATCH_PATH]; /* file to remove when the child is stopped; empty: none */
+	char temporary[TC_WATCH_PATH]; /* file to remove if the child is killed; empty: none */
 	char result[TC_WATCH_PATH];    /* what the job made: the path of the dump */
-	volatile bool released;	       /* the target was let go before the end (stop.h) */
+	/* a stopped target was let go because the time was over (stop.h) */
+	volatile bool released;
 };
 
-/* Note the step that begins. text is static. */
+/* Note what the child does now. text must be static. */
 static inline void tc_watch_step(struct tc_watch *watch, const char *text)
 {
 	watch->where = text;
 	watch->beats++;
 }
 
-/* Run job(watch, context) in a child with oom_score_adj 1000 that dies with us, and return its exit
- * code, or 5 after silence_ms without progress: then the child is killed and not waited for, and
- * line says where it hung. *ret is the shared memory, readable after the child's end; never
- * unmapped. 70: no memory or no child. */
+/* Run job(watch, context) in a child, which has oom_score_adj 1000 and is killed when we end.
+ * Returns the exit code of the job; 5 after silence_ms without progress: the child is killed and
+ * not waited for, and watch->line says what it was doing; 70: there is no memory, or no child can
+ * be made. If a signal asks us to end, the child is killed, its file removed, and the signal raised
+ * again. *ret gets the shared memory, which stays mapped; it is not set without memory. */
 int tc_watch_run(int (*job)(struct tc_watch *watch, void *context), void *context,
 		 unsigned silence_ms, struct tc_watch **ret);
 
-/* The job's last words: set line by a format and return code. */
+/* End a job: set watch->line by the format, and return code. */
 int tc_watch_end(struct tc_watch *watch, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

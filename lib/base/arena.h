@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Memory for the walker: a fixed piece given by the caller, handed out from the front, never freed.
- */
+ * Memory for the walker: one fixed piece from the caller, handed out from the front, never freed.
+ * Everything here may run in a signal handler. */
 #ifndef TC_ARENA_H
 #define TC_ARENA_H
 
@@ -12,15 +12,15 @@ struct tc_arena {
 	size_t left; /* bytes */
 };
 
-/* Make *arena hand out the size bytes at memory, which must be zeroed (fresh from mmap) and stay
- * the caller's. */
+/* Make *arena hand out the size bytes at memory. They must be zero (fresh from mmap), and the
+ * caller goes on owning them. */
 static inline void tc_arena_init(struct tc_arena *arena, void *memory, size_t size)
 {
 	arena->at = memory;
 	arena->left = size;
 }
 
-/* size zeroed bytes, aligned to 16; NULL when the arena is full. Safe in a handler. */
+/* Take size zeroed bytes, aligned to 16. NULL: the arena is full. */
 static inline void *tc_arena_take(struct tc_arena *arena, size_t size)
 {
 	size_t pad = (size_t)(-(uintptr_t)arena->at & 15);
@@ -33,8 +33,9 @@ static inline void *tc_arena_take(struct tc_arena *arena, size_t size)
 	return p;
 }
 
-/* The next size bytes of an array that grows and ends at end, NULL: its first ones. NULL when the arena
- * is full, and when somebody else has taken from it since: then these bytes would lie elsewhere. */
+/* Make an array in the arena size bytes longer. end is where the array ends now, NULL for an array
+ * that is still empty. The start of the new bytes, which is end; NULL when the arena is full, or
+ * when somebody else has taken bytes behind the array meanwhile. */
 static inline void *tc_arena_extend(struct tc_arena *arena, const void *end, size_t size)
 {
 	struct tc_arena before = *arena;

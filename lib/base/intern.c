@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Open addressing, doubled when half full. The old table stays in the arena: at most as much again.
- */
+ * Open addressing; the table is doubled when it is half full. An arena frees nothing, so the old
+ * tables stay in it: together they take at most as much memory as the present one. */
 #include "lib/base/intern.h"
 
 #include <string.h>
@@ -46,8 +46,8 @@ uint64_t *tc_hash_find(const struct tc_hash *hash, uint64_t key)
 uint64_t *tc_hash_at(struct tc_hash *hash, uint64_t key)
 {
 	key += key == 0;
-	/* Full and no room to grow: go on as long as a free slot is left, a quarter of them; what is
-	 * known stays known. */
+	/* When the table should grow and the arena is full, it is filled up to three quarters. From
+	 * then on known keys are still found, and new ones are refused. */
 	if ((!hash->slots || 2 * hash->n > hash->mask) && grow(hash) < 0 &&
 	    (!hash->slots || 4 * hash->n > 3 * hash->mask))
 		return tc_hash_find(hash, key);

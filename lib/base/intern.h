@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A hash table of 64-bit keys in an arena: what was seen already, and under which number. Safe in a
- * handler. */
+ * A hash table in an arena, from 64-bit keys to 64-bit values: what was seen already, and under
+ * which number. Everything here may run in a signal handler. */
 #ifndef TC_INTERN_H
 #define TC_INTERN_H
 
@@ -20,11 +20,12 @@ static inline void tc_hash_init(struct tc_hash *hash, struct tc_arena *arena)
 	*hash = (struct tc_hash){ .arena = arena };
 }
 
-/* The value of key, to read and to set; 0 when the key is new. NULL when the arena is full. The
- * pointer is good until the next call with the same table. Key 0 is taken as 1. */
+/* The value of key, to read and to set; a key that is not in the table is added with value 0. NULL:
+ * the arena is full. The pointer is valid until the next call with the same table. Keys 0 and 1 are
+ * the same key. */
 uint64_t *tc_hash_at(struct tc_hash *hash, uint64_t key);
 
-/* The same for a key that may be missing: NULL then, and it is not entered. */
+/* The same, but a key that is not in the table is not added: NULL. */
 uint64_t *tc_hash_find(const struct tc_hash *hash, uint64_t key);
 
 /* Mix two words into one: 64-bit multiplication folded, as wyhash does (Wang Yi 2019). With a
@@ -36,7 +37,7 @@ static inline uint64_t tc_mix(uint64_t a, uint64_t b)
 	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* The hash of size bytes. */
+/* The hash of size bytes at bytes. */
 uint64_t tc_hash_bytes(uint64_t seed, const void *bytes, size_t size);
 
 #endif

@@ -3,9 +3,9 @@
 #ifndef TC_PLAIN_H
 #define TC_PLAIN_H
 
-/* Replace in text each byte by '?' that is no UTF-8 or belongs to a character that steers a
- * terminal: the control characters C0 and C1, line and paragraph separators, and those that turn
- * the direction of writing. */
+/* Replace bytes of text (which ends with a zero) by '?', in place: those that are not UTF-8, and
+ * those of characters that control a terminal. These are the control characters C0 and C1, the line
+ * and paragraph separators, and the marks that change the direction of writing. */
 void tc_plain(char *text);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Included last by every file of the safe set: what may not run in a signal handler cannot be
- * named. docs/signal-safety.md has the rule; tests/build/ checks the linked set for what slips
- * through here. */
+ * Every file whose code may run in a signal handler includes this last: functions that may not run
+ * there are poisoned, so naming one is a compile error. The rule is in docs/signal-safety.md;
+ * tests/build/safe_symbols.sh checks the linked code for functions that are not in this list. */
 #ifndef TC_SAFE_H
 #define TC_SAFE_H
 

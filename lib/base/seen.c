@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Blocks of 4096 bits, found by the region of 64 KiB they stand for; neighbours share cache lines.
- */
+ * One block of 4096 bits for each region of 64 KiB, found by a hash table. Objects that are close
+ * together in memory share a block, and so a cache line. */
 #include "lib/base/seen.h"
 
 #include "lib/base/safe.h"

@@ -48,7 +48,7 @@ void tc_strbuf_u(struct tc_strbuf *text, uint64_t value)
 	tc_strbuf_padded(text, value, 1);
 }
 
-/* The value of a digit, or 255. */
+/* The value of a digit up to f, or 255. */
 static unsigned digit(char c)
 {
 	if (c >= '0' && c <= '9')

@@ -3,7 +3,6 @@
 #include "lib/core/core.h"
 
 #include <elf.h>
-#include <sys/syscall.h>
 
 #include "lib/sys/arch_x86_64.h"
 #include "lib/core/core_notes.h"
@@ -16,7 +15,8 @@
 #define PAGES_MAX 4096u
 #define LOADS_MAX PAGES_MAX
 
-/* The sink: head chunks are kept for tc_core_begin, all others are notes of the tail. */
+/* The sink of core->rec: the head chunk is kept for tc_core_begin, all others are written as notes
+ * of the tail. */
 static int take_chunk(struct tc_sink *sink, enum tc_note note, const void *chunk, size_t size)
 {
 	struct tc_core *core = (struct tc_core *)sink;
@@ -54,7 +54,7 @@ static int put_ehdr(struct tc_core *core, size_t n_phdrs)
 	return tc_core_put(core, &head, sizeof(head));
 }
 
-/* The number of pages from pages[i] on that lie side by side. */
+/* How many pages, from pages[i] on, follow each other without a gap in the target. */
 static size_t run_length(const struct tc_core *core, size_t i)
 {
 	size_t n = 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The writer of the dump file (docs/format.md sections 1 to 3): an ELF core, and the sink of the
- * walker's records. It allocates nothing; everything here may run in a signal handler when the
- * reader may. */
+ * The writer of the dump file (docs/format.md sections 1 to 3): an ELF core file, whose notes hold
+ * the walker's records. It allocates nothing; everything here may run in a signal handler if the
+ * reader (mem.h) may. */
 #ifndef TC_CORE_H
 #define TC_CORE_H
 
@@ -14,7 +14,8 @@
 #define TC_CORE_AUXV_MAX 1024
 #define TC_CORE_ARGS_MAX 4096
 
-/* What the head says of the process (format.md section 8). Strings are borrowed, never NULL. */
+/* What the head record says about the process (format.md section 8). Strings are borrowed, never
+ * NULL. */
 struct tc_process {
 	uint32_t pid, pid_ns, ppid, uid, gid;
 	const char *reason; /* "attach", "usr1" … */
@@ -32,7 +33,7 @@ struct tc_process {
 	size_t auxv_size;
 };
 
-/* What the last note says (format.md section 12). */
+/* What the status record, in the last note, says (format.md section 12). */
 struct tc_core_status {
 	const struct tc_counts *counts;
 	uint32_t flags; /* TC_STATUS_… */
@@ -40,35 +41,36 @@ struct tc_core_status {
 	const char (*notices)[TC_NOTICE_SIZE];
 	unsigned n_notices;
 	uint64_t pages_swapped, bytes_read;
-	uint64_t stopping_ns, releasing_ns; /* of the pause; 0: not known */
+	uint64_t stopping_ns, releasing_ns; /* parts of pause_ns; 0: not known */
 };
 
 struct tc_core {
-	struct tc_sink sink;   /* first member: chunks of rec arrive here */
+	struct tc_sink sink;   /* first member: rec gives its chunks to it */
 	struct tc_records rec; /* the walker writes its records here */
 	struct tc_mem *mem;
 	int fd;
 	int sys;      /* errno of the write that failed */
-	uint64_t at;  /* offset in the file of the next byte that is put */
-	uint8_t *out; /* bytes put and not yet written */
+	uint64_t at;  /* offset in the file of the next byte */
+	uint8_t *out; /* TC_CORE_OUT_SIZE: bytes that are not written yet */
 	size_t n_out;
-	const uint8_t *head_chunk; /* set while the head is made */
+	const uint8_t *head_chunk; /* in rec's buffer; valid until its next record begins */
 	size_t head_size;
 	uint64_t tail_phdr; /* offset of the last program header */
 	uint64_t tail_at;   /* offset of the tail */
-	tc_addr *pages;	    /* of the link map and the modules, ascending */
+	tc_addr *pages;	    /* to be written, ascending: core_pages.h says which */
 	size_t n_pages, max_pages;
-	size_t next_thread, next_module; /* the first not yet in a record */
+	size_t next_thread, next_module; /* indexes of the first that have no record yet */
 };
 
-/* Write everything up to the tail to the empty file fd: ELF header, head notes, pages. maps may be
- * NULL; scratch gives about 2.5 MiB. Afterwards core->rec takes the records of the walker. core
- * stays where it is till the end. 0, -TC_ENOSPACE, or -TC_EWRITE (core->sys has the errno). */
+/* Write everything up to the tail to the empty file fd: ELF header, head notes, pages. Afterwards
+ * core->rec takes the walker's records. maps may be NULL; about 2.5 MiB are taken from scratch.
+ * *core must not be moved, and all that was given must stay, until tc_core_seal. 0, -TC_ENOSPACE,
+ * -TC_EINTERNAL, or -TC_EWRITE (core->sys has the errno). */
 int tc_core_begin(struct tc_core *core, int fd, struct tc_mem *mem, const struct tc_maps *maps,
 		  const struct tc_process *process, struct tc_arena *scratch);
 
-/* Write the records that wait, the status, and the true size of the tail. 0 or -TC_EWRITE
- * (core->sys). */
+/* Write the rest: the records that are not written yet, the status, and the size of the tail into
+ * its program header. fd stays open. 0, or -TC_EWRITE (core->sys has the errno). */
 int tc_core_seal(struct tc_core *core, const struct tc_core_status *status);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The head notes of the dump file: those that gdb and eu-stack read, and the one that holds the head chunk. */
+ * The head notes of the dump file: those that gdb and eu-stack read, and the one that holds the
+ * head chunk. */
 #include "lib/core/core_notes.h"
 
 #include <elf.h>
@@ -15,7 +16,7 @@ static uint64_t note_size(const char *owner, size_t size)
 	return sizeof(Elf64_Nhdr) + tc_core_pad4(strlen(owner) + 1) + tc_core_pad4(size);
 }
 
-/* Registers that are not known stay 0 (format.md section 2). */
+/* The other registers stay 0: they are not known (format.md section 2). */
 static int put_prstatus(struct tc_core *core, const struct tc_os_thread *thread)
 {
 	uint8_t desc[TC_ARCH_PRSTATUS_SIZE];

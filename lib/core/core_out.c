@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The bytes of the dump file on their way: buffered, padded, as notes. */
+ * Buffers the bytes of the dump file, pads them, and puts them into notes. */
 #include "lib/core/core_out.h"
 
 #include <elf.h>
@@ -55,7 +55,6 @@ int tc_core_pad(struct tc_core *core, uint64_t to)
 	return 0;
 }
 
-/* The head of a note: header and owner; the descriptor of size bytes and its padding follow. */
 int tc_core_note_head(struct tc_core *core, const char *owner, uint32_t type, size_t size)
 {
 	size_t owner_size = strlen(owner) + 1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Finds the pages that gdb and libdwfl need to name the modules of a core: reference link.h
+ * Finds the pages that gdb and libdwfl need to find the modules of a core file: glibc's link.h
  * (r_debug, link_map). */
 #include "lib/core/core_pages.h"
 
@@ -23,8 +23,8 @@ struct link {
 	uint64_t bias, name, dynamic, next, previous;
 };
 
-/* Note the pages of the size bytes at addr; the readable ones of them. Repeats are removed later.
- */
+/* Add the pages that hold the size bytes at addr, if they can be read. Some are added twice;
+ * tc_core_find_pages removes these. */
 static void add(struct tc_core *core, tc_addr addr, uint64_t size)
 {
 	const uint64_t mask = ~(uint64_t)(TC_ARCH_PAGE - 1);
@@ -39,6 +39,7 @@ static void add(struct tc_core *core, tc_addr addr, uint64_t size)
 	}
 }
 
+/* The value of an entry of the auxiliary vector; 0: there is none. */
 static uint64_t auxv_get(const struct tc_process *process, uint64_t type)
 {
 	uint64_t entry[2];
@@ -51,7 +52,7 @@ static uint64_t auxv_get(const struct tc_process *process, uint64_t type)
 	return 0;
 }
 
-/* The names may lie across the end of a page. */
+/* Add the pages of a name, which may go over the end of a page. */
 static void add_name(struct tc_core *core, tc_addr name)
 {
 	char text[64];
@@ -121,7 +122,8 @@ static void add_executable(struct tc_core *core, const struct tc_process *proces
 	}
 }
 
-/* Ascending, by shell sort: at most a few thousand addresses, no memory, no recursion. */
+/* Shell sort, ascending: it needs no memory and no recursion, and is fast enough for a few thousand
+ * addresses. */
 static void sort(tc_addr *a, size_t n)
 {
 	size_t gap = 1;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Part of the writer of the dump file, for core.c only: which pages of the target foreign tools
- * need. */
+ * Part of the writer of the dump file: which pages of the target gdb and eu-stack need. Safe in a
+ * handler. */
 #ifndef TC_CORE_PAGES_H
 #define TC_CORE_PAGES_H
 
 #include "lib/core/core.h"
 
-/* Fill core->pages with the readable ones of: the link map and its names, the executable's dynamic
- * section, the first page of each module, the vdso; ascending, each once, at most core->max_pages.
- * Safe in a handler. */
+/* Fill core->pages and core->n_pages with the addresses of these pages, as far as they can be read:
+ * the link map and its names, the executable's dynamic section, the first page of each module, the
+ * vdso. They are ascending, each once, and at most core->max_pages. */
 void tc_core_find_pages(struct tc_core *core, const struct tc_process *process);
 
 #endif

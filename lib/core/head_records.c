@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * TaskCore's own records about the process: its head, its modules, its threads (docs/format.md section 8). */
+ * TaskCore's own records about the process: its head, its modules, its threads (docs/format.md
+ * section 8). */
 #include "lib/core/head_records.h"
 
 #include "lib/sys/arch_x86_64.h"
 #include "lib/base/safe.h"
 
-#define HEAD_FULL (960u << 10) /* a head chunk is closed there: below TC_RECORDS_FLUSH */
+/* bytes; a head chunk is closed at this size, which must be below TC_RECORDS_FLUSH: there the chunk
+ * would be written */
+#define HEAD_FULL (960u << 10)
 #define WRITER "taskcore 0.1.0"
 
 static void put_string(struct tc_records *rec, const char *text)
@@ -76,7 +79,8 @@ static int put_module(struct tc_records *rec, const struct tc_module *m)
 	return tc_record_end(rec);
 }
 
-/* Put records of modules and threads until the chunk under way is so long. -TC_EWRITE, or 0. */
+/* Write records of modules and threads until the present chunk has `full` bytes. 0 or
+ * -TC_EWRITE. */
 static int put_modules_and_threads(struct tc_core *core, size_t full)
 {
 	struct tc_records *rec = &core->rec;

@@ -12,7 +12,8 @@
 
 static uint32_t tables[8][256];
 
-/* Fill the tables. Two threads may do it at once: both store the same values, [7][255] last. */
+/* Fill the tables. Two threads may do it at once: both store the same values, and [7][255], which
+ * says that all is there, last. */
 static void make_tables(void)
 {
 	for (uint32_t i = 0; i < 256; i++) {
@@ -49,7 +50,7 @@ uint32_t tc_crc32c_by_tables(const void *data, size_t size)
 
 uint32_t tc_crc32c(const void *data, size_t size)
 {
-	static int instruction = -1; /* two threads may find out at once: the same */
+	static int instruction = -1; /* two threads may find out at once: they store the same */
 
 	if (instruction < 0)
 		instruction = tc_arch_has_crc32c();

@@ -8,7 +8,7 @@
 
 /* The CRC of size bytes at data; 0xe3069283 for the nine bytes "123456789". Safe in a handler. */
 uint32_t tc_crc32c(const void *data, size_t size);
-/* The same on a processor without an instruction for it; slower. Safe in a handler. */
+/* The same without the processor's instruction for it: slower. Safe in a handler. */
 uint32_t tc_crc32c_by_tables(const void *data, size_t size);
 
 #endif

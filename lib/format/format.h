@@ -114,7 +114,8 @@ enum tc_val {
 	TC_VAL_SIZED,
 	TC_VAL_WORD,
 	TC_VAL_ATOM,
-	TC_VAL_SAME = 16, /* in TC_REC_LOCALS; this tag and those up to TC_SAME_MAX above it */
+	/* in TC_REC_LOCALS: value n of the same chain again, n = tag - 16 below TC_SAME_MAX */
+	TC_VAL_SAME = 16,
 };
 #define TC_SAME_MAX 112u
 
@@ -123,13 +124,13 @@ enum tc_head_flag {
 	TC_HEAD_HOOK = 1,	  /* written by the hook from inside */
 	TC_HEAD_OUTSIDE = 2,	  /* written by taskcore dump */
 	TC_HEAD_STOP = 4,	  /* --stop was asked for */
-	TC_HEAD_WAS_STOPPED = 8,  /* the target was stopped already */
-	TC_HEAD_WAS_TRACED = 16,  /* the target was traced already */
+	TC_HEAD_WAS_STOPPED = 8,  /* the target was stopped before we came */
+	TC_HEAD_WAS_TRACED = 16,  /* the target was traced before we came */
 	TC_HEAD_LEADER_GONE = 32, /* its first thread has ended */
 };
 
-/* What a reader must know to understand the file, beyond its version: a bit that it does not know is a
- * reason to refuse the file. None is defined yet. */
+/* The feature bits of the head: a reader that finds a bit set which it does not know must refuse
+ * the file. No bit is defined yet. */
 #define TC_FEATURES_KNOWN 0ull
 
 enum tc_look_flag { TC_LOOK_RAN = 1, TC_LOOK_AWAKE = 2 };
@@ -201,8 +202,9 @@ enum tc_handle_flag { TC_HANDLE_CANCELLED = 1 };
 /* 12. Status */
 enum tc_status_flag {
 	TC_STATUS_FROZEN =
-		1, /* all of one moment: it stood still, or a snapshot of it was read */
-	TC_STATUS_UNFROZEN = 2, /* it was to stand still, and did not, or not to the end */
+		1, /* all is of one moment: the target stood still, or a snapshot of it was read */
+	/* the target was to stand still, and did not, or not until the end */
+	TC_STATUS_UNFROZEN = 2,
 	TC_STATUS_CUT = 4,	/* something was left out at a bound */
 	TC_STATUS_REPLACED = 8, /* the target ended or was replaced while it was read */
 	TC_STATUS_NO_PYTHON = 16,

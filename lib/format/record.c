@@ -29,8 +29,9 @@ void tc_records_init(struct tc_records *rec, void *buf, struct tc_sink *sink, ui
 	begin_chunk(rec);
 }
 
-/* The length goes before the payload but is known after it: nearly all need one byte, the others are
- * moved. The buffer has room for that beyond the longest record. */
+/* The length is written before the payload but is known only after it. One byte is left for it,
+ * which is enough for nearly all records; for the others the payload is moved. The buffer has room
+ * for that beyond the longest record. */
 #define LENGTH_ROOM 1
 
 void tc_record_begin(struct tc_records *rec, enum tc_rec kind)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Reading a target's memory: one interface, several readers (own frozen memory, another process, a
- * core file). The walker never knows which. Everything here may run in a signal handler when the
- * reader's own functions may. */
+ * Reading a target's memory: one interface, and a reader for each kind of target (our own memory:
+ * mem_self.h; another process: mem_pid.h). The walker does not know which reader it has. Everything
+ * here may run in a signal handler if the reader's own functions may. */
 #ifndef TC_MEM_H
 #define TC_MEM_H
 
@@ -24,7 +24,7 @@ struct tc_module {
 	uint64_t mtime_ns, size; /* of the file; 0: unknown */
 	uint8_t build_id[TC_BUILD_ID_MAX];
 	unsigned build_id_size;
-	const char *path; /* borrowed from the reader, as /proc/PID/maps says, never NULL */
+	const char *path; /* as in /proc/PID/maps; borrowed from the reader; never NULL */
 };
 
 /* What the scheduler has counted of a thread so far. */
@@ -34,15 +34,15 @@ struct tc_sched {
 	uint64_t turns;		  /* how often it came to a processor */
 };
 
-/* Whether a thread ran between the moment that its state is of and the moment when its memory had been
- * read (look.h). */
+/* Did a thread run between the moment when its state was read and the moment when its memory had
+ * been read (look.h)? NOT: unknown, nobody looked; STOOD: it did not run; RAN: it ran. */
 enum tc_looked { TC_LOOKED_NOT, TC_LOOKED_STOOD, TC_LOOKED_RAN };
 
 /* A thread as the kernel sees it. */
 struct tc_os_thread {
-	_Alignas(16) uint32_t tid; /* in our namespace; aligned so that pieces of an arena form an array */
-	uint32_t tid_ns; /* in the target's own pid namespace; equal to tid where they are the same
-			  */
+	/* in our pid namespace; aligned, so that consecutive pieces of an arena form an array */
+	_Alignas(16) uint32_t tid;
+	uint32_t tid_ns; /* in the target's own pid namespace */
 	char comm[TC_COMM_MAX];
 	char state;  /* letter of /proc/PID/stat, '?' unknown */
 	uint8_t how; /* enum tc_regs */
@@ -51,9 +51,9 @@ struct tc_os_thread {
 	uint64_t args[6];
 	uint64_t utime_ns, stime_ns;
 	char wchan[TC_COMM_MAX]; /* empty: unknown */
-	struct tc_sched sched;	 /* before state and call were read */
+	struct tc_sched sched;	 /* as counted before state and syscall were read */
 	uint8_t look;		 /* enum tc_looked */
-	char last_state;	 /* when its memory had been read; 0: nobody looked */
+	char last_state;	 /* its state after its memory had been read; 0: nobody looked */
 };
 
 struct tc_mem;
@@ -68,29 +68,31 @@ struct tc_mem_ops {
 	/* Copy size bytes at from to *to. 0, or -TC_EFAULT: then *to is undefined. Never another
 	 * code. */
 	int (*read)(struct tc_mem *mem, tc_addr from, void *to, size_t size);
-	/* These addresses are wanted next, about 64 to 256 bytes at each. May be NULL. */
+	/* About 64 to 256 bytes at each of these addresses will be read next: the reader may fetch
+	 * them together. May be NULL. */
 	void (*hint)(struct tc_mem *mem, const tc_addr *addrs, size_t n);
-	/* Forget what is cached of this range: the next read is fresh. NULL where nothing is
-	 * cached. */
+	/* Forget what is cached of this range, so that the next read asks the target. NULL where
+	 * the reader has no cache, as for the three below. */
 	void (*forget)(struct tc_mem *mem, tc_addr from, size_t size);
-	/* May the target have run since the first of these calls? NULL where nothing is cached. */
+	/* Did the target run, or may it have run, since this was called first? */
 	bool (*moved)(struct tc_mem *mem);
-	/* What is cached of these pieces, at most TC_PIECE_MAX bytes each: as it is now. NULL where
-	 * nothing is cached. */
+	/* Read these pieces, at most TC_PIECE_MAX bytes each, from the target again, and put them
+	 * into the cache, as far as their pages are cached. */
 	void (*renew)(struct tc_mem *mem, const struct tc_mem_piece *pieces, size_t n);
-	/* Read these pieces, at most TC_PIECE_MAX bytes each, past what is cached: is each what stands
-	 * at known, where the same pieces follow one another? NULL where nothing is cached. */
+	/* Read these pieces, at most TC_PIECE_MAX bytes each, from the target again and not from
+	 * the cache, and compare them with the bytes at known, where the pieces lie one after the
+	 * other. ret[i]: piece i is still the same. */
 	void (*same)(struct tc_mem *mem, const struct tc_mem_piece *pieces, size_t n,
 		     const uint8_t *known, bool *ret);
 };
 
 #define TC_PIECE_MAX 1024u
 
-/* Pages that the reader holds a copy of, for reads that need no call: most of them. A reader may
- * leave this empty. */
+/* Pages of which the reader has a copy in our memory. Reads from these pages, which are most, need
+ * no call of the reader. A reader may leave the table empty. */
 #define TC_WINDOWS 1024u
 struct tc_window {
-	uint64_t page;	      /* address >> 12; 0: free */
+	uint64_t page; /* address >> 12; 0: this entry is free */
 	const uint8_t *bytes; /* of the whole page */
 };
 
@@ -108,16 +110,16 @@ struct tc_mem {
 	size_t n_modules;
 	const struct tc_os_thread *threads; /* borrowed from the reader */
 	size_t n_threads;
-	bool threads_missing; /* some are not among them */
+	bool threads_missing; /* the process has threads that are not in this array */
 };
 
-/* For readers: bytes holds a copy of the page at addr until it is cleared. */
+/* For readers: bytes is a copy of the page that holds addr, valid until the window is cleared. */
 static inline void tc_window_put(struct tc_mem *mem, tc_addr addr, const uint8_t *bytes)
 {
 	mem->windows[addr >> 12 & (TC_WINDOWS - 1)] = (struct tc_window){ addr >> 12, bytes };
 }
 
-/* For readers: the copy of the page at addr is gone. */
+/* For readers: the copy of the page that holds addr is no longer valid. */
 static inline void tc_window_clear(struct tc_mem *mem, tc_addr addr)
 {
 	struct tc_window *window = &mem->windows[addr >> 12 & (TC_WINDOWS - 1)];
@@ -126,8 +128,8 @@ static inline void tc_window_clear(struct tc_mem *mem, tc_addr addr)
 		window->page = 0;
 }
 
-/* Read size bytes at from where that is expected to fail at times: a failure is not counted. 0 or
- * -TC_EFAULT. */
+/* Read size bytes at from into *to, where a failure is nothing unusual: it is not counted in
+ * n_faults. 0 or -TC_EFAULT. */
 static inline int tc_try_read(struct tc_mem *mem, tc_addr from, void *to, size_t size)
 {
 	const struct tc_window *window = &mem->windows[from >> 12 & (TC_WINDOWS - 1)];
@@ -139,7 +141,7 @@ static inline int tc_try_read(struct tc_mem *mem, tc_addr from, void *to, size_t
 	return mem->ops->read(mem, from, to, size);
 }
 
-/* Read size bytes at from. 0 or -TC_EFAULT (counted). */
+/* Read size bytes at from into *to. 0, or -TC_EFAULT, which is counted in n_faults. */
 static inline int tc_read(struct tc_mem *mem, tc_addr from, void *to, size_t size)
 {
 	const struct tc_window *window = &mem->windows[from >> 12 & (TC_WINDOWS - 1)];
@@ -155,11 +157,11 @@ static inline int tc_read(struct tc_mem *mem, tc_addr from, void *to, size_t siz
 	return 0;
 }
 
-/* Read one value of the type of *to. */
+/* Read one value of the type of *to. As tc_read. */
 #define tc_get(mem, from, to) tc_read((mem), (from), (to), sizeof(*(to)))
 
-/* Read n words at from, mostly a few: a copy of unknown size would be made by the processor's own
- * copy, which takes its time to begin. */
+/* Read n words of 8 bytes at from. As tc_read, but faster for a few words: a memcpy of unknown size
+ * may become "rep movs", which is slow to start. */
 static inline int tc_read_words(struct tc_mem *mem, tc_addr from, uint64_t *to, size_t n)
 {
 	const struct tc_window *window = &mem->windows[from >> 12 & (TC_WINDOWS - 1)];
@@ -171,12 +173,14 @@ static inline int tc_read_words(struct tc_mem *mem, tc_addr from, uint64_t *to, 
 	return 0;
 }
 
+/* These addresses will be read next; see struct tc_mem_ops. */
 static inline void tc_hint(struct tc_mem *mem, const tc_addr *addrs, size_t n)
 {
 	if (mem->ops->hint)
 		mem->ops->hint(mem, addrs, n);
 }
 
+/* Let the next read of this range ask the target; see struct tc_mem_ops. */
 static inline void tc_forget(struct tc_mem *mem, tc_addr from, size_t size)
 {
 	if (mem->ops->forget)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The third reader: our own memory, frozen. In a snapshot (a cloned child) or in place, in the
- * handler itself. May run in a signal handler. */
+ * The reader of our own memory, while nothing changes it: in a snapshot (a child made by clone), or
+ * in place (in the signal handler itself). May run in a signal handler. */
 #ifndef TC_MEM_SELF_H
 #define TC_MEM_SELF_H
 
 #include "lib/mem/mem.h"
 
-/* Make *mem read our own memory. SIGSEGV and SIGBUS must lead to tc_arch_fix while it is used.
- * snapshot: nobody else can change the address space, so a page that was read once is read without
- * a guard from then on. */
+/* Make *mem read our own memory. While it is used, the handlers of SIGSEGV and SIGBUS must call
+ * tc_arch_fix. snapshot: no other thread shares this address space, so a page that could be read
+ * once can always be read, and is read without a guard from then on. */
 void tc_mem_self_init(struct tc_mem *mem, bool snapshot);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Descriptors of our own: asked what they are. */
+ * Asks what descriptors of this process are, by system calls. */
 #define _GNU_SOURCE
 #include "lib/process/fd_record.h"
 
@@ -25,7 +25,7 @@ union address {
 	struct sockaddr_un local;
 };
 
-/* What getsockname or getpeername says. */
+/* The address that getsockname or getpeername (call) gives. */
 static void ask_address(struct tc_strbuf *to, uint32_t fd, long call)
 {
 	union address at;
@@ -45,7 +45,7 @@ static void ask_address(struct tc_strbuf *to, uint32_t fd, long call)
 	}
 }
 
-/* An int that ioctl gives, + 1; 0: it gives none. */
+/* The number that the ioctl gives, plus 1; 0: it gives none. */
 static uint64_t ask_number(uint32_t fd, unsigned long request)
 {
 	int number = -1;
@@ -55,7 +55,7 @@ static uint64_t ask_number(uint32_t fd, unsigned long request)
 	return (uint64_t)number + 1;
 }
 
-/* An int of SOL_SOCKET, or -1. */
+/* The value of a socket option of level SOL_SOCKET, or -1. */
 static int ask_option(uint32_t fd, int name)
 {
 	int value = -1;
@@ -66,8 +66,8 @@ static int ask_option(uint32_t fd, int name)
 		       value;
 }
 
-/* The first byte of struct tcp_info is tcpi_state (linux/tcp.h); the kernel gives as much of it as is
- * asked for. */
+/* The first byte of struct tcp_info is tcpi_state (linux/tcp.h); the kernel gives only as many
+ * bytes as are asked for. */
 static uint8_t ask_tcp_state(uint32_t fd)
 {
 	uint8_t state = 0;
@@ -79,7 +79,8 @@ static uint8_t ask_tcp_state(uint32_t fd)
 		       state;
 }
 
-/* Of a pipe or a connected socket of AF_UNIX. */
+/* Is the other end of a pipe, or of a connected AF_UNIX socket, closed? A TC_FD_ state; 0:
+ * unknown. */
 static uint8_t ask_other_end(uint32_t fd)
 {
 	struct pollfd poll = { .fd = (int)fd, .events = POLLRDHUP };
@@ -133,7 +134,7 @@ void tc_fd_ask_link(struct tc_fd_facts *facts, int dir, const char *number)
 	facts->fd.what_size = n > 0 ? (uint16_t)n : 0;
 }
 
-/* AT_STATX_DONT_SYNC: a file system whose server hangs, or is this very process, is not asked. */
+/* AT_STATX_DONT_SYNC: the server of a file system is not asked; it may hang, or be this process. */
 bool tc_fd_ask_type(struct tc_fd_facts *facts, uint32_t fd)
 {
 	struct statx st;

@@ -22,7 +22,8 @@ static void put_ipv4(struct tc_strbuf *to, const uint8_t bytes[4])
 	}
 }
 
-/* The longest run of at least two zero groups, the first of equals; its length, 0: there is none. */
+/* Find the longest run of at least two zero groups, the first of several equally long ones: its
+ * length, and its first group in *ret_at; 0: there is none. */
 static int find_zeros(const uint8_t bytes[16], int *ret_at)
 {
 	int best = 1;
@@ -49,7 +50,7 @@ static void put_group(struct tc_strbuf *to, unsigned group)
 	}
 }
 
-/* As RFC 5952 has it. */
+/* The text form of RFC 5952. */
 static void put_ipv6(struct tc_strbuf *to, const uint8_t bytes[16])
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };

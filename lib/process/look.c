@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Looks at a thread through the counters of the scheduler, which show each time that it ran: equal state,
- * system call and CPU time of two looks prove nothing (352 of 400 pairs of a loop that had run in all of
- * them were equal). */
+ * Looks at a thread through the scheduler's counters, which change each time that it runs. Two
+ * looks that show the same state, system call and CPU time prove nothing: for a loop that had run
+ * between the looks 400 times of 400, they were equal in 352. */
 #include "lib/process/look.h"
 
 #include <linux/time_types.h>
@@ -16,9 +16,9 @@
 
 #define STEP_NS 2000000
 #define RUNS_NS 44000000
-#define ENOUGH_NS 8000000 /* of work without a rest, before it is said that there is none */
-#define LONGEST_NS 200000000 /* until it got that much of a processor that others want too */
-#define FUTEX_NS 12000000 /* also the time for a thread to come back from our own handler */
+#define ENOUGH_NS 8000000 /* so much work without a sleep, before we say that it never sleeps */
+#define LONGEST_NS 200000000 /* for a thread that must share its processor to get that much */
+#define FUTEX_NS 12000000 /* also enough for a thread to return from our own handler */
 
 void tc_look_first(int proc, struct tc_os_thread *thread)
 {
@@ -35,7 +35,8 @@ void tc_look_last(int proc, struct tc_os_thread *thread)
 	    !tc_proc_sched(proc, thread->tid, &sched))
 		return;
 	thread->last_state = now.state;
-	/* A running thread's counters stand still until it is switched. */
+	/* The counters of a running thread do not change until it is switched, so a running one
+	 * counts as one that ran. */
 	bool ran = thread->state == 'R' || now.state == 'R' ||
 		   sched.run_ns != thread->sched.run_ns || sched.turns != thread->sched.turns;
 	thread->look = ran ? TC_LOOKED_RAN : TC_LOOKED_STOOD;
@@ -53,7 +54,7 @@ void tc_look_choose(struct tc_looks *looks, const struct tc_os_thread *threads, 
 			}
 }
 
-/* A call that was asked to return at once is no sleep. */
+/* A call with timeout 0 returns at once: it is no sleep. */
 static bool polls_only(const struct tc_os_thread *thread)
 {
 	return ((thread->syscall == SYS_epoll_wait || thread->syscall == SYS_epoll_pwait) &&
@@ -99,11 +100,12 @@ static void begin_watch(int proc, struct tc_thread_look *look)
 	}
 	look->sched = now.sched;
 	look->begun_ns = tc_sys_clock_ns(CLOCK_MONOTONIC);
-	/* The switches were read before: ready now, and none more in the end, it never slept. */
+	/* The switches were read before this state: if it is ready now, and no switch is added
+	 * until the end, it never slept. */
 	look->awake = now.state == 'R';
 }
 
-/* Whether what was seen is enough, or more is not to be waited for. */
+/* Was enough seen, or enough time spent? */
 static bool is_over(const struct tc_thread_look *look)
 {
 	if (look->way == WATCH_FUTEX || !look->awake)
@@ -112,7 +114,7 @@ static bool is_over(const struct tc_thread_look *look)
 	       (look->watched_ns >= RUNS_NS && look->run_ns >= ENOUGH_NS);
 }
 
-/* Once more; true: it goes on being watched. */
+/* Look once more. True: it is still to be watched. */
 static bool go_on(int proc, struct tc_thread_look *look)
 {
 	struct tc_os_thread now = { 0 };
@@ -130,8 +132,9 @@ static bool go_on(int proc, struct tc_thread_look *look)
 	look->run_ns = now.sched.run_ns - look->sched.run_ns;
 	look->wait_ns = now.sched.wait_ns - look->sched.wait_ns;
 	look->switches = switches - look->switches_before;
-	/* It has come back from our handler; or it slept once, as in a lock of the kernel's, and runs again:
-	 * who works now and then sleeps again soon. */
+	/* Start the watch again where the thread has only now returned from our handler, and, once,
+	 * where it slept and runs again: that sleep may have been in a lock of the kernel. A thread
+	 * that works only now and then soon sleeps again. */
 	bool anew = !look->awake || (look->switches && !look->again);
 	if (look->way == WATCH_RUNNING && anew && now.state == 'R') {
 		look->again |= look->awake;

@@ -1,26 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Did a thread run while its memory was read? State and system call of a thread are of one moment, its
- * memory is of another: they may be put together only where it has not run between. Everything here may run
- * in a signal handler, but tc_look_watch, which waits. */
+ * Did a thread run while its memory was read? The state and the system call of a thread are read at
+ * one moment, its memory at another: they fit together only if it did not run in between.
+ * Everything here may run in a signal handler but tc_look_watch, which waits. */
 #ifndef TC_LOOK_H
 #define TC_LOOK_H
 
 #include "lib/mem/mem.h"
 #include "lib/format/record.h"
 
-#define TC_LOOKS_MAX 64u /* threads of loops that are looked at */
+#define TC_LOOKS_MAX 64u /* threads of event loops; more are not looked at */
 
-/* What is known of a loop's thread; becomes TC_REC_LOOK. */
+/* What is known of the thread of an event loop; becomes a record TC_REC_LOOK. */
 struct tc_thread_look {
 	const struct tc_os_thread *thread;
-	uint64_t watched_ns; /* after the memory was read; 0: not */
-	uint64_t run_ns, wait_ns, switches; /* meanwhile: on a processor, waiting for one, gone to sleep */
+	/* how long it was watched after its memory had been read; 0: it was not */
+	uint64_t watched_ns;
+	/* in this time: on a processor; waiting for one; how often it went to sleep */
+	uint64_t run_ns, wait_ns, switches;
 	bool awake; /* it was ready to run when the watch began */
-	/* while it is watched */
+	/* Used by tc_look_watch. */
 	struct tc_sched sched;
 	uint64_t switches_before, begun_ns;
 	uint8_t way;
-	bool again; /* the watch began anew after a sleep */
+	bool again; /* it slept once, and the watch was started again */
 };
 
 struct tc_looks {
@@ -28,23 +30,29 @@ struct tc_looks {
 	unsigned n;
 };
 
-/* Before state and system call of the thread are read. proc: the directory of its process. */
+/* Call this before the state and the system call of the thread are read: notes its counters. proc:
+ * a descriptor of /proc/PID, here and below. */
 void tc_look_first(int proc, struct tc_os_thread *thread);
 
-/* When what belongs to that moment has been read: fills thread->look and last_state. */
+/* Call this when everything that must be of the same moment has been read: sets thread->look and
+ * thread->last_state. */
 void tc_look_last(int proc, struct tc_os_thread *thread);
 
-/* Choose from threads those with these ids of the target's own namespace. */
+/* Fill *looks with those of threads that have one of these ids (n of them, in the target's own pid
+ * namespace). threads must stay where they are. */
 void tc_look_choose(struct tc_looks *looks, const struct tc_os_thread *threads, size_t n_threads,
 		    const uint32_t *tids_ns, unsigned n);
 
-/* Watch those that were found running until they go to sleep, for 44 ms and until they have had 8 ms of a
- * processor, 200 ms at most: shorter times do not tell a loop that never sleeps from one that works now and
- * then (5 % of the time: at most 24 % of 40 ms, but at times all of 10 ms). Those asleep in a futex for 12 ms:
- * who waits for the GIL looks for it each 5 ms (Python/ceval_gil.c, take_gil), who waits for a lock does not.
- * beats (may be NULL) is counted up. */
+/* Find out which threads never sleep, and which wait for the GIL. Threads that were found running
+ * are watched until they go to sleep, for 44 ms and until they had 8 ms of a processor, but at most
+ * 200 ms. Shorter times cannot tell a loop that never sleeps from one that works now and then: one
+ * that works 5 % of the time was seen to work up to 24 % of 40 ms, but at times all of 10 ms.
+ * Threads that sleep in a futex are watched for 12 ms: a thread that waits for the GIL wakes up
+ * every 5 ms (Python/ceval_gil.c, take_gil), one that waits for a lock does not. *beats (beats may
+ * be NULL) is incremented while we wait. */
 void tc_look_watch(int proc, struct tc_looks *looks, volatile uint64_t *beats);
 
+/* Write the records TC_REC_LOOK. An error stays in rec. */
 void tc_look_put(const struct tc_looks *looks, struct tc_records *rec);
 
 #endif

@@ -15,7 +15,7 @@ struct cursor {
 	char *at, *end;
 };
 
-/* Read digits of a base up to another character, which stays. */
+/* Read digits up to the first character that is none. */
 static uint64_t number(struct cursor *cur, unsigned base)
 {
 	uint64_t value = 0;
@@ -123,7 +123,8 @@ const struct tc_region *tc_maps_find(const struct tc_maps *maps, tc_addr addr)
 	return &maps->regions[low];
 }
 
-/* Look for a build-id in the note segment of size bytes at addr. */
+/* Look for a build-id in the note segment of size bytes at addr, and keep the first that is
+ * found. */
 static void find_build_id(struct tc_mem *mem, tc_addr addr, size_t size, struct tc_module *module)
 {
 	uint8_t notes[NOTES_MAX];
@@ -153,8 +154,8 @@ static void find_build_id(struct tc_mem *mem, tc_addr addr, size_t size, struct 
 	}
 }
 
-/* Read the ELF header at the module's base: set its end to that of its last segment, and its
- * build-id. False when there is no ELF file. */
+/* Read the ELF header at the module's base, and set the module's build-id, and its end to that of
+ * the last segment. False: there is no ELF file. */
 static bool read_elf(struct tc_mem *mem, struct tc_module *module)
 {
 	Elf64_Ehdr head;
@@ -196,7 +197,7 @@ static bool may_begin(const struct tc_region *r)
 	       (r->path[0] == '[' && r->path[1] == 'v' && r->path[2] == 'd' && r->path[3] == 's');
 }
 
-/* Let the reader fetch the first pages of all modules in batches. */
+/* Let the reader fetch the first pages of all modules together, 64 at a time. */
 static void hint_bases(const struct tc_maps *maps, struct tc_mem *mem)
 {
 	tc_addr addrs[64];

@@ -25,17 +25,18 @@ struct tc_maps {
 	size_t n_regions;
 };
 
-/* Parse text, size bytes followed by one more that may be written, which stays in use: paths are
- * cut out of it in place. Lines that are not understood, or out of order, are left out. 0 or
- * -TC_ENOSPACE. Format: Linux Documentation/filesystems/proc.rst. */
+/* Parse the size bytes at text, which are changed: zeros are written behind the paths, the last one
+ * perhaps at text[size], which must be writable. text must outlive *ret, whose paths point into it.
+ * Lines that are not understood, or out of order, are left out. 0 or -TC_ENOSPACE. Format: Linux
+ * Documentation/filesystems/proc.rst. */
 int tc_maps_parse(char *text, size_t size, struct tc_arena *arena, struct tc_maps *ret);
 
 /* The region that holds addr, or NULL. */
 const struct tc_region *tc_maps_find(const struct tc_maps *maps, tc_addr addr);
 
 /* List the ELF files among the regions, the vdso included, and read their build-ids through mem.
- * mtime_ns and size stay 0: they are not in memory. The modules are in the arena, their paths in
- * the text of the maps. 0 or -TC_ENOSPACE. */
+ * mtime_ns and size stay 0: they are not in memory. *ret is in the arena, the paths are in the text
+ * of the maps. 0 or -TC_ENOSPACE. */
 int tc_maps_modules(const struct tc_maps *maps, struct tc_mem *mem, struct tc_arena *arena,
 		    struct tc_module **ret, size_t *ret_n);
 

@@ -2,7 +2,6 @@
  * Reads and parses the files of /proc. */
 #include "lib/process/proc.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -44,7 +43,8 @@ char *tc_proc_read_all(int fd, struct tc_arena *arena, size_t *ret_size,
 	size_t used = 0;
 	long n;
 
-	tc_arena_take(arena, 0); /* aligns, so that the text stays where it is read to */
+	/* only aligns: the final take then returns the address that we read to */
+	tc_arena_take(arena, 0);
 	char *text = (char *)arena->at;
 	while (used + PIECE < arena->left && (n = tc_sys_read(fd, text + used, PIECE)) > 0) {
 		used += (size_t)n;

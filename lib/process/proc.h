@@ -22,52 +22,55 @@ struct tc_stat {
 	uint32_t policy; /* SCHED_OTHER, SCHED_FIFO …: sched(7) */
 };
 
-/* One file of /proc below dir into buf, terminated by a zero: its size, or -errno. */
+/* Read a file of /proc, path relative to the directory dir, into the size bytes at buf, with a zero
+ * behind it; what does not fit is left out. The number of bytes, or -errno. */
 long tc_proc_read(int dir, const char *path, char *buf, size_t size);
 
-/* The whole of the open file fd, whatever its size, into the arena, followed by a byte that may be
- * written; *ret_size gets its size. progress (may be NULL) is counted up with each piece. NULL: the
- * arena is full. */
+/* Read the whole open file fd into the arena, with one byte more behind it; *ret_size gets its
+ * size. *progress (progress may be NULL) is incremented with each piece. NULL: the arena is full. A
+ * failed read ends the text, as the end of the file does. */
 char *tc_proc_read_all(int fd, struct tc_arena *arena, size_t *ret_size,
 		       volatile uint64_t *progress);
 
-/* Parse a stat file's text. False: not understood. */
+/* Parse the text of a file /proc/PID/stat. False: it is not understood. */
 bool tc_proc_parse_stat(const char *text, struct tc_stat *ret);
 
-/* The text after "name:" and blanks in a status file, up to the end of the line; NULL when there is
- * none. */
+/* Find the field name in the text of a status file: the address behind "name:" and blanks. The line
+ * ends with a newline. NULL: there is no such field. */
 const char *tc_proc_field(const char *status, const char *name);
 
-/* The number of that field in the status file at path under dir, in base 10 or 16. False: it cannot be
- * read, or has no such field. */
+/* Read the status file at path, relative to dir, and in it the number of the field name, in base 10
+ * or 16. False: the file cannot be read, or has no such field. */
 bool tc_proc_number(int dir, const char *path, const char *name, unsigned base, uint64_t *ret);
 
-/* The path of a process's cgroup in the text of /proc/PID/cgroup: of the unified hierarchy, or of
- * the memory controller of version 1. To *to, terminated; empty when there is none. */
+/* Find the path of a process's cgroup in the text of /proc/PID/cgroup: that of the unified
+ * hierarchy, else that of the memory controller of version 1. It is written to the size bytes at
+ * to, ending with a zero; empty: there is none. */
 void tc_proc_cgroup(const char *text, char *to, size_t size);
 
-/* The same for one controller of version 1, or "" for the unified hierarchy: false when there is none. A
- * system can have both, and then a controller is in one of them. */
+/* The same for one controller of version 1, or for the unified hierarchy (controller ""). False:
+ * there is none. A system can have both versions; each controller is then in one of them. */
 bool tc_proc_cgroup_of(const char *text, const char *controller, char *to, size_t size);
 
-/* The threads in the directory task below proc (a descriptor): calls each(context, tid) for each,
- * in the kernel's order, until it returns false. 0 or -errno. */
+/* Call each(context, tid) for each thread of a process, in the kernel's order, until it returns
+ * false. proc is a descriptor of /proc/PID, here and below. 0 or -errno. */
 int tc_proc_each_thread(int proc, bool (*each)(void *context, uint32_t tid), void *context);
 
-/* What the kernel says of thread tid below proc: state, name, times; with wait_channel also where
- * it sleeps. Leaves registers and system call alone. False: it is no longer there. */
+/* Read state, name and times of thread tid, and its wait channel while it sleeps, into *thread.
+ * Registers and system call are not touched. False: the thread is no longer there. */
 bool tc_proc_thread(int proc, uint32_t tid, struct tc_os_thread *thread);
 
-/* The system call thread tid sleeps in, with PC and SP, into *thread; left alone while it runs. False:
- * it could not be read. */
+/* Read the system call that thread tid sleeps in, with PC and SP, into *thread, which is not
+ * touched while the thread runs. False: the file could not be read. */
 bool tc_proc_thread_syscall(int proc, uint32_t tid, struct tc_os_thread *thread);
 
-/* What the scheduler has counted of thread tid: /proc/PID/task/TID/schedstat
- * (Documentation/scheduler/sched-stats.rst), or where the kernel has no such file the switches of its
- * status, without times. False: neither, or the thread is gone. */
+/* Read what the scheduler has counted of thread tid: /proc/PID/task/TID/schedstat
+ * (Documentation/scheduler/sched-stats.rst), or, where the kernel does not have it, the context
+ * switches in its status file, without times. False: neither can be read, or the thread is gone. */
 bool tc_proc_sched(int proc, uint32_t tid, struct tc_sched *ret);
 
-/* How often thread tid has gone to sleep (voluntary_ctxt_switches of its status). */
+/* How often thread tid went to sleep (voluntary_ctxt_switches of its status file). False: it cannot
+ * be read. */
 bool tc_proc_switches(int proc, uint32_t tid, uint64_t *ret);
 
 /* The last number of an NSpid or NStgid field: the id in the innermost pid namespace. 0: none. */

@@ -18,8 +18,8 @@ struct dynsym {
 	tc_addr symtab, strtab, gnu_hash, sysv_hash;
 };
 
-/* Glibc relocates the pointers of the dynamic section in place, musl and the vdso do not: a value
- * below the module's start cannot be an address. */
+/* glibc relocates the pointers of the dynamic section in place; musl and the vdso do not. A value
+ * below the module's start cannot be an address, so it is still an offset. */
 static tc_addr relocated(const struct tc_module *module, tc_addr bias, tc_addr value)
 {
 	return value < module->base ? value + bias : value;
@@ -181,9 +181,9 @@ static void read_cookie(struct tc_mem *mem, struct tc_runtime_site *site)
 	}
 }
 
-/* PEP 587 came with 3.8, and so did this symbol: a _PyRuntime without it is that of 3.7. */
+/* This symbol came with PEP 587 in 3.8: a _PyRuntime without it belongs to 3.7. */
 #define SINCE_3_8 "PyConfig_InitPythonConfig"
-#define VERSION_3_7 0x03070000u /* whatever its release */
+#define VERSION_3_7 0x03070000u /* the patch release is not known */
 
 static bool is_python(struct tc_mem *mem, const struct tc_module *module,
 		      struct tc_runtime_site *ret)
@@ -216,7 +216,8 @@ static bool named_python(const struct tc_module *module)
 	return strncmp(name, "python", 6) == 0 || strncmp(name, "libpython", 9) == 0;
 }
 
-/* A process may have a second libpython mapped that was never started: its runtime is all zeros. */
+/* A process may have a second libpython mapped whose interpreter was never started: its runtime is
+ * all zeros. */
 static bool has_started(struct tc_mem *mem, const struct tc_runtime_site *site)
 {
 	struct tc_layout layout;
@@ -231,8 +232,8 @@ int tc_find_runtime(struct tc_mem *mem, struct tc_runtime_site *ret)
 	struct tc_runtime_site site;
 	bool found = false;
 
-	/* Those named like an interpreter first: most processes are answered by one module of a
-	 * hundred. */
+	/* Modules that are named like an interpreter come first: in most processes one of them is
+	 * it, and the other hundred need not be read. */
 	for (int named = 1; named >= 0; named--)
 		for (size_t i = 0; i < mem->n_modules; i++) {
 			if (named_python(&mem->modules[i]) != named ||

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Choosing a layout: a row of the table, the target's own debug offsets over it, and a probe before
- * it is believed. */
+ * Chooses a layout: a row of the table, with the target's own debug offsets in place of its
+ * offsets, and a probe before it is used. */
 #include "lib/python/layout.h"
 
 #include "lib/python/pyobj.h"
@@ -12,7 +12,7 @@
 /* Where _Py_DebugOffsets keeps the offset of a field (3.13.0, 3.14.8, 3.15.0:
  * Include/internal/pycore_debug_offsets.h): one column for each version, 0 where it has none. */
 static const struct {
-	uint16_t field;	      /* in struct tc_layout */
+	uint16_t field;	      /* its offset in struct tc_layout */
 	uint16_t position[3]; /* 3.13, 3.14, 3.15 */
 } debug_offsets[] = {
 #define AT(name) offsetof(struct tc_layout, name)
@@ -22,7 +22,9 @@ static const struct {
 	{ AT(is_gil), { 112, 120, 120 } },	   { AT(ts_next), { 168, 192, 192 } },
 	{ AT(ts_interp), { 176, 200, 200 } },	   { AT(ts_frame), { 184, 208, 208 } },
 	{ AT(ts_thread_id), { 192, 216, 240 } },   { AT(ts_native_id), { 200, 224, 248 } },
-	{ AT(ts_running_loop), { 152, 0, 0 } }, /* 3.13: the field after PyThreadState */
+	/* 3.13 keeps it in the field behind PyThreadState, so the size of that struct is its
+	 * offset */
+	{ AT(ts_running_loop), { 152, 0, 0 } },
 	{ AT(if_previous), { 232, 256, 320 } },	   { AT(if_code), { 240, 264, 328 } },
 	{ AT(if_instr), { 248, 272, 336 } },	   { AT(if_locals), { 256, 280, 344 } },
 	{ AT(if_owner), { 264, 288, 352 } },	   { AT(if_stack), { 0, 296, 360 } },
@@ -42,7 +44,8 @@ static void set_field(struct tc_layout *layout, uint16_t field, uint16_t value)
 /* The walker reads frames, generators and the front of code objects into buffers of these sizes. */
 enum { FRAME_MAX = 128, GEN_HEAD_MAX = 152, CODE_HEAD_MAX = 144 };
 
-/* Offsets from the target are believed only as far as the buffers reach: they may be forged. */
+/* Are all offsets inside these buffers? They come from the target, where they may be forged or
+ * damaged. */
 static bool sane(const struct tc_layout *at)
 {
 	const uint16_t frame[] = { at->if_previous, at->if_code, at->if_instr, at->if_stack,
@@ -99,8 +102,8 @@ int tc_layout_asyncio(struct tc_mem *mem, tc_addr addr, struct tc_layout *layout
 
 	if (tc_get(mem, addr, &words) < 0)
 		return -TC_EPROBE;
-	/* A task has room for the fields it names here and for those of the row; the heads lie in
-	 * larger structs. */
+	/* The fields that this table and the row name must lie inside a task. The offsets of list
+	 * heads belong to larger structs, and are only compared with MAX_OFFSET. */
 	uint64_t size = words[0];
 	if (size > 4096 || words[1] + 8 > size || words[5] + 8 > size || words[6] + 16 > size ||
 	    layout->task_waiter + 8u > size || layout->task_context + 8u > size ||
@@ -114,8 +117,8 @@ int tc_layout_asyncio(struct tc_mem *mem, tc_addr addr, struct tc_layout *layout
 	return 0;
 }
 
-/* Is the class of this name in _asyncio's dict as large as the row says? If it is not there, or is
- * something else, it says nothing. */
+/* Is the class of this name in _asyncio's dict as large as the row says? True also when there is no
+ * such class, or it is not _asyncio's: then nothing contradicts the row. */
 static bool class_fits(const struct tc_py *py, tc_addr dict, const char *name, uint64_t size)
 {
 	struct tc_type_facts facts;
@@ -129,8 +132,8 @@ static bool class_fits(const struct tc_py *py, tc_addr dict, const char *name, u
 	return tc_type_facts_read(py, type, &facts) == 0 && facts.basicsize == size;
 }
 
-/* Patch releases have moved fields of FutureObj and so of TaskObj (3.10.6): what tells is the size
- * of the classes. Without _asyncio there are no such objects. */
+/* Patch releases have moved fields of FutureObj, and so of TaskObj (3.10.6): the sizes of the
+ * classes tell which release it is. Without _asyncio there are no such objects. */
 static bool asyncio_fits(const struct tc_py *py, tc_addr interp)
 {
 	tc_addr modules, module, dict;
@@ -151,9 +154,9 @@ static bool row_covers(const struct tc_layout *row, uint32_t version)
 	       (row->micro_last == 0 || micro <= row->micro_last);
 }
 
-/* Does sys.hexversion read back as a version of this row? Everything on the way is proven by it:
- * the runtime, the interpreter, dict, str and int; *ret_version gets it. Then the first thread must
- * know its interpreter, and _asyncio must fit. */
+/* Can sys.hexversion be read, and is it a version of this row? That proves all layouts on the way
+ * to it: the runtime, the interpreter, dict, str and int. *ret_version gets it. Then the first
+ * thread must point back to its interpreter, and _asyncio must fit. */
 static int probe(struct tc_mem *mem, const struct tc_layout *layout, tc_addr runtime,
 		 uint32_t *ret_version)
 {
@@ -165,7 +168,7 @@ static int probe(struct tc_mem *mem, const struct tc_layout *layout, tc_addr run
 	if (tc_get(mem, runtime + layout->rt_interp_head, &interp) < 0)
 		return -TC_EPROBE;
 	if (!interp)
-		return -TC_ESTARTING; /* made early, and taken off the list at the end */
+		return -TC_ESTARTING; /* it is put on the list early, and taken off it at the end */
 	if (tc_get(mem, interp + layout->is_sysdict, &sysdict) < 0)
 		return -TC_EPROBE;
 	if (!sysdict)
@@ -246,12 +249,13 @@ int tc_layout_choose(struct tc_mem *mem, const struct tc_runtime_site *site, str
 		return -TC_EUNKNOWN;
 	for (unsigned i = 0; i < tc_layout_n_rows; i++) {
 		const struct tc_layout *row = &tc_layout_rows[i];
-		/* Before 3.11 no version is exported: the row that reads its own version back is
-		 * the right one. */
+		/* Before 3.11 no version is exported: the row that finds one of its own versions in
+		 * sys.hexversion is the right one. */
 		if (site->version ? !row_covers(row, site->version) : row->minor > 10)
 			continue;
 		int r = try_row(mem, site, row, ret, ret_version, source);
-		/* One that has told its version is there: what other rows make of it says nothing. */
+		/* The version could be read through this row, so it is the right one: other rows
+		 * are not tried. */
 		if (r == 0 || *ret_version != site->version)
 			return r;
 		if (site->version || r == -TC_ESTARTING)

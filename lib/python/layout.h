@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Where CPython keeps what: one list of fields, one struct made from it, rows of data per version.
- * The walker compares no versions; what differs in kind, not only in place, is an enum of the
- * layout.
- * Sources: DWARF of the exact builds and the walks of docs/layouts.md. */
+ * Where CPython keeps what: a list of fields, a struct that is made from the list, and a table with
+ * one row per version (layout_table.c). The walker compares no version numbers: where versions
+ * differ by more than an offset, the layout has an enum that says how. Everything here may run in a
+ * signal handler. Sources: DWARF of the exact builds and the walks of docs/layouts.md. */
 #ifndef TC_LAYOUT_H
 #define TC_LAYOUT_H
 
@@ -14,11 +14,10 @@
 
 #define TC_NONE 0xffffu /* this version has no such field */
 
-/* Offsets in bytes from the start of the struct the prefix names:
- * rt _PyRuntimeState, is PyInterpreterState, gil _gil_runtime_state, ts PyThreadState,
- * cf _PyCFrame, fo PyFrameObject, exc PyBaseExceptionObject, if _PyInterpreterFrame, co PyCodeObject, gi PyGenObject,
- * fut FutureObj, task TaskObj, ht PyHeapTypeObject, func PyFunctionObject,
- * as the state of module _asyncio. */
+/* Offsets in bytes from the start of the struct the prefix names: rt _PyRuntimeState, is
+ * PyInterpreterState, gil _gil_runtime_state, ts PyThreadState, cf _PyCFrame, fo PyFrameObject, exc
+ * PyBaseExceptionObject, if _PyInterpreterFrame, co PyCodeObject, gi PyGenObject, fut FutureObj,
+ * task TaskObj, ht PyHeapTypeObject, func PyFunctionObject, as the state of module _asyncio. */
 /* clang-format off */
 #define TC_LAYOUT_FIELDS(F)                                                                     \
 	F(rt_interp_head) F(rt_gil_last_holder) F(rt_gil_locked)                                \
@@ -41,20 +40,21 @@
 	F(as_debug)
 /* clang-format on */
 
-/* How frames are kept. */
+/* How the frames of a thread are kept. */
 enum tc_frames {
 	TC_FRAMES_OBJECT, /* a chain of PyFrameObject (≤ 3.10) */
 	TC_FRAMES_CFRAME, /* _PyInterpreterFrame, reached through tstate->cframe (3.11, 3.12) */
 	TC_FRAMES_DIRECT, /* tstate->current_frame (3.13+) */
 };
 
-/* How the object a suspended frame awaits is found. */
+/* How to find out that a suspended frame awaits something, and the object that it awaits. */
 enum tc_await {
 	TC_AWAIT_YIELD_FROM, /* the next instruction is YIELD_FROM: top of the stack (≤ 3.10) */
 	TC_AWAIT_RESUME,     /* RESUME with an argument ≥ 2 follows: top of stack (3.11, 3.12) */
 	TC_AWAIT_STATE,	     /* the generator's own state says so (3.13+) */
 };
 
+/* The format of co_linetable (co_lnotab up to 3.9): pylines.c. */
 enum tc_lines { TC_LINES_LNOTAB, TC_LINES_TABLE, TC_LINES_LOCATIONS };
 
 /* Where an instance keeps its attributes. */
@@ -65,17 +65,18 @@ enum tc_attr_layout {
 	TC_ATTRS_INLINE, /* dict at -24, or values after the object (3.13+) */
 };
 
-/* Where the tasks are registered. */
+/* Where asyncio registers the tasks. */
 enum tc_registry {
 	TC_REGISTRY_ALL,       /* asyncio.tasks._all_tasks */
 	TC_REGISTRY_SCHEDULED, /* asyncio.tasks._scheduled_tasks and _eager_tasks */
 	TC_REGISTRY_LISTS,     /* lists of the threads and the interpreter, and both of the above */
 };
 
-/* Where a thread's running loop is. */
+/* Where a thread's running loop is: in an object of asyncio that is in the thread state's dict (≤
+ * 3.11), in that dict itself (3.12), in a field of the thread state (3.13+). */
 enum tc_running { TC_RUNNING_HOLDER, TC_RUNNING_DICT, TC_RUNNING_FIELD };
 
-/* Values of the generator's state; 127: there is none. */
+/* The values of gi_frame_state (_framestate); 127: this version does not have this state. */
 struct tc_gen_states {
 	int8_t created, suspended, yield_from, yield_from_locked, executing;
 };
@@ -94,16 +95,17 @@ struct tc_layout {
 	enum tc_registry registry;
 	enum tc_running running;
 	struct tc_gen_states states;
-	uint8_t lasti_unit;    /* bytes in one unit of fo_lasti */
-	uint8_t target_slot;   /* the awaited object is so many words below the stack's top */
-	uint8_t owner_foreign; /* frames with an owner of this or more are no Python frames */
-	uint8_t resume[2];     /* TC_AWAIT_RESUME: its opcodes, plain and specialised */
+	uint8_t lasti_unit;    /* bytes that one unit of fo_lasti stands for */
+	/* the awaited object is this many words below the top of the frame's stack */
+	uint8_t target_slot;
+	uint8_t owner_foreign; /* a frame whose owner is this or more is no Python frame */
+	uint8_t resume[2];     /* TC_AWAIT_RESUME: the opcodes RESUME and its specialised form */
 	bool stack_is_pointer; /* if_stack is a pointer; otherwise an i32 index into the locals */
 	bool flag_bits; /* the future's flags are bits 0–3 of one byte; otherwise four i32 */
 	bool new_keys;	/* dict keys with log2 sizes (3.11+) */
 	bool prefixed_values; /* split values begin 8 bytes into their block (3.13+) */
 	bool tagged_long;     /* int: size and sign in lv_tag (3.12+) */
-	bool debug_offsets;   /* _Py_DebugOffsets stands at _PyRuntime (3.13+) */
+	bool debug_offsets;   /* _PyRuntime begins with _Py_DebugOffsets (3.13+) */
 };
 
 extern const struct tc_layout tc_layout_rows[];
@@ -112,22 +114,24 @@ extern const unsigned tc_layout_n_rows;
 /* What is known of an interpreter before its layout is chosen. */
 struct tc_runtime_site {
 	tc_addr runtime;  /* _PyRuntime */
-	uint32_t version; /* PY_VERSION_HEX: Py_Version or debug offsets; 0: not exported */
+	/* PY_VERSION_HEX, from Py_Version or the debug offsets; 0: not exported */
+	uint32_t version;
 	bool free_threaded;
 	const char *module; /* path, borrowed from the reader */
 };
 
-/* Choose the row for *site, put the target's own debug offsets over it, and probe it:
- * sys.hexversion must read back as a release of this row, and the classes of _asyncio, if it is
- * loaded, must be as large as the row says. ret_version gets that hexversion, also where only the
- * rest does not fit; else the site's. source (at least 64 bytes) says where the offsets came from.
- * 0; -TC_EUNKNOWN: no row for this version; -TC_EPROBE: no row fits; -TC_ESTARTING: the
- * interpreter is not there yet, or no more. Safe in a handler. */
+/* Choose the row for *site, replace its offsets by the target's own debug offsets where there are
+ * some, and probe the result: sys.hexversion must read as a release of this row, and the classes of
+ * _asyncio, if it is loaded, must be as large as the row says. *ret_version gets this hexversion
+ * once it could be read, even if the rest does not fit; else the version in *site. source (at least
+ * 64 bytes) gets a text that says where the offsets came from. 0; -TC_EUNKNOWN: there is no row for
+ * this version; -TC_EPROBE: no row fits; -TC_ESTARTING: the interpreter is not there yet, or not
+ * there any more. */
 int tc_layout_choose(struct tc_mem *mem, const struct tc_runtime_site *site, struct tc_layout *ret,
 		     uint32_t *ret_version, char *source);
 
-/* Put the offsets of _asyncio's own debug table (AsyncioDebug, 3.14+) at addr over *layout. It is
- * refused, and *layout left alone, when a value is absurd. 0 or -TC_EPROBE. */
+/* Replace offsets of *layout by those of _asyncio's own debug table at addr (AsyncioDebug, 3.14+).
+ * If a value is impossible, nothing is replaced. 0 or -TC_EPROBE. */
 int tc_layout_asyncio(struct tc_mem *mem, tc_addr addr, struct tc_layout *layout);
 
 #endif

@@ -54,7 +54,7 @@
 	.debug_offsets = true, .cf_current = NONE, .ts_frame = 72, \
 	.is_gil = 16
 
-/* 3.10: all that no patch release moved. */
+/* 3.10: the fields that no patch release moved. */
 #define ROW_3_10 \
 	.minor = 10, OLD_CODE, OLD_FRAMES, OLD_REST, .lines = TC_LINES_TABLE, .lasti_unit = 2, \
 	.rt_interp_head = 32, .rt_gil_last_holder = 360, .rt_gil_locked = 368, .is_next = 0, \
@@ -64,7 +64,7 @@
 	.ht_qualname = 864, .ht_cached_keys = 872, .func_code = 48, \
 	.func_closure = 72, .func_qualname = 40, .states = { -2, -1, 127, 127, 0 }
 
-/* A row is a block, not a list. */
+/* A row is laid out by hand. */
 /* clang-format off */
 const struct tc_layout tc_layout_rows[] = {
 	{ .minor = 8, OLD_CODE, OLD_FRAMES, OLD_REST, .lines = TC_LINES_LNOTAB, .lasti_unit = 1,

@@ -55,7 +55,8 @@ static int open_new_keys(struct tc_dict *dict, tc_addr keys)
 	return 0;
 }
 
-/* Open a key table; values: where the values are when the table is split, else 0. */
+/* Begin to iterate over a table of keys. values: the address of the values where they are kept
+ * apart (a split table), else 0. */
 static int open_keys(struct tc_dict *dict, const struct tc_py *py, tc_addr keys, tc_addr values)
 {
 	dict->py = py;
@@ -96,7 +97,8 @@ int tc_type_facts_read(const struct tc_py *py, tc_addr type, struct tc_type_fact
 	return 0;
 }
 
-/* The values of an instance that has no dict object yet; their keys belong to the type. */
+/* Begin to iterate over the values of an instance that has no dict object yet; the type has their
+ * keys. */
 static int open_values(const struct tc_py *py, const struct tc_type_facts *type, tc_addr values,
 		       struct tc_dict *ret)
 {
@@ -141,7 +143,8 @@ int tc_attrs_open(const struct tc_py *py, tc_addr addr, const struct tc_type_fac
 
 	if (py->at.attrs != TC_ATTRS_SLOT && type->flags & TC_TPFLAG_MANAGED_DICT)
 		return open_managed(py, addr, type, ret);
-	/* Negative: at the end of an object of variable size; no class that matters here is one. */
+	/* A negative dictoffset counts from the end of an object of variable size. No class that we
+	 * read is one, so it is not supported. */
 	if (type->dictoffset <= 0)
 		return -TC_ETYPE;
 	if (tc_get(py->mem, addr + (uint64_t)type->dictoffset, &dict) < 0)
@@ -149,7 +152,7 @@ int tc_attrs_open(const struct tc_py *py, tc_addr addr, const struct tc_type_fac
 	return dict ? tc_dict_open(py, dict, ret) : -TC_ETYPE;
 }
 
-/* Have entry i in the window. */
+/* Read the next entries, from entry i on, into the window. */
 static int fill(struct tc_dict *dict)
 {
 	uint64_t n = dict->n - dict->i;

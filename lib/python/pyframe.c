@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Frames and generators. What differs between versions is in the layout; here are only the three
- * ways frames are kept. */
+ * Frames and generators. The layout has the offsets; this file has the three ways in which versions
+ * keep frames. */
 #include "lib/python/pyframe.h"
 
 #include "lib/base/safe.h"
 
 enum { OPCODE_YIELD_FROM = 72, RESUME_AFTER_YIELD_FROM = 2, RESUME_AFTER_AWAIT = 3 };
 enum { BYTES_DATA = 32, FRAME_OBJECT_MAX = 376, GEN_MAX = 152 };
-#define TAG_MASK 3ul /* _PyStackRef, 3.14+: low bits are tags; plain pointers have none */
+/* _PyStackRef, 3.14+: the low two bits are tags; in plain pointers they are 0 */
+#define TAG_MASK 3ul
 
 static tc_addr word_at(const uint8_t *body, uint16_t offset)
 {
@@ -25,7 +26,8 @@ static int32_t int_at(const uint8_t *body, uint16_t offset)
 	return value;
 }
 
-/* The bytes of a code object begin at the object itself from 3.11 on. */
+/* The address of the bytecode: from 3.11 on it is part of the code object, before that a bytes
+ * object. */
 static tc_addr code_start(const struct tc_py *py, tc_addr code)
 {
 	tc_addr bytes;
@@ -53,7 +55,7 @@ static void view_iframe(const struct tc_py *py, tc_addr addr, const uint8_t *bod
 	ret->locals = addr + py->at.if_locals;
 }
 
-/* Up to 3.10: is there a value on the stack of this frame, and where is the topmost? */
+/* Up to 3.10: the address of the topmost value on the frame's stack; 0: the stack is empty. */
 static tc_addr object_stack_top(const struct tc_py *py, const uint8_t *body)
 {
 	/* 3.10 keeps a depth (f_stackdepth), 3.8 and 3.9 a pointer (f_stacktop). */
@@ -122,7 +124,7 @@ static tc_addr target_slot(const struct tc_py *py, const struct tc_gen *gen, con
 		       0;
 }
 
-/* From 3.11 the frame is part of the generator: one read gets both. */
+/* From 3.11 on the frame is part of the generator object: one read gets both. */
 static int read_embedded_gen(const struct tc_py *py, tc_addr addr, struct tc_gen *ret)
 {
 	uint8_t body[GEN_MAX];
@@ -171,8 +173,8 @@ bool tc_code_awaits(const struct tc_py *py, tc_addr code, int64_t lasti)
 		return false;
 	if (py->at.await == TC_AWAIT_YIELD_FROM)
 		return unit[0] == OPCODE_YIELD_FROM;
-	/* RESUME's argument tells why: 0 start, 1 after yield, 2 after yield from, 3 after await.
-	 */
+	/* The argument of RESUME: 0 start of a function, 1 after yield, 2 after yield from, 3 after
+	 * await. */
 	return (unit[0] == py->at.resume[0] || unit[0] == py->at.resume[1]) &&
 	       ((unit[1] & 3) == RESUME_AFTER_YIELD_FROM || (unit[1] & 3) == RESUME_AFTER_AWAIT);
 }

@@ -47,8 +47,8 @@ static int next(struct table *table)
 	return table->window[table->i++];
 }
 
-/* 3.8, 3.9: pairs of (bytecode bytes, signed lines); the line changes before the bytes it is for.
- */
+/* 3.8, 3.9: pairs of (bytecode bytes, signed lines): after so many bytes the line changes by so
+ * much. */
 static void position_lnotab(struct table *table, int64_t lasti, int64_t line,
 			    struct tc_position *ret)
 {
@@ -64,7 +64,8 @@ static void position_lnotab(struct table *table, int64_t lasti, int64_t line,
 	ret->line = (uint32_t)line;
 }
 
-/* 3.10: pairs of (bytecode bytes, signed lines); −128: this range has no line. */
+/* 3.10: pairs of (bytecode bytes, signed lines): the line changes by so much, and is then that of
+ * the next so many bytes. −128: these bytes have no line. */
 static void position_table(struct table *table, int64_t lasti, int64_t line,
 			   struct tc_position *ret)
 {
@@ -106,7 +107,8 @@ static int32_t signed_varint(struct table *table)
 
 enum { CODE_ONE_LINE = 10, CODE_NO_COLUMNS = 13, CODE_LONG = 14, CODE_NONE = 15 };
 
-/* The payload of one entry of 3.11's table; *line moves on. */
+/* The payload of one entry of the table of 3.11. *line is the line of the entry before, and becomes
+ * that of this one. */
 static void location(struct table *table, int code, int64_t *line, struct tc_position *ret)
 {
 	*ret = (struct tc_position){ 0 };

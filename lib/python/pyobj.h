@@ -10,13 +10,13 @@
 #include "lib/python/layout.h"
 #include "lib/mem/mem.h"
 
-/* A target's memory, and where its Python keeps what. */
+/* A target's memory, and the layout of its Python. */
 struct tc_py {
 	struct tc_mem *mem;
 	struct tc_layout at;
 };
 
-/* Offsets that no version moved. */
+/* Offsets that are the same in all versions. */
 enum {
 	TC_OB_TYPE = 8,
 	TC_OB_SIZE = 16,
@@ -46,36 +46,39 @@ enum {
 #define TC_TPFLAG_EXCEPTION (1ul << 30)
 #define TC_TPFLAG_TYPE (1ul << 31)
 
-/* The text of the str at addr as UTF-8 (lone surrogates as three bytes), terminated, at most size -
- * 1 bytes; a longer one ends in "…". ret_len, if not NULL, gets the bytes written. */
+/* Read the text of the str at addr as UTF-8 (lone surrogates as three bytes) into text: at most
+ * size - 1 bytes and a zero. A longer text is cut and ends with "…". *ret_len (ret_len may be NULL)
+ * gets the number of bytes. */
 int tc_str_read(const struct tc_py *py, tc_addr addr, char *text, size_t size, size_t *ret_len);
 
-/* Is the str at addr this ASCII text of less than 64 characters? False also when it cannot be read.
- */
+/* Is the str at addr equal to text (ASCII, less than 64 characters)? False also when it cannot be
+ * read. */
 bool tc_str_is(const struct tc_py *py, tc_addr addr, const char *text);
 
-/* The int at addr. -TC_EBOUND when it has more than two digits (60 bits): ret_digits then gets
- * their number. */
+/* Read the int at addr. *ret_digits gets the number of its 30-bit digits. -TC_EBOUND: it has more
+ * than two. */
 int tc_int_read(const struct tc_py *py, tc_addr addr, int64_t *ret, uint64_t *ret_digits);
 
-/* The same from its words: size is ob_size or lv_tag, digits the word behind it. False: more than
- * two digits. */
+/* The same from the words of the object: size is ob_size or lv_tag, digits the word behind it.
+ * False: more than two digits. */
 bool tc_int_parse(const struct tc_layout *at, int64_t size, uint64_t digits, int64_t *ret,
 		  uint64_t *ret_digits);
 
-/* The part of a type object that reading its instances needs. */
+/* What must be known of a type to read its instances. */
 struct tc_type_facts {
 	uint64_t flags, basicsize;
 	int64_t dictoffset;
 	tc_addr iternext;    /* its function tp_iternext; 0: instances are no iterators */
-	tc_addr cached_keys; /* of a heap type */
+	tc_addr cached_keys; /* of a heap type: the keys that its instances share; else 0 */
 };
 
+/* Read the type object at type. */
 int tc_type_facts_read(const struct tc_py *py, tc_addr type, struct tc_type_facts *ret);
 
 #define TC_DICT_WINDOW 24
 
-/* Goes over the entries of a dict or the attributes of an instance. */
+/* Iterates over the entries of a dict or the attributes of an instance. The fields are for
+ * pydict.c; used is for callers too. */
 struct tc_dict {
 	const struct tc_py *py;
 	tc_addr entries, values; /* values: of a split table, 0 otherwise */
@@ -86,33 +89,36 @@ struct tc_dict {
 	uint64_t window[3 * TC_DICT_WINDOW];
 };
 
+/* Begin to iterate over the dict at addr. */
 int tc_dict_open(const struct tc_py *py, tc_addr addr, struct tc_dict *ret);
 
-/* The instance dictionary of the object at addr, wherever its type keeps it. -TC_ETYPE: it has
- * none. */
+/* Begin to iterate over the attributes of the object at addr, wherever its type keeps them.
+ * -TC_ETYPE: it has none. */
 int tc_attrs_open(const struct tc_py *py, tc_addr addr, const struct tc_type_facts *type,
 		  struct tc_dict *ret);
 
 /* The next entry. 1: *ret_key, *ret_value are set; 0: the end; negative: it cannot be read. */
 int tc_dict_next(struct tc_dict *dict, tc_addr *ret_key, tc_addr *ret_value);
 
-/* The value of a str key; -TC_ETYPE when there is none. */
+/* The value of the key in the dict at addr, or of the attribute name of the object at addr.
+ * -TC_ETYPE: there is none. */
 int tc_dict_get(const struct tc_py *py, tc_addr addr, const char *key, tc_addr *ret);
 int tc_attr_get(const struct tc_py *py, tc_addr addr, const char *name, tc_addr *ret);
 
-/* The offset of the slot `name` in instances of a type that has __slots__ (its member descriptor).
- */
+/* The offset in instances of the attribute `name` of a class with __slots__, from its member
+ * descriptor. -TC_ETYPE: neither the class nor its bases have such a slot. */
 int tc_slot_offset(const struct tc_py *py, tc_addr type, const char *name, uint64_t *ret);
 
 enum tc_seq_kind { TC_SEQ_LIST, TC_SEQ_TUPLE, TC_SEQ_SET, TC_SEQ_DEQUE };
 
 #define TC_SEQ_WINDOW 64
 
-/* Goes over the items of a list, tuple, set or deque. */
+/* Iterates over the items of a list, tuple, set or deque. The fields are for pyseq.c; total is for
+ * callers too. */
 struct tc_seq {
 	const struct tc_py *py;
 	enum tc_seq_kind kind;
-	tc_addr at; /* of the first item, slot or the present block */
+	tc_addr at; /* address of the first item; of a deque: of the present block */
 	uint64_t n; /* slots to go over */
 	uint64_t i;
 	uint64_t total;	   /* items the object itself counts */
@@ -121,9 +127,10 @@ struct tc_seq {
 	uint64_t window[2 * TC_SEQ_WINDOW];
 };
 
+/* Begin to iterate over the object of this kind at addr. */
 int tc_seq_open(const struct tc_py *py, tc_addr addr, enum tc_seq_kind kind, struct tc_seq *ret);
 
-/* The next item that is there. 1, 0 at the end, or negative. */
+/* The next item. 1: *ret is set; 0: the end; negative: it cannot be read. */
 int tc_seq_next(struct tc_seq *seq, tc_addr *ret);
 
 #endif

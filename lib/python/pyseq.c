@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * list, tuple, set and deque, in windows of a few items. */
+ * Iterates over list, tuple, set and deque, reading some items at a time. */
 #include "lib/python/pyobj.h"
 
 #include "lib/base/safe.h"
@@ -94,7 +94,8 @@ int tc_seq_next(struct tc_seq *seq, tc_addr *ret)
 		uint64_t j = seq->window_i++;
 		seq->i++;
 		if (seq->kind == TC_SEQ_SET) {
-			/* {key, hash}: no key is a free slot, hash −1 a removed one. */
+			/* An entry is {key, hash}. Key 0: it is free; hash −1: its item was
+			 * removed. */
 			if (seq->window[2 * j] && seq->window[2 * j + 1] != UINT64_MAX) {
 				*ret = seq->window[2 * j];
 				return 1;

@@ -34,7 +34,8 @@ static int read_head(const struct tc_py *py, tc_addr addr, struct str_head *ret)
 		ret->data = addr + (ret->ascii ? py->at.str_ascii : py->at.str_compact);
 		return 0;
 	}
-	/* A legacy string keeps its data apart: PyUnicodeObject.data follows the compact head. */
+	/* The data of a legacy string is elsewhere: PyUnicodeObject.data, behind the compact head,
+	 * points to it. */
 	return tc_get(py->mem, addr + py->at.str_compact, &ret->data);
 }
 
@@ -83,7 +84,8 @@ static uint32_t code_point(const uint8_t *units, uint32_t kind, size_t i)
 #define ELLIPSIS_SIZE 3
 #define UNITS 128
 
-/* Copy what fits of head's text to text; *ret_len: bytes written. True: all of it fitted. */
+/* Write the text as UTF-8 to text, as much as fits into room bytes; if it does not fit, "…" is its
+ * end. *ret_len gets the number of bytes. 0 or -TC_EFAULT. */
 static int copy(const struct tc_py *py, const struct str_head *head, char *text, size_t room,
 		size_t *ret_len)
 {
@@ -171,7 +173,7 @@ int tc_int_read(const struct tc_py *py, tc_addr addr, int64_t *ret, uint64_t *re
 	} body = { .size = 0 };
 	uint64_t digits;
 
-	/* The second digit may lie past the end of the mapping when there is only one. */
+	/* When the int has only one digit, the second may lie behind the end of the mapping. */
 	if (tc_try_read(py->mem, addr + TC_OB_SIZE, &body, 16) < 0 &&
 	    tc_read(py->mem, addr + TC_OB_SIZE, &body, 12) < 0)
 		return -TC_EFAULT;

@@ -4,12 +4,11 @@
 #include "lib/sys/arch_x86_64.h"
 
 #include <errno.h>
-#include <sys/syscall.h>
 
 #include "lib/base/safe.h"
 
-/* Copies long pieces by the processor's own copy, short ones by words. Nothing is on the stack, so
- * that at any instruction between begin and end the way out is the same. */
+/* Long copies use "rep movsb", short ones single words. The function puts nothing on the stack, so
+ * that after a fault at any instruction between begin and end it can return by a jump to end. */
 __asm__(".text\n"
 	".hidden tc_arch_copy\n"
 	".globl tc_arch_copy\n"
@@ -59,7 +58,8 @@ bool tc_arch_fix(struct tc_arch_context *context)
 	return true;
 }
 
-/* way_out keeps the stack pointer below the saved registers: from there both ways lead back. */
+/* *way_out is the stack pointer after the callee-saved registers were pushed. Both the normal
+ * return and tc_arch_abandon set the stack pointer to it and go on at tc_arch_call_out. */
 __asm__(".text\n"
 	".hidden tc_arch_call_on\n"
 	".globl tc_arch_call_on\n"
@@ -108,11 +108,11 @@ void tc_arch_abandon(struct tc_arch_context *context, void *way_out)
 	context->rax = 0;
 }
 
-/* 15 is rt_sigreturn. Unwinders know a signal frame by its unwind information or by these very
- * instructions (gcc's config/i386/linux-unwind.h, gdb's amd64-linux-tdep.c): both are those of
- * glibc's __restore_rt (sysdeps/unix/sysv/linux/x86_64/libc_sigaction.c). The stack pointer is at
- * the struct tc_arch_context. The nop is there because unwinders look up the address before the one
- * returned to. */
+/* 15 is rt_sigreturn. Unwinders recognise a signal frame by its unwind information or by exactly
+ * these instructions (gcc's config/i386/linux-unwind.h, gdb's amd64-linux-tdep.c). Both are the
+ * same here as in glibc's __restore_rt (sysdeps/unix/sysv/linux/x86_64/libc_sigaction.c). The stack
+ * pointer points to the struct tc_arch_context. The nop is needed because unwinders look up the
+ * address before the return address. */
 #define SAVED(reg, at) \
 	"	.cfi_escape 0x10, " #reg ", 3, 0x77, (" #at " & 0x7f) | 0x80, " #at " >> 7\n"
 __asm__(".text\n"
@@ -132,7 +132,8 @@ __asm__(".text\n"
 	"	.cfi_endproc\n"
 	".size tc_arch_restore, . - tc_arch_restore\n");
 
-/* 56 is clone, 231 exit_group: of the child alone, whose thread group is its own. */
+/* 56 is clone, 231 is exit_group. Without CLONE_THREAD the child is a process of its own, so
+ * exit_group ends only the child. */
 __asm__(".text\n"
 	".hidden tc_arch_spawn\n"
 	".globl tc_arch_spawn\n"
@@ -167,10 +168,11 @@ static bool is_syscall(const uint8_t *code)
 	return code[0] == 0x0f && code[1] == 0x05;
 }
 
-/* glibc from 2.41 on makes the calls that are cancellation points in one place, to which the number
- * comes as the seventh argument of two functions, one inside the other (its file
- * nptl/cancellation.c): that stands right above the return address (System V ABI, section 3.2.3).
- * What looks so by chance has no equal. */
+/* From 2.41 on glibc makes all system calls that are cancellation points in one place. Two nested
+ * functions (nptl/cancellation.c) take the number as their seventh argument, which lies right above
+ * the return address (System V ABI, section 3.2.3). So the number is on the stack twice, each time
+ * above an address that follows a call instruction; a word that only looks like this is found once,
+ * and not taken. */
 static int64_t number_on_stack(uint64_t rsp)
 {
 	uint64_t words[24];
@@ -193,8 +195,8 @@ static int64_t number_on_stack(uint64_t rsp)
 	return TC_ARCH_SOME_SYSCALL;
 }
 
-/* The "mov $number, %eax" that loads the number stands right before the instruction, or an argument
- * or two are loaded in between. */
+/* The "mov $number, %eax" that loads the number is right before the syscall instruction, or one or
+ * two other loads are between them. */
 static int64_t number_in_code(const uint8_t before[16])
 {
 	for (unsigned i = 9; i < 16; i--)
@@ -203,12 +205,10 @@ static int64_t number_in_code(const uint8_t before[16])
 	return TC_ARCH_SOME_SYSCALL;
 }
 
-/* A call that will be made again stands before its instruction, with its number in rax; one that
- * fails with EINTR behind it, and has lost its number (arch/x86/kernel/signal.c, handle_signal). */
-/* Results that only an interrupted sleep leaves, and only ptrace sees: ERESTARTSYS to
- * ERESTART_RESTARTBLOCK of include/linux/errno.h, and EINTR of calls that are not begun anew, as epoll_wait.
- * 1,551 of 1,551 stopped threads agreed with their memory; what /proc/PID/syscall says of a stopped thread
- * did not in 210. */
+/* Was a sleep interrupted? These results show it, and only ptrace sees the first: ERESTARTSYS to
+ * ERESTART_RESTARTBLOCK of include/linux/errno.h, and EINTR of calls that are not restarted, as
+ * epoll_wait. Measured on 1,551 stopped threads: this agreed with their memory in all, the answer
+ * of /proc/PID/syscall disagreed in 210. */
 static bool is_interrupted(int64_t result)
 {
 	return (result <= -512 && result >= -516) || result == -EINTR;
@@ -226,6 +226,9 @@ int64_t tc_arch_slept_in(const uint64_t regs[TC_ARCH_N_REGS], uint64_t args[6])
 	return number;
 }
 
+/* After a signal, PC is before the syscall instruction where the call will be restarted (then its
+ * number is in rax), and behind it where the call fails with EINTR (then rax no longer holds the
+ * number): arch/x86/kernel/signal.c, handle_signal. */
 int64_t tc_arch_syscall(const struct tc_arch_context *context, const uint8_t before[16],
 			const uint8_t after[2], uint64_t args[6])
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What is particular to x86-64 Linux: system calls without libc, and the register layout of core
+ * What is specific to x86-64 Linux: system calls without libc, and the register layout of core
  * files. Facts from the System V ABI (AMD64, A.2.1) and the kernel's
  * arch/x86/include/asm/{elf,user_64}.h. */
 #ifndef TC_ARCH_X86_64_H
@@ -18,21 +18,23 @@
 
 #define TC_ARCH_MACHINE EM_X86_64
 #define TC_ARCH_PAGE 4096u
-#define TC_ARCH_USER_HZ 100 /* what /proc counts times in: include/asm-generic/param.h */
+#define TC_ARCH_USER_HZ 100 /* clock ticks a second in /proc: include/asm-generic/param.h */
 
-/* struct elf_prstatus of core files: its size, and where the fields stand that are filled. */
+/* struct elf_prstatus of core files (include/linux/elfcore.h): its size, and the offsets of the
+ * fields that we fill in. */
 #define TC_ARCH_PRSTATUS_SIZE 336
 #define TC_ARCH_PRSTATUS_PID 32
 #define TC_ARCH_PRSTATUS_REGS 112
-/* Places in struct user_regs_struct, counted in 8-byte words. */
+/* Indexes into struct user_regs_struct, in 8-byte words. */
 #define TC_ARCH_N_REGS 27
 #define TC_ARCH_REG_PC 16
 #define TC_ARCH_REG_RESULT 10 /* rax */
 #define TC_ARCH_REG_CALL 15 /* orig_rax */
 #define TC_ARCH_REG_SP 19
 
-/* Raw system calls: the kernel's own result, a negative errno on failure; errno is not touched, no
- * cancellation point. May run in a signal handler. */
+/* System calls without libc. They return the kernel's result, which is -errno on failure, do not
+ * touch errno, and are no cancellation points. Everything in this header may run in a signal
+ * handler. */
 static inline long tc_syscall6(long nr, long a, long b, long c, long d, long e, long f)
 {
 	register long r10 __asm__("r10") = d;
@@ -90,7 +92,7 @@ static inline long tc_syscall0(long nr)
 	return tc_syscall3(nr, 0, 0, 0);
 }
 
-/* In a loop that waits for another processor. */
+/* To be called in a loop that waits for another processor to write to memory. */
 static inline void tc_arch_pause(void)
 {
 	__builtin_ia32_pause();
@@ -104,7 +106,8 @@ static inline bool tc_arch_has_crc32c(void)
 	return __get_cpuid(1, &a, &b, &c, &d) && c & bit_SSE4_2;
 }
 
-/* Go on with the CRC-32C crc (not inverted) over size bytes; only where tc_arch_has_crc32c. */
+/* Continue the CRC-32C crc (not inverted) over size bytes. Only where tc_arch_has_crc32c is
+ * true. */
 __attribute__((target("sse4.2"))) static inline uint32_t
 tc_arch_crc32c(uint32_t crc, const uint8_t *p, size_t size)
 {
@@ -120,9 +123,9 @@ tc_arch_crc32c(uint32_t crc, const uint8_t *p, size_t size)
 	return crc;
 }
 
-/* Does valgrind run this code? Its client request RUNNING_ON_VALGRIND (0x1001), as valgrind.h 3.19
- * writes it for amd64: four rotations, by 128 bits in all, and an exchange of a register with
- * itself, which change nothing on a processor. */
+/* Does valgrind run this code? This is its client request RUNNING_ON_VALGRIND (0x1001), as
+ * valgrind.h 3.19 writes it for amd64: four rotations, by 128 bits in all, and an exchange of a
+ * register with itself. A processor runs them without any effect. */
 static inline bool tc_arch_on_valgrind(void)
 {
 	volatile uint64_t request[6] = { 0x1001 };
@@ -136,8 +139,9 @@ static inline bool tc_arch_on_valgrind(void)
 	return result != 0;
 }
 
-/* Is this processor made by QEMU's translator? CPUID leaf 0x40000000, QEMU target/i386/cpu.c. True
- * in a virtual machine of that kind as well, where everything works. */
+/* Is this processor emulated by QEMU's translator (TCG)? CPUID leaf 0x40000000, QEMU
+ * target/i386/cpu.c. It is also true in a virtual machine that uses TCG, where everything works as
+ * on a processor. */
 static inline bool tc_arch_by_qemu(void)
 {
 	unsigned highest, b, c, d;
@@ -146,8 +150,8 @@ static inline bool tc_arch_by_qemu(void)
 	return b == 0x54474354 && c == 0x43544743 && d == 0x47435447; /* TCGTCGTCGTCG */
 }
 
-/* Copy size bytes from memory that may not be there. 0, or -1: a fault that tc_arch_fix mended. For
- * the time of the copy SIGSEGV and SIGBUS must be deliverable and lead to tc_arch_fix. */
+/* Copy size bytes from memory that may not be mapped. 0, or -1 after a fault. During the copy
+ * SIGSEGV and SIGBUS must not be blocked, and their handler must call tc_arch_fix. */
 int tc_arch_copy(void *to, const void *from, size_t size);
 
 /* The registers in the third argument of a signal handler with SA_SIGINFO: struct ucontext of
@@ -159,37 +163,40 @@ struct tc_arch_context {
 	uint64_t mask;	    /* of signals blocked at the interruption */
 };
 
-/* In a handler of SIGSEGV or SIGBUS: let the tc_arch_copy that faulted fail. False: it was not one,
- * and nothing is changed. */
+/* In a handler of SIGSEGV or SIGBUS: make the tc_arch_copy that faulted return -1. False: something
+ * else faulted, and context is not changed. */
 bool tc_arch_fix(struct tc_arch_context *context);
 
-/* Call function(argument) on the stack that ends at top (16-byte aligned). True when it returned;
- * false when tc_arch_abandon ended it, with the same *way_out, from a signal handler. */
+/* Call function(argument) on the stack whose highest address is top (16-byte aligned). True: it
+ * returned. False: a signal handler ended it by tc_arch_abandon(context, *way_out). *way_out is set
+ * before function is called, and is valid until this returns. */
 bool tc_arch_call_on(void *top, void (*function)(void *argument), void *argument, void **way_out);
 
-/* In a handler of a signal that came while such a call was under way, in the same thread: make it
- * return false when the handler returns. What the call held is lost. */
+/* In a handler of a signal that interrupted such a call, in the same thread: make tc_arch_call_on
+ * return false as soon as the handler returns. What function had opened or mapped is not given
+ * back. */
 void tc_arch_abandon(struct tc_arch_context *context, void *way_out);
 
-/* clone(2) with these flags; the child runs function(argument) on the stack that ends at top and
- * ends with status 0. The child's pid, or -errno. */
+/* clone(2) with these flags. The child runs function(argument) on the stack whose highest address
+ * is top, then ends with status 0. The child's pid, or -errno. */
 long tc_arch_spawn(unsigned long flags, void *top, void (*function)(void *argument),
 		   void *argument);
 
 enum { TC_ARCH_NO_SYSCALL = -1, TC_ARCH_SOME_SYSCALL = -2 };
-/* The system call that a thread slept in when ptrace stopped it, by all its registers; arguments as below.
- * TC_ARCH_NO_SYSCALL: it was not asleep, even where it stands at the end of a call. */
+/* The number of the system call that a thread slept in when ptrace stopped it, from its registers
+ * (NT_PRSTATUS); its six arguments go to args. TC_ARCH_NO_SYSCALL: it did not sleep in one; a
+ * thread that is just leaving a system call counts as running. */
 int64_t tc_arch_slept_in(const uint64_t regs[TC_ARCH_N_REGS], uint64_t args[6]);
 
-/* The system call that a signal interrupted, by the registers of the thread: its number, and its
- * six arguments in args; TC_ARCH_SOME_SYSCALL when there was one and which cannot be told. before
- * and after: the code before PC and from it. Where that does not tell the number the stack is read,
- * by tc_arch_copy. */
+/* The number of the system call that a signal interrupted, from the thread's registers; its six
+ * arguments go to args. TC_ARCH_NO_SYSCALL: none was interrupted. TC_ARCH_SOME_SYSCALL: one was,
+ * but its number cannot be found out. before is the code in front of PC, after the code at PC. When
+ * the code does not show the number, the stack is read by tc_arch_copy. */
 int64_t tc_arch_syscall(const struct tc_arch_context *context, const uint8_t before[16],
 			const uint8_t after[2], uint64_t args[6]);
 
-/* struct kernel_sigaction of arch/x86/include/asm/signal.h, what rt_sigaction(2) takes and gives; the
- * mask has 8 bytes. */
+/* struct kernel_sigaction of arch/x86/include/asm/signal.h, which rt_sigaction(2) takes and
+ * returns; its mask has 8 bytes. */
 struct tc_arch_action {
 	void *handler;
 	unsigned long flags;
@@ -198,7 +205,8 @@ struct tc_arch_action {
 };
 #define TC_ARCH_SA_RESTORER 0x04000000ul
 
-/* What a handler returns to: rt_sigreturn(2). */
+/* The address that a handler returns to (sa_restorer): calls rt_sigreturn(2). Never called from
+ * C. */
 void tc_arch_restore(void);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * System calls of lib/, with EINTR handled in one place. */
+ * The system calls of lib/, with EINTR handled in one place. */
 #include "lib/sys/sys.h"
 
 #include <errno.h>
@@ -103,8 +103,9 @@ static void *map(size_t size, bool shared, int protection)
 	return r < 0 && r > -4096 ? NULL : (void *)r;
 }
 
-/* After mlockall(MCL_FUTURE) the kernel would fill the whole of it at once, a gigabyte of which
- * next to nothing will be used; and with huge pages for all, 2 MB at each touch. */
+/* Make sure that only touched pages are backed. After mlockall(MCL_FUTURE) the kernel would back
+ * the whole mapping at once, up to a gigabyte of which little is used; with transparent huge pages
+ * it would back 2 MB at each touch. */
 static void *map_empty(size_t size, bool shared)
 {
 	void *memory = map(size, shared, PROT_NONE);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The few system calls lib/ needs, without libc: every function returns a negative errno on
- * failure, never touches errno, retries EINTR itself, and may run in a signal handler. */
+ * The few system calls that lib/ needs, without libc. Every function here returns -errno on
+ * failure, never touches errno, retries after EINTR itself, and may run in a signal handler. */
 #ifndef TC_SYS_H
 #define TC_SYS_H
 
@@ -12,39 +12,42 @@
  * or -errno. */
 int tc_sys_open(int dir, const char *path, int flags, unsigned mode);
 
-/* Close fd. An EINTR counts as closed, as Linux has it. */
+/* Close fd. It is closed even when the kernel says EINTR (close(2)), so there is no retry. */
 void tc_sys_close(int fd);
 
-/* Up to size bytes, as read(2) and pread(2): the number read, 0 at the end, or -errno. */
+/* Read up to size bytes, as read(2) and pread(2): the number of bytes, 0 at the end of the file, or
+ * -errno. */
 long tc_sys_read(int fd, void *to, size_t size);
 long tc_sys_pread(int fd, void *to, size_t size, uint64_t offset);
 
-/* All size bytes, or -errno; a write of nothing counts as -EIO. */
+/* Write all size bytes: 0, or -errno; -EIO when the kernel writes nothing and gives no reason. */
 int tc_sys_write(int fd, const void *from, size_t size);
 int tc_sys_pwrite(int fd, const void *from, size_t size, uint64_t offset);
 
-/* Nanoseconds of a clock of clock_gettime(2); 0 when it does not exist. */
+/* The time of a clock of clock_gettime(2) in nanoseconds; 0: there is no such clock. */
 uint64_t tc_sys_clock_ns(int clock);
 
-/* size bytes of zeroed memory of our own, backed only when it is touched; NULL: there is none.
- * shared: a cloned child writes to the same pages. */
+/* Map size bytes of zeroed memory, which is backed only as far as it is touched. NULL: the kernel
+ * gives none. shared: MAP_SHARED, so that a forked child and we see each other's writes. */
 void *tc_sys_map(size_t size, bool shared);
 void tc_sys_unmap(void *memory, size_t size);
 
-/* rt_sigprocmask: set the mask of this thread; *ret_old (may be NULL) gets the one before. Bit n - 1
- * stands for signal n. */
+/* Set the signal mask of this thread (rt_sigprocmask); *ret_old (may be NULL) gets the previous
+ * one. Bit n - 1 stands for signal n, here and below. */
 void tc_sys_mask(uint64_t mask, uint64_t *ret_old);
 
-/* Block all signals in this thread but SIGSYS: a filter of system calls may answer one of ours with it
- * (seccomp(2), SECCOMP_RET_TRAP), and where it is blocked the kernel ends the process instead
- * (kernel/signal.c, force_sig_info_to_task). One that is pending, blocked by the program, stays so. */
+/* Block all signals in this thread but SIGSYS; *ret_old (may be NULL) gets the previous mask.
+ * SIGSYS is unblocked because a seccomp filter may answer one of our system calls with it
+ * (seccomp(2), SECCOMP_RET_TRAP), and the kernel ends a process that blocks it then
+ * (kernel/signal.c, force_sig_info_to_task). Where the program blocks SIGSYS and one is pending, it
+ * stays blocked: it would be delivered now. */
 void tc_sys_block(uint64_t *ret_old);
 
-/* Let these through again. */
+/* Unblock these signals in this thread. */
 void tc_sys_unblock(uint64_t signals);
 
-/* Set what the kernel does for sig, past every interposed function. flags without SA_RESTORER, which
- * is added. 0 or -errno. */
+/* Set the kernel's action for sig by a system call, so that no interposed sigaction sees it.
+ * SA_RESTORER is added to flags. 0 or -errno. */
 int tc_sys_action(int sig, void *handler, unsigned long flags, uint64_t mask);
 
 #endif

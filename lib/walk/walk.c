@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The walk as a whole: find the interpreter, go over its interpreters, threads, tasks and loops. */
+ * The walk as a whole: finds _PyRuntime, then goes over its interpreters, their threads, tasks and
+ * loops. */
 #include "lib/walk/walk.h"
 
 #include "lib/python/find_python.h"
@@ -204,7 +205,7 @@ static void walk_interps(struct tc_walker *w, struct tc_python *python)
 	}
 }
 
-/* A Python that is seen but not known: said in one record, nothing guessed. */
+/* A Python whose layout is not known: one record says that it is there, and nothing is guessed. */
 static void put_unknown(struct tc_walker *w, const struct tc_python *python, int why)
 {
 	w->interp = 0;
@@ -216,7 +217,7 @@ static void put_unknown(struct tc_walker *w, const struct tc_python *python, int
 			   "this Python is free-threaded, which this version cannot walk: threads and "
 			   "modules only" :
 		   why == -TC_ESTARTING ?
-			   "its interpreter is not there yet, or no more: threads and modules only" :
+			   "its interpreter has not started yet, or has ended: threads and modules only" :
 			   "this Python's memory layout is not known: threads and modules only");
 }
 
@@ -246,7 +247,8 @@ int tc_walk(struct tc_mem *mem, struct tc_records *out, struct tc_arena *arena,
 	w->notices = ret_notices;
 	w->runtime = site.runtime;
 	init_tables(w);
-	tc_walker_moves(w); /* the first answer is what later ones are about */
+	/* the first call only notes the counters that later calls compare with */
+	tc_walker_moves(w);
 	if (take_scratch(w) < 0)
 		return -TC_ENOSPACE;
 	w->state_name = tc_walker_text(w, "_state", 6, TC_STR_CODE);

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The await chain of a task, from its coroutine to the object it waits for; of a running one on
- * through its thread's frames. What each kind of object awaits is in Objects/genobject.c,
- * Modules/_asynciomodule.c and, for Cython, Cython/Utility/Coroutine.c. */
+ * The await chain of a task, from its coroutine to the object that it waits for; the chain of a
+ * running task goes on through the frames of its thread. Sources for what each kind of object
+ * awaits: Objects/genobject.c, Modules/_asynciomodule.c and, for Cython,
+ * Cython/Utility/Coroutine.c. */
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
 
 enum { PROXY_GEN = 16, WRAPPED = 16, ITER_FUTURE = 16 };
 
-/* Cython's coroutine object: what it awaits is 64 bytes before its end from 3.1 on, 56 up to 3.0, where
- * a class or nothing is before it; the qualified name 40 bytes in all (Cython/Utility/Coroutine.c,
- * measured with 0.29.37, 3.0.0, 3.0.12, 3.1 and 3.2). */
+/* Cython's coroutine object, in bytes before its end: the qualified name at 40 in all versions; the
+ * awaited object at 64 from Cython 3.1 on, at 56 up to 3.0, which has a class or nothing at 64
+ * (Cython/Utility/Coroutine.c, measured with 0.29.37, 3.0.0, 3.0.12, 3.1 and 3.2). */
 enum { CYTHON_WRAPPED = 16, CYTHON_QUALNAME_FROM_END = 40 };
 static const uint8_t cython_awaited_from_end[] = { 64, 56 };
 
 #define LIBRARY_FRAMES \
-	4 /* how many of the innermost asyncio frames give up their locals to object records */
+	4 /* the locals of so many of the innermost asyncio frames get object records */
 
 struct chain_walk {
 	struct tc_walker *w;
@@ -47,7 +48,7 @@ static struct tc_link_cache *link_cache(struct tc_walker *w, uint32_t parent,
 	return &w->link_cache[hash % TC_LINK_CACHE];
 }
 
-/* While ties are gathered: only what is known of the frame. */
+/* While ties are gathered: the frame's code, without writing a link. */
 static const struct tc_walk_code *add_unwritten(struct chain_walk *walk,
 					     const struct tc_frame_view *frame, tc_addr qualname,
 					     bool *ret_awaits)
@@ -60,8 +61,8 @@ static const struct tc_walk_code *add_unwritten(struct chain_walk *walk,
 	return code;
 }
 
-/* A frame as a link; *ret_awaits: it is suspended in an await (up to 3.12). NULL: its code is none.
- */
+/* Add a frame as a link. Its code; NULL: it has none. *ret_awaits: the frame is suspended in an
+ * await (known up to 3.12 only). */
 static const struct tc_walk_code *add_frame(struct chain_walk *walk, const struct tc_frame_view *frame,
 					 tc_addr qualname, bool *ret_awaits)
 {
@@ -106,8 +107,9 @@ static bool top_is_same(struct tc_walker *w, const struct tc_walk_thread *thread
 	return tc_thread_frame(&w->py, thread->tstate, &top) == 0 && top == thread->frames[0].addr;
 }
 
-/* The task is its thread's own, and executes, yet its frame is not on the stack that was read: it is
- * below a greenlet (SQLAlchemy's greenlet_spawn), or beyond the frames that were kept. */
+/* The task is the current task of a thread, and executes, but its frame is not on the stack that
+ * was read. The thread runs a greenlet inside the task (as SQLAlchemy's greenlet_spawn does), or
+ * the stack was cut. Add the task's frame, a text, then the stack. False: this is not the case. */
 static bool add_apart(struct chain_walk *walk, const struct tc_gen *gen)
 {
 	struct tc_walker *w = walk->w;
@@ -134,7 +136,8 @@ static bool add_apart(struct chain_walk *walk, const struct tc_gen *gen)
 	return false;
 }
 
-/* The coroutine executes: go on with the frames of the thread that has its frame. */
+/* The coroutine executes: find the thread that has its frame, and add the frames from there
+ * inwards. */
 static void add_running(struct chain_walk *walk, const struct tc_gen *gen, tc_addr frame)
 {
 	struct tc_walker *w = walk->w;
@@ -156,17 +159,19 @@ static void add_running(struct chain_walk *walk, const struct tc_gen *gen, tc_ad
 			return;
 		}
 	}
-	/* Executing, yet on no thread's stack: it moved while it was read. */
+	/* It executes, but is on no thread's stack: it changed while it was read. */
 	walk->out->torn |= !add_apart(walk, gen);
 }
 
-/* One that is suspended, or has not begun. */
+/* A coroutine or generator that is suspended, or has not started. */
 static void follow_suspended(struct chain_walk *walk, tc_addr here, const struct tc_gen *gen)
 {
 	bool awaits, created = gen->state == TC_GEN_CREATED;
 
 	if (created && walk->n_links > 0) {
-		walk->out->torn = true; /* what is awaited has begun: it is another one by now */
+		/* an awaited coroutine has always started: this is another object at the same
+		 * address */
+		walk->out->torn = true;
 		return;
 	}
 	walk->out->not_started |= created;
@@ -193,7 +198,7 @@ static void follow_gen(struct chain_walk *walk)
 	}
 	switch (gen.state) {
 	case TC_GEN_FINISHED:
-		/* A finished coroutine at the end of a chain: its task moves on at this moment. */
+		/* A finished coroutine is awaited only for the moment in which its task goes on. */
 		walk->out->torn = true;
 		return;
 	case TC_GEN_EXECUTING:
@@ -230,8 +235,8 @@ static int follow_word(struct chain_walk *walk, unsigned offset)
 	return next != 0;
 }
 
-/* May an object of this type be what a coroutine awaits? A coroutine, or an iterator: that is what
- * __await__ must return (_PyCoro_GetAwaitableIter in Objects/genobject.c). */
+/* May a coroutine await an object of this type? It must be a coroutine or an iterator, because
+ * __await__ must return an iterator (_PyCoro_GetAwaitableIter in Objects/genobject.c). */
 static bool is_awaitable(const struct tc_walk_type *type)
 {
 	enum tc_kind kind = type ? type->kind : TC_KIND_NONE;
@@ -260,7 +265,7 @@ static void follow_cython(struct chain_walk *walk, const struct tc_walk_type *ty
 			walk->at = next;
 }
 
-/* One step of the chain, by the kind of the object it stands at. */
+/* Follow the chain by one object. */
 static void follow(struct chain_walk *walk)
 {
 	tc_walker_anew(walk->w, walk->at);
@@ -303,8 +308,9 @@ static void follow(struct chain_walk *walk)
 		end_at(walk, type);
 		break;
 	default:
-		/* Whatever it is, its type is told. A task may be made of anything that has the methods
-		 * of a coroutine; nothing else is awaited. */
+		/* An object of another type: its type becomes the link. A task may be made of
+		 * anything that has the methods of a coroutine, so the first object may be of any
+		 * type; a later one must be awaitable. */
 		walk->out->torn |= walk->n_links > 0 && !is_awaitable(type);
 		add_link(walk, TC_FRAME_AWAITABLE, type->id);
 		end_at(walk, type);
@@ -312,10 +318,11 @@ static void follow(struct chain_walk *walk)
 	}
 }
 
-/* Ring of awaits: a coroutine may be met again only in a target that is torn or forged. */
+/* Was this object met before? A chain leads back into itself only in torn or forged memory. */
 static bool in_ring(tc_addr at, tc_addr *mark, unsigned step)
 {
-	/* Brent's algorithm: the mark moves to the present object at each power of two. */
+	/* Brent's algorithm: at each step that is a power of two, the present object becomes the
+	 * mark. */
 	if (at == *mark)
 		return true;
 	if ((step & (step - 1)) == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Code objects, places in them, and chains of places: each written once. */
+ * Code objects, sites (instructions in them) and links of chains: each is written once. */
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
@@ -43,11 +43,12 @@ static void define_code(struct tc_walker *w, struct tc_walk_code *code, tc_addr 
 	uint32_t *ids = w->name_ids;
 	uint32_t file = tc_walker_str(w, facts->filename, TC_STR_CODE);
 
-	/* the text read last is the file's name */
+	/* w->text holds the text that was read last: the name of the file */
 	code->library = file && (contains(w->text, "/asyncio/") ||
 				 contains(w->text, "/concurrent/futures/") ||
 				 strncmp(w->text, "asyncio/", 8) == 0);
-	/* Its hub is on a stack: many programs have it loaded by a library and do not use it. */
+	/* Only code of gevent's hub on a stack shows that gevent is used: in many programs a
+	 * library loads it, and nothing runs in it. */
 	if (file && contains(w->text, "/gevent/hub.py"))
 		tc_walker_notice(w, "gevent runs: its greenlets are not read by this version");
 	uint32_t name = tc_walker_str(w, facts->name, TC_STR_CODE);
@@ -66,8 +67,8 @@ static void define_code(struct tc_walker *w, struct tc_walk_code *code, tc_addr 
 
 const struct tc_walk_code *tc_walker_code(struct tc_walker *w, tc_addr addr, tc_addr qualname)
 {
-	/* Up to 3.10 the qualified name belongs to the coroutine: one code may appear under
-	 * several. */
+	/* Up to 3.10 coroutines have the qualified name, not code objects: one code may have
+	 * several names. */
 	bool by_name = qualname && w->py.at.co_qualname == TC_NONE;
 	uint64_t *slot = tc_hash_at(&w->codes, by_name ? tc_mix(addr, qualname) : addr);
 

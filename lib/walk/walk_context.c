@@ -4,7 +4,7 @@
 
 #include "lib/base/safe.h"
 
-/* Context variables: an immutable hash tree (HAMT), Python/hamt.c, at most eight levels deep. */
+/* Offsets of Python/context.c and Python/hamt.c. Their tree is at most eight levels deep. */
 enum {
 	CTX_VARS = 24,
 	HAMT_ROOT = 16,
@@ -56,7 +56,7 @@ static void add_variable(struct tc_walker *w, struct tc_context_scratch *scratch
 	tc_walker_value(w, value, &scratch->values[scratch->n++]);
 }
 
-/* One step: a pair or a child of the innermost node. */
+/* Take the next pair, or descend into the next child, of the innermost node. */
 static void step(struct tc_walker *w, struct hamt_walk *walk, struct tc_context_scratch *scratch)
 {
 	int top = walk->depth - 1;

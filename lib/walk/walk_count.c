@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * How many tasks and threads there are, from their registries alone (walk_registry.c,
- * walk_thread.c): what a walk would cost. */
-#include "lib/walk/walker.h"
+ * Counts tasks and threads by what their registries say, without reading them (walk_registry.c and
+ * walk_thread.c do that), to estimate what a walk would cost. */
+#include "lib/python/pyobj.h"
+#include "lib/walk/walk.h"
 
 #include "lib/base/safe.h"
 
@@ -62,7 +63,7 @@ static void count_list(struct counter *counter, tc_addr head)
 			return;
 }
 
-/* The threads, and from 3.14 on the tasks that each has a list of. */
+/* Count the threads, and, if they have lists of tasks (3.14+), the tasks in these. */
 static void count_threads(struct counter *counter, bool lists)
 {
 	const struct tc_py *py = &counter->py;

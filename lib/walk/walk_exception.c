@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * How a task failed: the frames that its exception went through (Include/cpython/pyerrors.h,
+ * How a task failed: the traceback of its exception (Include/cpython/pyerrors.h,
  * PyBaseExceptionObject; Include/cpython/traceback.h). */
 #include "lib/walk/walker.h"
 
@@ -16,7 +16,8 @@ static bool is_traceback(struct tc_walker *w, tc_addr at)
 	return type && type->kind == TC_KIND_TRACEBACK;
 }
 
-/* The frame of an entry: up to 3.10 the frame object itself, from 3.11 what that owns. */
+/* The frame of a traceback entry: up to 3.10 the frame object itself, from 3.11 on the frame that
+ * it points to. */
 static int read_frame(struct tc_walker *w, tc_addr traceback, struct tc_frame_view *ret)
 {
 	tc_addr frame, previous;
@@ -30,7 +31,8 @@ static int read_frame(struct tc_walker *w, tc_addr traceback, struct tc_frame_vi
 	return r < 0 ? r : foreign ? -TC_ETYPE : 0;
 }
 
-/* Its own place is that of the call or raise; the frame has gone on since. */
+/* Add an entry to the chain. Its position is tb_lasti, that of the call or raise: the frame itself
+ * has gone on since. */
 static uint32_t add_entry(struct tc_walker *w, uint32_t chain, tc_addr traceback)
 {
 	struct tc_frame_view frame;
@@ -62,7 +64,7 @@ uint32_t tc_walker_traceback(struct tc_walker *w, tc_addr exception)
 		if (tc_get(w->mem, at + TB_NEXT, &at) < 0)
 			break;
 	}
-	if (n == TRACEBACK_MAX) /* its end, which tells most, was not seen */
+	if (n == TRACEBACK_MAX) /* the innermost frames, which say most, were not reached */
 		return 0;
 	if (n > TRACEBACK_KEPT)
 		chain = tc_walker_link(w, 0, TC_FRAME_TEXT,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Strings and types: written to the dump when first met, known by number after that. */
+ * Strings and types: written to the dump when they are met first, and known by their identifier
+ * after that. */
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
@@ -43,7 +44,8 @@ uint32_t tc_walker_label(struct tc_walker *w, const char *text, size_t len)
 	return front->id;
 }
 
-/* Asked of the type's flags alone, not of the table of types: a type's own name is read by this. */
+/* Decided by the type's flags alone, not by the table of types: this function is used to read the
+ * name of a type, before the type is in the table. */
 static bool is_str(struct tc_walker *w, tc_addr object)
 {
 	tc_addr type;
@@ -65,8 +67,8 @@ uint32_t tc_walker_str(struct tc_walker *w, tc_addr str, enum tc_str class)
 uint32_t tc_walker_name(struct tc_walker *w, tc_addr str)
 {
 	struct tc_name_cache *front = &w->name_cache[str >> 4 & (TC_NAME_CACHE - 1)];
-	uint64_t head[2]; /* length and hash: a str of the same address, length and hash is the same
-			     str */
+	/* length and hash: if both and the address are equal, it is the same str */
+	uint64_t head[2];
 
 	if (tc_get(w->mem, str + TC_OB_SIZE, &head) < 0)
 		return 0;
@@ -80,8 +82,8 @@ uint32_t tc_walker_name(struct tc_walker *w, tc_addr str)
 	return id;
 }
 
-/* Types that are told by tp_name. A name without a dot must be that of a static type: any class may
- * be called so. */
+/* Types that are recognised by tp_name. A name without a dot counts only for a static type, because
+ * any class of a program may have such a name. */
 static const struct {
 	const char *name;
 	enum tc_kind kind;
@@ -146,7 +148,7 @@ static enum tc_kind kind_by_name(const char *name, uint64_t flags)
 	return TC_KIND_OTHER;
 }
 
-/* Subclasses of str, int and so on are told by a flag. */
+/* Types with these flags: str, int and so on, and their subclasses. */
 static enum tc_kind kind_by_flags(uint64_t flags)
 {
 	return flags & TC_TPFLAG_UNICODE ? TC_KIND_STR :
@@ -188,7 +190,7 @@ static bool is_class(struct tc_walker *w, tc_addr type, const char *name, const 
 	       tc_str_is(&w->py, value, module);
 }
 
-/* A task or future, or one of the containers that a class may be derived from? */
+/* The kind of a base class: a task, a future, or one of the containers; else TC_KIND_OTHER. */
 static enum tc_kind kind_of_base(struct tc_walker *w, tc_addr type)
 {
 	char name[NAME_MAX_BYTES];
@@ -210,7 +212,7 @@ static enum tc_kind kind_of_base(struct tc_walker *w, tc_addr type)
 								TC_KIND_OTHER;
 }
 
-/* By all that the class is derived from, mixins too, in the order of its methods. */
+/* The kind by the first base class that has one, in method resolution order (tp_mro). */
 static enum tc_kind kind_by_bases(struct tc_walker *w, tc_addr type)
 {
 	struct tc_seq mro;
@@ -244,7 +246,8 @@ static uint32_t type_flags(const struct tc_walk_type *type)
 	       (type->facts.flags & TC_TPFLAG_HEAPTYPE ? TC_TYPE_HEAP : 0u);
 }
 
-/* The names of a class: its own where it keeps them, else tp_name cut at its last dot. */
+/* Name and module of a class: __qualname__ and __module__ of a heap type, else tp_name, cut at its
+ * last dot. */
 static void type_names(struct tc_walker *w, const struct tc_walk_type *type, const char *tp_name,
 		       uint32_t *name, uint32_t *module)
 {
@@ -281,8 +284,8 @@ static void define_type(struct tc_walker *w, struct tc_walk_type *type, const ch
 	tc_record_define(w->out, TC_TAB_TYPE, &type->id);
 }
 
-/* Is there a type object at addr? Its own type must be a type, which is its own type's type at the
- * latest. */
+/* Is there a type object at addr? Its sizes and name must be possible, and its own type must have
+ * the flag of a type. */
 static bool plausible(struct tc_walker *w, tc_addr addr, const struct tc_type_facts *facts,
 		      char *name)
 {
@@ -297,7 +300,7 @@ static bool plausible(struct tc_walker *w, tc_addr addr, const struct tc_type_fa
 	       read_c_string(w->mem, tp_name, name, NAME_MAX_BYTES) == 0 && name[0];
 }
 
-/* Cython up to 0.29 calls its types as CPython does: the size tells. */
+/* Cython's types up to 0.29 have the same names as CPython's: only the size is another. */
 static bool is_cython(const struct tc_layout *at, const struct tc_walk_type *type)
 {
 	uint64_t size = at->frames == TC_FRAMES_OBJECT ?
@@ -331,7 +334,8 @@ static struct tc_walk_type *new_type(struct tc_walker *w, tc_addr addr)
 		type->kind = kind_by_flags(facts.flags);
 	if (type->kind == TC_KIND_OTHER && facts.flags & TC_TPFLAG_HEAPTYPE)
 		type->kind = kind_by_bases(w, addr);
-	/* Known from here on: the names of a class are str, whose type is asked for at once. */
+	/* Into the table before its names are read: they are str, and reading them asks for
+	 * types. */
 	uint64_t *slot = tc_hash_at(&w->types, addr);
 	if (slot)
 		*slot = (uint64_t)(uintptr_t)type;
@@ -347,7 +351,7 @@ const struct tc_walk_type *tc_walker_look_up_type(struct tc_walker *w, tc_addr a
 		return NULL;
 	if (*slot == 0) {
 		const struct tc_walk_type *type = new_type(w, addr);
-		/* What was no type once is not asked again: value 1. */
+		/* Value 1: there is no type at this address, so it is not read again. */
 		if (!type && (slot = tc_hash_at(&w->types, addr)))
 			*slot = 1;
 		return type;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The locals of one chain, encoded as its frames are read, outermost first: the record is ready
- * when the chain is, but for the address that its references start from. */
+ * The locals of one chain, encoded while its frames are read, outermost first. When the chain ends,
+ * the record is complete but for its first reference, which is written relative to an address that
+ * is known only then. */
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
 
 #define STACKREF_TAG                                                                 \
-	3ul /* Include/internal/pycore_stackref.h, 3.14: bits 0 and 1 are no address \
-	     */
+	3ul /* Include/internal/pycore_stackref.h, 3.14: bits 0 and 1 are tags \ */
 
 void tc_walker_locals_begin(struct tc_walker *w)
 {
@@ -19,8 +19,7 @@ void tc_walker_locals_begin(struct tc_walker *w)
 	locals->first = locals->last = 0;
 }
 
-/* The variable behind a slot: a cell stands for its content, a tagged integer for nothing that was
- * named. */
+/* The value of the variable in a slot: of a cell its content; a tagged integer is no variable. */
 static void slot_value(struct tc_walker *w, uint64_t slot, struct tc_walk_value *ret)
 {
 	tc_addr content;
@@ -38,7 +37,8 @@ static tc_addr reference_of(const struct tc_walk_value *value)
 	return value->tag == TC_VAL_REF || value->tag == TC_VAL_SIZED ? value->bits : 0;
 }
 
-/* The first reference: where its address belongs is kept, and the address. */
+/* Encode the first reference without its address: where it belongs, and the address, are kept for
+ * later. */
 static uint8_t *encode_first(struct tc_walk_locals *locals, uint8_t *to, const struct tc_walk_value *value)
 {
 	*to++ = (uint8_t)value->tag;
@@ -48,7 +48,7 @@ static uint8_t *encode_first(struct tc_walk_locals *locals, uint8_t *to, const s
 	return value->tag == TC_VAL_SIZED ? tc_leb_u(to, value->size) : to;
 }
 
-/* What is in a slot, or which value it was before. */
+/* Encode what is in a slot: its value, or the number of the same value earlier in this chain. */
 static uint8_t *encode_slot(struct tc_walker *w, uint8_t *to, uint64_t slot, tc_addr *ret_ref)
 {
 	struct tc_walk_locals *locals = &w->locals;
@@ -62,15 +62,15 @@ static uint8_t *encode_slot(struct tc_walker *w, uint8_t *to, uint64_t slot, tc_
 	}
 	slot_value(w, slot, &value);
 	*ret_ref = reference_of(&value);
-	/* None and the like are one byte themselves. */
+	/* Only values that take more than one byte: not None, True and False. */
 	if (locals->n_values < TC_SAME_MAX && value.tag > TC_VAL_FALSE)
 		*known = (struct tc_slot_cache){ slot, *ret_ref, locals->chain, locals->n_values };
 	return *ret_ref && !locals->first ? encode_first(locals, to, &value) :
 					    tc_walker_encode(to, &value, &locals->last);
 }
 
-/* How many slots of the frame hold anything, up to the last; their words are in locals->words then.
- */
+/* Read the slots of a frame into locals->words. Their number, up to the last one that is not
+ * empty. */
 static uint32_t read_slots(struct tc_walker *w, const struct tc_walk_code *code, tc_addr slots)
 {
 	struct tc_walk_locals *locals = &w->locals;
@@ -83,7 +83,8 @@ static uint32_t read_slots(struct tc_walker *w, const struct tc_walk_code *code,
 	return n;
 }
 
-/* Of very many only the innermost count. */
+/* A frame of asyncio or concurrent.futures begins. When there are too many, only the innermost are
+ * kept: the list starts again. */
 static void begin_library(struct tc_walk_locals *locals)
 {
 	if (locals->n_libraries == TC_FRAMES_KEPT || locals->n_refs > TC_REFS_KEPT - TC_NAMES_MAX)
@@ -97,7 +98,8 @@ static void keep_ref(struct tc_walk_locals *locals, const struct tc_walk_code *c
 		locals->refs[locals->n_refs++] = ref;
 }
 
-/* A frame whose values do not fit any more: what it waits for is known all the same. */
+/* A frame whose values do not fit into the record any more. Its objects are kept all the same,
+ * because they show what it waits for. */
 static void leave_out(struct tc_walker *w, const struct tc_walk_code *code, uint32_t n)
 {
 	struct tc_walk_value value;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Event loops: which there are, what stands in their queues (Lib/asyncio/base_events.py,
- * selector_events.py). */
+ * Event loops, and what is in their queues (Lib/asyncio/base_events.py, selector_events.py). */
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
@@ -8,7 +7,7 @@
 #define HANDLES_MAX 1000u   /* records of one kind for one loop; all are counted */
 #define TIMERS_MAX 4000000u /* timers looked at */
 
-/* A loop as it was read; counts + 1, 0: unknown. */
+/* A loop as it was read. The numbers are counts plus 1; 0: unknown. */
 struct loop {
 	tc_addr addr;
 	uint32_t id, flags;
@@ -69,7 +68,7 @@ static bool find_slots(struct tc_walker *w, tc_addr handle, struct handle_slots 
 	return true;
 }
 
-/* The code a callback runs and the task it steps or wakes, as far as they can be told. */
+/* The code that a callback runs and the task that it steps or wakes; 0: unknown. */
 static void callback_facts(struct tc_walker *w, tc_addr callback, uint32_t *code, tc_addr *task)
 {
 	const struct tc_walk_type *type = tc_walker_type_of(w, callback);
@@ -155,7 +154,7 @@ static void read_ready(struct tc_walker *w, struct loop *loop)
 	}
 }
 
-/* The due time of a timer in ns; 0: it cannot be told. */
+/* When a timer is due, in ns of the loop's clock; 0: unknown. */
 static uint64_t due_ns(struct tc_walker *w, tc_addr handle, const struct handle_slots *slots)
 {
 	tc_addr object;
@@ -270,7 +269,8 @@ static void read_loop(struct tc_walker *w, struct loop *loop)
 		loop->flags |= TC_LOOP_OPAQUE;
 	for (uint32_t i = 0; i < w->n_threads; i++) {
 		const struct tc_walk_thread *thread = &w->threads[i];
-		/* One that runs another loop inside a step of its own is no thread's running loop. */
+		/* A loop whose callback runs another loop is not its thread's running loop any
+		 * more, but it does run: it still has the thread's id. */
 		bool outer = thread->running_loop && loop->thread_ident == thread->ident;
 		if (thread->running_loop != loop->addr && !outer)
 			continue;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the walk has to say beside its records: lines for people, and faults of the target. */
+ * What the walk reports beside its results: lines for people, and faults of the target's memory. */
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
@@ -35,7 +35,7 @@ void tc_walker_fault(struct tc_walker *w, tc_addr addr, int code, const char *wh
 	tc_record_end(w->out);
 }
 
-#define ARENA_SPARE 64u /* more than a piece of an array takes */
+#define ARENA_SPARE 64u /* bytes: more than any one tc_arena_extend takes */
 
 void tc_walker_check_arena(struct tc_walker *w)
 {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Object records: what chains end in and what leads on from there. The walker knows shapes
- * (instance, container, function), not libraries: what an attribute means is the analyzer's
- * business. */
+ * Object records: the objects that chains end in, and what these refer to. The walker knows shapes
+ * (instance, container, function), not libraries: the analyzer knows what an attribute means. */
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
@@ -16,9 +15,10 @@ enum {
 	PARTIAL_ARGS = 24
 };
 #define DEFAULT_MAX_OBJECTS 2000000ul
-#define SAMPLE_ITEMS 1000u /* of a container that is no future's list of callbacks or children */
+/* items that are read of a container, unless they are futures or callbacks */
+#define SAMPLE_ITEMS 1000u
 
-/* An object while its record is gathered. */
+/* An object while its record is being put together. */
 struct object {
 	tc_addr addr;
 	const struct tc_walk_type *type;
@@ -37,8 +37,8 @@ void tc_walker_want(struct tc_walker *w, tc_addr addr, unsigned depth)
 		return;
 	switch (type->kind) {
 	case TC_KIND_OTHER:
-		/* Nothing could be said of an instance without a dictionary but its type, unless it
-		 * ends a chain. */
+		/* Of an instance without a dictionary only the type is known: no record, unless a
+		 * chain ends in it. */
 		if (depth < TC_LEAF_DEPTH && type->facts.dictoffset == 0 &&
 		    !(type->facts.flags & TC_TPFLAG_MANAGED_DICT))
 			return;
@@ -54,7 +54,7 @@ void tc_walker_want(struct tc_walker *w, tc_addr addr, unsigned depth)
 	case TC_KIND_PARTIAL:
 		break;
 	default:
-		return; /* said in full by a value */
+		return; /* a value says all about it */
 	}
 	if (type->kind == TC_KIND_OTHER && tc_hash_find(&w->loops, addr))
 		return; /* loops have records of their own */
@@ -84,25 +84,27 @@ static uint32_t name_of(struct tc_walker *w, const char *name)
 	return tc_walker_text(w, name, strlen(name), TC_STR_CODE);
 }
 
-/* The way from a stream to its descriptor is followed to its end: reader, transport, with TLS the
- * protocol between two transports (Lib/asyncio/streams.py, sslproto.py). */
+/* Is this an attribute on the way from a stream to its descriptor? That way is followed to its end:
+ * reader, transport, and with TLS the protocol between two transports (Lib/asyncio/streams.py,
+ * sslproto.py). */
 static bool leads_to_descriptor(const struct tc_walker *w, uint32_t name)
 {
 	return name && (name == w->transport_name || name == w->tls_name);
 }
 
-/* The variables of a callback by which one future completes another take no step: what is behind a
- * shield, and what a wrapped future of concurrent.futures waits for, is what the task waits for
- * (Lib/asyncio/tasks.py, shield: inner; futures.py, _chain_future: source). */
+/* Is this a variable of a callback by which one future completes another? Following it costs no
+ * depth, because the task really waits for the other future: the one behind a shield, or the future
+ * of concurrent.futures that was wrapped (Lib/asyncio/tasks.py, shield: inner; futures.py,
+ * _chain_future: source). */
 static bool leads_to_future(const struct tc_walker *w, const struct object *object, uint32_t name)
 {
 	return object->type->kind == TC_KIND_FUNCTION && name &&
 	       (name == w->inner_name || name == w->source_name);
 }
 
-/* An attribute that holds an object, named by text or, when name is NULL, by number; the object
- * gets a record too while steps are left. Instances of unknown classes lead on only where that
- * costs little: from the last but one step they are named, not opened. */
+/* Add an attribute that holds an object; its name is text, or, when name is NULL, an identifier.
+ * While depth is left, the object is noted for a record too, but instances of unknown classes only
+ * from functions and methods: most objects refer to many of them. */
 static void add_ref(struct tc_walker *w, struct object *object, const char *name, uint32_t name_id,
 		    tc_addr value)
 {
@@ -136,7 +138,7 @@ static void add_state(struct tc_walker *w, struct object *object, uint32_t text)
 	add_text(w, object, w->state_name, text);
 }
 
-/* What a wake-up callback leads to: the task. Others stand for themselves. */
+/* The task that a wake-up callback wakes; of another callback itself. */
 static tc_addr callback_target(struct tc_walker *w, tc_addr callback)
 {
 	const struct tc_walk_type *type = tc_walker_type_of(w, callback), *self_type;
@@ -199,7 +201,7 @@ static void future_fields(struct tc_walker *w, struct object *object)
 			add_callback(w, object, callback);
 }
 
-/* Each variable of the closure under its own name: the last names of the code are those of its free
+/* Add each variable of the closure under its name: the last names of the code are those of its free
  * variables. */
 static void function_fields(struct tc_walker *w, struct object *object)
 {
@@ -245,8 +247,8 @@ static void items(struct tc_walker *w, struct object *object, tc_addr addr, enum
 	while (tc_seq_next(&seq, &item) > 0) {
 		if (object->n_items == SAMPLE_ITEMS) {
 			const struct tc_walk_type *type = tc_walker_type_of(w, item);
-			/* Futures and tasks are links: all of them. Of other things a sample will
-			 * do. */
+			/* Of futures and tasks all are needed, because they show who waits for
+			 * whom. Of other items a sample is enough. */
 			if (!type || !tc_kind_is_future(type->kind)) {
 				object->flags |= TC_OBJ_CUT;
 				break;
@@ -279,7 +281,8 @@ static void instance_fields(struct tc_walker *w, struct object *object)
 			break;
 		}
 		uint32_t name = tc_walker_name(w, key);
-		/* The state of a future, of concurrent.futures too, is a word of the library's. */
+		/* The state of a future, of concurrent.futures too, is a constant word and no data
+		 * of the program: its text is recorded even if texts are not. */
 		if (name && name == w->state_name)
 			add_state(w, object, tc_walker_str(w, value, TC_STR_CODE));
 		else if (name)

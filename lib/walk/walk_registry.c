@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Where asyncio keeps its tasks: weak sets and sets, from 3.14 on also lists of the threads and the
- * interpreter (Lib/asyncio/tasks.py, Modules/_asynciomodule.c). First all addresses are collected,
- * quickly, so that a target that runs changes little meanwhile; then the tasks are read. */
+ * Where asyncio registers its tasks: weak sets and sets, from 3.14 on also lists of each thread and
+ * of the interpreter (Lib/asyncio/tasks.py, Modules/_asynciomodule.c). All addresses are collected
+ * before any task is read, because that is quick, and a running target changes little meanwhile. */
 #include "lib/walk/order.h"
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
 
 #define SET_TRIES 5
-#define ROUNDS 10 /* a chain may be found to have moved link by link */
+/* tries for a batch: each try may find that another link of a chain has changed */
+#define ROUNDS 10
 #define LIST_REPAIRS 50000u
 #define LIST_MAX (1u << 26)
 enum { SET_OBJECT_BYTES = 200 };
 
-/* Addresses in the arena, one behind the other. */
+/* Addresses, one behind the other in the arena. */
 struct collected {
 	tc_addr *addrs;
 	size_t n;
@@ -22,8 +23,8 @@ struct collected {
 
 static void collect(struct tc_walker *w, struct collected *to, tc_addr addr)
 {
-	/* Two to a piece: the arena hands out sixteen bytes after sixteen while nothing else takes
-	 * from it. */
+	/* Two addresses at a time, because the arena hands out pieces of 16 bytes. Nothing else may
+	 * take from it meanwhile. */
 	if (to->n % 2 == 0) {
 		const tc_addr *end = to->addrs ? to->addrs + to->n : NULL;
 		tc_addr *pair = tc_arena_extend(w->arena, end, 2 * sizeof(*pair));
@@ -56,7 +57,7 @@ static int read_head(struct tc_walker *w, tc_addr set, struct set_head *ret)
 	return tc_get(w->mem, set + 24, ret); /* used, mask, table: Include/cpython/setobject.h */
 }
 
-/* Whether a registry of n tasks is more than the walk shall take on. */
+/* Does a registry of n tasks exceed max_tasks? Then the walk ends. */
 static bool too_many(struct tc_walker *w, uint64_t n)
 {
 	if (w->options->max_tasks && n > w->options->max_tasks)
@@ -64,7 +65,7 @@ static bool too_many(struct tc_walker *w, uint64_t n)
 	return w->stopped;
 }
 
-/* All keys of the set, from a table that was the same before and after. */
+/* Collect all keys of the set. If its table changed meanwhile, they are collected again. */
 static int collect_set(struct tc_walker *w, tc_addr set, struct collected *ret)
 {
 	struct set_head before, after;
@@ -74,8 +75,8 @@ static int collect_set(struct tc_walker *w, tc_addr set, struct collected *ret)
 	for (int tries = 0; tries < SET_TRIES; tries++) {
 		struct tc_seq seq;
 		tc_addr key;
-		/* What the last try collected is thrown away; the arena's promise is zeroed memory.
-		 */
+		/* Give back what the last try has taken, and zero it, because the arena promises
+		 * zeroed memory. */
 		memset(arena.at, 0, arena.left - w->arena->left);
 		*w->arena = arena;
 		*ret = (struct collected){ 0 };
@@ -104,8 +105,8 @@ static int collect_set(struct tc_walker *w, tc_addr set, struct collected *ret)
 	return r < 0 ? r : -TC_ETORN;
 }
 
-/* What a weak reference refers to: a task, or None when that is dead; 0: it is no weak reference
- * any more. */
+/* The object that a weak reference refers to: a task, or None when the task is dead; 0: ref is no
+ * weak reference (any more). */
 static tc_addr referent(struct tc_walker *w, tc_addr ref)
 {
 	const struct tc_walk_type *type = tc_walker_type_of(w, ref);
@@ -117,7 +118,7 @@ static tc_addr referent(struct tc_walker *w, tc_addr ref)
 	return object;
 }
 
-/* A task that was to be found through ref. */
+/* Count a task that should have been found through ref. */
 static void lost(struct tc_walker *w, tc_addr ref)
 {
 	w->counts->found++;
@@ -125,8 +126,10 @@ static void lost(struct tc_walker *w, tc_addr ref)
 	tc_walker_fault(w, ref, TC_ETYPE, "weak reference to a task");
 }
 
-/* Those tasks of a target that runs whose chains hold are walked at once, before anything is read
- * anew; the others are tried again, and are torn in the end. Their places are 0 then. */
+/* Walk a batch of tasks of a running target. In each round, the tasks whose chains were proven to
+ * be of one moment are walked at once, while the cache still has that moment. The others are tried
+ * again in the next round; those that are left after the last one are torn. All tasks[] are 0
+ * afterwards. */
 static void walk_moving(struct tc_walker *w, tc_addr *tasks, size_t n, uint32_t known)
 {
 	bool whole[TC_BATCH] = { false };
@@ -151,8 +154,8 @@ static void walk_moving(struct tc_walker *w, tc_addr *tasks, size_t n, uint32_t 
 	memset(tasks, 0, n * sizeof(*tasks));
 }
 
-/* Walk up to TC_BATCH tasks: what they need next is asked for together, because memory answers late,
- * the memory of another process above all. */
+/* Walk up to TC_BATCH tasks. The memory that they need next is asked for together, because each
+ * single request takes long, above all to another process. known: flags for all of them. */
 static void walk_batch(struct tc_walker *w, const tc_addr *keys, size_t n, bool weak,
 		       uint32_t known)
 {
@@ -165,7 +168,7 @@ static void walk_batch(struct tc_walker *w, const tc_addr *keys, size_t n, bool 
 		tc_addr task = weak ? referent(w, keys[i]) : keys[i];
 		if (task)
 			tasks[n_tasks++] = task;
-		else if (!w->mem->live) /* nobody can have removed it meanwhile */
+		else if (!w->mem->live) /* the target does not run, so nobody can have removed it */
 			lost(w, keys[i]);
 	}
 	if (weak)
@@ -190,7 +193,7 @@ static void walk_batch(struct tc_walker *w, const tc_addr *keys, size_t n, bool 
 			tc_walker_task(w, tasks[i], known, false);
 }
 
-/* In memory that stands still: the tasks that weak references lead to, in their place. */
+/* Replace weak references by the tasks that they refer to. For targets that do not run. */
 static void deref(struct tc_walker *w, struct collected *refs)
 {
 	size_t n = 0;
@@ -221,7 +224,7 @@ static void walk_set(struct tc_walker *w, tc_addr set, bool weak, uint32_t known
 		deref(w, &keys);
 		weak = false;
 	}
-	/* A set has no order, and from page to page memory answers late. */
+	/* A set is not ordered by address, and jumping between pages is slow. */
 	if (!w->mem->live)
 		keys.addrs = tc_order_by_page(keys.addrs, keys.n, w->arena);
 	for (size_t i = 0; i < keys.n && !w->stopped; i += TC_BATCH)
@@ -250,8 +253,9 @@ static int read_node(struct tc_walker *w, tc_addr at, bool fresh, struct node *r
 	return tc_get(w->mem, at, ret);
 }
 
-/* The list moved under us: go back to the last visited node that is still linked, and on from
- * there. *ret_at gets the node to go on with and *ret_prev the one before it. */
+/* The list changed while we followed it: go back to the last visited node that is still linked.
+ * *ret_at gets the node after it, to go on with, and *ret_prev the node itself. -TC_ETORN: there is
+ * none. */
 static int repair(struct tc_walker *w, tc_addr head, struct collected *nodes, tc_addr *ret_prev,
 		  tc_addr *ret_at)
 {
@@ -268,15 +272,15 @@ static int repair(struct tc_walker *w, tc_addr head, struct collected *nodes, tc
 	return -TC_ETORN;
 }
 
-/* Where a forward walk stands. */
+/* The position in a list that is followed forwards. */
 struct cursor {
 	tc_addr prev, at;
 	tc_addr stuck_at; /* the last repair led here */
 	unsigned repairs, stuck;
 };
 
-/* Mend the cursor after a node that does not fit. A place that was repaired in vain three times is
- * broken, not moving. */
+/* Set the cursor to a good node after one that does not fit. If three repairs lead to the same
+ * place, the list is broken, not changing: -TC_ETORN. */
 static int mend(struct tc_walker *w, tc_addr head, struct collected *nodes, struct cursor *cursor)
 {
 	if (!w->mem->live || cursor->repairs++ == LIST_REPAIRS ||
@@ -287,7 +291,7 @@ static int mend(struct tc_walker *w, tc_addr head, struct collected *nodes, stru
 	return cursor->stuck < 3 ? 0 : -TC_ETORN;
 }
 
-/* What can be had from the list's end when the way from its front is broken. */
+/* Collect from the end of the list backwards, when it is broken on the way from its front. */
 static void collect_backward(struct tc_walker *w, tc_addr head, struct collected *nodes)
 {
 	struct node node;
@@ -365,7 +369,7 @@ static int module_attr(struct tc_walker *w, tc_addr module, const char *name, tc
 	return tc_dict_get(&w->py, dict, name, ret);
 }
 
-/* What the Python side of asyncio names; from 3.14 on these hold the pure-Python tasks only. */
+/* The registries of asyncio/tasks.py; from 3.14 on only pure-Python tasks are in these. */
 static void walk_python_side(struct tc_walker *w)
 {
 	tc_addr object;
@@ -375,14 +379,14 @@ static void walk_python_side(struct tc_walker *w)
 			walk_weakset(w, object, 0);
 		return;
 	}
-	/* Eager ones first: a task may be in both, and the set says more. */
+	/* The eager tasks first: a task may be in both, and only this set says that it is eager. */
 	if (module_attr(w, w->asyncio_tasks, "_eager_tasks", &object) == 0)
 		walk_set(w, object, false, TC_TASK_EAGER);
 	if (module_attr(w, w->asyncio_tasks, "_scheduled_tasks", &object) == 0)
 		walk_weakset(w, object, 0);
 }
 
-/* What only the state of module _asyncio knows: third-party tasks from 3.14 on. */
+/* The registries in the state of module _asyncio; from 3.14 on third-party tasks are only there. */
 static void walk_c_side(struct tc_walker *w)
 {
 	tc_addr state, object;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Chains of a target that runs, batch by batch: what holds them together is gathered and read once more, past
- * the cache, all of it within some microseconds. A chain that is still so has existed; the others are read
- * anew. */
+ * Proves that the chains of a running target existed, a batch of tasks at a time. The reader's
+ * cache may be older than the present. So all bytes that the chains rest on (ties) are gathered
+ * from the cache, then read from the target again, all within some microseconds, and compared. If
+ * nothing changed, the chain existed at one moment; else it is read again. */
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
 
-/* The ties of the tasks that did not hold in the last round, as they are now. Of another object there
- * may be more to read than of the one that was there before. */
+/* Read the ties of those tasks again that changed in the last round, into the cache. At least
+ * TC_ANEW_BYTES are read at each: there may be another object now, which is longer. */
 static void renew(struct tc_walker *w, size_t n, const bool *whole)
 {
 	struct tc_ties *ties = &w->ties;
@@ -26,6 +27,7 @@ static void renew(struct tc_walker *w, size_t n, const bool *whole)
 		ties->renewed[t] = ties->pieces[t].from;
 }
 
+/* Walk the chains of the tasks that are not whole yet, only to note their ties. */
 static void gather(struct tc_walker *w, const tc_addr *tasks, size_t n, const bool *whole)
 {
 	w->ties.n = 0;

@@ -64,7 +64,8 @@ static int read_c_task(struct tc_walker *w, struct task *task)
 	return 0;
 }
 
-/* A future of _asyncio that is registered as a task: what it waits for its own class knows. */
+/* An object of a class derived from _asyncio.Future that is registered as a task: only state and
+ * loop are known, because the rest is up to its class. */
 static int read_c_future(struct tc_walker *w, struct task *task)
 {
 	uint32_t state;
@@ -116,8 +117,7 @@ static void python_field(struct tc_walker *w, struct task *task, const char *nam
 		task->cancels = value.bits;
 }
 
-/* A pure-Python task, or a class that only calls itself one: the attributes asyncio/tasks.py uses.
- */
+/* A pure-Python task, or an instance of a class that has the same attributes (asyncio/tasks.py). */
 static int read_python_task(struct tc_walker *w, struct task *task)
 {
 	struct tc_dict dict;
@@ -125,15 +125,15 @@ static int read_python_task(struct tc_walker *w, struct task *task)
 	char name[32];
 	int r = tc_attrs_open(&w->py, task->addr, &task->type->facts, &dict);
 
-	/* Future._state is an attribute of the class until it changes: a task without one of its
-	 * own is pending. */
+	/* Future._state is an attribute of the class until it changes: an instance without one is
+	 * pending. */
 	task->flags |=
 		TC_TASK_PYTHON |
 		(task->type->kind == TC_KIND_PY_TASK || task->type->kind == TC_KIND_PY_FUTURE ?
 			 0u :
 			 TC_TASK_STATE_UNKNOWN);
 	if (r == -TC_ETYPE)
-		return 0; /* no dictionary: nothing is known but that it is registered */
+		return 0; /* no dictionary: we only know that it is registered */
 	while (r >= 0 && (r = tc_dict_next(&dict, &key, &value)) > 0)
 		if (tc_str_read(&w->py, key, name, sizeof(name), NULL) == 0)
 			python_field(w, task, name, value);
@@ -166,8 +166,8 @@ static bool is_current(const struct tc_walker *w, tc_addr task)
 	return false;
 }
 
-/* Does what was read agree with itself? A task that waits for a future has that future at the end
- * of its chain. */
+/* Does what was read fit together? A running task must be a current task; a chain that ends in a
+ * future must end in the one that the task waits for. */
 static bool consistent(const struct tc_walker *w, const struct task *task,
 		       const struct tc_walk_chain *chain)
 {
@@ -227,7 +227,7 @@ static uint64_t number_of(const char *text, size_t len)
 	return n <= NUMBER_MAX ? n : 0;
 }
 
-/* "Task-7" by its number alone; one too large for that as a string. */
+/* The name "Task-7" as its number; a number that is too large as a string. */
 static uint64_t numbered_name(struct tc_walker *w, struct task *task, uint64_t number)
 {
 	struct tc_strbuf text;
@@ -242,8 +242,8 @@ static uint64_t numbered_name(struct tc_walker *w, struct task *task, uint64_t n
 	return tc_walker_label(w, w->text, (size_t)(text.at - w->text));
 }
 
-/* The name as it is written: the number of a default name ("Task-7", from 3.12 on an int until it
- * is asked for), or a string. */
+/* The name as it is written: the number of a default name ("Task-7", which from 3.12 on is only an
+ * int until somebody asks for it), or a string. */
 static uint64_t task_name(struct tc_walker *w, struct task *task)
 {
 	int64_t number;
@@ -293,7 +293,7 @@ static void put_task(struct tc_walker *w, struct task *task, const struct tc_wal
 	tc_put_d(w->out, TC_STREAM_CONTEXT, context);
 	if (leaf && leaf != task->addr)
 		tc_record_near(w->out, TC_STREAM_OBJECT, leaf); /* whose record is the next */
-	/* The rest is missing where it is 0, see docs/format.md section 5. */
+	/* Fields at the end that are 0 are not written (docs/format.md section 5). */
 	if (exception || chain->tid) {
 		tc_put_u(w->out, exception ? exception->id : 0);
 		tc_put_u(w->out, chain->tid);
@@ -308,7 +308,7 @@ static void put_task(struct tc_walker *w, struct task *task, const struct tc_wal
 		tc_walker_put_locals(w, leaf ? leaf : task->addr);
 }
 
-/* Into which part of the sum it falls; the record says so too. */
+/* Count the task as done, torn, cut or read, and set the flags that say so in its record. */
 static void count(struct tc_walker *w, struct task *task, const struct tc_walk_chain *chain, int r)
 {
 	if (r == 0 && (task->flags & TC_TASK_STATE_MASK) != TC_STATE_PENDING) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The interpreter's threads: who they are to the kernel, their frames, their running loop and task,
+ * The interpreter's threads: their ids in the kernel, their frames, their running loop and task,
  * the GIL. */
 #include "lib/walk/walker.h"
 
@@ -14,12 +14,12 @@
 
 enum { HOLDER_LOOP = 16, GIL_LAST_HOLDER = 8, GIL_LOCKED = 16 };
 
-/* The thread id inside struct pthread, which pthread_self's value points to: up to 3.10 the
+/* Offsets of the thread id in struct pthread, whose address pthread_self returns: up to 3.10 the
  * interpreter itself keeps no native id. x86-64: nptl/descr.h of glibc, and
  * src/internal/pthread_impl.h of musl 1.2. */
 static const uint16_t pthread_tid[] = { 720, 48 };
 
-/* The kernel's thread with this id in the target's own namespace; NULL: none. */
+/* The kernel's thread with this id in the target's own pid namespace; NULL: none. */
 static const struct tc_os_thread *os_thread(const struct tc_walker *w, uint64_t tid_ns)
 {
 	const uint64_t *number = tc_hash_find(&w->os_threads, tid_ns);
@@ -27,7 +27,7 @@ static const struct tc_os_thread *os_thread(const struct tc_walker *w, uint64_t 
 	return number && *number ? &w->mem->threads[*number - 1] : NULL;
 }
 
-/* For os_thread; once. */
+/* Fill the table for os_thread; only the first call does. */
 static void index_os_threads(struct tc_walker *w)
 {
 	if (w->os_threads.n)
@@ -40,8 +40,8 @@ static void index_os_threads(struct tc_walker *w)
 	}
 }
 
-/* By the thread's own structure: only one place in it holds the id of a thread that is there, which
- * tells which C library it is. */
+/* Find a thread by its struct pthread. We do not know the C library, but only at its offset is the
+ * id of a thread that exists. */
 static const struct tc_os_thread *pthread_thread(const struct tc_walker *w, uint64_t ident)
 {
 	const struct tc_os_thread *thread = NULL;
@@ -53,8 +53,9 @@ static const struct tc_os_thread *pthread_thread(const struct tc_walker *w, uint
 	return thread;
 }
 
-/* What the interpreter keeps is the parent's where a program in C forked without telling Python (the
- * workers of uwsgi); the C library's own id is right there too. */
+/* The thread's id in the target's own pid namespace; 0: unknown. Where a C program forks without
+ * telling Python (the workers of uwsgi), the interpreter still has the parent's id; the C library
+ * has the right one. */
 static uint32_t native_id(struct tc_walker *w, tc_addr tstate, uint64_t ident)
 {
 	const struct tc_os_thread *thread = NULL;
@@ -66,12 +67,12 @@ static uint32_t native_id(struct tc_walker *w, tc_addr tstate, uint64_t ident)
 	if (!thread && ident)
 		thread = pthread_thread(w, ident);
 	if (!thread && w->mem->threads_missing)
-		return (uint32_t)id; /* it may be one of those */
+		return (uint32_t)id; /* it may be one of the missing ones */
 	return thread ? thread->tid_ns : 0;
 }
 
-/* A process that was forked without the C library (a raw clone) has the parent's ids in both places:
- * its one thread is then the one state that has frames. */
+/* In a process that was forked without the C library (a raw clone) both ids are the parent's. If it
+ * has one thread, and one thread state has frames, they belong together. */
 static void match_single(struct tc_walker *w)
 {
 	struct tc_walk_thread *only = NULL;
@@ -87,7 +88,7 @@ static void match_single(struct tc_walker *w)
 		only->tid = w->mem->threads[0].tid_ns;
 }
 
-/* The object that the thread names as its running loop: a loop, or None. */
+/* The object that the thread state has as its running loop, which may be None; 0: none. */
 static tc_addr named_loop(const struct tc_py *py, tc_addr tstate)
 {
 	tc_addr dict, loop = 0;
@@ -119,8 +120,8 @@ static bool is_code(struct tc_walker *w, tc_addr addr)
 	return type && type->kind == TC_KIND_CODE;
 }
 
-/* What a dump cannot do without: the threads that run loops, and the main thread (the list is built from
- * its front: the first thread made is the last entry). */
+/* The threads that a dump needs most: those that run loops, and the main thread. New threads are
+ * put at the front of the list, so the main thread is its last entry. */
 static bool comes_first(const struct tc_walker *w, const struct tc_walk_thread *thread)
 {
 	return thread->running_loop || thread->running_task ||
@@ -138,7 +139,8 @@ static bool is_late(const struct tc_walker *w)
 static void read_frames(struct tc_walker *w, struct tc_walk_thread *thread)
 {
 	tc_addr at, previous;
-	uint32_t n_foreign = 0; /* of C, between Python's: in torn memory they may lead in a ring */
+	/* entries from C; counted, because in torn memory they may form a ring */
+	uint32_t n_foreign = 0;
 	bool foreign;
 
 	if (tc_thread_frame(&w->py, thread->tstate, &at) < 0) {
@@ -157,8 +159,7 @@ static void read_frames(struct tc_walker *w, struct tc_walk_thread *thread)
 		}
 		if (!thread->frames)
 			thread->frames = frame;
-		/* One array: the arena hands out 32 bytes after 32 bytes while nothing else takes
-		 * from it. */
+		/* The frames form an array, because nothing else takes from the arena meanwhile. */
 		frame = &thread->frames[thread->n_frames];
 		if (tc_frame_read(&w->py, at, frame, &foreign, &previous) < 0 || previous == at) {
 			thread->torn = true;
@@ -184,7 +185,8 @@ static void read_thread(struct tc_walker *w, tc_addr tstate)
 		tc_get(w->mem, tstate + w->py.at.ts_running_task, &thread->running_task);
 }
 
-/* Where the time is short, of those that come first. */
+/* Read the frames of all threads, those that are needed most first; the others as long as there is
+ * time. */
 static void read_stacks(struct tc_walker *w)
 {
 	bool late = false;
@@ -210,8 +212,8 @@ static void note_current(struct tc_walker *w, tc_addr task)
 		w->current[w->n_current++] = task;
 }
 
-/* asyncio.tasks._current_tasks, {loop: task}: the running tasks up to 3.13, and those of _PyTask in
- * all versions. */
+/* asyncio.tasks._current_tasks, {loop: task}: the running tasks up to 3.13; from 3.14 on only
+ * pure-Python ones. */
 static void read_current(struct tc_walker *w)
 {
 	tc_addr dict, loop, task;
@@ -229,7 +231,7 @@ static void read_current(struct tc_walker *w)
 	}
 }
 
-/* How many states of threads the interpreter lists. */
+/* Count the thread states in the interpreter's list. */
 static uint32_t count_threads(struct tc_walker *w)
 {
 	tc_addr tstate, back;
@@ -242,10 +244,10 @@ static uint32_t count_threads(struct tc_walker *w)
 		    back != w->interp ||
 		    tc_try_read(w->mem, tstate + w->py.at.ts_next, &tstate, 8) < 0)
 			break;
-	return n + 1; /* one more: a fault there is met by the walk, which says so */
+	return n + 1; /* one more, so that the walk gets to the broken one, and reports it */
 }
 
-/* Room for n of them, in a quarter of the memory that is left. */
+/* Take room for n threads, but at most a quarter of the memory that is left. */
 static void take_threads(struct tc_walker *w, uint32_t n)
 {
 	size_t most = w->arena->left / 4 / sizeof(*w->threads);
@@ -261,7 +263,7 @@ static void take_threads(struct tc_walker *w, uint32_t n)
 	w->max_threads = n;
 }
 
-/* Room for threads and time for their stacks are bounded: what was left out is said. */
+/* Say how many threads, and how many stacks, were left out. */
 static void note_cut(struct tc_walker *w, uint32_t n_skipped)
 {
 	char notice[TC_NOTICE_SIZE];
@@ -337,7 +339,7 @@ static uint32_t stack_chain(struct tc_walker *w, struct tc_walk_thread *thread)
 	return chain;
 }
 
-/* The thread state that holds the GIL; 0: nobody, or it cannot be read (*ret_known). */
+/* The thread state that holds the GIL; 0: none holds it (*ret_known), or it cannot be read. */
 static tc_addr gil_holder(struct tc_walker *w, bool *ret_known)
 {
 	tc_addr gil, holder = 0;
@@ -406,7 +408,7 @@ void tc_walker_thread_records(struct tc_walker *w)
 	note_cut(w, n_skipped);
 }
 
-/* The ids that a thread may have; the number of them. */
+/* The ids that the thread of this state may have; their number, at most 2. */
 static size_t native_ids(const struct tc_py *py, tc_addr tstate, uint32_t ids[2])
 {
 	uint64_t id = 0, ident = 0;

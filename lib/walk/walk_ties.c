@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What holds a chain together (walker.h, struct tc_ties): noted while the chain of a task is followed, where
- * the target runs and the pages it was read from may be of moments as far apart as the whole walk. */
+ * Notes ties, that is, the bytes that a chain rests on (walker.h, struct tc_ties), while the chain
+ * of a task of a running target is followed. They are needed because the cached pages of one chain
+ * may have been read at different moments of the walk. */
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
 
-#define TIE_BEGINS 24u /* at most so far into an object */
+/* bytes: the first tie of an object begins at most this far behind its start */
+#define TIE_BEGINS 24u
 
 void tc_walker_tie(struct tc_walker *w, tc_addr from, tc_addr end)
 {
@@ -29,7 +31,8 @@ void tc_walker_tie_gen(struct tc_walker *w, tc_addr addr, const struct tc_gen *g
 	if (!w->ties.wanted)
 		return;
 	if (object) {
-		/* What says that it runs is beside the frame, or in it. */
+		/* The generator object, which says (up to 3.9) that it runs, and the frame, which
+		 * says it in 3.10. */
 		tc_walker_tie(w, begin, addr + at->gi_qualname + 8);
 		begin = gen->frame.addr + at->fo_back;
 	}
@@ -47,7 +50,8 @@ void tc_walker_tie_gen(struct tc_walker *w, tc_addr addr, const struct tc_gen *g
 	tc_walker_tie(w, begin, end);
 }
 
-/* A frame that waits for the one it called stays as it is; the innermost goes on. */
+/* Of a frame that waits for the one that it called, the position is a tie too; that of the
+ * innermost frame changes all the time. */
 void tc_walker_tie_frame(struct tc_walker *w, const struct tc_frame_view *frame, bool innermost)
 {
 	const struct tc_layout *at = &w->py.at;
@@ -66,7 +70,8 @@ void tc_walker_tie_frame(struct tc_walker *w, const struct tc_frame_view *frame,
 							 at->if_instr + 8u));
 }
 
-/* The text of a str, or the number of an int: the name of a task may be another's by now. */
+/* The text of a str, or the value of an int: by now another object may be at the address of a
+ * task's name. */
 void tc_walker_tie_name(struct tc_walker *w, tc_addr name)
 {
 	const struct tc_walk_type *type;
@@ -80,7 +85,7 @@ void tc_walker_tie_name(struct tc_walker *w, tc_addr name)
 	tc_walker_tie(w, name + TC_OB_TYPE, name + w->py.at.str_ascii + length);
 }
 
-/* An object that was not looked at in the last round: one call for its page. */
+/* An object that was not a tie in the last round: its page is read from the target again. */
 void tc_walker_anew(struct tc_walker *w, tc_addr addr)
 {
 	struct tc_ties *ties = &w->ties;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Values: of locals, attributes and context variables. Numbers, bools and None by value, str only
- * when asked for, everything else by type and identity; no code of the target is ever run. */
+ * Values of locals, attributes and context variables. Numbers, bools and None are recorded by
+ * value, the text of a str only if it is asked for, everything else by type and address. No code of
+ * the target is ever run. */
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
@@ -15,7 +16,7 @@ static uint64_t word_at(const uint8_t *bytes, size_t offset)
 	return word;
 }
 
-/* An int of at most two digits, which are in body. */
+/* Read an int of at most two digits, which is in body. False: it has more. */
 static bool small_int(const struct tc_walker *w, const uint8_t *body, struct tc_walk_value *ret)
 {
 	int64_t value = 0;
@@ -37,7 +38,7 @@ static void sized(struct tc_walker *w, tc_addr object, const uint8_t *body, stru
 		ret->tag = TC_VAL_REF;
 }
 
-/* What has no identity that anybody asks for: type and size are all. */
+/* Only type and size are recorded: nobody asks which str or bytes it was. */
 static void atom(const uint8_t *body, struct tc_walk_value *ret)
 {
 	ret->size = word_at(body, TC_OB_SIZE);
@@ -83,7 +84,7 @@ static void by_kind(struct tc_walker *w, tc_addr object, const uint8_t *body, st
 	}
 }
 
-/* The smallest objects are shorter than what is looked at, and may end their mapping. */
+/* The smallest objects are shorter than HEAD_BYTES, and may be at the end of a mapping. */
 static bool read_object_head(struct tc_walker *w, tc_addr object, uint8_t body[HEAD_BYTES])
 {
 	if (tc_try_read(w->mem, object, body, HEAD_BYTES) == 0)

@@ -356,7 +356,7 @@ static const struct {
 	const char *says;
 } missing[] = {
 	{ no_module, -TC_ENOPYTHON, NULL },
-	{ not_started, -TC_ESTARTING, "not there yet" },
+	{ not_started, -TC_ESTARTING, "has not started yet" },
 	{ other_layout, -TC_EPROBE, "layout is not known" },
 	{ free_threaded, -TC_EUNKNOWN, "free-threaded" },
 	{ no_modules_dict, 0, NULL },

@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What the cgroups of this process allow it: memory and CPU time. The limits of all cgroups above
- * count too. In a container the path may be one of the host: then nothing is found but the mount's
- * own root, which is ours. */
+ * count too. In a container the path in /proc/self/cgroup may be one of the host, which is not
+ * mounted here: then only the root of the mount is found, and that is our cgroup. */
 #include <fcntl.h>
 #include <string.h>
 
 #include "lib/process/proc.h"
-#include "lib/sys/sys.h"
 #include "dumper/hook/common/hook.h"
 #include "lib/base/safe.h"
 
 #define PATH_SIZE 512
 
-/* Where a controller is mounted, in the unified hierarchy and in one of version 1. */
+/* Where a controller is mounted, and the names of its files: of the unified hierarchy, or of
+ * version 1. */
 struct version {
 	const char *base, *controller, *limit, *usage;
 };
 
-/* The first number of a file of the cgroup at path; TC_HOOK_NO_LIMIT when there is none ("max"). */
+/* The first number in a file of the cgroup at path; TC_HOOK_NO_LIMIT: there is none (the file says
+ * "max", or does not exist). */
 static uint64_t number(const char *base, const char *path, const char *name)
 {
 	char full[PATH_SIZE + 128], text[64];
@@ -32,11 +33,11 @@ static uint64_t number(const char *base, const char *path, const char *name)
 	    text[0] > '9')
 		return TC_HOOK_NO_LIMIT;
 	uint64_t value = tc_parse_number(&at, 10);
-	/* Version 1 writes a number near 2^63 for none. */
+	/* Version 1 writes a number near 2^63 when there is no limit. */
 	return value < TC_HOOK_NO_LIMIT ? value : TC_HOOK_NO_LIMIT;
 }
 
-/* One step up in a path; false: it was at the top. */
+/* Remove the last part of a path. False: it is empty. */
 static bool go_up(char *path)
 {
 	size_t n = strlen(path);
@@ -49,7 +50,7 @@ static bool go_up(char *path)
 	return true;
 }
 
-/* What is left in the tightest of all cgroups; without a file of usage, the lowest limit. */
+/* The least that a cgroup leaves, of all that apply; without a file of usage the lowest limit. */
 static uint64_t least(const struct version versions[2])
 {
 	char text[2048], path[PATH_SIZE];
@@ -72,7 +73,7 @@ static uint64_t least(const struct version versions[2])
 	return least;
 }
 
-static bool limited; /* when the interpreter was found */
+static bool limited; /* as it was when the interpreter was found */
 
 void tc_hook_note_limits(void)
 {

@@ -1,33 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0
- * How long a clone of this process will take: the target stands still for it, so this decides whether
- * one is made. */
+ * Estimates how long a clone of this process takes. The process stands still meanwhile, so this
+ * decides whether a clone is made. */
 #include <fcntl.h>
-#include <sys/syscall.h>
 #include <time.h>
 
-#include "lib/process/proc.h"
 #include "lib/sys/sys.h"
 #include "dumper/hook/common/hook.h"
 #include "lib/base/safe.h"
 
-/* Measured on two cores at 3 GHz, Linux 6.18, in processes of many shapes. A mapping takes 1.5 to 2 us,
- * a page of page tables 3 us, and a page of 4 KiB 40 to 190 ns: the kernel counts each in its struct
- * page, which is a cache miss or not by where the page happens to be. No file of /proc tells that, but
- * to read the pagemap of a page touches the same struct: 50 to 75 ns where the clone takes 75, 105 to
- * 200 ns where it takes 190, 20 ns for pages of 2 MiB (where it takes 2, so their clone is thought too long
- * from some 15 GB on). */
+/* Measured on two cores at 3 GHz, Linux 6.18, in many kinds of processes. A clone takes 1.5 to 2 µs
+ * for a mapping, 3 µs for a page of page tables, and 40 to 190 ns for a page of 4 KiB: the kernel
+ * increments a counter in the page's struct page, which may be a cache miss, depending on where the
+ * page lies. No file of /proc says that, but reading /proc/PID/pagemap touches the same struct: it
+ * takes 50 to 75 ns for a page where the clone takes 75, and 105 to 200 ns where the clone takes
+ * 190. For pages of 2 MiB it takes 20 ns (for each 4 KiB) where the clone takes 2, so from some 15
+ * GB on their clone is estimated as too long. */
 #define CLONE_NS 150000u
-#define MAPS_FREE 256u /* of files, most of them: in CLONE_NS */
+#define MAPS_FREE 256u /* so many mappings, most of them of files, are part of CLONE_NS */
 #define NS_PER_MAP 2000u
 #define NS_PER_TABLE 3000u
 #define NS_PER_PAGE 40u
 #define NS_PER_PAGE_MOST 300u
 
-#define PLACES 64u	    /* that are looked at, with so many pages each */
+#define PLACES 64u	    /* so many places are looked at, with so many pages each */
 #define PAGES 64u
-#define LOOK_NS_MOST 25000u /* of one look: more is not the memory's doing */
+/* the most that one look counts: if it took longer, something else took the time */
+#define LOOK_NS_MOST 25000u
 #define PIECE 65536u
-#define MAPS_PART 4 /* of the pause is the time to read the maps */
+#define MAPS_PART 4 /* reading the maps may take one part in so many of the pause */
 
 uint64_t tc_hook_pause_left(const struct tc_hook_dump *dump)
 {
@@ -43,8 +43,8 @@ struct maps_text {
 	bool whole;
 };
 
-/* /proc/self/maps into the arena, as far as there is time and room: not more than a part of the pause of
- * our own work. */
+/* Read /proc/PID/maps into the arena, as far as there is room, and for a part of the pause of our
+ * own CPU time. */
 static void read_maps(struct tc_hook_dump *dump, struct maps_text *ret)
 {
 	int fd = tc_sys_open(dump->proc, "maps", O_RDONLY, 0);
@@ -64,8 +64,9 @@ static void read_maps(struct tc_hook_dump *dump, struct maps_text *ret)
 	*ret = (struct maps_text){ tc_arena_take(&dump->arena, used), used, n <= 0 };
 }
 
-/* Reading a mapping takes a quarter of cloning it, at least: those that there was no time for are too
- * many for a clone. */
+/* The number of mappings. Reading one takes at least a quarter of the time of cloning it. So if
+ * there was no time to read them all, there are too many for a clone, and the number is made large
+ * enough to say so. */
 static uint32_t count_maps(const struct maps_text *text)
 {
 	uint32_t n = 0;
@@ -96,7 +97,8 @@ bool tc_hook_next_private(const char **at, const char *end, uint64_t *ret_start,
 	return false;
 }
 
-/* The processor time that a look at the pages from addr on took, and how many there are in memory. */
+/* Read the pagemap of some pages from addr on: the CPU time that this took, in ns. *present is
+ * incremented by the number of pages that are in memory. */
 static uint64_t look(int pagemap, uint64_t addr, uint64_t *present)
 {
 	uint64_t entries[PAGES], began = tc_sys_clock_ns(CLOCK_THREAD_CPUTIME_ID);
@@ -108,7 +110,8 @@ static uint64_t look(int pagemap, uint64_t addr, uint64_t *present)
 	return took < LOOK_NS_MOST ? took : LOOK_NS_MOST;
 }
 
-/* What a page takes: looked at in places all over the private mappings. */
+/* The time that a page takes, in ns, from looks at places evenly spread over the private
+ * mappings. */
 static uint64_t page_ns(const struct tc_hook_dump *dump, const struct maps_text *text)
 {
 	int pagemap = tc_sys_open(dump->proc, "pagemap", O_RDONLY, 0);
@@ -139,7 +142,7 @@ uint64_t tc_hook_clone_ns(struct tc_hook_dump *dump, const struct tc_hook_memory
 		read_maps(dump, &text);
 		n_maps = count_maps(&text);
 	}
-	if (n_maps < 2 * memory->n_threads) /* a stack and its guard */
+	if (n_maps < 2 * memory->n_threads) /* each thread has a stack and a guard page */
 		n_maps = (uint32_t)(2 * memory->n_threads);
 	fixed += n_maps > MAPS_FREE ? (uint64_t)(n_maps - MAPS_FREE) * NS_PER_MAP : 0;
 	uint64_t least = fixed + pages * NS_PER_PAGE;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What a dump says of the process besides its tasks: maps, modules, threads, names. */
+ * Gathers what a dump says about the process besides its tasks: maps, modules, threads, names. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -17,14 +17,16 @@
 #include "dumper/hook/common/hook.h"
 #include "lib/base/safe.h"
 
-#define NS_PER_MAP 1000u /* to read and understand one */
-#define MAPS_PART 4
-#define FEW_THREADS 64 /* whose state is read at any rate: a millisecond */
+#define NS_PER_MAP 1000u /* to read and parse one */
+#define MAPS_PART 4 /* reading the maps may take one part in so many of what is left of the pause */
+/* with up to so many threads the state of each is read: it takes a millisecond */
+#define FEW_THREADS 64
 #define RUNNERS_MAX 1024
-#define LISTED_PART 8 /* of the pause's rest is the time to list threads that are not read */
+/* listing threads that are not read may take one part in so many of what is left of the pause */
+#define LISTED_PART 8
 
-/* The maps as they were when the interpreter was found: where there is no /proc any more (chroot),
- * its modules are known all the same. */
+/* The maps as they were when the interpreter was found: so its modules are known even if /proc can
+ * no longer be read (after chroot). */
 static char *kept_maps;
 static size_t kept_size;
 
@@ -53,8 +55,8 @@ void tc_hook_keep_maps(struct tc_arena *arena)
 	kept_maps = kept;
 }
 
-/* Whether to read the maps would take more than a part of what is left of the pause. In a child nobody
- * waits for it. */
+/* Would reading the maps take more than a part of what is left of the pause? In a child that does
+ * not matter, because nobody waits for it. */
 static bool takes_too_long(const struct tc_hook_dump *dump)
 {
 	uint64_t n = dump->outcome ? dump->outcome->n_maps : 0;
@@ -69,7 +71,7 @@ int tc_hook_gather_maps(struct tc_hook_dump *dump, struct tc_arena *arena)
 	bool late = takes_too_long(dump);
 	char *text = late ? NULL : read_maps(arena, &size);
 
-	dump->old_maps = text || !kept_maps ? NULL : late ? "they are many" : "no /proc now";
+	dump->old_maps = text || !kept_maps ? NULL : late ? "there are too many mappings to read them again" : "/proc can no longer be read";
 	if (dump->old_maps && (text = tc_arena_take(arena, kept_size + 1))) {
 		memcpy(text, kept_maps, kept_size);
 		size = kept_size;
@@ -86,14 +88,15 @@ int tc_hook_gather_maps(struct tc_hook_dump *dump, struct tc_arena *arena)
 	return 0;
 }
 
-/* The interrupted thread: what it did, its registers tell. */
+/* The interrupted thread: its registers say what it did. */
 static void describe_own(const struct tc_hook_dump *dump, struct tc_os_thread *thread)
 {
 	const struct tc_arch_context *context = dump->request.context;
 	uint8_t code[18] = { 0 };
 
 	thread->state = 'R';
-	thread->look = TC_LOOKED_STOOD; /* in the handler, while its memory is read */
+	/* it is in our handler, and so does not run while its memory is read */
+	thread->look = TC_LOOKED_STOOD;
 	if (!context)
 		return;
 	thread->pc = context->rip;
@@ -108,8 +111,8 @@ static void describe_own(const struct tc_hook_dump *dump, struct tc_os_thread *t
 		thread->syscall = number;
 }
 
-/* Its system call and registers, which tell its state; where they do not, its state alone. look: note its
- * counters before, as for threads that may run a loop. */
+/* Read a thread's system call and registers, from which its state follows; if they cannot be read,
+ * only its state. look: note its counters first (look.h), for threads that may run a loop. */
 static void read_thread(const struct tc_hook_dump *dump, struct tc_os_thread *thread, bool look)
 {
 	struct tc_os_thread now = { .state = '?' };
@@ -129,7 +132,7 @@ static void read_thread(const struct tc_hook_dump *dump, struct tc_os_thread *th
 		thread->state = now.state;
 }
 
-/* The next one of the array; NULL: it is full. */
+/* The next thread of the array; NULL: it is full. */
 static struct tc_os_thread *next_thread(struct tc_hook_dump *dump, uint32_t tid)
 {
 	if (dump->n_threads == dump->max_threads)
@@ -139,7 +142,7 @@ static struct tc_os_thread *next_thread(struct tc_hook_dump *dump, uint32_t tid)
 	return thread;
 }
 
-/* Going over all threads: those that are there already, and when to stop. */
+/* For going over all threads: those that are in the array already, and when to stop. */
 struct gathering {
 	struct tc_hook_dump *dump;
 	struct tc_hash known;
@@ -159,7 +162,7 @@ static bool is_known(const struct gathering *gathering, uint32_t tid)
 	return tc_hash_find(&gathering->known, tid);
 }
 
-/* One that comes before all others, if it is a thread of this process. */
+/* Add a thread before all others, if tid is a thread of this process. */
 static void add_first(struct gathering *gathering, uint32_t tid)
 {
 	struct tc_hook_dump *dump = gathering->dump;
@@ -174,7 +177,7 @@ static void add_first(struct gathering *gathering, uint32_t tid)
 		remember(gathering, tid);
 }
 
-/* false: no more of them. */
+/* Called for each thread. False: stop. */
 static bool add_thread(void *context, uint32_t tid)
 {
 	struct gathering *gathering = context;
@@ -193,11 +196,14 @@ static bool add_thread(void *context, uint32_t tid)
 	if (late)
 		dump->n_unread++;
 	else
-		read_thread(dump, thread, dump->n_threads <= FEW_THREADS); /* else loops' threads came first */
+		/* if there are more, those that run loops were added before, and have their
+		 * counters */
+		read_thread(dump, thread, dump->n_threads <= FEW_THREADS);
 	return true;
 }
 
-/* Our thread as /proc counts it: of another pid namespace where that is mounted from outside. */
+/* The id of this thread in the pid namespace of /proc, which may have been mounted in another
+ * one. */
 static uint32_t proc_tid(uint32_t tid)
 {
 	char link[64];
@@ -214,7 +220,8 @@ static uint32_t proc_tid(uint32_t tid)
 	return (uint32_t)tc_parse_number(&at, 10);
 }
 
-/* Where /proc counts otherwise than we do: our own number of each thread, while there is time. */
+/* If /proc is of another pid namespace: find the id of each thread in ours, as long as there is
+ * time. */
 static void number_threads(struct tc_hook_dump *dump, uint64_t end_ns)
 {
 	char path[64], text[3072];
@@ -235,7 +242,8 @@ static void number_threads(struct tc_hook_dump *dump, uint64_t end_ns)
 	}
 }
 
-/* The array has room for some that begin meanwhile; memory is backed as far as it is used. */
+/* Take the array, with room for threads that are started meanwhile. Its memory is backed only where
+ * it is used. */
 static void take_threads(struct tc_hook_dump *dump, size_t n)
 {
 	size_t most = dump->arena.left / 2 / sizeof(*dump->threads);
@@ -244,10 +252,11 @@ static void take_threads(struct tc_hook_dump *dump, size_t n)
 	dump->threads = tc_arena_take(&dump->arena, dump->max_threads * sizeof(*dump->threads));
 }
 
-/* Which threads run loops only the interpreter knows. */
+/* Add the threads that run event loops, which the interpreter knows. */
 static void add_runners(struct gathering *gathering)
 {
-	static uint32_t tids[RUNNERS_MAX]; /* too big for the stack; of the one dump under way */
+	/* too big for the stack; only one dump is made at a time */
+	static uint32_t tids[RUNNERS_MAX];
 	struct tc_hook_dump *dump = gathering->dump;
 	const struct tc_runtime_site *python = tc_hook_python();
 
@@ -283,7 +292,7 @@ void tc_hook_gather_threads(struct tc_hook_dump *dump, size_t n, uint64_t end_ns
 	number_threads(dump, gathering.list_end_ns);
 }
 
-/* Of this child, as /proc counts it, be that of another pid namespace. */
+/* Open the /proc directory of this child's parent, even if /proc is of another pid namespace. */
 static int open_parent(const struct tc_hook_dump *dump)
 {
 	char text[2048], path[32];
@@ -330,7 +339,8 @@ void tc_hook_gather_thread_names(struct tc_hook_dump *dump)
 		struct tc_os_thread *thread = &dump->threads[i];
 		char state = thread->state;
 		tc_proc_thread(dump->proc, thread->tid, thread);
-		/* When it was captured is what counts: it may have moved on since. */
+		/* The state and wait channel of now do not count: the thread may have gone on since
+		 * the dump. */
 		if (state != '?' || thread->syscall < 0) {
 			thread->state = state;
 			thread->wchan[0] = state == '?' ? 0 : thread->wchan[0];
@@ -358,8 +368,8 @@ void tc_hook_note_threads(struct tc_hook_dump *dump)
 	tc_strbuf_s(&text, dump->why_unread);
 }
 
-/* Size and time of files that have no build-id to be known by: only these are touched, because a
- * file system may hang. */
+/* Read size and time of module files that have no build-id. Others are known by their build-id, and
+ * not touched, because a file system may hang. */
 static void stat_modules(struct tc_hook_dump *dump)
 {
 	struct tc_module *modules = (struct tc_module *)dump->mem.modules; /* from our arena */

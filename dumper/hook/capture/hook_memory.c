@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Whether this process may be cloned: how much memory that copies the tables of, and whether its
- * cgroup leaves room for what will be written to meanwhile. */
-#include <fcntl.h>
-#include <string.h>
+ * May this process be cloned? Asks how much private memory it has, and whether its cgroup has room
+ * for the page tables of a copy, and for the pages that are copied when the process writes to
+ * them. */
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "lib/process/proc.h"
-#include "lib/sys/sys.h"
 #include "dumper/hook/common/hook.h"
 #include "lib/base/safe.h"
 
-/* A clone copies the page tables, 8 bytes for each page, and more where it is sparse. */
+/* A clone copies the page tables: 8 bytes for each page of 4 KiB, more where memory is sparse. So
+ * private memory divided by this is enough. */
 #define TABLES 256
 #define CLONE_ROOM (4ull << 20)
 #define PINNED_MAX (64ull << 20) /* pinned pages are copied, not shared */
@@ -23,7 +22,7 @@ static uint64_t status_number(const char *text, const char *name)
 	return at ? tc_parse_number(&at, 10) : 0;
 }
 
-/* What /proc/self/status says; returned: the bytes that are pinned. */
+/* Read the process's status file. Returns the bytes that are pinned. */
 static uint64_t read_status(int proc, struct tc_hook_memory *ret)
 {
 	char text[3072];
@@ -36,7 +35,7 @@ static uint64_t read_status(int proc, struct tc_hook_memory *ret)
 	return status_number(text, "VmPin") << 10;
 }
 
-/* What a limit leaves beyond used bytes. */
+/* The bytes that a resource limit leaves when `used` bytes are used; TC_HOOK_NO_LIMIT. */
 static uint64_t left_of(int resource, uint64_t used)
 {
 	struct rlimit limit;
@@ -47,7 +46,7 @@ static uint64_t left_of(int resource, uint64_t used)
 	return limit.rlim_cur > used ? limit.rlim_cur - used : 0;
 }
 
-/* Private writable mappings count for both (getrlimit(2)). */
+/* A private writable mapping counts for RLIMIT_AS and RLIMIT_DATA (getrlimit(2)). */
 static uint64_t mappable(uint64_t size, uint64_t data)
 {
 	uint64_t by_size = left_of(RLIMIT_AS, size), by_data = left_of(RLIMIT_DATA, data);
@@ -55,7 +54,8 @@ static uint64_t mappable(uint64_t size, uint64_t data)
 	return by_size < by_data ? by_size : by_data;
 }
 
-/* What was resident at the most: where no descriptor is left to ask for what is. */
+/* The most memory that was ever resident, for when there is no descriptor to ask for the present
+ * value. */
 static uint64_t most_resident(void)
 {
 	struct rusage usage;

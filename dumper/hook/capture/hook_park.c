@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The walk in place needs the holder of the GIL to stand still. One that runs is stopped in our handler.
- * One that sleeps in a system call does so already, and a signal would end sleeps that SA_RESTART does
- * not restart (signal(7): nanosleep, poll, epoll_wait …): it is looked at again after the walk. */
+ * During a walk in place the holder of the GIL must stand still. If it runs, a signal makes it wait
+ * in our handler: it is parked. If it sleeps in a system call, it stands still already, and a
+ * signal would end sleeps that SA_RESTART does not restart (signal(7): nanosleep, poll, epoll_wait
+ * …). So it is left alone, and after the walk we look whether it slept all the time. */
 #include <linux/futex.h>
 #include <signal.h>
 #include <string.h>
@@ -10,7 +11,6 @@
 
 #include "lib/process/proc.h"
 #include "lib/base/strbuf.h"
-#include "lib/sys/sys.h"
 #include "dumper/hook/common/hook.h"
 #include "dumper/hook/common/hook_process.h"
 #include "lib/base/safe.h"
@@ -62,7 +62,8 @@ bool tc_hook_hold(struct tc_hook_dump *dump, uint32_t holder)
 	for (size_t i = 0; i < dump->n_threads && !tid; i++)
 		if (dump->threads[i].tid_ns == holder)
 			tid = dump->threads[i].tid;
-	if (!tid || dump->proc < 0 || dump->asleep) /* what it does is not known; of two, one is watched */
+	/* its state is unknown; or a second interpreter: only one holder can be watched */
+	if (!tid || dump->proc < 0 || dump->asleep)
 		return tid && tid == dump->asleep;
 	if (!read_switches(dump, tid, &dump->switches) || !is_asleep(dump, tid))
 		return park(dump, holder);
@@ -79,6 +80,7 @@ bool tc_hook_was_asleep(struct tc_hook_dump *dump)
 		return false;
 	for (size_t i = 0; i < dump->n_threads; i++)
 		if (dump->threads[i].tid == dump->asleep)
-			dump->threads[i].look = TC_LOOKED_STOOD; /* what it does later is no matter */
+			/* it did not run during the walk; what it does later does not matter */
+			dump->threads[i].look = TC_LOOKED_STOOD;
 	return true;
 }

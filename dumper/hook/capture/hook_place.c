@@ -1,29 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The walk in place: in the handler, while the process stands still because this thread holds the
- * GIL, is the only one, or has parked the holder. The records are kept in memory: files are a
- * child's work. */
+ * The walk in place: in the handler, while Python stands still, because this thread holds the GIL,
+ * or is the only one, or has parked the holder. The records are kept in memory, and a child writes
+ * them to the file. */
 #include <errno.h>
-#include <stdatomic.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
 
 #include "lib/mem/mem_self.h"
-#include "lib/process/proc.h"
 #include "lib/sys/sys.h"
 #include "dumper/hook/common/hook.h"
-#include "dumper/hook/common/hook_process.h"
 #include "lib/base/safe.h"
 
-/* Of the cgroup's memory: for the smallest dump; besides that where a clone is possible too. */
+/* Bytes that the cgroup must still allow: for the smallest dump; and more, if a clone is possible
+ * instead. */
 #define ROOM_AT_LEAST (4u << 20)
 #define ROOM_UNASKED (12u << 20)
+/* Bytes of memory for a walk. */
 #define SIZE_LEAST (24ul << 20)
 #define SIZE_MOST (1ul << 30)
 #define SIZE_PER_TASK 4096u
 #define TASKS_PER_LOOK 16 /* the clock is read once in so many tasks */
 
-/* One chunk of records, as the sink got it. */
+/* A chunk of records, as the sink got it. */
 struct tc_hook_kept {
 	struct tc_hook_kept *next;
 	size_t size;
@@ -33,19 +31,23 @@ struct tc_hook_kept {
 struct place {
 	struct tc_sink sink; /* first member */
 	struct tc_hook_dump *dump;
-	struct tc_arena arena; /* of the kept chunks: the walker's own arena must stay undisturbed */
-	const struct tc_arena *walker; /* the walker's */
-	size_t both_left, both_max;    /* bytes: of both arenas at the first task; that may be used */
+	/* for the kept chunks; not the walker's arena, in which it makes arrays longer */
+	struct tc_arena arena;
+	const struct tc_arena *walker; /* the walker's arena */
+	/* bytes: left in both arenas at the first task; that may be used from then on */
+	size_t both_left, both_max;
 	const struct tc_hook_place *how;
 	unsigned n;
-	uint64_t work_end_ns;	       /* of CLOCK_THREAD_CPUTIME_ID: the time is over */
-	uint64_t last_ns;	       /* of CLOCK_MONOTONIC: it is, however little of it we got */
+	/* CLOCK_THREAD_CPUTIME_ID: the walk ends when we have worked so long */
+	uint64_t work_end_ns;
+	/* CLOCK_MONOTONIC: the walk ends then, however little of the time we could work */
+	uint64_t last_ns;
 	bool late;
 };
 
-/* On a busy machine others take the processor for longer than the whole walk takes: a walk that is given up
- * for that has nothing, and the process has stood still all the same. So what counts is our own work, up to
- * this many times the time that there was. */
+/* On a busy machine other processes may have the processor for longer than the whole walk takes.
+ * Giving up the walk for that would lose the dump although the process has stood still. So only our
+ * own CPU time counts, as long as no more than this many times the allowed time passes. */
 #define WAITED_FACTOR 4
 
 static int keep_chunk(struct tc_sink *sink, enum tc_note note, const void *chunk, size_t size)
@@ -87,11 +89,12 @@ static bool on_interp(void *context, uint32_t holder, uint32_t n_threads)
 	if (!held)
 		place->dump->frozen = false;
 	if (!held || place->dump->asleep)
-		place->dump->mem.live = true; /* what does not fit is read again */
+		/* let the walker read again what does not fit together */
+		place->dump->mem.live = true;
 	return true;
 }
 
-/* Too late, or too much: what is kept must still take two chunks. */
+/* Is there no time or memory left? There must be room to keep two more chunks. */
 static bool give_up(void *context)
 {
 	struct place *place = context;
@@ -99,7 +102,9 @@ static bool give_up(void *context)
 	if (place->late || place->n++ % TASKS_PER_LOOK)
 		return place->late;
 	size_t left = place->arena.left + place->walker->left;
-	if (!place->both_left) /* so far it was tables, of which little is touched */
+	/* the walker has taken its tables by now; they do not count, because little of them is
+	 * touched */
+	if (!place->both_left)
 		place->both_left = left;
 	place->late = tc_sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) > place->work_end_ns ||
 		      tc_sys_clock_ns(CLOCK_MONOTONIC) > place->last_ns ||
@@ -108,8 +113,9 @@ static bool give_up(void *context)
 	return place->late;
 }
 
-/* For so many tasks, half of it for the walker and half for what it writes; a quarter at most of what a
- * limit leaves: the program maps memory meanwhile. */
+/* The memory for a walk, in bytes, by the number of tasks: half is for the walker, half for the
+ * chunks. At most a quarter of what the resource limits leave, because the program needs memory
+ * too. 0: that is not enough. */
 static size_t size_for(const struct tc_hook_place *how)
 {
 	uint64_t size = SIZE_LEAST + how->n_tasks * SIZE_PER_TASK;
@@ -121,8 +127,8 @@ static size_t size_for(const struct tc_hook_place *how)
 	return size < SIZE_LEAST ? 0 : size;
 }
 
-/* All of it that is touched counts as the target's in its cgroup, and so does the file, if it is in memory
- * too: then what is kept is there twice. */
+/* Map it. What is touched of it counts in the process's cgroup. So does the file, if it is in
+ * memory (/dev/shm): then what is kept counts twice, and only half of the room may be used. */
 static bool take_memory(struct place *place, struct tc_arena *walker)
 {
 	struct tc_hook_dump *dump = place->dump;
@@ -171,7 +177,7 @@ void tc_hook_walk_in_place(struct tc_hook_dump *dump, const struct tc_hook_place
 	tc_hook_walk_options(dump, &options);
 	options.max_tasks = how->max_tasks;
 	options.on_interp = on_interp;
-	/* Tasks need the time more than threads that run no loop. */
+	/* Threads that run no loop get a quarter of the time, because tasks matter more. */
 	uint64_t now = tc_sys_clock_ns(CLOCK_MONOTONIC);
 	uint64_t time_ns = now < how->end_ns ? how->end_ns - now : 0;
 	options.threads_end_ns = now + time_ns / 4;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Whether descriptors can be spared: one that the handler opens while few are left is missing to a
- * thread of the program's, which sees EMFILE. */
+ * Are enough descriptors free? If the handler opens one while few are left, another thread of the
+ * program may get EMFILE. */
 #include <fcntl.h>
 #include <linux/stat.h>
 #include <sys/resource.h>
@@ -10,14 +10,15 @@
 #include "dumper/hook/common/hook.h"
 #include "lib/base/safe.h"
 
-#define SPARE 16 /* the handler has three at most; the program may open some meanwhile */
+#define SPARE 16 /* the handler opens three at most; the rest is for the program meanwhile */
 
 bool tc_hook_has_spare(void)
 {
 	struct rlimit limit;
 	struct statx st;
 
-	/* Linux 6.2 tells the number of open ones so (fs/proc/fd.c, proc_fd_getattr); earlier ones say 0. */
+	/* From Linux 6.2 on this size is the number of open descriptors (fs/proc/fd.c,
+	 * proc_fd_getattr); before that it is 0. */
 	if (tc_syscall4(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long)&limit) < 0 ||
 	    tc_syscall5(SYS_statx, AT_FDCWD, (long)"/proc/self/fd", 0, STATX_SIZE, (long)&st) < 0)
 		return true;

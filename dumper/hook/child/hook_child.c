@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The making of the file: by the worker of the child of a dump (hook_guest.c), or where there can be no
- * child, by the handler. */
+ * Makes the file: in the worker of a dump's child (hook_guest.c), or, where no child can be made,
+ * in the handler. */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <time.h>
 #include <stdatomic.h>
@@ -17,17 +16,17 @@
 
 #define CORE_MEMORY (4u << 20) /* of tc_core_begin */
 #define MAPS_MEMORY (256ul << 20)
-#define TASKS_PER_LOOK 64
-#define TARGET_NS 20000000
-#define TARGET_LOOKS 100
-#define AGAIN_NS 5000000 /* after which another snapshot is asked for */
+#define TASKS_PER_LOOK 64 /* time and parent are looked at once in so many tasks */
+#define TARGET_NS 20000000 /* how long await_target waits at most, */
+#define TARGET_LOOKS 100   /* in so many steps */
+#define AGAIN_NS 5000000 /* wait so long before another snapshot is asked for */
 #define LOOK_NS 200000
-#define LOOKS 2500 /* half a second for the target to answer */
+#define LOOKS 2500 /* looks: half a second for the process to answer */
 
-static struct tc_hook_file file; /* the one under way; too big for the stack */
-static struct tc_looks looks;	 /* the same */
+static struct tc_hook_file file; /* too big for the stack */
+static struct tc_looks looks;	 /* too big for the stack */
 
-/* The alarm. */
+/* The handler of SIGALRM: the time for the dump is over. */
 static void end_now(int sig)
 {
 	const struct tc_outcome_page *page = tc_hook_dump.outcome;
@@ -46,10 +45,10 @@ void tc_hook_end_at_alarm(void)
 	tc_sys_action(SIGALRM, (void *)end_now, 0, ~0ull);
 }
 
-/* What the walk asks now and then: is there still somebody to work for, and time? */
+/* For give_up, which the walk calls: does the process still exist, and is there time? */
 struct look {
 	const struct tc_hook_dump *dump;
-	uint64_t end_ns, work_ns; /* work_ns: begin of this piece of work, under a limit on CPU time */
+	uint64_t end_ns, work_ns; /* work_ns: when the last rest ended, under a limit on CPU time */
 	unsigned n;
 	bool limited, stop;
 };
@@ -70,7 +69,7 @@ static bool give_up(void *context)
 	return look->stop;
 }
 
-/* A snapshot's walk; the arena is as big as it can be had. */
+/* Walk the snapshot, with an arena as large as can be mapped. */
 static int walk(struct tc_hook_dump *dump)
 {
 	struct tc_walk_options options;
@@ -118,8 +117,9 @@ static uint64_t pause_ns(const struct tc_hook_dump *dump)
 	return pause ? pause : tc_sys_clock_ns(CLOCK_MONOTONIC) - dump->began_ns;
 }
 
-/* Scheduled away, the target may still stand in its handler when we are done: its pause is not over,
- * and a request that somebody makes on seeing the file would be refused. */
+/* Wait until the process has left its handler. On a busy machine it may still be in there when we
+ * are done: then its pause is not over, and a new request, made as soon as the file appears, would
+ * be refused. */
 static void await_target(const struct tc_hook_dump *dump)
 {
 	struct timespec wait = { 0, TARGET_NS / TARGET_LOOKS };
@@ -145,7 +145,7 @@ static void note(struct tc_hook_dump *dump, const char *one, const char *two)
 static void note_conditions(struct tc_hook_dump *dump)
 {
 	if (dump->old_maps)
-		note(dump, "modules are those of when the loop was made: ", dump->old_maps);
+		note(dump, "the modules are those that were loaded when the event loop was made: ", dump->old_maps);
 	if (dump->why_place)
 		note(dump, "read in place, not from a copy: ", dump->why_place);
 	if (dump->why_elsewhere)
@@ -155,12 +155,13 @@ static void note_conditions(struct tc_hook_dump *dump)
 		     "TASKCORE_NONDUMPABLE=full gives them");
 }
 
-/* Everything into the open file. 0; -errno of the write that failed; -ENOMEM. */
+/* Write the whole dump to the open file fd. 0; -errno of the write that failed; -ENOMEM. */
 static int write_dump(struct tc_hook_dump *dump, int fd)
 {
 	struct tc_arena scratch;
 	void *memory = tc_sys_map(CORE_MEMORY, false);
-	unsigned n_notices = dump->n_notices; /* of the walk in place: another file may follow */
+	/* restored at the end, because another file may be tried after this one */
+	unsigned n_notices = dump->n_notices;
 	int walked = dump->walked;
 
 	if (!memory)
@@ -179,7 +180,8 @@ static int write_dump(struct tc_hook_dump *dump, int fd)
 	await_target(dump);
 	tc_look_choose(&looks, dump->threads, dump->n_threads, dump->python.loop_tids,
 		       dump->python.n_loop_tids);
-	if (dump->guest) /* otherwise this is the handler, and who is watched may be ourselves */
+	/* not in the handler, which stops the very threads that would be watched */
+	if (dump->guest)
 		tc_look_watch(dump->proc, &looks, NULL);
 	tc_look_put(&looks, &dump->core.rec);
 	struct tc_core_status status = {
@@ -199,7 +201,7 @@ static int write_dump(struct tc_hook_dump *dump, int fd)
 	return r < 0 ? -ENOMEM : 0;
 }
 
-/* Does the target, which may have called execve, still catch this signal? Else it would die of it. */
+/* Does the process still catch this signal? After an execve it does not, and would die of it. */
 static bool is_caught(const struct tc_hook_dump *dump, int sig)
 {
 	uint64_t caught;
@@ -208,8 +210,8 @@ static bool is_caught(const struct tc_hook_dump *dump, int sig)
 	       caught >> (sig - 1) & 1;
 }
 
-/* Would the thread that took the dump run our handler for it? Not where it blocks the signal, nor in
- * sigwait, which would give it to the program. */
+/* Would the thread whose handler made the dump run our handler for this signal? Not if it blocks
+ * the signal, nor if it is in sigwait, which would give the signal to the program. */
 static bool is_open(const struct tc_hook_dump *dump, int sig)
 {
 	struct tc_os_thread thread = { .syscall = -1 };
@@ -227,7 +229,7 @@ static bool is_open(const struct tc_hook_dump *dump, int sig)
 	       thread.syscall != SYS_rt_sigtimedwait;
 }
 
-/* To that thread alone: another one may wait in sigwait. */
+/* Send the signal to that thread only: another one may be in sigwait. */
 static bool send_again(const struct tc_hook_dump *dump)
 {
 	siginfo_t info = { .si_signo = tc_hook_settings.private_signal, .si_code = SI_QUEUE };
@@ -239,8 +241,8 @@ static bool send_again(const struct tc_hook_dump *dump)
 			   (long)&info) == 0;
 }
 
-/* The snapshot contradicts itself: have another one taken, once. True: the target takes it, and
- * this one is to be dropped. */
+/* If the snapshot contradicts itself, ask for another one, once. True: the process makes it, and
+ * this one must be dropped. */
 static bool ask_again(struct tc_hook_dump *dump)
 {
 	struct timespec wait = { 0, AGAIN_NS }, look = { 0, LOOK_NS };
@@ -280,12 +282,13 @@ void tc_hook_child_tell(const struct tc_hook_dump *dump)
 	mark(dump);
 	if (!dump->line)
 		return;
-	if (dump->outcome) /* from here on the page belongs to the next dump, which may come at once */
+	/* the outcome permits the next dump: from here on the page may belong to that one */
+	if (dump->outcome)
 		dump->outcome->outcome = dump->verdict;
 	tc_hook_say(dump->line);
 }
 
-/* A worker has no stderr: the guest says it. */
+/* Set line and outcome. A worker has no stderr: the watcher says the line. */
 static void tell(struct tc_hook_dump *dump, enum tc_outcome verdict, char *line)
 {
 	dump->verdict = verdict;
@@ -295,7 +298,7 @@ static void tell(struct tc_hook_dump *dump, enum tc_outcome verdict, char *line)
 		tc_hook_child_tell(dump);
 }
 
-/* The line after a dump, and what taskcore_wait gets. */
+/* The dump is a file: make the line for stderr, and set the path for taskcore_wait. */
 static void report(struct tc_hook_dump *dump)
 {
 	static char line[2 * TC_HOOK_PATH + TC_DUMP_NAME_MAX + 256];
@@ -336,19 +339,20 @@ void tc_hook_child_refuse(struct tc_hook_dump *dump, const char *why)
 	tell(dump, TC_OUTCOME_REFUSED, line);
 }
 
-/* Place after place, until the dump is in one. */
+/* Try one place after the other until the dump is in one. */
 static void make_file(struct tc_hook_dump *dump)
 {
-	static char why[TC_HOOK_PATH + 128]; /* too big for the stack; of a process of its own */
+	static char why[TC_HOOK_PATH + 128]; /* too big for the stack */
 	struct tc_strbuf reason;
 	unsigned place = 0;
 
 	tc_strbuf_init(&reason, why, sizeof(why));
 	while (tc_hook_file_create(&file, &place, dump, &reason) == 0) {
-		if (tc_hook_settings.dir[0] && why[0]) /* it is the first place */
+		/* why is about TASKCORE_DIR, because that is the first place */
+		if (tc_hook_settings.dir[0] && why[0])
 			dump->why_elsewhere = why;
 		else if (tc_hook_settings.dir[0] && !dump->guest)
-			dump->why_elsewhere = "no process could be made that may wait for it";
+			dump->why_elsewhere = "no child could be made that may wait for it";
 		int r = write_dump(dump, file.fd);
 		if (r < 0 || ask_again(dump)) {
 			tc_hook_file_abort(&file);
@@ -369,7 +373,7 @@ static void make_file(struct tc_hook_dump *dump)
 void tc_hook_child_failed(struct tc_hook_dump *dump)
 {
 	tc_hook_file_abort(&file);
-	tc_hook_child_refuse(dump, "a fault in its making");
+	tc_hook_child_refuse(dump, "a fault happened while it was made");
 }
 
 void tc_hook_child_stuck(struct tc_hook_dump *dump)
@@ -379,8 +383,8 @@ void tc_hook_child_stuck(struct tc_hook_dump *dump)
 					   "system does not answer");
 }
 
-/* For the maps of the process, and what is made of them: 100,000 mappings take 50 MB. Ours until we
- * end. */
+/* Map memory for the maps of the process and its modules: 100,000 mappings take 50 MB. Never
+ * unmapped: this process ends soon. */
 static void take_maps_memory(struct tc_arena *arena)
 {
 	for (size_t size = MAPS_MEMORY; size > arena->left; size /= 4) {

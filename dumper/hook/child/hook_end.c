@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The end of a child that is a copy: it gives back its memory before it ends. From the moment on at which
- * a process leaves its memory the OOM killer does not see it (Linux, mm/oom_kill.c, oom_badness: no mm),
- * while the pages still count in the cgroup until each is freed, and in a cgroup that is full the target
- * would be what is killed for them. A process that has memory yet is the first to be killed, or waited
- * for. */
+ * The end of a child that is a copy: it gives back its memory before it calls exit_group. A process
+ * that exits first drops its address space, and from then on the OOM killer does not see it (Linux,
+ * mm/oom_kill.c, oom_badness: no mm). But its pages count in the cgroup until all are freed, and if
+ * the cgroup is full meanwhile, the target would be killed for them. As long as the child has its
+ * address space, the OOM killer takes the child first, or waits for it. */
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -12,10 +12,12 @@
 #include "dumper/hook/common/hook.h"
 #include "lib/base/safe.h"
 
-extern const char __ehdr_start[] __attribute__((visibility("hidden"))); /* the library: ld(1) */
+/* start and end of this library: symbols of ld(1) */
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 extern const char _end[] __attribute__((visibility("hidden")));
 
-/* What is kept, in ascending order: the library, and the stacks that threads of the child are on. */
+/* What must be kept, in ascending order: this library, and the stacks that the child's threads
+ * use. */
 struct kept {
 	uint64_t start[2], end[2];
 };
@@ -33,8 +35,8 @@ static void find_kept(struct kept *ret)
 	}
 }
 
-/* Not unmapped: the kernel writes to the area of restartable sequences of a thread now and then (rseq(2)),
- * and kills it where there is none. */
+/* Give back the pages, but keep the mapping: the kernel writes to a thread's area for restartable
+ * sequences (rseq(2)) now and then, and kills the thread if nothing is mapped there. */
 static void drop(uint64_t start, uint64_t end)
 {
 	if (start < end)
@@ -53,7 +55,8 @@ static void drop_but(const struct kept *kept, uint64_t start, uint64_t end)
 
 static void give_back(void)
 {
-	static char text[4 * TC_ARCH_PAGE + 1]; /* the kernel gives whole lines, of a page or less */
+	/* each read gives whole lines, of a page or less each */
+	static char text[4 * TC_ARCH_PAGE + 1];
 	struct kept kept;
 	uint64_t start, bytes;
 	int fd = tc_sys_open(AT_FDCWD, "/proc/self/maps", O_RDONLY, 0);

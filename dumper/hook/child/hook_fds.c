@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the descriptors of the process are (record TC_REC_FD of docs/format.md): asked by the child of
- * the table that it shares with the process. Nothing is opened meanwhile, the process would have it too;
- * nothing asked here waits for a device or a server. */
+ * What the descriptors of the process are (record TC_REC_FD of docs/format.md): asked by the child,
+ * which shares the descriptor table with the process. Nothing is opened meanwhile, because the
+ * process would have that descriptor too. Nothing that is asked waits for a device or a server. */
 #include <fcntl.h>
 #include <sys/syscall.h>
 #include <time.h>
 
 #include "lib/process/fd_record.h"
-#include "lib/process/proc.h"
 #include "lib/sys/sys.h"
 #include "dumper/hook/common/hook.h"
 #include "lib/base/safe.h"
 
-#define NUMBERS_UNKNOWN 65536 /* without /proc: numbers tried */
+/* the numbers that are tried when the largest one is unknown (no /proc) */
+#define NUMBERS_UNKNOWN 65536
 #define NUMBERS_PER_LOOK 256  /* the clock is read once in so many */
 
 static void ask_link(struct tc_fd_facts *facts)
@@ -45,7 +45,7 @@ static bool ask(struct tc_fd_facts *facts, uint32_t number)
 	return true;
 }
 
-/* Into the arena, behind the one before. False: it is full. */
+/* Keep a descriptor in the arena. False: the arena is full. */
 static bool keep(struct tc_hook_dump *dump, const struct tc_fd_facts *facts)
 {
 	struct tc_kept_fd *fd = tc_fd_keep(&dump->arena, facts);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Where a dump goes: the first place of the list that can be written, under a temporary name until
- * it is whole, never in place of another file, never through a symbolic link. */
+ * Where a dump goes: into the first place of a list that can be written, under a temporary name
+ * until it is complete. It never replaces another file, and never follows a symbolic link. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -17,9 +17,10 @@
 enum { PLACE_SET, PLACE_CORE, PLACE_CWD, PLACE_TMP, PLACE_SHM, N_PLACES };
 #define TEMPORARY_HEAD ".taskcore."
 #define TEMPORARY_TAIL ".tmp"
-#define NAME_TRIES 1000 /* names have milliseconds; dumps may come faster for a while */
+#define NAME_TRIES 1000 /* tries: names have milliseconds, and several dumps may be made in one */
 #define DELETE_MAX 1000
-#define RENAME_NOREPLACE_FLAG 1 /* linux/fs.h, which does not go with sys/stat.h */
+/* RENAME_NOREPLACE of linux/fs.h, which cannot be included together with sys/stat.h */
+#define RENAME_NOREPLACE_FLAG 1
 
 /* The directory of core_pattern, when that is a plain path. */
 static bool core_dir(char *to, size_t size)
@@ -38,7 +39,8 @@ static bool core_dir(char *to, size_t size)
 	return true;
 }
 
-/* With a "/" or "/." at its end the kernel would follow a symbolic link that the path names. */
+/* Remove "/" and "/." from the end: with these the kernel would follow a symbolic link, in spite of
+ * O_NOFOLLOW. */
 static void strip(char *path)
 {
 	size_t n = strlen(path);
@@ -78,7 +80,8 @@ static bool find_place(unsigned i, const struct tc_hook_dump *dump, char *to)
 	return to[0] == '/';
 }
 
-/* Of name in dir, or of dir itself; not statx, which filters of containers knew late. */
+/* The stat of name in dir, or, for "", of dir itself. Not statx, because older seccomp filters of
+ * containers deny it. */
 static long look(int dir, const char *name, struct stat *ret)
 {
 	return tc_syscall4(SYS_newfstatat, dir, (long)name, (long)ret,
@@ -110,8 +113,8 @@ static void count_dump(const char *name, const struct stat *st, struct census *c
 	}
 }
 
-/* Whoever writes a temporary file holds a lock on it: without one it was left by a child that was
- * killed. */
+/* Remove an abandoned temporary file. Whoever writes one holds a lock on it: one without a lock was
+ * left by a child that was killed. */
 static void sweep(int dir, const char *name)
 {
 	int fd = tc_sys_open(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
@@ -123,8 +126,8 @@ static void sweep(int dir, const char *name)
 	tc_sys_close(fd);
 }
 
-/* Regular files of our own only: what others put into a directory that all may write to is no reason
- * to refuse a dump, and not ours to delete. */
+/* Only regular files of our own user count: what others put into a directory that everybody may
+ * write to must not stop our dumps, and is not ours to delete. */
 static void look_at(int dir, const char *name, struct census *census)
 {
 	bool whole = has_ends(name, "taskcore.", TC_DUMP_SUFFIX);
@@ -181,8 +184,9 @@ static bool is_safe(int dir)
 	       (!(st.st_mode & S_IWOTH) || st.st_mode & S_ISVTX);
 }
 
-/* The temporary file, locked. A sweep of another process may come between the two steps and take it
- * for an abandoned one: then it has the lock, or the file is gone. */
+/* Create the temporary file, and lock it. Between these two steps a sweep of another process may
+ * take it for an abandoned file: then that process has the lock, or the file is gone, and -EEXIST
+ * is returned. */
 static int create(struct tc_hook_file *file)
 {
 	struct stat st;
@@ -235,7 +239,8 @@ static int create_in(struct tc_hook_file *file, const struct tc_hook_dump *dump,
 	return 0;
 }
 
-/* "DIR: reason"; the first place that was refused is the one that somebody wanted. */
+/* Set *to to "DIR: reason", if it is empty: only the first place is explained, because that is
+ * where the dump should go. */
 static void explain(struct tc_strbuf *to, const char *dir, const char *why, int error)
 {
 	if (to->at != to->start)
@@ -277,7 +282,8 @@ int tc_hook_file_create(struct tc_hook_file *file, unsigned *at, const struct tc
 		if (r == 0)
 			return 0;
 		explain(why, file->dir_path, text, r);
-		if (r == -EDQUOT && text) /* a limit somebody set: other places are no way round it */
+		/* somebody has set this limit: do not evade it by another place */
+		if (r == -EDQUOT && text)
 			break;
 	}
 	return -ENOENT;
@@ -299,7 +305,8 @@ int tc_hook_file_commit(struct tc_hook_file *file, const struct tc_hook_dump *du
 			     dump->request.reason, file->name);
 		r = tc_syscall5(SYS_renameat2, file->dir, (long)file->temporary, file->dir,
 				(long)file->name, RENAME_NOREPLACE_FLAG);
-		if (r == -EINVAL || r == -ENOSYS || r == -EPERM) { /* NFS, some FUSE; a filter */
+		/* NFS and some FUSE file systems do not have it; or a seccomp filter */
+		if (r == -EINVAL || r == -ENOSYS || r == -EPERM) {
 			r = tc_syscall5(SYS_linkat, file->dir, (long)file->temporary, file->dir,
 					(long)file->name, 0);
 			if (r == 0)

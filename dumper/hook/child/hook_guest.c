@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The child of a dump as a guest. It begins with the descriptors and the directory of the process shared,
- * not copied, and leaves them at once: so it does not hold what the process closes. Then one thread of it
- * makes the file, and has nothing of the process but memory, for a file system can hang for ever; another,
- * the watcher, has stderr, says the line, and ends both in time. */
+ * The child of a dump, as a guest of the process. At first it shares the process's descriptor table
+ * and working directory; it does not copy them, and leaves them soon. So it does not keep open what
+ * the process closes. Then it has two threads. The worker makes the file; a file system may make it
+ * hang for ever, so it holds nothing of the process but memory. The watcher has stderr: it says the
+ * line, and ends both threads in time. */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <linux/futex.h>
@@ -25,13 +25,16 @@
 
 #define NUMBERS_UNKNOWN 65536
 #define STDERR 2
-enum { POLICY_OTHER, POLICY_FIFO, POLICY_RR }; /* linux/sched.h, behind libc's back */
+/* values of linux/sched.h; libc's <sched.h>, which has the names, cannot be included beside it */
+enum { POLICY_OTHER, POLICY_FIFO, POLICY_RR };
 #define MS 1000000ull
-/* After the budget: until the worker is asked to end, and for it to take its file away. */
+/* The worker is asked to end so long after TASKCORE_BUDGET_MS, and then has so long to remove its
+ * file. */
 #define BUDGET_MORE_MS 2000
 #define TIDY_MS 500
-#define LOOK_MS 20
-#define GONE_MS 100 /* the target has ended: whoever reads its stderr waits for the end of it */
+#define LOOK_MS 20 /* between two looks whether the process still exists */
+/* after the process has ended, we close stderr: whoever reads it from a pipe waits for its end */
+#define GONE_MS 100
 
 #define BIT(sig) (1ull << ((sig)-1))
 #define FAULTS (BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGSYS)) /* SIGSYS: tc_hook_answer_traps */
@@ -47,7 +50,8 @@ bool tc_hook_die_first(void)
 	return true;
 }
 
-/* From number to number, one by one: Linux before 5.9, or a filter. */
+/* Close the descriptors from `from` to below `end` one by one: on Linux before 5.9, or where a
+ * seccomp filter denies close_range. */
 static void close_each(uint32_t from, uint32_t end)
 {
 	for (uint32_t fd = from; fd < end; fd++)
@@ -62,8 +66,9 @@ static void keep_stderr(void)
 		tc_sys_close(STDERR);
 }
 
-/* close_range first makes a table of its own with what it does not close; only the first 64 numbers are
- * copied all the same, and closed before it returns (Linux 6.18, fs/file.c, dup_fd: NR_OPEN_DEFAULT). */
+/* With CLOSE_RANGE_UNSHARE close_range makes a new table that has only what is not to be closed.
+ * The first 64 numbers are copied all the same, and closed before it returns (Linux 6.18,
+ * fs/file.c, dup_fd: NR_OPEN_DEFAULT). */
 bool tc_hook_leave_files(uint32_t end)
 {
 	if (tc_syscall3(SYS_close_range, 3, ~0u, CLOSE_RANGE_UNSHARE) < 0) {
@@ -75,14 +80,14 @@ bool tc_hook_leave_files(uint32_t end)
 	return true;
 }
 
-/* The directory of the process, which it may want to unmount. */
+/* Leave the process's working directory, which it may want to unmount. */
 static void leave_directory(void)
 {
 	if (tc_syscall1(SYS_unshare, CLONE_FS) == 0)
 		tc_syscall1(SYS_chdir, (long)"/");
 }
 
-/* What a link of /proc says; false: it cannot be read. */
+/* Read a link of /proc. False: it cannot be read. */
 static bool read_link(const char *path, char to[64])
 {
 	long n = tc_syscall4(SYS_readlinkat, AT_FDCWD, (long)path, (long)to, 63);
@@ -91,7 +96,8 @@ static bool read_link(const char *path, char to[64])
 	return n > 0;
 }
 
-/* Of two links in /proc/self/ns. Where there are none, no other namespace can be told. */
+/* Do two links in /proc/self/ns name the same namespace? True also where there are no such
+ * links. */
 static bool is_same_namespace(const char *own, const char *of_children)
 {
 	char one[64], two[64];
@@ -101,8 +107,9 @@ static bool is_same_namespace(const char *own, const char *of_children)
 		return true;
 	if (read_link(of_children, two))
 		return strcmp(one, two) == 0;
-	/* A namespace without an init has no name yet (Linux, kernel/pid_namespace.c,
-	 * pidns_for_children_get); Linux before 4.12 has no such link. */
+	/* If the link exists but cannot be read, the children's namespace is another one, which has
+	 * no init yet (Linux, kernel/pid_namespace.c, pidns_for_children_get). Linux before 4.12
+	 * has no such link. */
 	return tc_syscall4(SYS_newfstatat, AT_FDCWD, (long)of_children, (long)&st,
 			   AT_SYMLINK_NOFOLLOW) < 0;
 }
@@ -113,8 +120,9 @@ bool tc_hook_may_have_child(void)
 	       is_same_namespace("/proc/self/ns/time", "/proc/self/ns/time_for_children");
 }
 
-/* A real-time policy is inherited, and would keep the target from its processor. Only then is there
- * anything to ask of the kernel, and by a process of its own: a filter of system calls may kill for it. */
+/* We inherit a real-time policy, and would keep the process from its processor: change to
+ * SCHED_OTHER. The system call is made only then, and by a process of its own, because a seccomp
+ * filter may kill for it. */
 static void lower_priority(void)
 {
 	char text[2048];
@@ -136,11 +144,11 @@ static void lower_priority(void)
 		tc_syscall4(SYS_wait4, child, 0, __WCLONE, 0);
 }
 
-/* What needs descriptors of our own. */
+/* Do what needs a descriptor table of our own. */
 static void settle(struct tc_hook_dump *dump)
 {
 	lower_priority();
-	if (dump->snapshot) /* what shares the target's memory shares its score too */
+	if (dump->snapshot) /* only a copy: processes that share memory share oom_score_adj too */
 		tc_hook_die_first();
 	tc_hook_open_target(dump);
 }
@@ -152,7 +160,8 @@ static void make(struct tc_hook_dump *dump)
 		tc_hook_child_failed(dump);
 }
 
-/* In a thread, which has a copy of all that the process has, where that cannot be left otherwise. */
+/* The worker where the shared table could not be left: as a thread made without CLONE_FILES it has
+ * a copy of the table, and closes everything in it. */
 static void work_apart(void *argument)
 {
 	struct tc_hook_dump *dump = argument;
@@ -165,7 +174,7 @@ static void work_apart(void *argument)
 	tc_hook_work_done(dump);
 }
 
-/* Without a worker. */
+/* Make the file without a second thread. An alarm ends us in time. */
 static void work_alone(struct tc_hook_dump *dump)
 {
 	uint64_t ms = tc_hook_settings.budget_ms + BUDGET_MORE_MS;
@@ -177,7 +186,7 @@ static void work_alone(struct tc_hook_dump *dump)
 	make(dump);
 }
 
-/* Until the worker has ended, or so late; the target is looked for now and then. */
+/* Wait until the worker has ended, until_ns (CLOCK_MONOTONIC) has come, or LOOK_MS have passed. */
 static void await(struct tc_hook_dump *dump, uint64_t until_ns)
 {
 	uint64_t now = tc_sys_clock_ns(CLOCK_MONOTONIC), left = until_ns > now ? until_ns - now : 0;
@@ -189,11 +198,11 @@ static void await(struct tc_hook_dump *dump, uint64_t until_ns)
 		tc_syscall4(SYS_futex, (long)&dump->worker, FUTEX_WAIT, worker, (long)&wait);
 }
 
-/* True: the worker has ended; false: it hangs. */
+/* Watch the worker. True: it has ended. False: it hangs, and must be left behind. */
 static bool watch(struct tc_hook_dump *dump)
 {
 	uint64_t end = dump->began_ns + (tc_hook_settings.budget_ms + BUDGET_MORE_MS) * MS;
-	uint64_t silent = UINT64_MAX; /* when stderr is given up */
+	uint64_t silent = UINT64_MAX; /* when we close stderr */
 	bool gone = false, asked = false;
 
 	for (;;) {
@@ -205,7 +214,8 @@ static bool watch(struct tc_hook_dump *dump)
 			gone = true;
 			silent = dump->apart ? now + GONE_MS * MS : now;
 		}
-		if (now >= silent && !dump->apart) /* all that the target had is held */
+		/* we still share all descriptors, and so keep them open: end at once */
+		if (now >= silent && !dump->apart)
 			return false;
 		if (now >= silent) {
 			tc_sys_close(STDERR);
@@ -213,7 +223,7 @@ static bool watch(struct tc_hook_dump *dump)
 		}
 		if (now >= end && asked)
 			return false;
-		if (now >= end) { /* it takes its file away, and ends */
+		if (now >= end) { /* the alarm makes it remove its file and end */
 			asked = true;
 			end = now + TIDY_MS * MS;
 			tc_syscall3(SYS_tgkill, tc_syscall0(SYS_getpid), dump->worker, SIGALRM);
@@ -221,7 +231,7 @@ static bool watch(struct tc_hook_dump *dump)
 	}
 }
 
-/* Until the file is made, or never will be. Then the whole child ends. */
+/* The watcher: until the file is made, or never will be. Then the whole child ends. */
 static void supervise(void *argument)
 {
 	struct tc_hook_dump *dump = argument;
@@ -232,7 +242,8 @@ static void supervise(void *argument)
 	tc_hook_child_tell(dump);
 	if (!dump->snapshot)
 		tc_hook_release(dump);
-	/* Last of all: then another dump may begin. Its stacks are all that a worker that hangs keeps. */
+	/* The last thing before the end, because from then on another dump may begin. The worker
+	 * that hangs still uses our stacks, and `stuck` says so. */
 	if (!done && !dump->snapshot)
 		tc_hook_process()->stuck = (uint32_t)tc_syscall0(SYS_getpid);
 	if (done && dump->apart)
@@ -241,9 +252,10 @@ static void supervise(void *argument)
 		tc_syscall1(SYS_exit_group, 0);
 }
 
-/* Of a process in a memory cgroup the OOM killer does not see the second thread give back the memory once
- * the first has ended (Linux, kernel/cgroup/cgroup.c, css_task_iter_advance: "dying leaders"), and would take
- * the target. */
+/* Must the child have one thread only? In a memory cgroup the OOM killer skips a process whose
+ * first thread has ended (Linux, kernel/cgroup/cgroup.c, css_task_iter_advance: "dying leaders").
+ * With two threads it would not see that the second is still giving back memory, and would kill the
+ * target. */
 static bool must_be_one(const struct tc_hook_dump *dump)
 {
 	return dump->copy && dump->apart && dump->room < TC_HOOK_NO_LIMIT;
@@ -266,12 +278,13 @@ void tc_hook_guest(struct tc_hook_dump *dump)
 	}
 	dump->watched = true;
 	dump->worker = (uint32_t)tc_syscall0(SYS_getpid);
-	/* Threads of one child, so that whoever kills one kills both; each with a table of its own. */
+	/* Two threads of one process, so that whoever kills one kills both, but each with its own
+	 * descriptor table (no CLONE_FILES). */
 	if (tc_arch_spawn(CLONE_VM | CLONE_SIGHAND | CLONE_THREAD, tc_hook_work_stack(),
 			  dump->apart ? supervise : work_apart, dump) > 0) {
 		if (!dump->apart)
 			supervise(dump);
-		tc_sys_close(STDERR); /* the watcher's */
+		tc_sys_close(STDERR); /* the watcher has it */
 		make(dump);
 		tc_hook_work_done(dump);
 	}

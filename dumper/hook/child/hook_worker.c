@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The thread of a child that makes the file: does the process still live, and its own end. */
+ * For the thread of a child that makes the file: does the process still exist, and the end of the
+ * thread. */
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "lib/sys/sys.h"
 #include "dumper/hook/common/hook.h"
 #include "lib/base/safe.h"
 
@@ -13,8 +13,8 @@ bool tc_hook_is_target_gone(const struct tc_hook_dump *dump)
 	return (uint32_t)tc_syscall0(SYS_getppid) != dump->pid;
 }
 
-/* The worker's end. It does not leave before the watcher does: the target can reap neither before both
- * have ended. */
+/* The worker does not exit by itself: the watcher ends the whole child. The process can reap the
+ * child only when both threads have ended. */
 void tc_hook_work_done(struct tc_hook_dump *dump)
 {
 	struct timespec wait = { 1, 0 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The hook from inside: its settings, and what its files call of each other. All but
- * tc_hook_settings_read and the constructor may run in a signal handler. */
+ * The hook from inside: its settings, the dump that is being made, and the functions that its files
+ * call of each other, each under the name of the file that has it. Everything here may run in a
+ * signal handler, unless "normal context" is said. */
 #ifndef TC_HOOK_H
 #define TC_HOOK_H
 
@@ -20,56 +21,50 @@ enum tc_hook_freeze { TC_HOOK_FREEZE_AUTO, TC_HOOK_FREEZE_PLACE, TC_HOOK_FREEZE_
 
 #define TC_HOOK_PATH 4096
 
-/* What the environment says (docs/taskcore.1), read once; constant afterwards. */
+/* The settings, from the environment (docs/taskcore.1): read once, and constant afterwards. */
 struct tc_hook_settings {
 	bool disabled;
 	int signal;	    /* 0: none */
-	char reason[16];    /* of a dump by it: "usr1", "rtmin+3" */
-	int private_signal; /* of taskcore signal, the retry and the parking; 0: none free */
+	/* the reason in the name of a dump that signal makes: "usr1", "rtmin+3" */
+	char reason[16];
+	/* for taskcore signal, for a second snapshot, and to park a thread (wire.h); 0: none was
+	 * free */
+	int private_signal;
 	enum tc_hook_values values;
 	enum tc_hook_freeze freeze;
 	bool keep_newest;
-	bool nondumpable_full; /* values of a process that is not dumpable as of any other */
+	bool nondumpable_full; /* record values even if the process is not dumpable */
 	uint64_t max_files, max_bytes, pause_ms, budget_ms, min_interval_s;
 	char dir[TC_HOOK_PATH]; /* absolute; empty: not set */
 	char tmpdir[TC_HOOK_PATH];
 };
 extern struct tc_hook_settings tc_hook_settings;
 
-/* hook.c: the hook is at work: started, and not disabled. Before that there is neither a stack nor a
- * page of the process. */
-bool tc_hook_installed(void);
-
-/* hook_signal.c: the handler of both signals. */
-void tc_hook_on_signal(int sig, siginfo_t *info, void *context);
-
-/* Fill tc_hook_settings; a value that is not understood is named on stderr. Normal context. */
-void tc_hook_settings_read(char **environment);
-
-/* A process that wants a dump, and why. */
+/* A request for a dump. */
 struct tc_request {
-	const char *reason; /* of the file's name: "usr1", "request", "api" … */
-	int signal;
-	uint32_t sender_pid, sender_uid;
-	uint64_t cookie;
+	const char *reason; /* goes into the file's name: "usr1", "request", "api" … */
+	int signal;			     /* 0: not by a signal */
+	uint32_t sender_pid, sender_uid; /* 0: unknown */
+	uint64_t cookie;		     /* wire.h; 0: none */
 	const struct tc_arch_context *context; /* of the interrupted thread; NULL: no signal */
-	bool again; /* asked for by the child of a dump that disagreed with itself */
+	bool again; /* by the child of a dump whose snapshot contradicted itself: another one */
 };
 
-/* What a dump tells those who wait for it: pages that the dumping child shares with us. */
+/* The outcome of a dump, in memory that the dumping child shares with the process. */
 enum tc_outcome {
 	TC_OUTCOME_RUNNING,
-	TC_OUTCOME_AGAIN,    /* the child asks for another snapshot: its own contradicts itself */
-	TC_OUTCOME_ACCEPTED, /* the target will take one: the child may leave */
-	TC_OUTCOME_LEAVING,  /* it leaves, without a file */
-	TC_OUTCOME_SEALED,
-	TC_OUTCOME_REFUSED
+	/* the child asks for another snapshot, because its own contradicts itself */
+	TC_OUTCOME_AGAIN,
+	TC_OUTCOME_ACCEPTED, /* the process will make another one: the child may end */
+	TC_OUTCOME_LEAVING,  /* the child ends without a file, because another one will be made */
+	TC_OUTCOME_SEALED, /* the dump is a file, path has its name */
+	TC_OUTCOME_REFUSED /* there is no dump, the line on stderr says why */
 };
 struct tc_outcome_page {
 	_Atomic uint32_t outcome;
-	_Atomic uint64_t pause_ns; /* 0: the target stands still yet */
-	_Atomic uint32_t n_maps;   /* mappings of the process, as the last dump found; 0: unknown */
-	/* For a second try: what the first was asked for. */
+	_Atomic uint64_t pause_ns; /* 0: the process is not running again yet */
+	_Atomic uint32_t n_maps;   /* how many mappings the last dump found; 0: unknown */
+	/* The request of the first snapshot, for the second. */
 	char reason[32];
 	int signal;
 	uint32_t sender_pid, sender_uid;
@@ -77,120 +72,152 @@ struct tc_outcome_page {
 	char path[TC_HOOK_PATH + TC_DUMP_NAME_MAX]; /* of the dump, when it is sealed */
 };
 
-/* One dump under way: gathered by the handler, finished by the child. One at a time: whoever has set
- * busy owns it. */
+/* The dump that is being made: filled by the handler, finished by the child. There is only one, and
+ * it belongs to whoever has the turn (busy of hook_process.h). */
 struct tc_hook_dump {
 	struct tc_request request;
 	struct tc_outcome_page *outcome; /* NULL: no memory for it */
-	uint32_t pid, tid;		 /* of the target and of the thread that makes the dump */
-	uint32_t tid_proc;		 /* the same as /proc counts them */
+	/* of the process, and of the thread whose handler makes the dump */
+	uint32_t pid, tid;
+	/* tid in the pid namespace of /proc, which may be another one */
+	uint32_t tid_proc;
 	uint64_t began_ns;		 /* CLOCK_MONOTONIC */
-	uint64_t deadline_ns;		 /* the walk ends then */
+	uint64_t deadline_ns;		 /* CLOCK_MONOTONIC: the walk ends then */
 	uint64_t wall_ns, boot_ns;
-	int proc; /* of the target, in /proc; -1: not open */
-	uint32_t n_numbers; /* one more than its largest descriptor may be; 0: unknown */
+	int proc; /* descriptor of the process's directory in /proc; -1: not open */
+	uint32_t n_numbers; /* all its descriptors are below this number; 0: unknown */
 	struct tc_os_thread *threads;
 	size_t n_threads, max_threads;
-	size_t n_unread;	      /* threads of which only the id is known */
-	bool threads_missing;	      /* not all are listed yet */
-	const char *why_unread;	      /* static text */
-	struct tc_arena arena;	      /* of the handler: the threads */
-	void *thread_memory;	      /* of that arena; NULL: none */
+	size_t n_unread;	      /* threads of which we know only the id */
+	bool threads_missing;	      /* the process has threads that are not in this array */
+	const char *why_unread; /* why there are such threads; static text */
+	struct tc_arena arena;	      /* for threads and descriptors; in thread_memory */
+	void *thread_memory;	      /* NULL: none is mapped */
 	size_t thread_memory_size;
-	void *memory;		      /* of a walk in place; NULL: none */
-	bool lent; /* to a child, which shares our memory and gives both back */
+	void *memory; /* of a walk in place; NULL: none is mapped */
+	/* a child that shares our memory uses memory and thread_memory, and unmaps both */
+	bool lent;
 	size_t memory_size;
-	bool dumpable;		      /* PR_GET_DUMPABLE is 1, or values are wanted all the same */
-	bool frozen;
+	/* values may be recorded: PR_GET_DUMPABLE is 1, or nondumpable_full is set */
+	bool dumpable;
+	bool frozen; /* all that was read is of one moment */
 	bool snapshot; /* the walk runs in a clone */
-	bool copy;     /* this is that clone, with memory of its own; never true in the target's */
-	bool guest;    /* this is a child, which may wait */
-	const char *why_elsewhere; /* "DIR: reason" of the TASKCORE_DIR that it is not in; NULL: it is */
-	bool no_child; /* none may be made */
-	bool apart;    /* the child has descriptors of its own */
-	bool watched;  /* the file is made by a worker of the child's */
-	_Atomic uint32_t worker; /* then: its tid; 0: it is done */
-	char *line;    /* then: what is to be said; NULL: nothing yet */
-	enum tc_outcome verdict; /* with the line */
-	const char *why_place; /* static text: why no clone was made; NULL: one was, or was not needed */
+	/* we are that clone, with memory of our own; never true in the process itself */
+	bool copy;
+	bool guest;    /* we are a child, which may wait; false: the handler */
+	/* why the file is not in TASKCORE_DIR: "DIR: reason"; NULL: it is, or none is set */
+	const char *why_elsewhere;
+	bool no_child; /* no child may be made (tc_hook_may_have_child) */
+	bool apart;    /* the child has its own descriptor table */
+	/* the child has two threads: one, the worker, makes the file, the other watches it */
+	bool watched;
+	_Atomic uint32_t worker; /* if watched: the worker's tid; 0: it is done */
+	char *line; /* the line for stderr; NULL: there is none yet */
+	enum tc_outcome verdict; /* the outcome that line tells */
+	/* why no clone was made; static text; NULL: one was made, or was not needed */
+	const char *why_place;
 	struct tc_mem mem;
 	struct tc_maps maps;
-	uint64_t room; /* bytes that its cgroups leave; TC_HOOK_NO_LIMIT: no limit, or not asked */
-	long cloned;   /* a copy's pid or -errno, from the process that made it */
+	/* bytes that its memory cgroups leave; TC_HOOK_NO_LIMIT: no limit, or not asked */
+	uint64_t room;
+	/* the pid of a copy, or -errno; set by the process in between that makes it
+	 * (hook_freeze.c) */
+	long cloned;
 	bool no_room;		/* the cgroup has too little memory left for a walk in place */
-	const char *old_maps;	/* why it is those that were kept; NULL: they are read anew */
-	bool no_maps;		/* there is no /proc, and none were kept */
+	/* why maps are those that were kept earlier; NULL: they were read for this dump */
+	const char *old_maps;
+	bool no_maps;		/* /proc cannot be read, and no maps were kept */
 	struct tc_process process;
 	struct tc_core core;
 	struct tc_counts counts;
 	struct tc_python python;
 	char notices[TC_NOTICES_MAX][TC_NOTICE_SIZE];
 	unsigned n_notices;
-	int walked;			     /* result of the walk in place */
-	uint32_t asleep;   /* the holder of the GIL, if it was, as /proc counts it */
-	uint64_t switches; /* how often it had gone to sleep then */
-	struct tc_hook_kept *first, *last;   /* chunks of a walk in place, until the file is there */
-	struct tc_kept_fd *first_fd, *last_fd; /* in the arena, by ascending number */
-	size_t n_fds, n_fds_left;	       /* recorded; counted only */
-	bool fds_late;			       /* the rest was not even counted */
-	uint32_t next_id[TC_N_TABLES];	     /* where its tables stood in the end */
+	int walked;			     /* what tc_walk returned in place */
+	/* tid of the GIL's holder if it slept before the walk, as /proc counts; 0: it did not */
+	uint32_t asleep;
+	uint64_t switches; /* how often it had gone to sleep at that time */
+	/* the chunks of a walk in place, until they are written */
+	struct tc_hook_kept *first, *last;
+	struct tc_kept_fd *first_fd, *last_fd; /* in the arena, numbers ascending */
+	/* those that are recorded; those that are only counted */
+	size_t n_fds, n_fds_left;
+	bool fds_late;			       /* there was no time to count the rest */
+	/* of a walk in place: the identifiers that would come next */
+	uint32_t next_id[TC_N_TABLES];
 	char exe[TC_HOOK_PATH], cwd[TC_HOOK_PATH], args[TC_CORE_ARGS_MAX], cgroup[512], host[65], release[65];
 };
 extern struct tc_hook_dump tc_hook_dump;
 
-/* hook_request.c: begin a dump of this process: 0 when its memory is captured (the file is made by
- * a child), or -errno: -EBUSY one is under way, -ENOEXEC no Python in this process, -EOPNOTSUPP it
- * runs in an emulator. */
-int tc_hook_request(const struct tc_request *request);
-/* Whether an interpreter was found in this process; looks for it unless that is known already. */
-bool tc_hook_has_python(void);
-/* Whether the program, or a library that it was started with, is a Python. Others may load one later. */
-bool tc_hook_is_linked_python(void);
-void tc_hook_found_python(const struct tc_runtime_site *site); /* hook_dump.c keeps it */
-const struct tc_runtime_site *tc_hook_python(void); /* where; NULL: unknown */
-/* The child of the last dump asks for another one: 0, or -errno. */
-int tc_hook_request_again(const struct tc_arch_context *context);
-/* Reap the children that have ended; true: none is at work on a dump, nor in our memory. */
-bool tc_hook_reap(void);
-bool tc_hook_reap_all(void); /* true: no child of ours is left */
-/* A fork while another thread begins a dump would hand its descriptors and memory on to the child: wait
- * for it, for TASKCORE_PAUSE_MS at most. */
-void tc_hook_before_fork(void);
-/* Before the process ends or becomes another program: wait for a child of ours, for TASKCORE_PAUSE_MS at
- * most. Nothing in a vfork child. */
-void tc_hook_reap_at_end(void);
-/* Say in one line why a request was refused, from a process of its own where there can be one, once a second at most; those
- * between are counted in the next line. error: of tc_hook_request, or -EAGAIN: the last dump was
- * ago_s seconds ago. */
-void tc_hook_refuse(const struct tc_request *request, int error, uint64_t ago_s);
-struct tc_hook_process;
-/* Reap the child that says such a line, if it has ended. */
-void tc_hook_reap_speaker(struct tc_hook_process *process);
-/* In a child: give it the name of a refusal; nothing where nobody asked with a cookie. */
-void tc_hook_mark_refused(uint64_t cookie);
-/* Wait, parked, until the dump that asked for it is over; 20 ms and a pause at most. */
-void tc_hook_park(void);
+/* Room common. */
 
-/* hook_emulator.c: what runs this process in place of the processor, "valgrind" or "qemu-user"; NULL:
- * nothing. Under either no dump is made: no clone, no guarded read. Everything else works, so that
- * costs can be measured under callgrind. */
-const char *tc_hook_emulator(void);
+/* hook_settings.c: fill tc_hook_settings from the environment. A value that is not understood is
+ * named on stderr. Normal context. */
+void tc_hook_settings_read(char **environment);
 
-/* hook_freeze.c: freeze and walk, or clone a child that does. 0, or -errno. */
-int tc_hook_capture(struct tc_hook_dump *dump);
-/* A fault ended it: give back what it held. */
-void tc_hook_capture_failed(struct tc_hook_dump *dump);
-/* hook_dump.c: give back the memory of a dump, or of a walk in place alone; none held is no error. */
+/* hook_dump.c: keep where the interpreter is (*site is copied); where it is, NULL: unknown. */
+void tc_hook_found_python(const struct tc_runtime_site *site);
+const struct tc_runtime_site *tc_hook_python(void);
+/* Unmap the memory of a dump, or that of its walk in place alone, if any is mapped. */
 void tc_hook_release(struct tc_hook_dump *dump);
 void tc_hook_release_walk(struct tc_hook_dump *dump);
 
-/* hook_cgroup.c: bytes that the memory cgroups of this process still allow; whether they bound its CPU
- * time (then what we use is taken from the target). */
+/* hook_emulator.c: what runs this process in place of the processor: "valgrind" or "qemu-user";
+ * NULL: nothing. In an emulator no dump is made: it could run neither a clone nor a guarded read.
+ * Everything else works, so that costs can be measured under callgrind. */
+const char *tc_hook_emulator(void);
+
+/* hook_say.c: write one line to descriptor 2, if that is still the file that it was at the start
+ * of the process, and if the file takes the line at once. */
+/* Note which file descriptor 2 is. Normal context, once. */
+void tc_hook_say_init(void);
+/* Is descriptor 2 still that file? */
+bool tc_hook_say_is_possible(void);
+/* line: ends with a zero, behind which one byte more may be written; it is changed. Characters
+ * that control a terminal become '?'. */
+void tc_hook_say(char *line);
+/* Around writing in the handler, while all signals are blocked. Writing may raise SIGXFSZ (a limit
+ * on the size of files) or SIGPIPE: end takes these back, so that the program never gets them.
+ * before: what begin has returned. */
+uint64_t tc_hook_raised_begin(void);
+void tc_hook_raised_end(uint64_t before);
+/* In a child: set the name that tells whoever sent this cookie that the request is refused
+ * (wire.h); nothing for cookie 0. */
+void tc_hook_mark_refused(uint64_t cookie);
+
+/* Room signals. */
+
+/* hook_guard.c: the hook's stacks, and faults while memory is read. */
+/* Run function(argument) on a stack of the hook's. SIGSEGV and SIGBUS are handled so that guarded
+ * reads (tc_arch_copy) fail instead of ending the process; all other signals but SIGSYS are
+ * blocked. False: a fault outside a guarded read has ended it half way; or it was not begun,
+ * because the thread's alternate signal stack cannot be disabled meanwhile. private_actions: we are
+ * in a child, which has its own signal actions, and another stack is used. */
+bool tc_hook_guarded(void (*function)(void *argument), void *argument, bool private_actions);
+/* In a child: set a handler by which system calls that a seccomp filter answers with SIGSYS fail
+ * with EPERM. The program's handler must not run here: it may share our memory and its sockets. */
+void tc_hook_answer_traps(void);
+/* Map the stacks. Normal context, once. 0 or -errno. */
+int tc_hook_stacks_init(void);
+/* The top (highest address) of the stack on which children start that share our memory: one that
+ * makes a dump; one that says a line; the worker of the first. */
+void *tc_hook_start_stack(void);
+void *tc_hook_line_stack(void);
+void *tc_hook_work_stack(void);
+/* The addresses at which all stacks begin and end. */
+void tc_hook_stacks(uint64_t *ret_start, uint64_t *ret_end);
+
+/* Room capture. */
+
+/* hook_cgroup.c. The bytes that the memory cgroups of this process still allow; or
+ * TC_HOOK_NO_LIMIT. */
 uint64_t tc_hook_headroom(void);
-/* To ask takes up to 70 µs, so whether there are limits at all is noted when there is time. */
+/* tc_hook_headroom takes up to 70 µs, so this notes once whether there is a limit at all, and
+ * tc_hook_is_limited tells what was noted. */
 void tc_hook_note_limits(void);
 bool tc_hook_is_limited(void);
 #define TC_HOOK_NO_LIMIT (1ull << 60)
+/* Do cgroups limit the CPU time? Then what we use is taken from the process. */
 bool tc_hook_cpu_limited(void);
 
 /* hook_memory.c */
@@ -198,138 +225,187 @@ struct tc_hook_memory {
 	uint64_t private_bytes; /* resident and not shared */
 	uint64_t tables;	/* bytes of page tables; 0: unknown */
 	uint64_t n_threads;	/* 0: unknown */
-	uint64_t mappable;	/* bytes that its limits let it map; TC_HOOK_NO_LIMIT: any number */
-	uint64_t room;		/* that its cgroups allow besides; TC_HOOK_NO_LIMIT: unknown too */
-	uint32_t n_numbers;	/* one more than its largest descriptor may be; 0: unknown */
-	const char *no_clone;	/* static text: why none may be made; NULL: it may */
+	uint64_t mappable;	/* bytes that RLIMIT_AS and _DATA allow; or TC_HOOK_NO_LIMIT */
+	uint64_t room;		/* bytes that its cgroups allow; TC_HOOK_NO_LIMIT: or unknown */
+	uint32_t n_numbers;	/* all its descriptors are below this number; 0: unknown */
+	const char *no_clone;	/* static text: why no clone may be made; NULL: it may */
 };
-/* own_oom_score: a clone can make itself the first to be killed. */
+/* Ask for all of it. proc: a descriptor of the process's directory in /proc; -1: only what needs no
+ * descriptor. own_oom_score: a clone of the process can set its own oom_score_adj, so that the OOM
+ * killer takes it first. */
 void tc_hook_memory(int proc, bool own_oom_score, struct tc_hook_memory *ret);
 
-/* hook_clone.c: how long a clone of this process will take, in ns; exactly only where that decides
- * whether it may be made. */
+/* hook_clone.c: estimate how long a clone of this process takes, in ns. The estimate is exact only
+ * where that decides whether a clone may be made. */
 uint64_t tc_hook_clone_ns(struct tc_hook_dump *dump, const struct tc_hook_memory *memory);
-/* The next mapping in the text of a maps file that the program writes to and nobody shares: a clone copies
- * its tables. False: no more. */
+/* The next private and writable mapping in the text of a maps file from *at to end: a clone copies
+ * the page tables of these. *at moves behind it. False: there are no more. */
 bool tc_hook_next_private(const char **at, const char *end, uint64_t *ret_start, uint64_t *ret_size);
-/* What the pause still allows, in ns. */
+/* The time that is left of TASKCORE_PAUSE_MS, in ns. */
 uint64_t tc_hook_pause_left(const struct tc_hook_dump *dump);
 
-/* hook_guard.c: faults while memory is read. */
-/* Run function(argument) on a stack of the hook's with SIGSEGV and SIGBUS guarded and all other
- * signals (but SIGSYS) blocked. False: a fault that no guarded read accounts for ended it half way, or
- * the thread's alternate stack cannot be put aside, and it was not begun.
- * private_actions: in a clone, which has its signal actions to itself and a stack of its own. */
-bool tc_hook_guarded(void (*function)(void *argument), void *argument, bool private_actions);
-/* In a child: a system call that a filter answers with SIGSYS fails (EPERM), and the program's handler,
- * which may share our memory and its sockets with us, knows nothing of it. */
-void tc_hook_answer_traps(void);
-int tc_hook_stacks_init(void);
-void *tc_hook_start_stack(void); /* its top, for the start of a child that shares our memory */
-void *tc_hook_line_stack(void);	 /* the same, for one that says a line */
-void *tc_hook_work_stack(void);	 /* the same, for the worker of a child */
-void tc_hook_stacks(uint64_t *ret_start, uint64_t *ret_end); /* where all of them are */
-
-/* hook_guest.c: what the children run. */
-/* A child that was made with TC_HOOK_SHARED: it asks what the descriptors are, leaves them, and has a
- * worker do the rest. */
-#define TC_HOOK_SHARED (CLONE_FILES | CLONE_FS)
-void tc_hook_guest(struct tc_hook_dump *dump);
-/* From the shared table to one with stderr alone, if that is the file it was at start. end: one more than
- * the largest number there may be, 0: unknown. False: it is shared still. */
-bool tc_hook_leave_files(uint32_t end);
-/* Whether a child would live where we do. After unshare(CLONE_NEWPID) the first one is the init of a new
- * namespace, in which nothing can be started once it has ended (pid_namespaces(7)). */
-bool tc_hook_may_have_child(void);
-bool tc_hook_is_target_gone(const struct tc_hook_dump *dump);
-_Noreturn void tc_hook_work_done(struct tc_hook_dump *dump); /* the end of a watched worker */
-/* Offer this process to whoever looks for memory. False: no descriptor, or no /proc. */
-bool tc_hook_die_first(void);
-
-/* hook_end.c: the end of a child. A copy gives back its memory first; none of its threads may be at work. */
-_Noreturn void tc_hook_end(const struct tc_hook_dump *dump);
-
-/* hook_child.c: the making of the file. */
-/* Everything from there to the line on stderr; after a walk in place the file only. */
-void tc_hook_child(void *dump);
-void tc_hook_end_at_alarm(void); /* SIGALRM takes the file away, and ends the process */
-/* It was ended by a fault: take its file away, and say so. */
-void tc_hook_child_failed(struct tc_hook_dump *dump);
-/* Its worker hangs: say so. */
-void tc_hook_child_stuck(struct tc_hook_dump *dump);
-/* There is no dump, and this is why. */
-void tc_hook_child_refuse(struct tc_hook_dump *dump, const char *why);
-/* Say the line, if there is one, and the outcome. */
-void tc_hook_child_tell(const struct tc_hook_dump *dump);
-
-/* hook_spare.c: are there descriptors enough that the handler may open some? */
+/* hook_spare.c: are there enough free descriptors that the handler may use some? */
 bool tc_hook_has_spare(void);
 
-/* hook_park.c: make the holder of the GIL stand still till the turn is given back. True: it does, unless
- * it is asleep (dump->asleep) and woken. */
+/* hook_park.c: make the holder of the GIL (its id in our pid namespace) stand still until the turn
+ * is given back. True: it does; or it was asleep (dump->asleep), which must be checked after the
+ * walk by tc_hook_was_asleep: true if it slept all the time. */
 bool tc_hook_hold(struct tc_hook_dump *dump, uint32_t holder);
-/* Has it been asleep all the time since? */
 bool tc_hook_was_asleep(struct tc_hook_dump *dump);
 
 /* hook_place.c: the walk in place. */
 struct tc_hook_kept;
-/* max_tasks: 0: any number; n_tasks: are expected; end_ns: of CLOCK_MONOTONIC; mappable: bytes; must: there
- * is no other way. */
 struct tc_hook_place {
-	uint64_t max_tasks, n_tasks, end_ns, mappable;
-	bool must;
+	uint64_t max_tasks; /* more end the walk; 0: any number */
+	uint64_t n_tasks;   /* expected */
+	uint64_t end_ns;    /* CLOCK_MONOTONIC: the walk ends then */
+	uint64_t mappable;  /* bytes that may be mapped */
+	bool must;	    /* there is no other way to this dump */
 };
+/* Walk here and keep the chunks in memory; dump->walked has the result. */
 void tc_hook_walk_in_place(struct tc_hook_dump *dump, const struct tc_hook_place *how);
+/* Write the chunks that were kept. 0 or -TC_EWRITE. */
 int tc_hook_replay(struct tc_hook_dump *dump, struct tc_core *core);
 
-/* hook_gather.c: maps, modules, names, clocks. */
-/* 0, -ENOENT: no /proc, -ENOMEM. */
+/* hook_gather.c: maps, modules, threads, names. */
+/* Read the maps of the process and list its modules, in the arena. 0; -ENOENT: there is no /proc,
+ * and no maps were kept; -ENOMEM. */
 int tc_hook_gather_maps(struct tc_hook_dump *dump, struct tc_arena *arena);
-void tc_hook_keep_maps(struct tc_arena *arena); /* for a day without /proc */
+/* Keep a copy of the maps, for a dump that cannot read /proc (after chroot). arena is scratch. */
+void tc_hook_keep_maps(struct tc_arena *arena);
+/* Fill dump->process: names, ids, clocks. */
 void tc_hook_gather_names(struct tc_hook_dump *dump);
-/* Registers and system calls, until end_ns of CLOCK_MONOTONIC: of the main thread, of this one and of
- * those that run loops first. list: then the ids of the others too. n: how many there are; 0: unknown. */
+/* Read registers and system calls of threads, until end_ns (CLOCK_MONOTONIC): first of the main
+ * thread, of this one, and of those that run event loops. list: then list the ids of the rest too.
+ * n: how many threads there are; 0: unknown. */
 void tc_hook_gather_threads(struct tc_hook_dump *dump, size_t n, uint64_t end_ns, bool list);
-/* In a child with descriptors of its own. */
+/* In a child with its own descriptor table: open dump->proc. */
 void tc_hook_open_target(struct tc_hook_dump *dump);
-/* In a child: the ids of those that the handler had no time or no descriptor for. What they do by now is
- * no part of this dump. */
+/* In a child: list the ids of the threads that the handler had no time or no descriptor for. Their
+ * states are not read: they are of a later moment than the dump. */
 void tc_hook_gather_threads_late(struct tc_hook_dump *dump);
-void tc_hook_note_threads(struct tc_hook_dump *dump); /* the notice of that */
-void tc_hook_gather_thread_names(struct tc_hook_dump *dump); /* the rest */
+/* Add the notice that says how many these are. */
+void tc_hook_note_threads(struct tc_hook_dump *dump);
+/* Read the names and times of the threads, and whether they ran meanwhile; into dump->mem. */
+void tc_hook_gather_thread_names(struct tc_hook_dump *dump);
+/* The options of a walk by the settings; its bounds are up to the caller. */
 void tc_hook_walk_options(const struct tc_hook_dump *dump, struct tc_walk_options *ret);
 
-/* hook_fds.c: the descriptors, in the shared table of a child: all of them, opening none; then as records;
- * then the notice that some are missing. */
+/* Room child. */
+
+/* hook_guest.c: what a child runs that was made with TC_HOOK_SHARED, so that it shares the
+ * descriptor table and the working directory of the process. It asks what the descriptors are,
+ * leaves the table, and has a worker thread make the file. May return or end the child. */
+#define TC_HOOK_SHARED (CLONE_FILES | CLONE_FS)
+void tc_hook_guest(struct tc_hook_dump *dump);
+/* Leave the shared table for one of our own, with nothing but stderr, if that is the file that it
+ * was at the start. end: all descriptors are below this number; 0: unknown. False: the table is
+ * still shared. */
+bool tc_hook_leave_files(uint32_t end);
+/* Would a child be in our own pid and time namespace? After unshare(CLONE_NEWPID) the first child
+ * becomes the init of a new namespace, and when it has ended, no process can be started in there
+ * (pid_namespaces(7)): then we must make none. */
+bool tc_hook_may_have_child(void);
+/* Set oom_score_adj to 1000: the OOM killer takes this process first. False: it cannot be set. */
+bool tc_hook_die_first(void);
+
+/* hook_worker.c. Has the process ended, whose child we are? */
+bool tc_hook_is_target_gone(const struct tc_hook_dump *dump);
+/* The end of a worker that is watched. */
+_Noreturn void tc_hook_work_done(struct tc_hook_dump *dump);
+
+/* hook_end.c: end this child. A copy first gives back its memory, so none of its other threads may
+ * be running. */
+_Noreturn void tc_hook_end(const struct tc_hook_dump *dump);
+
+/* hook_child.c: the making of the file. */
+/* Do everything from there to the line on stderr; after a walk in place only the file is left to be
+ * made. dump: a struct tc_hook_dump. */
+void tc_hook_child(void *dump);
+/* Set the handler of SIGALRM: it removes the file, and ends the process, or the worker. */
+void tc_hook_end_at_alarm(void);
+/* A fault has ended tc_hook_child: remove its file, and say so. */
+void tc_hook_child_failed(struct tc_hook_dump *dump);
+/* The worker hangs: say so. */
+void tc_hook_child_stuck(struct tc_hook_dump *dump);
+/* There will be no dump: say why. */
+void tc_hook_child_refuse(struct tc_hook_dump *dump, const char *why);
+/* Publish the outcome and say the line, if there is one. */
+void tc_hook_child_tell(const struct tc_hook_dump *dump);
+
+/* hook_fds.c. In a child that shares the descriptor table: ask what all descriptors are, without
+ * opening any. Then write them as records, and add the notice if some are missing. */
 void tc_hook_gather_fds(struct tc_hook_dump *dump);
 void tc_hook_put_fds(const struct tc_hook_dump *dump, struct tc_records *rec);
 void tc_hook_note_fds(struct tc_hook_dump *dump);
 
 /* hook_file.c: where a dump goes. */
 struct tc_hook_file {
-	int fd, dir;
+	int fd, dir; /* -1: not open */
 	char dir_path[TC_HOOK_PATH], temporary[64], name[TC_DUMP_NAME_MAX];
 };
-/* The next place, from *at = 0 on, in which the temporary file could be created. 0, or -ENOENT when
- * no place is left. *why, empty at first, gets "PLACE: reason" of the first that was refused. */
+/* Create the temporary file in the next place where that is possible. *at is the next place, 0 for
+ * the first call. 0, or -ENOENT when no place is left. *why, empty at first, gets "PLACE: reason"
+ * of the first place that could not be used. */
 int tc_hook_file_create(struct tc_hook_file *file, unsigned *at, const struct tc_hook_dump *dump,
 			struct tc_strbuf *why);
-/* Give it its name, and close it. 0 or -errno; then it is gone. */
+/* Give the file its name, and close it. 0, or -errno: then the file is removed. */
 int tc_hook_file_commit(struct tc_hook_file *file, const struct tc_hook_dump *dump);
+/* Remove the temporary file, if there is one, and close it. */
 void tc_hook_file_abort(struct tc_hook_file *file);
-/* The file could be created and not be written: into *why, if that is empty. */
+/* The file was created and could not be written: put why (error: -errno) into *why, if that is
+ * empty. */
 void tc_hook_file_explain(const struct tc_hook_file *file, struct tc_strbuf *why, int error);
 
-/* hook_say.c: one line on descriptor 2, if that is the file it was at start and takes it at once. */
-void tc_hook_say_init(void); /* this is the start */
-bool tc_hook_say_is_possible(void); /* descriptor 2 is that file */
-/* line: a text that ends with a zero and may be written to, with room for one byte more. What would
- * steer a terminal in it becomes '?', and the end of a line is put behind it. */
-void tc_hook_say(char *line);
+/* Room hook. */
 
-/* Around writing in the handler, with all signals blocked: what it raises, SIGXFSZ (a limit on the size
- * of files) or SIGPIPE, is taken back: it is not the program's affair. begin gives what end needs. */
-uint64_t tc_hook_raised_begin(void);
-void tc_hook_raised_end(uint64_t before);
+/* hook.c. True: the hook was started and is not disabled. Before that, its stacks and the page of
+ * hook_process.h do not exist. */
+bool tc_hook_installed(void);
+
+/* hook_signal.c: the handler of both signals, settings.signal and settings.private_signal. */
+void tc_hook_on_signal(int sig, siginfo_t *info, void *context);
+
+/* hook_request.c: begin a dump of this process. 0: its memory is captured, and a child makes the
+ * file. -errno: -EBUSY a dump is being made, -ENOEXEC there is no Python in this process,
+ * -EOPNOTSUPP it runs in an emulator; the texts of the others are in hook_refuse.c. */
+int tc_hook_request(const struct tc_request *request);
+/* The child of the last dump has asked for another snapshot: make it. 0 or -errno. */
+int tc_hook_request_again(const struct tc_arch_context *context);
+
+/* hook_freeze.c: capture the memory of the process: walk it here, or make a clone that does. 0: a
+ * child makes the file, or it is made; or -errno. */
+int tc_hook_capture(struct tc_hook_dump *dump);
+/* A fault has ended tc_hook_capture: give back what it held. */
+void tc_hook_capture_failed(struct tc_hook_dump *dump);
+
+/* hook_python.c: is there an interpreter in this process? Looks for one until one was found. */
+bool tc_hook_has_python(void);
+/* Is the program, or a library that it was started with, a Python? Others may load one later. */
+bool tc_hook_is_linked_python(void);
+
+/* hook_turn.c: reap our children that have ended. True: none makes a dump or uses our memory. */
+bool tc_hook_reap(void);
+/* The same. True: no child of ours is left. */
+bool tc_hook_reap_all(void);
+/* Before a fork: wait, for TASKCORE_PAUSE_MS at most, while another thread begins a dump. Otherwise
+ * the forked child would inherit its descriptors and memory. */
+void tc_hook_before_fork(void);
+/* In the handler of a thread that is parked: wait until the dump that asked for it is over, for
+ * TASKCORE_PAUSE_MS and 20 ms at most. */
+void tc_hook_park(void);
+
+/* hook_exit.c: before the process ends or calls execve, wait for our children, for
+ * TASKCORE_PAUSE_MS at most. Does nothing in a vfork child. */
+void tc_hook_reap_at_end(void);
+
+/* hook_refuse.c: say in one line why a request is refused, in a child of its own where one can be
+ * made. At most one line a second is said, and the next one counts those in between. error: what
+ * tc_hook_request returned; -EAGAIN: the last dump was ago_s seconds ago; -EOWNERDEAD: the child
+ * that made the dump was killed. */
+void tc_hook_refuse(const struct tc_request *request, int error, uint64_t ago_s);
+struct tc_hook_process;
+/* Reap the child that says such a line, if it has ended. */
+void tc_hook_reap_speaker(struct tc_hook_process *process);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The one dump under way, and where the interpreter is: what all rooms of the hook read. */
+ * The dump that is being made, and where the interpreter is: data that all rooms of the hook
+ * read. */
 #include <stdatomic.h>
 
 #include "lib/sys/sys.h"
@@ -8,14 +9,14 @@
 
 struct tc_hook_dump tc_hook_dump;
 
-/* Once found, an interpreter stays where it is, in forks too. */
+/* An interpreter stays where it was found, in forked children too. */
 static struct tc_runtime_site python;
 static _Atomic bool has_site;
 
 void tc_hook_found_python(const struct tc_runtime_site *site)
 {
 	python = *site;
-	python.module = NULL; /* in memory that is given back */
+	python.module = NULL; /* the caller unmaps the memory that it is in */
 	has_site = true;
 }
 
@@ -24,7 +25,9 @@ const struct tc_runtime_site *tc_hook_python(void)
 	return has_site ? &python : NULL;
 }
 
-/* Forgotten first: a child that is killed in between loses memory, but nobody else's is unmapped. */
+/* *memory becomes NULL before the memory is unmapped. A child that is killed between the two leaks
+ * memory; the other way round, the address would be unmapped a second time, when somebody else may
+ * have mapped something there. */
 static void unmap(void **memory, size_t size)
 {
 	void *at = *memory;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Is this process run by valgrind or by qemu-user? They translate the program's code and make its
- * system calls for it, and end it at a clone of the kind that a dump needs (valgrind 3.19: "does not
- * support general clone()"; qemu 7.2: SIGSEGV). */
+ * Does valgrind or qemu-user run this process? They translate the program's code and make its
+ * system calls, and they end it when it makes a clone of the kind that a dump needs (valgrind 3.19:
+ * "does not support general clone()"; qemu 7.2: SIGSEGV). */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -11,9 +11,9 @@
 
 #define LINK_MAX 256
 
-/* qemu-user answers for /proc/self/exe with the program, and lets the same link of the thread
- * through, which is qemu (linux-user/syscall.c, is_proc_myself). In a virtual machine of qemu's both
- * are the program. */
+/* qemu-user answers a readlink of /proc/self/exe itself, with the program. It does not know
+ * /proc/thread-self/exe, so the kernel answers, with qemu (linux-user/syscall.c, is_proc_myself).
+ * In a virtual machine both are the program. */
 static bool exe_is_another(void)
 {
 	char self[LINK_MAX], thread[LINK_MAX];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The page that tells an own process, a forked child and a vfork child apart: MADV_WIPEONFORK
- * (madvise(2)) makes it zero in a forked child; a vfork child shares it and has another pid. */
+ * The page by which we know whether we are in the process that made it, in a forked child, or in a
+ * vfork child: MADV_WIPEONFORK (madvise(2)) makes it zero in a forked child; a vfork child shares
+ * it, but has another pid. */
 #include "dumper/hook/common/hook_process.h"
 
 #include <stdatomic.h>
@@ -16,7 +17,7 @@ extern int __register_atfork(void (*prepare)(void), void (*parent)(void), void (
 			     void *dso) __attribute__((weak));
 extern void *__dso_handle __attribute__((visibility("hidden")));
 
-static struct tc_hook_process before_init; /* so that tc_process is never NULL */
+static struct tc_hook_process before_init; /* so that tc_hook_process never returns NULL */
 static struct tc_hook_process *page = &before_init;
 static bool wipes;
 
@@ -27,8 +28,8 @@ static void adopt(uint32_t pid)
 	atomic_store(&page->pid, pid);
 }
 
-/* A forked child may vfork before it calls anything of ours: then the grandchild would adopt the
- * page. */
+/* Without this, a forked child that calls vfork before any code of ours runs in it would leave the
+ * page to its vfork child. */
 static void forked(void)
 {
 	adopt((uint32_t)tc_syscall0(SYS_getpid));
@@ -72,9 +73,8 @@ struct tc_hook_process *tc_hook_process(void)
 	return page;
 }
 
-/* Reap the child whose pid was read there if it has ended; true: there is none. __WCLONE
- * (wait4(2)): no child that sends SIGCHLD, should the program have reaped ours and have one of its
- * own under that pid now. */
+/* __WCLONE (wait4(2)): only children that do not send SIGCHLD. The program may have reaped our
+ * child, and may have a child of its own with this pid now, which must not be reaped. */
 bool tc_process_reap_one(_Atomic uint32_t *pid, uint32_t child, int *ret_status)
 {
 	if (!child || tc_syscall4(SYS_wait4, child, (long)ret_status, WNOHANG | __WCLONE, 0) == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * One line on stderr: only into the file that was there at start, and only if it takes the line at
- * once. Mostly run in a child, but where there can be none, in the handler. */
+ * One line on stderr: only into the file that descriptor 2 was at the start of the process, and
+ * only if the file takes the line at once. Mostly this runs in a child; where no child can be made,
+ * in the handler. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -15,12 +16,12 @@
 #include <time.h>
 
 #include "lib/base/plain.h"
-#include "lib/sys/sys.h"
 #include "dumper/hook/common/hook.h"
 #include "lib/base/safe.h"
 
 #define STDERR 2
-#define PIPE_WHOLE 4096 /* PIPE_BUF: so much goes into a pipe whole or not at all (pipe(7)) */
+/* PIPE_BUF: at most this much is written into a pipe as a whole (pipe(7)) */
+#define PIPE_WHOLE 4096
 
 static struct statx at_start;
 static bool was_open;
@@ -33,7 +34,7 @@ static bool look(struct statx *to)
 	if (tc_syscall5(SYS_statx, STDERR, (long)"", AT_EMPTY_PATH,
 			STATX_TYPE | STATX_INO | STATX_BTIME, (long)to) == 0)
 		return true;
-	if (tc_syscall2(SYS_fstat, STDERR, (long)&st) < 0) /* a filter may deny the other */
+	if (tc_syscall2(SYS_fstat, STDERR, (long)&st) < 0) /* a seccomp filter may deny statx */
 		return false;
 	to->stx_ino = st.st_ino;
 	to->stx_mode = (uint16_t)st.st_mode;
@@ -47,7 +48,7 @@ void tc_hook_say_init(void)
 	was_open = look(&at_start);
 }
 
-/* The number of a file that is gone may be given to another: the time of birth tells them apart. */
+/* After a file is deleted, another may get its inode number: then the time of birth is another. */
 bool tc_hook_say_is_possible(void)
 {
 	struct statx st;
@@ -60,7 +61,8 @@ bool tc_hook_say_is_possible(void)
 					 st.stx_btime.tv_nsec == at_start.stx_btime.tv_nsec));
 }
 
-/* Between a look at a pipe or socket and the write somebody else may fill it: no plain write. */
+/* Write, but never wait. After poll has said that a pipe or socket takes data, somebody else may
+ * fill it, so a plain write could block. */
 static void write_now(const char *line, size_t size)
 {
 	struct iovec bytes = { (char *)line, size };
@@ -73,7 +75,8 @@ static void write_now(const char *line, size_t size)
 	}
 	if (S_ISFIFO(at_start.stx_mode))
 		r = tc_syscall6(SYS_pwritev2, STDERR, (long)&bytes, 1, -1, -1, RWF_NOWAIT);
-	if (r == -EOPNOTSUPP || r == -EINVAL || r == -ENOSYS) /* a file; Linux before 6.4 */
+	/* a file, or a pipe on Linux before 6.4 */
+	if (r == -EOPNOTSUPP || r == -EINVAL || r == -ENOSYS)
 		tc_syscall3(SYS_write, STDERR, (long)line, (long)size);
 }
 

@@ -52,7 +52,7 @@ static bool take_flag(const char *value, const char *on, bool *to)
 	return *to || !*value || strcmp(value, "0") == 0;
 }
 
-/* USR1, USR2, RTMIN+N or none; "SIG" may stand in front. */
+/* USR1, USR2, RTMIN+N or none, with or without "SIG" in front. */
 static bool take_signal(const char *value, int *to)
 {
 	uint64_t n;
@@ -80,7 +80,8 @@ static void name_reason(struct tc_hook_settings *s)
 		snprintf(s->reason, sizeof(s->reason), "rtmin+%d", s->signal - SIGRTMIN);
 }
 
-/* A directory: made absolute at once, because the program may change its own. */
+/* A directory. The path is made absolute now, because the program may change its working directory
+ * later. */
 static bool take_dir(const char *value, char *to)
 {
 	static char here[PATH_MAX]; /* too big for the stack */
@@ -91,11 +92,11 @@ static bool take_dir(const char *value, char *to)
 	if (snprintf(to, TC_HOOK_PATH, "%s%s%s", here, value[0] == '/' ? "" : "/", value) <
 	    TC_HOOK_PATH)
 		return true;
-	to[0] = 0; /* not half of it */
+	to[0] = 0; /* too long: half a path would be another directory */
 	return false;
 }
 
-/* False: the value of this variable is not understood. Names of no interest are fine. */
+/* Use the variable TASKCORE_name. False: its value is not understood. Other names are ignored. */
 static bool take(const char *name, const char *value)
 {
 	static const char *const values[] = { "none", "scalars", "strings", NULL };
@@ -112,7 +113,8 @@ static bool take(const char *name, const char *value)
 		{ "PAUSE_MS", MAX_MS, &s->pause_ms },
 		{ "BUDGET_MS", MAX_MS, &s->budget_ms },
 		{ "MIN_INTERVAL_S", MAX_S, &s->min_interval_s },
-		{ "STACK_BYTES", UINT64_MAX, &unused }, /* no stacks are taken yet */
+		/* accepted; this version records no native stacks */
+		{ "STACK_BYTES", UINT64_MAX, &unused },
 	};
 	unsigned word = 0;
 	bool ok = true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The table of what the program has set. A setting is written into the cell that is not valid and
- * becomes valid with the count of settings; a reader that sees the count change reads again. */
+ * The table of signal actions. A new action is written into the cell that is not in use, and then
+ * seq is incremented, which switches to it. A reader that finds that seq has changed reads
+ * again. */
 #include "dumper/hook/signals/hook_action.h"
 
 #include <errno.h>
@@ -11,11 +12,11 @@
 #include "dumper/hook/common/hook_process.h"
 #include "lib/base/safe.h"
 
-/* Flags the kernel keeps; it drops what it does not know (kernel/signal.c, do_sigaction). */
+/* The flags that the kernel keeps; it drops all others (kernel/signal.c, do_sigaction). */
 #define KEPT_FLAGS                                                                         \
 	(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER | \
 	 SA_RESETHAND | 0x800u /* SA_EXPOSE_TAGBITS */ | TC_ARCH_SA_RESTORER)
-/* How often a writer looks whether another one is done before it sleeps. */
+/* A writer that waits for another one sleeps after so many looks. */
 #define MAX_SPINS 200
 
 static struct tc_action taken[TC_ACTION_MAX];
@@ -40,8 +41,8 @@ struct tc_arch_action tc_action_of(void *handler, unsigned long flags, uint64_t 
 					mask };
 }
 
-/* One writer at a time. The flag stands in the process page: a forked child finds it free, whatever
- * its parent's other threads were doing. */
+/* The flag is in the page of hook_process.h, which is zero in a forked child: there the lock is
+ * free even if another thread of the parent held it. */
 uint64_t tc_action_lock(void)
 {
 	struct timespec wait = { .tv_nsec = 50000 };
@@ -143,8 +144,9 @@ struct tc_arch_action tc_action_in_front(const struct tc_action *action,
 	return tc_action_of(entry_of(action), SA_SIGINFO | flags, calls ? set->mask : 0);
 }
 
-/* Whoever changes the setting comes here after it and whoever finds it changed meanwhile goes round
- * again, so the kernel ends with the last one, without a lock. */
+/* Works without a lock: everybody who has changed the action calls this afterwards, and it goes
+ * round again when the action has changed meanwhile. So the kernel always ends with the last
+ * one. */
 void tc_action_settle(struct tc_action *action)
 {
 	struct tc_arch_action set, kernel;
@@ -158,7 +160,7 @@ void tc_action_settle(struct tc_action *action)
 	} while (atomic_load(&action->seq) != seq || atomic_load(&action->spent) != spent);
 }
 
-/* In a forked child: what its parent's other threads had under way will not be ended here. */
+/* In a forked child the other threads do not exist: end what they had begun. */
 static void forked(void)
 {
 	unsigned n = atomic_load(&n_taken);
@@ -200,7 +202,7 @@ int tc_action_take(int sig, tc_chain_entry *entry)
 	return 0;
 }
 
-/* In a vfork child: its dispositions are its own, the table is its parent's. */
+/* In a vfork child: the kernel's signal actions are its own, but the table is its parent's. */
 static void set_vforked(struct tc_action *action, const struct tc_arch_action *set,
 			struct tc_arch_action *ret_old)
 {
@@ -230,7 +232,8 @@ void tc_action_set(struct tc_action *action, const struct tc_arch_action *set,
 	uint64_t before = tc_action_lock();
 	tc_action_read(action, ret_old);
 	write_cell(action, set);
-	/* It also drops what is pending (sigaction(2)); but a guarded read must find its handler. */
+	/* Setting SIG_IGN in the kernel also drops pending signals (sigaction(2)), as the program
+	 * expects. Not while memory is read: a fault must find its handler. */
 	if (set->handler == ignore.handler && !action->guarded)
 		tc_action_kernel(action->sig, &ignore, NULL);
 	tc_action_settle(action);
@@ -282,7 +285,8 @@ static bool is_ignored(const struct tc_action *action)
 	return set.handler == (void *)SIG_IGN;
 }
 
-/* The kernel may differ from the table: a raw rt_sigaction, or a vfork child that set its own. */
+/* Let the kernel ignore the signal. Not if the kernel no longer calls our entry: then a raw
+ * rt_sigaction, or a vfork child, has set another action. */
 static bool ignore(struct tc_action *action, bool own)
 {
 	struct tc_arch_action none = { .handler = (void *)SIG_IGN };
@@ -296,7 +300,7 @@ static bool ignore(struct tc_action *action, bool own)
 	return true;
 }
 
-/* Most programs ignore none: then the kernel is asked nothing. */
+/* Most programs ignore none of our signals: for them no system call is made. */
 static bool are_any_ignored(unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
@@ -305,7 +309,8 @@ static bool are_any_ignored(unsigned n)
 	return false;
 }
 
-/* The lock: between one thread's last claim and its handler in the kernel no other one may claim. */
+/* The lock is needed because no other thread may begin between the moment when the last one ends
+ * and the moment when the kernel has our handler again. */
 uint32_t tc_action_ignore_begin(void)
 {
 	unsigned n = atomic_load(&n_taken);

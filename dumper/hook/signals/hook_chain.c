@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The chain inside a handler: do what the program has set, as the kernel would. */
+ * The chain inside a handler: does what the program has set, as the kernel would. */
 #include "dumper/hook/signals/hook_chain.h"
 
 #include <errno.h>
 #include <sys/syscall.h>
 
-#include "lib/sys/sys.h"
 #include "dumper/hook/signals/hook_action.h"
 #include "dumper/hook/common/hook_process.h"
 #include "lib/base/safe.h"
 
 #define INSIDE_MAGIC UINT64_C(0x74635f696e736964)
 
-/* On the stack while a handler of the program's runs. It tells whether it still stands there by
- * holding a number that only its own address gives. */
+/* This struct is on the stack while a handler of the program runs. Its content depends on its
+ * address, so that we can see whether it is still there. */
 struct inside {
 	volatile uint64_t magic;
 };
@@ -24,15 +23,16 @@ static uint64_t magic_at(const struct inside *at)
 	return INSIDE_MAGIC ^ (uint64_t)(uintptr_t)at;
 }
 
-/* Whether 8 bytes can be read, from the kernel: it copies the set before it finds that there is no
- * such way of changing the mask (kernel/signal.c, rt_sigprocmask). */
+/* Can 8 bytes be read here? Asked by a rt_sigprocmask that must fail: the kernel reads the set
+ * first (EFAULT), and then finds that "how" is not valid (EINVAL; kernel/signal.c,
+ * rt_sigprocmask). */
 static bool is_readable(const void *at)
 {
 	return tc_syscall4(SYS_rt_sigprocmask, -1, (long)at, 0, 8) == -EINVAL;
 }
 
-/* After a longjmp out of the handler its frame is above the stack pointer, on a stack that the
- * thread does not stand on, or written over. */
+/* Is the handler still running? After a longjmp out of it, its frame is above the stack pointer, or
+ * on a stack that the thread no longer uses, or overwritten. */
 static bool stands(const struct inside *at, const struct tc_arch_context *context)
 {
 	uint64_t frame = (uint64_t)(uintptr_t)at, low = context->stack[0], size = context->stack[2];
@@ -51,14 +51,15 @@ bool tc_chain_nested(int sig, const void *context)
 	return action && !action->guarded && stands(inside[action->index], context);
 }
 
-/* Die of sig when the handler returns. The mask of the interrupted code may block it (a sigsuspend):
- * without us it would have been delivered all the same. */
+/* Let the process die of sig when the handler returns. The mask that is restored then may block sig
+ * (if it interrupted a sigsuspend), so sig is removed from it. */
 static void die_of(int sig, siginfo_t *info, struct tc_arch_context *context)
 {
 	long pid = tc_syscall0(SYS_getpid), tid = tc_syscall0(SYS_gettid);
 	struct tc_arch_action action = { 0 };
 
-	if (pid == 1) /* the kernel drops it (signal(7), init of a pid namespace): stay in front */
+	/* init of a pid namespace: the kernel drops the signal (signal(7)), so the hook keeps it */
+	if (pid == 1)
 		return;
 	tc_action_kernel(sig, &action, NULL);
 	context->mask &= ~(UINT64_C(1) << (sig - 1));
@@ -66,7 +67,8 @@ static void die_of(int sig, siginfo_t *info, struct tc_arch_context *context)
 		tc_syscall3(SYS_tgkill, pid, tid, sig);
 }
 
-/* A one-shot handler: the program's setting becomes SIG_DFL. False: it has run already. */
+/* Before an SA_RESETHAND handler runs: the program's action becomes SIG_DFL. False: it has run
+ * already. */
 static bool reset(struct tc_action *action, uint64_t seq)
 {
 	struct tc_arch_action none = { 0 };

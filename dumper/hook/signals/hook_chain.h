@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The chain of signal handlers: the hook stays in front, the program is told what it set. The file
- * interposes sigaction, signal, bsd_signal, __sysv_signal, sysv_signal, ssignal, sigset, sigignore
- * and siginterrupt, and what execs (an ignored signal stays ignored in the new program). */
+ * The chain of signal handlers. For the signals that the hook has taken the kernel calls the hook
+ * first, and the hook calls what the program has set. The program does not notice: when it asks, it
+ * gets back what it has set. For that hook_names.c interposes sigaction and its relatives, and
+ * hook_exec.c what starts programs. Everything here may run in a signal handler, unless "normal
+ * context" is said. */
 #ifndef TC_HOOK_CHAIN_H
 #define TC_HOOK_CHAIN_H
 
@@ -10,38 +12,38 @@
 
 typedef void tc_chain_entry(int sig, siginfo_t *info, void *context);
 
-/* Take sig (at most 4 in all): from now on the kernel calls entry, with SA_RESTART and the mask the
- * program asked for (SA_RESTART | SA_ONSTACK and none when it never set a handler); what was set so
- * far, an inherited SIG_IGN too, is what the program has set. Normal context, in the constructor or
- * taskcore_install. 0, or -errno. */
+/* Take sig (at most 4 in all): from now on the kernel calls entry, with the flags SA_RESTART,
+ * SA_NODEFER and SA_ONSTACK and the mask as the program sets them with a handler (without one:
+ * SA_RESTART | SA_ONSTACK and an empty mask). The present action, which may be an inherited
+ * SIG_IGN, counts as set by the program. Normal context. 0 or -errno; -ENOSPC: too many. */
 int tc_chain_take(int sig, tc_chain_entry *entry);
 
-/* Do what the program set for sig, as if the kernel had called it: its handler with its own flags
- * (SA_SIGINFO, SA_RESETHAND), nothing for SIG_IGN; for SIG_DFL nothing when live_on, else the
- * default action, so that the process ends with the same status and core as without us (the signal
- * is raised again, blocked till the handler returns). In entry; it may not come back (siglongjmp).
- */
+/* Do what the program has set for sig, as the kernel would: its handler with its own flags
+ * (SA_SIGINFO, SA_RESETHAND), nothing for SIG_IGN; for SIG_DFL nothing if live_on is true, else the
+ * default action: the signal is raised again and ends the process when our handler returns, with
+ * the same status and core as without us. To be called in entry only. It may not return, because
+ * the program's handler may call siglongjmp. */
 void tc_chain_pass(int sig, siginfo_t *info, void *context, bool live_on);
 
-/* Does this thread stand in a handler of the program's that tc_chain_pass called for sig (it raised
- * the signal anew, as faulthandler with chain=True does)? False again after a longjmp out of it.
- * context: that of the entry. */
+/* Is this thread inside a handler of the program that tc_chain_pass has called for sig? Then that
+ * handler has raised the signal again (as faulthandler with chain=True does), and no second dump is
+ * wanted. False again after a longjmp out of it. context: the third argument of entry. */
 bool tc_chain_nested(int sig, const void *context);
 
-/* From begin to end SIGSEGV, SIGBUS and SIGSYS come to fault, with nothing else changed: on the stack and with
- * the mask that the program's handler asks for, which other threads may need at any moment. What the
- * program sets meanwhile is kept and followed. In a handler, by one thread at a time; the caller sees
- * to it that they are not blocked, and that nothing of it lies on its alternate stack that a fault
- * could overwrite. */
+/* From begin to end the kernel calls fault for SIGSEGV, SIGBUS and SIGSYS, in all threads. Stack
+ * and mask stay as the program's handlers ask for, because other threads may have real faults
+ * meanwhile. What the program sets meanwhile is recorded, and in force after end. Only one thread
+ * at a time may do this. Before it reads memory, the caller must unblock these signals, and leave
+ * or disable its alternate signal stack, which a fault would overwrite. */
 void tc_chain_guard_begin(tc_chain_entry *fault);
 void tc_chain_guard_end(void);
 
-/* Inside fault, when it was not ours: what the program set for sig. Its handler is
- * called and may not come back; a default action happens when fault returns. */
+/* To be called in fault, for a signal that is not ours: do what the program has set for sig. Its
+ * handler is called, and may not return; a default action happens when fault returns. */
 void tc_chain_guard_yield(int sig, siginfo_t *info, void *context);
 
-/* Is the hook still what the kernel calls for sig? (A raw rt_sigaction can take it away.) Safe in a
- * handler. */
+/* Does the kernel still call the hook for sig? (A program that makes the system call rt_sigaction
+ * itself can change that.) */
 bool tc_chain_in_front(int sig);
 
 #endif

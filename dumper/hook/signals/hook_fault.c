@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * SIGSEGV, SIGBUS and SIGSYS while a dump reads memory: lent from the program and given back. */
-#include <errno.h>
+ * Takes SIGSEGV, SIGBUS and SIGSYS from the program while a dump reads memory, and gives them
+ * back. */
 #include <sys/syscall.h>
 
-#include "lib/sys/sys.h"
 #include "dumper/hook/signals/hook_action.h"
 #include "dumper/hook/signals/hook_chain.h"
 #include "lib/base/safe.h"
@@ -15,8 +14,9 @@ static bool are_equal(const struct tc_arch_action *a, const struct tc_arch_actio
 	return a->handler == b->handler && a->flags == b->flags && a->mask == b->mask;
 }
 
-/* The table's other writers wait meanwhile. One that has not seen that the signal is ours, or that
- * calls the kernel itself, may have been faster. */
+/* Take a signal; *found is its action a moment ago. Our lock keeps out other writers, but not a
+ * thread that looked into the table before tc_action_guarding was set, nor one that calls the
+ * kernel itself: if the action is another one by now, that one is the program's. */
 static void take(struct tc_action *action, const struct tc_arch_action *found)
 {
 	struct tc_arch_action ours = tc_action_in_front(action, found), was;
@@ -51,12 +51,13 @@ void tc_chain_guard_end(void)
 	uint64_t before = tc_action_lock();
 	bool ours[TC_ACTION_GUARDED];
 
-	for (unsigned i = 0; i < TC_ACTION_GUARDED; i++) /* what a raw call has set meanwhile stays ... */
+	/* what a raw system call has set meanwhile stays ... */
+	for (unsigned i = 0; i < TC_ACTION_GUARDED; i++)
 		ours[i] = tc_action_is_front(&tc_action_guarded[i]) ||
 			  atomic_load(&tc_action_guarded[i].seq) != begun_seq[i];
 	atomic_store(&tc_action_guarding, false);
 	for (unsigned i = 0; i < TC_ACTION_GUARDED; i++)
-		if (ours[i]) /* ... unless the table knows better */
+		if (ours[i]) /* ... unless the program has used sigaction since */
 			tc_action_settle(&tc_action_guarded[i]);
 	tc_action_unlock(before);
 }
@@ -71,12 +72,13 @@ void tc_chain_guard_yield(int sig, siginfo_t *info, void *context)
 		return;
 	if (set.handler != (void *)SIG_DFL && set.handler != (void *)SIG_IGN &&
 	    (!(set.flags & SA_RESETHAND) || tc_action_spend(action, seq))) {
-		/* With the mask that it asks for, which is the one of our action. */
+		/* Its mask is in force already, because our action has the same. */
 		((tc_chain_entry *)set.handler)(sig, info, context);
 		return;
 	}
-	/* The instruction faults again and finds this; a signal that was sent is sent again, and so is
-	 * that of a system call, which is over. */
+	/* When we return, the instruction faults again, and finds the default action. A signal that
+	 * was sent by somebody must be sent again, and so must SIGSYS, because the system call is
+	 * not made again. */
 	set = (struct tc_arch_action){ 0 };
 	tc_action_kernel(sig, &set, NULL);
 	if (info->si_code <= 0 || sig == SIGSYS)

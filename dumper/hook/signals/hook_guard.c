@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The hook's own stacks, and the guard around everything that reads memory: a fault that no guarded
- * read accounts for ends the dump, never the process. */
+ * The hook's own stacks, and the guard around everything that reads memory: a fault outside of a
+ * guarded read ends the dump, never the process. */
 #include <errno.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
@@ -12,26 +12,31 @@
 #include "dumper/hook/signals/hook_chain.h"
 #include "lib/base/safe.h"
 
-#define STACK_SIZE (64u << 10) /* tests/build/stack_depth.sh: the deepest path needs less than half */
+/* bytes; tests/build/stack_depth.sh checks that the deepest path needs less than half */
+#define STACK_SIZE (64u << 10)
 #define GUARD_SIZE TC_ARCH_PAGE
-#define TRAPPED 1		       /* SYS_SECCOMP of asm-generic/siginfo.h, which libc lacks */
+/* SYS_SECCOMP of asm-generic/siginfo.h; libc's headers do not have it */
+#define TRAPPED 1
 #define SIGNAL_BITS(sig) (1ull << ((sig)-1))
 
-/* The handler's; that of guarded work in a child; those on which children start that share our
- * memory, one that makes a dump, its worker, and one that says a line. */
+/* The stack of the handler; that of guarded work in a child; and the stacks on which children start
+ * that share our memory: one that makes a dump, its worker, and one that says a line. */
 enum { STACK_HANDLER, STACK_CHILD, STACK_START, STACK_WORK, STACK_LINE, N_STACKS };
 #define STRIDE (GUARD_SIZE + STACK_SIZE)
 
-static uint8_t *stacks; /* each above a page that cannot be touched, from their first use on */
+/* one after the other, each above a page that is made inaccessible at the first use */
+static uint8_t *stacks;
 static _Atomic bool are_fenced;
 
-/* Guarded work in the handler and in a child: both at once, where the child shares our memory. */
+/* Guarded work: [0] in the handler, [1] in a child. Both exist at the same time when the child
+ * shares our memory. */
 static struct guard {
-	_Atomic uint32_t tid; /* who is at it; 0: nobody */
-	void *way_out;	      /* NULL: not yet */
+	_Atomic uint32_t tid; /* who does it; 0: nobody */
+	void *way_out; /* of tc_arch_call_on; NULL: not begun */
 	void (*function)(void *argument);
 	void *argument;
-	stack_t altstack; /* the handler's thread's own, while it is put aside */
+	/* the alternate signal stack of the handler's thread, while it is disabled */
+	stack_t altstack;
 	bool begun;
 } guards[2];
 
@@ -45,7 +50,8 @@ int tc_hook_stacks_init(void)
 	return 0;
 }
 
-/* Not at the start: most processes are never dumped, and each fence is a mapping more. */
+/* Make the page below each stack inaccessible. Not at the start of the process: most processes are
+ * never dumped, and each such page is another mapping. */
 static void fence(void)
 {
 	if (!atomic_exchange(&are_fenced, true))
@@ -80,8 +86,9 @@ void tc_hook_stacks(uint64_t *ret_start, uint64_t *ret_end)
 	*ret_end = (uintptr_t)stacks + N_STACKS * STRIDE;
 }
 
-/* SIGSEGV, SIGBUS and SIGSYS that somebody sent while the handler was guarded, one of each. They cannot
- * be blocked meanwhile: a guarded read that faults would end the process. */
+/* SIGSEGV, SIGBUS and SIGSYS that somebody has sent during guarded work in the handler, one of
+ * each. They cannot be blocked meanwhile, because a fault whose signal is blocked ends the
+ * process. */
 static siginfo_t sent[TC_ACTION_GUARDED];
 
 static uint32_t own_tid(void)
@@ -89,8 +96,9 @@ static uint32_t own_tid(void)
 	return (uint32_t)tc_syscall0(SYS_gettid);
 }
 
-/* One that no instruction raised: kept for the program. A child is sent nothing that concerns it.
- */
+/* A signal that was sent by somebody, not raised by an instruction. In the handler's thread it is
+ * kept for the program, and sent again afterwards; in a child it is dropped; in another thread the
+ * program gets it. */
 static void on_sent(int sig, siginfo_t *info, void *context, uint32_t tid)
 {
 	if (guards[0].tid == tid)
@@ -109,8 +117,9 @@ static void send_kept(void)
 	}
 }
 
-/* A filter of system calls has answered one of ours with SIGSYS: it fails. Told by the stack: in a
- * process of which much is trapped, this asks nothing of the kernel. */
+/* A seccomp filter has answered a system call with SIGSYS. If it is one of ours, let it fail with
+ * EPERM. We know ours by the stack pointer, not by a system call, because the filter may answer
+ * that with SIGSYS too. */
 static bool answer_trap(int sig, const siginfo_t *info, struct tc_arch_context *context)
 {
 	if (sig != SIGSYS || info->si_code != TRAPPED ||
@@ -141,7 +150,7 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 			tc_arch_abandon(context, guards[i].way_out);
 			return;
 		}
-	/* A fault of another thread: it must happen as without us. */
+	/* A fault in another thread: the program must get it as without us. */
 	tc_chain_guard_yield(sig, info, context);
 }
 
@@ -150,9 +159,10 @@ void tc_hook_answer_traps(void)
 	tc_sys_action(SIGSYS, (void *)on_fault, SA_SIGINFO | SA_NODEFER, 0);
 }
 
-/* Our stack is no alternate stack to the kernel. The signal may have come on the thread's own one:
- * there our reads' faults would overwrite what lies on it, if the program has handlers for faults
- * run there. Only from here it lets us put it aside (sigaltstack(2), EPERM). */
+/* Runs on our stack. The signal that brought us here may have used the thread's alternate signal
+ * stack. If the program's fault handlers use it as well, a fault of one of our reads would start at
+ * its top, and overwrite the frames that lie there. So it is disabled; the kernel allows that only
+ * while we are not on it (sigaltstack(2), EPERM). */
 static void run(void *argument)
 {
 	struct guard *guard = argument;
@@ -162,7 +172,8 @@ static void run(void *argument)
 	    tc_syscall2(SYS_sigaltstack, (long)&none, (long)&guard->altstack) != 0)
 		return;
 	guard->begun = true;
-	/* Not before: one that was sent may be pending, blocked by the program, and not for it now. */
+	/* Only now: a signal that the program blocks may be pending, and is delivered here, to our
+	 * handler, which keeps it for the program. */
 	tc_sys_unblock(SIGNAL_BITS(SIGSEGV) | SIGNAL_BITS(SIGBUS));
 	guard->function(guard->argument);
 }

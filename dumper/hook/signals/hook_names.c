@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sigaction and its relatives, interposed: for a signal of the hook's they write and tell the table;
- * all others go to the next library. The semantics are those of glibc 2.36 (its
- * folders signal and sysdeps/posix), whose functions call its own sigaction past every interposer. */
+ * sigaction and its relatives, interposed. For a signal that the hook has taken they write and read
+ * the table of hook_action.h; for all others they call the next library. The relatives must be
+ * interposed too, because glibc's call its own sigaction, which nobody can interpose. They do what
+ * those of glibc 2.36 do (its folders signal and sysdeps/posix). */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
@@ -10,22 +11,22 @@
 #include <sys/auxv.h>
 #include <sys/syscall.h>
 
-#include "lib/sys/sys.h"
 #include "dumper/hook/signals/hook_action.h"
 #include "dumper/hook/signals/hook_next.h"
 #include "dumper/hook/common/hook_process.h"
 
 #define EXPORT __attribute__((visibility("default")))
-/* On an alternate stack, beside the kernel's frame (AT_MINSIGSTKSZ, sigaltstack(2)): what the entry
- * needs before it stands on the hook's own stack. */
+/* Bytes that our entry needs on an alternate stack, in addition to the kernel's frame
+ * (AT_MINSIGSTKSZ, sigaltstack(2)), before it switches to the hook's own stack. */
 #define ENTRY_BYTES 2048u
 #define BIT(sig) (UINT64_C(1) << ((sig)-1))
 
 typedef void handler_fn(int sig);
 
-#pragma GCC diagnostic ignored "-Wdeprecated-declarations" /* sigset and its like are our subject */
+/* sigset and others are deprecated, but must be defined here */
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
-/* libc's old names, without declarations in today's headers. */
+/* Old names that libc still has, but no longer declares. */
 handler_fn *bsd_signal(int sig, handler_fn *handler);
 handler_fn *__sysv_signal(int sig, handler_fn *handler);
 int __sigaction(int sig, const struct sigaction *set, struct sigaction *old);
@@ -44,7 +45,7 @@ EXPORT int sigaction(int sig, const struct sigaction *set, struct sigaction *old
 		memcpy(&wanted.mask, &set->sa_mask, sizeof(wanted.mask));
 	}
 	tc_action_set(action, set ? &wanted : NULL, &was);
-	if (old) { /* libc too leaves the rest of its longer mask as it is */
+	if (old) { /* sa_mask is longer than the kernel's mask; like libc, do not touch the rest */
 		old->sa_handler = (handler_fn *)was.handler;
 		old->sa_flags = (int)was.flags;
 		old->sa_restorer = was.restorer;
@@ -58,7 +59,7 @@ EXPORT int __sigaction(int sig, const struct sigaction *set, struct sigaction *o
 	return sigaction(sig, set, old);
 }
 
-/* Set a handler with an empty mask; the one before. */
+/* Set a handler with an empty mask. Returns the previous one. */
 static handler_fn *exchange(int sig, handler_fn *handler, int flags)
 {
 	struct sigaction set = { .sa_handler = handler, .sa_flags = flags }, was;
@@ -108,7 +109,7 @@ EXPORT handler_fn *sysv_signal(int sig, handler_fn *handler)
 	return __sysv_signal(sig, handler);
 }
 
-/* Block or unblock sig; whether it was blocked. */
+/* Block or unblock sig. True: it was blocked before. */
 static bool block(int how, int sig)
 {
 	uint64_t mask = BIT(sig), before = 0;

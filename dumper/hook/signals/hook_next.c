@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Looks up what stands behind the interposed functions, once. An earlier library's constructor that
- * calls one looks it up itself. */
+ * Looks up the next library's functions, each once. If the constructor of another library calls one
+ * before our own constructor runs, tc_next looks it up. */
 #define _GNU_SOURCE
 #include "dumper/hook/signals/hook_next.h"
 
@@ -36,7 +36,8 @@ static void *look_up(enum tc_next which)
 	return function;
 }
 
-/* A child of a process with threads may find the loader's locks taken for ever. */
+/* In a forked child of a process with threads the loader's locks may be held for ever, by threads
+ * that do not exist there. */
 static void before_fork(void)
 {
 	for (unsigned i = TC_NEXT_N_AT_START; i < TC_NEXT_N_AT_FORK; i++)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The functions behind those that the hook interposes: libc's, or another preloaded library's. */
+ * The functions that the hook interposes, as the next library has them: libc, or another preloaded
+ * library. */
 #ifndef TC_HOOK_NEXT_H
 #define TC_HOOK_NEXT_H
 
-/* Found by dlsym(RTLD_NEXT), which is slow (1.8 us) and takes locks: what a handler may call is found
- * when the hook is loaded, what a forked child may call before the first fork, the rest when it is
- * called. */
+/* They are looked up by dlsym(RTLD_NEXT), which is slow (1.8 µs) and takes locks. So those that a
+ * handler may call are looked up when the hook is loaded, those that a forked child may call before
+ * the first fork, and the others when they are called first. */
 enum tc_next {
 	TC_NEXT_SIGACTION,
 	TC_NEXT_SIGNAL,
@@ -25,7 +26,8 @@ enum tc_next {
 	TC_NEXT_N
 };
 
-/* The function; NULL with errno ENOSYS where libc has none. */
+/* The function; NULL with errno ENOSYS: no library has it. May run in a signal handler for those up
+ * to TC_NEXT_N_AT_START only. */
 void *tc_next(enum tc_next which);
 
 #endif
