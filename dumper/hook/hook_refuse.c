@@ -53,7 +53,7 @@ static void say_refused(void)
 							"): last dump ");
 	if (refusal.error == -EOPNOTSUPP) {
 		tc_strbuf_s(&text, tc_hook_emulator());
-		tc_strbuf_s(&text, ", which would end it for making a dump");
+		tc_strbuf_s(&text, ", which would end it if it were copied");
 	}
 	if (refusal.error == -EAGAIN) {
 		tc_strbuf_u(&text, refusal.ago_s);

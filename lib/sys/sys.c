@@ -17,8 +17,9 @@ int tc_sys_open(int dir, const char *path, int flags, unsigned mode)
 {
 	long r;
 
-	/* The kernel takes a number before it looks for the file (Linux, fs/open.c, do_sys_openat2): where the
-	 * directory could not be opened it would be missing to another thread for nothing. */
+	/* The kernel takes a descriptor before it looks for the file (Linux, fs/open.c,
+	 * do_sys_openat2). Where the directory could not be opened, another thread would miss that
+	 * descriptor for nothing. */
 	if (dir < 0 && dir != AT_FDCWD)
 		return -EBADF;
 	do

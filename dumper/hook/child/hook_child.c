@@ -270,7 +270,8 @@ static void put_ms(struct tc_strbuf *text, uint64_t ns)
 	tc_strbuf_s(text, " ms");
 }
 
-/* Whoever asks looks at the name of the first thread: that is either the worker or the watcher. */
+/* `taskcore signal` looks at the name of the first thread, which is either the worker or the
+ * watcher: whichever of them comes here first. */
 static void mark(const struct tc_hook_dump *dump)
 {
 	if (dump->verdict == TC_OUTCOME_REFUSED && dump->guest)
