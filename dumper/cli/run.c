@@ -85,7 +85,7 @@ static bool take_number(const struct setting *setting, const char *value, char *
 static const struct setting settings[] = {
 	{ "--dir", "TASKCORE_DIR", "a directory that exists", take_directory },
 	{ "--signal", "TASKCORE_SIGNAL", "USR1, USR2, RTMIN+N or none", take_signal },
-	{ "--timing", "TASKCORE_TIMING", "on, off", take_word },
+	{ "--timing", "TASKCORE_TIMING", "off", take_word },
 	{ "--values", "TASKCORE_VALUES", "none, scalars, strings", take_word },
 	{ "--max-files", "TASKCORE_MAX_FILES", "a number", take_number },
 	{ "--max-bytes", "TASKCORE_MAX_BYTES", "a number, or one with K, M or G", take_number },
@@ -102,7 +102,7 @@ const char tc_run_usage[] =
 	"  --dir DIR         run: where the dumps go\n"
 	"  --signal SIG      run: USR1 (the default), USR2, RTMIN+N, or none: taskcore signal "
 	"only\n"
-	"  --timing on|off, --values none|scalars|strings, --max-files N,\n"
+	"  --timing off, --values none|scalars|strings, --max-files N,\n"
 	"  --max-bytes N, --pause-ms N, --budget-ms N, --min-interval-s N, --keep-newest 1,\n"
 	"  --nondumpable full  run: as the variables TASKCORE_… of the same names\n";
 

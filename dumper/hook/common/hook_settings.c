@@ -101,9 +101,8 @@ static bool take(const char *name, const char *value)
 {
 	static const char *const values[] = { "none", "scalars", "strings", NULL };
 	static const char *const freezes[] = { "auto", "place", "snapshot", NULL };
-	static const char *const timings[] = { "on", "off", NULL };
+	static const char *const timings[] = { "off", NULL };
 	struct tc_hook_settings *s = &tc_hook_settings;
-	uint64_t unused;
 	const struct {
 		const char *name;
 		uint64_t max, *to;
@@ -113,8 +112,6 @@ static bool take(const char *name, const char *value)
 		{ "PAUSE_MS", MAX_MS, &s->pause_ms },
 		{ "BUDGET_MS", MAX_MS, &s->budget_ms },
 		{ "MIN_INTERVAL_S", MAX_S, &s->min_interval_s },
-		/* accepted; this version records no native stacks */
-		{ "STACK_BYTES", UINT64_MAX, &unused },
 	};
 	unsigned word = 0;
 	bool ok = true;
@@ -141,12 +138,23 @@ static bool take(const char *name, const char *value)
 	return ok;
 }
 
-static void complain(const char *variable)
+/* Of the names that this project has given out, those that do nothing yet: whoever sets one is told. */
+static bool is_missing(const char *name, const char *value)
+{
+	static const char *const names[] = { "AT_EXIT", "LABELS", "RSS_MB", "STACK_BYTES", "STALL_S",
+					     "TASKS" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return strcmp(name, "TIMING") == 0 && strcmp(value, "on") == 0;
+}
+
+static void complain(const char *variable, const char *why)
 {
 	char line[256];
 
-	snprintf(line, sizeof(line) - 1, "taskcore: %.150s is not understood: the default is used",
-		 variable);
+	snprintf(line, sizeof(line) - 1, "taskcore: %.150s %s", variable, why);
 	tc_hook_say(line);
 }
 
@@ -165,8 +173,10 @@ void tc_hook_settings_read(char **environment)
 		    equals - variable - 9 >= (long)sizeof(name))
 			continue;
 		snprintf(name, sizeof(name), "%.*s", (int)(equals - variable - 9), variable + 9);
-		if (!take(name, equals + 1))
-			complain(variable);
+		if (is_missing(name, equals + 1))
+			complain(variable, "is ignored: this version does not have that yet");
+		else if (!take(name, equals + 1))
+			complain(variable, "is not understood: the default is used");
 	}
 	name_reason(s);
 }
