@@ -56,17 +56,18 @@ def finish(work):
 
 
 def books(work):
-    return "%d signals: %d sealed (%d checked), %d refused%s" % (
+    return "%d signals: %d sealed (%d checked; %d say that tasks are missing), %d refused%s" % (
         work.sent,
         work.sealed,
         work.checked,
+        work.told_short,
         work.refused,
         ", %d taken along by a thread that ended" % (work.sent - work.sealed - work.refused) if work.unsure else "",
     )
 
 
 def all_tasks(work):
-    """No dump may miss a parked task; beside them there are the loop's own, and those of a round."""
+    """No dump may miss a parked task, unless it says so; beside them there are the loop's own, and those of a round."""
     few = sum(n for tasks, n in work.tasks.items() if tasks < PARKED)
     if few:
         raise lab.Failed("%d dumps with fewer than %d tasks: %r" % (few, PARKED, sorted(work.tasks.items())))
