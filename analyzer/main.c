@@ -462,35 +462,42 @@ static void say_problems(const struct tc_knowledge *knowledge)
 			knowledge->problems[i].text);
 }
 
-int main(int argc, char **argv)
+/* What the command line asks for; job holds the knowledge already. An exit code. */
+static int run(struct job *job, int argc, char **argv)
 {
-	struct job job = { .color = "auto", .format = &renderers[0] };
 	int option, index = 0, r;
 
-	load_knowledge(&job.knowledge);
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":hV", options, &index)) != -1) {
 		if (option == '?' || option == ':')
 			return wrong_option(option, argv);
-		r = take_option(&job, option, index);
+		r = take_option(job, option, index);
 		if (r)
 			return r < 0 ? EXIT_DONE : r;
 	}
-	job.args = argv + optind;
-	job.n_args = argc - optind;
-	r = take_verb(&job);
+	job->args = argv + optind;
+	job->n_args = argc - optind;
+	r = take_verb(job);
 	if (r)
 		return r;
-	if (job.n_args == 0)
+	if (job->n_args == 0)
 		return usage_error("no file given", NULL);
-	if (job.verb == VERB_SHOW && job.n_args < 2)
+	if (job->verb == VERB_SHOW && job->n_args < 2)
 		return usage_error("show: name the items, for example T1, L1 or a task's name", NULL);
-	if ((r = take_input(&job)))
+	if ((r = take_input(job)))
 		return r;
-	job.options.width = page_width();
-	job.options.color = use_color(job.color);
-	say_problems(&job.knowledge);
-	r = run_child(&job);
+	job->options.width = page_width();
+	job->options.color = use_color(job->color);
+	say_problems(&job->knowledge);
+	return run_child(job);
+}
+
+int main(int argc, char **argv)
+{
+	struct job job = { .color = "auto", .format = &renderers[0] };
+
+	load_knowledge(&job.knowledge);
+	int r = run(&job, argc, argv);
 	tc_knowledge_deinit(&job.knowledge);
 	return r;
 }
