@@ -212,7 +212,7 @@ static bool ask_duplicate(struct tc_fd_facts *facts, uint32_t fd, const struct t
 		return tc_fd_ask_socket(facts, fd);
 	tc_fd_ask_pipe(facts, fd);
 	facts->fd.what_size = kept->what_size;
-	memcpy(facts->what, kept->text + kept->local_size + kept->peer_size, kept->what_size);
+	memcpy(facts->what, tc_fd_text(kept) + kept->local_size + kept->peer_size, kept->what_size);
 	return true;
 }
 

@@ -188,7 +188,7 @@ static void put_peer(struct tc_fds_work *work, struct tc_channel *channel, const
 	struct tc_fd_facts facts;
 
 	tc_fd_begin(&facts, 0);
-	tc_strbuf_bytes(&facts.local, fd->text, fd->local_size);
+	tc_strbuf_bytes(&facts.local, tc_fd_text(fd), fd->local_size);
 	tc_strbuf_bytes(&facts.peer, address, size);
 	facts.fd = *fd;
 	facts.fd.missing = 0;
@@ -229,7 +229,7 @@ static void join_peers(struct tc_fds_work *work)
 		if (other < work->n && work->inodes[other].inode == one->peer)
 			fd = work->fds->one[work->channels[work->inodes[other].channel].at];
 		if (fd && fd->local_size)
-			put_peer(work, one, fd->text, fd->local_size);
+			put_peer(work, one, tc_fd_text(fd), fd->local_size);
 		else
 			work->peers[work->n_peers++] = (struct tc_inode){ one->peer, i };
 	}

@@ -128,22 +128,24 @@ struct tc_kept_fd *tc_fd_keep(struct tc_arena *arena, const struct tc_fd_facts *
 	*fd = facts->fd;
 	fd->local_size = (uint8_t)local;
 	fd->peer_size = (uint8_t)peer;
-	memcpy(fd->text, facts->local_bytes, local);
-	memcpy(fd->text + local, facts->peer_bytes, peer);
-	memcpy(fd->text + local + peer, facts->what, what);
+	char *text = tc_fd_text(fd);
+	memcpy(text, facts->local_bytes, local);
+	memcpy(text + local, facts->peer_bytes, peer);
+	memcpy(text + local + peer, facts->what, what);
 	return fd;
 }
 
 void tc_fd_put_record(struct tc_records *rec, const struct tc_kept_fd *fd)
 {
-	const char *peer = fd->text + fd->local_size, *what = peer + fd->peer_size;
+	const char *local = tc_fd_text(fd), *peer = local + fd->local_size,
+		   *what = peer + fd->peer_size;
 
 	tc_record_begin(rec, TC_REC_FD);
 	tc_put_u(rec, fd->fd);
 	tc_put_u(rec, fd->type);
 	tc_put_u(rec, fd->family);
 	tc_put_u(rec, fd->socket_type);
-	tc_put_b(rec, fd->text, fd->local_size);
+	tc_put_b(rec, local, fd->local_size);
 	tc_put_b(rec, peer, fd->peer_size);
 	tc_put_u(rec, fd->unread);
 	tc_put_u(rec, fd->unsent);

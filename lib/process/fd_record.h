@@ -29,8 +29,13 @@ struct tc_kept_fd {
 	uint8_t missing; /* TC_FD_NO_… */
 	uint8_t local_size, peer_size;
 	uint16_t what_size;
-	char text[]; /* local, then peer, then what; their sizes are above */
 };
+
+/* Its texts: local, then peer, then what; their sizes are in it. */
+static inline char *tc_fd_text(const struct tc_kept_fd *fd)
+{
+	return (char *)(fd + 1);
+}
 
 /* A descriptor while it is asked for. It has pointers into itself, so it must not be copied. */
 struct tc_fd_facts {
