@@ -200,12 +200,6 @@ static void read_site(struct tc_model *model, struct tc_cursor *cur)
 	site->end_column = tc_cur_u32(cur);
 }
 
-static bool has_locals(uint8_t kind)
-{
-	return kind == TC_FRAME_CORO || kind == TC_FRAME_GENERATOR || kind == TC_FRAME_ASYNCGEN ||
-	       kind == TC_FRAME_CALL;
-}
-
 static void read_chain(struct tc_model *model, struct tc_cursor *cur)
 {
 	uint32_t id = (uint32_t)model->n_chains;
@@ -226,7 +220,7 @@ static void read_chain(struct tc_model *model, struct tc_cursor *cur)
 	}
 	const struct tc_chain *parent = &model->chains[chain->parent];
 	chain->depth = parent->depth + 1;
-	unsigned python = parent->python + has_locals(chain->kind);
+	unsigned python = parent->python + tc_frame_has_code(chain->kind);
 	chain->python = python > UINT16_MAX ? UINT16_MAX : (uint16_t)python;
 }
 

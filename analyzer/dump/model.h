@@ -42,10 +42,17 @@ struct tc_site {
 struct tc_chain {
 	uint32_t parent, ref, name;
 	uint32_t depth;	 /* links from the outermost to this one */
-	uint16_t python; /* links of the kinds that have locals, up to this one; saturates */
+	uint16_t python; /* links that have code, up to this one; saturates */
 	uint8_t kind;	 /* enum tc_frame */
 	uint8_t runtime;
 };
+
+/* Does a link of this kind run code of Python? Then its ref is a site, and it has locals. */
+static inline bool tc_frame_has_code(unsigned kind)
+{
+	return kind == TC_FRAME_CORO || kind == TC_FRAME_GENERATOR || kind == TC_FRAME_ASYNCGEN ||
+	       kind == TC_FRAME_CALL;
+}
 
 struct tc_context {
 	const uint8_t *vars; /* decoded later: their number, then each */

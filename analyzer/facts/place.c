@@ -25,11 +25,7 @@ void tc_place_init(struct tc_place *place, const struct tc_model *model, uint32_
 
 	/* The empty text has an address: nothing may be added to a null pointer. */
 	*place = (struct tc_place){ .link = link, .file = literal(""), .module = literal("") };
-	switch (link->kind) {
-	case TC_FRAME_CORO:
-	case TC_FRAME_GENERATOR:
-	case TC_FRAME_ASYNCGEN:
-	case TC_FRAME_CALL: {
+	if (tc_frame_has_code(link->kind)) {
 		const struct tc_site *site = tc_model_site(model, link->ref);
 		const struct tc_pycode *code = tc_model_code(model, site->code);
 		place->code = site->code;
@@ -38,22 +34,14 @@ void tc_place_init(struct tc_place *place, const struct tc_model *model, uint32_
 		place->file = tc_model_string(model, code->file);
 		place->line = site->line;
 		place->column = site->column;
-		break;
-	}
-	case TC_FRAME_AWAITABLE: {
+	} else if (link->kind == TC_FRAME_AWAITABLE) {
 		const struct tc_type *type = tc_model_type(model, link->ref);
 		place->function = tc_model_string(model, type->name);
 		place->module = tc_model_string(model, type->module);
 		if (tc_text_is(place->module, "builtins"))
 			place->module.size = 0;
-		break;
-	}
-	case TC_FRAME_NATIVE_CORO:
-	case TC_FRAME_TEXT:
+	} else if (link->kind == TC_FRAME_NATIVE_CORO || link->kind == TC_FRAME_TEXT) {
 		place->function = tc_model_string(model, link->ref);
-		break;
-	default:
-		break;
 	}
 	if (link->name)
 		place->function = tc_model_string(model, link->name);

@@ -71,24 +71,15 @@ static struct key key_of(struct same *same, const struct tc_chain *link, const u
 	struct key key = { .parent = chains[link->parent], .kind = link->kind };
 	uint32_t function = link->ref, file = 0;
 
-	switch (link->kind) {
-	case TC_FRAME_CORO:
-	case TC_FRAME_GENERATOR:
-	case TC_FRAME_ASYNCGEN:
-	case TC_FRAME_CALL: {
+	if (tc_frame_has_code(link->kind)) {
 		const struct tc_site *site = tc_model_site(model, link->ref);
 		const struct tc_pycode *code = tc_model_code(model, site->code);
 		function = code->qualname ? code->qualname : code->name;
 		file = code->file;
 		key.line = site->line;
-		break;
-	}
-	case TC_FRAME_AWAITABLE:
+	} else if (link->kind == TC_FRAME_AWAITABLE) {
 		function = tc_model_type(model, link->ref)->name;
 		file = tc_model_type(model, link->ref)->module;
-		break;
-	default:
-		break;
 	}
 	key.function = same_string(same, link->name ? link->name : function);
 	key.file = same_string(same, file);

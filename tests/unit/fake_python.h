@@ -20,6 +20,9 @@
 #define FAKE_BASE 0x100000000ul
 #define FAKE_MEMORY_BYTES (96ul << 20) /* of the target; what is not used costs nothing */
 
+/* All versions: 3.8 to 3.15. */
+static const unsigned minors[] = { 8, 9, 10, 11, 12, 13, 14, 15 };
+
 /* Types that exist from the start: f->types[FAKE_STR]. */
 /* clang-format off */
 #define FAKE_TYPES(T)                                                                               \

@@ -9,13 +9,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "tests/unit/run_suite.h"
 #include "lib/core/core.h"
 #include "tests/unit/fake_mem.h"
 
 #define BASE 0x10000
 #define N_PAGES 16
 #define ARENA (16u << 20)
-#define ROWS(array) (int)(sizeof(array) / sizeof(*(array)))
 
 static uint8_t pages[N_PAGES * 4096];
 static struct tc_module modules[3];
@@ -266,9 +266,5 @@ int main(void)
 	tcase_add_test(c, test_a_full_disk_is_an_error_with_its_number);
 	tcase_add_test(c, test_an_arena_too_small_is_said);
 	suite_add_tcase(s, c);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return run_suite(s);
 }

@@ -3,13 +3,10 @@
 #include <check.h>
 #include <elf.h>
 
+#include "tests/unit/run_suite.h"
 #include "tests/unit/fake_elf.h"
 #include "tests/unit/fake_python.h"
 #include "lib/python/find_python.h"
-
-#define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
-
-static const unsigned minors[] = { 8, 9, 10, 11, 12, 13, 14, 15 };
 
 START_TEST(test_runtime_of_each_version_is_found)
 {
@@ -223,9 +220,5 @@ int main(void)
 	tcase_add_test(c, test_module_named_python_is_asked_first);
 	tcase_add_test(c, test_python_that_has_started_comes_before_one_that_has_not);
 	suite_add_tcase(suite, c);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/unit/run_suite.h"
 #include "dumper/hook/common/hook.h"
 
 #define BEGAN_NS 5000000000ull
@@ -171,9 +172,5 @@ int main(void)
 	tcase_add_test(tests, names_that_are_all_taken_are_the_end);
 	tcase_add_test(tests, only_what_nobody_writes_is_swept);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -3,6 +3,7 @@
  * come to an end within its bounds; under the sanitizers, without touching what is not its own. */
 #include <check.h>
 
+#include "tests/unit/run_suite.h"
 #include "tests/unit/fake_mem.h"
 #include "lib/python/layout.h"
 #include "lib/python/pyframe.h"
@@ -136,9 +137,5 @@ int main(void)
 	tcase_set_timeout(c, 120);
 	tcase_add_loop_test(c, test_forged_objects_are_read_within_bounds, 0, (int)tc_layout_n_rows);
 	suite_add_tcase(s, c);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return run_suite(s);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "tests/unit/run_suite.h"
 #include "lib/base/err.h"
 #include "analyzer/knowledge/know.h"
 
@@ -254,9 +255,5 @@ int main(void)
 	tcase_add_test(c, test_directory_is_read_without_the_wrong_files);
 	tcase_add_test(c, test_missing_file_is_a_problem);
 	suite_add_tcase(suite, c);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -3,9 +3,8 @@
  * refused where anything on the way is not so. */
 #include <check.h>
 
+#include "tests/unit/run_suite.h"
 #include "tests/unit/fake_python.h"
-
-#define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
 
 static const struct {
 	unsigned minor, micro;
@@ -257,9 +256,5 @@ int main(void)
 	tcase_add_test(c, test_debug_offsets_at_the_end_of_memory_are_refused);
 	tcase_add_loop_test(c, test_asyncio_table_that_lies_changes_nothing, 0, ROWS(asyncio));
 	suite_add_tcase(suite, c);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

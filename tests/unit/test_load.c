@@ -4,6 +4,7 @@
 #include <elf.h>
 #include <stdlib.h>
 
+#include "tests/unit/run_suite.h"
 #include "tests/unit/builder.h"
 #include "lib/format/crc32c.h"
 #include "analyzer/dump/model.h"
@@ -402,9 +403,5 @@ int main(void)
 	tcase_add_test(c, test_locals_are_read_across_chunks);
 	tcase_add_test(c, test_dropped_record_does_not_move_the_next);
 	suite_add_tcase(suite, c);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

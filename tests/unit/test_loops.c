@@ -2,11 +2,8 @@
  * Event loops of a fake interpreter: queues, timers, descriptors, and what their callbacks are. */
 #include <check.h>
 
+#include "tests/unit/run_suite.h"
 #include "tests/unit/walked.h"
-
-#define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
-
-static const unsigned minors[] = { 8, 9, 10, 11, 12, 13, 14, 15 };
 
 /* Walk with this loop running in the main thread. */
 static struct walked *walk_loop(struct fake *f, tc_addr loop)
@@ -243,9 +240,5 @@ int main(void)
 	tcase_add_loop_test(c, test_queue_of_strangers_has_a_length_only, 0, ROWS(minors));
 	tcase_add_loop_test(c, test_more_loops_than_the_bound_are_named_only, 0, ROWS(minors));
 	suite_add_tcase(suite, c);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

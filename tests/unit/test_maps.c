@@ -4,6 +4,7 @@
 #include <elf.h>
 #include <stdlib.h>
 
+#include "tests/unit/run_suite.h"
 #include "tests/unit/fake_mem.h"
 #include "lib/process/maps.h"
 
@@ -182,8 +183,6 @@ START_TEST(test_forged_elf_headers_never_read_or_write_out_of_bounds)
 }
 END_TEST
 
-#define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
-
 int main(void)
 {
 	Suite *s = suite_create("maps");
@@ -198,9 +197,5 @@ int main(void)
 	tcase_add_test(c, test_a_build_id_longer_than_its_room_is_left_out);
 	tcase_add_test(c, test_forged_elf_headers_never_read_or_write_out_of_bounds);
 	suite_add_tcase(s, c);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return run_suite(s);
 }

@@ -3,6 +3,7 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "tests/unit/run_suite.h"
 #include "lib/base/arena.h"
 #include "tests/unit/fake_mem.h"
 #include "lib/base/intern.h"
@@ -146,8 +147,6 @@ START_TEST(test_seen_in_a_full_arena_says_so)
 }
 END_TEST
 
-#define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
-
 int main(void)
 {
 	Suite *s = suite_create("mem");
@@ -160,9 +159,5 @@ int main(void)
 	tcase_add_test(c, test_seen_tells_the_first_mark_of_each_address_from_later_ones);
 	tcase_add_test(c, test_seen_in_a_full_arena_says_so);
 	suite_add_tcase(s, c);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return run_suite(s);
 }

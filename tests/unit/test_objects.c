@@ -3,11 +3,8 @@
 #include <check.h>
 #include <stdio.h>
 
+#include "tests/unit/run_suite.h"
 #include "tests/unit/walked.h"
-
-#define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
-
-static const unsigned minors[] = { 8, 9, 10, 11, 12, 13, 14, 15 };
 
 /* A task that waits for leaf. */
 static tc_addr wait_for(struct fake *f, tc_addr leaf)
@@ -389,9 +386,5 @@ int main(void)
 	tcase_add_loop_test(c, test_class_derived_from_a_known_one_is_of_its_kind, 0, ROWS(minors));
 	tcase_add_loop_test(c, test_context_has_the_variables_of_its_tree, 0, ROWS(contexts));
 	suite_add_tcase(suite, c);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/unit/run_suite.h"
 #include "lib/core/dump_name.h"
 #include "lib/process/proc.h"
 #include "lib/base/strbuf.h"
@@ -156,7 +157,6 @@ int main(void)
 {
 	Suite *suite = suite_create("proc");
 	TCase *one = tcase_create("proc");
-	SRunner *runner;
 
 	tcase_add_test(one, text_is_built_and_cut);
 	tcase_add_test(one, numbers_are_read);
@@ -166,9 +166,5 @@ int main(void)
 	tcase_add_test(one, our_own_thread);
 	tcase_add_test(one, names_of_dumps);
 	suite_add_tcase(suite, one);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -2,11 +2,8 @@
  * Frames, generators, code objects and their tables of lines, of a fake interpreter. */
 #include <check.h>
 
+#include "tests/unit/run_suite.h"
 #include "tests/unit/fake_python.h"
-
-#define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
-
-static const unsigned minors[] = { 8, 9, 10, 11, 12, 13, 14, 15 };
 
 /* Generators */
 
@@ -233,9 +230,5 @@ int main(void)
 	tcase_add_loop_test(c, test_instruction_is_of_the_line_that_its_table_says, 0, ROWS(lines));
 	tcase_add_loop_test(c, test_table_of_lines_that_cannot_be_read_gives_no_line, 0, ROWS(minors));
 	suite_add_tcase(suite, c);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

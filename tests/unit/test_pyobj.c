@@ -4,11 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tests/unit/run_suite.h"
 #include "tests/unit/fake_python.h"
-
-#define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
-
-static const unsigned minors[] = { 8, 9, 10, 11, 12, 13, 14, 15 };
 
 /* str */
 
@@ -444,9 +441,5 @@ int main(void)
 	tcase_add_loop_test(c, test_set_passes_over_removed_items, 0, ROWS(minors));
 	tcase_add_test(c, test_deque_whose_blocks_are_a_ring_ends_at_its_length);
 	suite_add_tcase(suite, c);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/run_suite.h"
 #include "lib/format/crc32c.h"
 #include "lib/format/record.h"
 
@@ -391,8 +392,6 @@ START_TEST(test_every_error_code_has_a_text)
 }
 END_TEST
 
-#define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
-
 int main(void)
 {
 	Suite *s = suite_create("record");
@@ -413,9 +412,5 @@ int main(void)
 	tcase_add_test(c, test_worked_example_of_the_format_is_what_is_written);
 	tcase_add_test(c, test_every_error_code_has_a_text);
 	suite_add_tcase(s, c);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return run_suite(s);
 }

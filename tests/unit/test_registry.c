@@ -2,11 +2,9 @@
  * Where asyncio keeps its tasks: sets, weak sets and lists, whole, torn and in motion; and counting them. */
 #include <check.h>
 
+#include "tests/unit/run_suite.h"
 #include "tests/unit/walked.h"
 
-#define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
-
-static const unsigned minors[] = { 8, 9, 10, 11, 12, 13, 14, 15 };
 static const unsigned with_lists[] = { 14, 15 };
 
 static tc_addr a_task(struct fake *f)
@@ -334,9 +332,5 @@ int main(void)
 	tcase_add_loop_test(c, test_registry_of_more_tasks_than_wanted_ends_the_walk, 0, ROWS(minors));
 	tcase_add_loop_test(c, test_count_of_what_is_no_python_is_an_error, 0, ROWS(minors));
 	suite_add_tcase(suite, c);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -3,6 +3,7 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "tests/unit/run_suite.h"
 #include "analyzer/report/brief.h"
 #include "tests/unit/builder.h"
 #include "analyzer/facts/descriptor.h"
@@ -926,8 +927,6 @@ START_TEST(test_brief_chain_can_be_read)
 }
 END_TEST
 
-#define ROWS(rows) (int)(sizeof(rows) / sizeof(*rows))
-
 int main(void)
 {
 	Suite *suite = suite_create("report");
@@ -959,9 +958,5 @@ int main(void)
 	tcase_add_loop_test(c, test_brief_chain_can_be_read, 0, ROWS(briefs));
 	tcase_add_loop_test(c, test_path_tells_whose_code_it_is, 0, ROWS(paths));
 	suite_add_tcase(suite, c);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

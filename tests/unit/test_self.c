@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/unit/run_suite.h"
 #include "lib/sys/arch_x86_64.h"
 #include "lib/mem/mem_self.h"
 #include "lib/sys/sys.h"
@@ -202,7 +203,6 @@ int main(void)
 {
 	Suite *suite = suite_create("self");
 	TCase *one = tcase_create("self");
-	SRunner *runner;
 
 	tcase_add_test(one, every_size_up_to_the_edge);
 	tcase_add_test(one, addresses_that_are_none);
@@ -212,9 +212,5 @@ int main(void)
 	tcase_add_test(one, an_interrupted_system_call);
 	tcase_add_test(one, a_system_call_whose_number_stands_on_the_stack);
 	suite_add_tcase(suite, one);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

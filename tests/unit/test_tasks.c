@@ -2,12 +2,10 @@
  * Tasks and their chains as tc_walk reads them out of a fake interpreter, of each version. */
 #include <check.h>
 
+#include "tests/unit/run_suite.h"
 #include "tests/unit/walked.h"
 
-#define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
-
 /* One for each way in which something is kept. */
-static const unsigned minors[] = { 8, 9, 10, 11, 12, 13, 14, 15 };
 
 static const struct tc_task *the_task(const struct walked *w)
 {
@@ -685,9 +683,5 @@ int main(void)
 	tcase_add_loop_test(c, test_locals_of_more_frames_than_the_bound_are_left_out_and_said, 0, ROWS(minors));
 	tcase_add_loop_test(c, test_no_locals_and_no_values_leave_them_out, 0, ROWS(minors));
 	suite_add_tcase(suite, c);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

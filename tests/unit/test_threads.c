@@ -3,11 +3,8 @@
  * as a whole where something is missing. */
 #include <check.h>
 
+#include "tests/unit/run_suite.h"
 #include "tests/unit/walked.h"
-
-#define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
-
-static const unsigned minors[] = { 8, 9, 10, 11, 12, 13, 14, 15 };
 
 static tc_addr named_code(struct fake *f, const char *name)
 {
@@ -406,9 +403,5 @@ int main(void)
 	tcase_add_loop_test(c, test_walk_ends_where_an_interpreter_is_not_wanted, 0, ROWS(minors));
 	tcase_add_loop_test(c, test_what_is_missing_is_said, 0, ROWS(missing));
 	suite_add_tcase(suite, c);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -4,11 +4,8 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "tests/unit/run_suite.h"
 #include "tests/unit/walked.h"
-
-#define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
-
-static const unsigned minors[] = { 8, 9, 10, 11, 12, 13, 14, 15 };
 
 /* What the reader holds: the target as it was. */
 static uint8_t *cached;
@@ -139,9 +136,5 @@ int main(void)
 	tcase_add_loop_test(c, test_chain_that_never_holds_is_torn, 0, ROWS(minors));
 	tcase_add_loop_test(c, test_running_task_that_stays_is_whole, 0, ROWS(minors));
 	suite_add_tcase(suite, c);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -95,12 +95,6 @@ static void put_locals(struct tc_json_report *r, struct tc_locals *locals)
 	tc_json_end(&r->json, '}');
 }
 
-static bool has_locals(unsigned kind)
-{
-	return kind == TC_FRAME_CORO || kind == TC_FRAME_GENERATOR || kind == TC_FRAME_ASYNCGEN ||
-	       kind == TC_FRAME_CALL;
-}
-
 static void put_chain(struct tc_json_report *r, const struct tc_task *task)
 {
 	static struct tc_links_list list;
@@ -114,7 +108,7 @@ static void put_chain(struct tc_json_report *r, const struct tc_task *task)
 	for (size_t i = 0; i < n; i++) {
 		const struct tc_chain *link = tc_model_chain(model, list.ids[i]);
 		tc_json_frame_begin(r, list.ids[i]);
-		if (has_locals(link->kind) &&
+		if (tc_frame_has_code(link->kind) &&
 		    tc_locals_frame(&locals,
 				    tc_model_code(model, tc_model_site(model, link->ref)->code)))
 			put_locals(r, &locals);

@@ -69,12 +69,6 @@ static void put_link(struct tc_page *page, const struct tc_place *place)
 	}
 }
 
-static bool has_locals(unsigned kind)
-{
-	return kind == TC_FRAME_CORO || kind == TC_FRAME_GENERATOR || kind == TC_FRAME_ASYNCGEN ||
-	       kind == TC_FRAME_CALL;
-}
-
 static void put_chain(struct tc_page *page, uint32_t chain, const struct tc_task *task)
 {
 	static struct tc_links_list list;
@@ -90,7 +84,7 @@ static void put_chain(struct tc_page *page, uint32_t chain, const struct tc_task
 		struct tc_place place;
 		tc_place_init(&place, model, list.ids[i]);
 		put_link(page, &place);
-		if (!has_locals(place.link->kind) ||
+		if (!tc_frame_has_code(place.link->kind) ||
 		    !tc_locals_frame(&locals, tc_model_code(model, place.code)))
 			continue;
 		while (tc_locals_slot(&locals, &name, &value))

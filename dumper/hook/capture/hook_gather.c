@@ -358,9 +358,8 @@ void tc_hook_note_threads(struct tc_hook_dump *dump)
 {
 	struct tc_strbuf text;
 
-	if ((!dump->n_unread && !dump->threads_missing) || dump->n_notices == TC_NOTICES_MAX)
+	if ((!dump->n_unread && !dump->threads_missing) || !tc_hook_notice(dump, &text))
 		return;
-	tc_strbuf_init(&text, dump->notices[dump->n_notices++], TC_NOTICE_SIZE);
 	tc_strbuf_s(&text, "of ");
 	tc_strbuf_u(&text, dump->n_unread);
 	tc_strbuf_s(&text, dump->threads_missing ? " threads and more that are not listed" : " threads");

@@ -135,9 +135,8 @@ static void note(struct tc_hook_dump *dump, const char *one, const char *two)
 {
 	struct tc_strbuf text;
 
-	if (dump->n_notices == TC_NOTICES_MAX)
+	if (!tc_hook_notice(dump, &text))
 		return;
-	tc_strbuf_init(&text, dump->notices[dump->n_notices++], TC_NOTICE_SIZE);
 	tc_strbuf_s(&text, one);
 	tc_strbuf_s(&text, two);
 }

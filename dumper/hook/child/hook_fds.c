@@ -97,9 +97,8 @@ void tc_hook_note_fds(struct tc_hook_dump *dump)
 {
 	struct tc_strbuf text;
 
-	if ((!dump->n_fds_left && !dump->fds_late) || dump->n_notices == TC_NOTICES_MAX)
+	if ((!dump->n_fds_left && !dump->fds_late) || !tc_hook_notice(dump, &text))
 		return;
-	tc_strbuf_init(&text, dump->notices[dump->n_notices++], TC_NOTICE_SIZE);
 	tc_strbuf_s(&text, "descriptors: the first ");
 	tc_strbuf_u(&text, dump->n_fds);
 	tc_strbuf_s(&text, " are recorded, ");

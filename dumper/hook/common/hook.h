@@ -161,6 +161,9 @@ const struct tc_runtime_site *tc_hook_python(void);
 /* Unmap the memory of a dump, or that of its walk in place alone, if any is mapped. */
 void tc_hook_release(struct tc_hook_dump *dump);
 void tc_hook_release_walk(struct tc_hook_dump *dump);
+/* Begin a notice of the dump: *ret is empty, and what is appended to it is said. False: there are
+ * TC_NOTICES_MAX already. */
+bool tc_hook_notice(struct tc_hook_dump *dump, struct tc_strbuf *ret);
 
 /* hook_emulator.c: what runs this process in place of the processor: "valgrind" or "qemu-user";
  * NULL: nothing. In an emulator no dump is made: it could run neither a clone nor a guarded read.

@@ -49,3 +49,11 @@ void tc_hook_release(struct tc_hook_dump *dump)
 	tc_hook_release_walk(dump);
 	unmap(&dump->thread_memory, dump->thread_memory_size);
 }
+
+bool tc_hook_notice(struct tc_hook_dump *dump, struct tc_strbuf *ret)
+{
+	if (dump->n_notices == TC_NOTICES_MAX)
+		return false;
+	tc_strbuf_init(ret, dump->notices[dump->n_notices++], TC_NOTICE_SIZE);
+	return true;
+}
