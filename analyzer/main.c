@@ -114,19 +114,19 @@ static bool render(const struct job *job, const struct tc_report *report, struct
 
 static int report_on(const struct job *job, struct tc_model *model, struct tc_out *out)
 {
-	struct tc_waits links;
+	struct tc_waits finder;
 	struct tc_graph graph;
 	struct tc_report report;
 	bool page = job->verb == VERB_REPORT && job->format->page;
 
-	tc_waits_init(&links, model, &job->knowledge);
-	tc_graph_init(&graph, &links, !page);
+	tc_waits_init(&finder, model, &job->knowledge);
+	tc_graph_init(&graph, &finder, !page);
 	tc_report_init(&report, model, &graph, &job->options,
 		       job->format->page && model->n_tasks <= OBJECTS_FOR_ALL);
 	bool found = render(job, &report, out);
 	tc_report_deinit(&report);
 	tc_graph_deinit(&graph);
-	tc_waits_deinit(&links);
+	tc_waits_deinit(&finder);
 	return !found ? EXIT_USAGE : model->dump->n_problems_all ? EXIT_BAD_INPUT : EXIT_DONE;
 }
 

@@ -9,7 +9,8 @@
 
 #include "analyzer/facts/syscalls.h"
 
-bool tc_loop_wait_call(int64_t syscall)
+/* The calls with which an event loop waits for descriptors. */
+static bool is_loop_wait(int64_t syscall)
 {
 	return syscall == TC_SYS_EPOLL_WAIT || syscall == TC_SYS_EPOLL_PWAIT ||
 	       syscall == TC_SYS_EPOLL_PWAIT2 || syscall == TC_SYS_POLL ||
@@ -45,7 +46,7 @@ static bool waits_for_gil(const struct tc_loop_facts *facts)
 /* Its thread sleeps, between two turns: in the selector, or close to it. */
 static enum tc_loop_state judge_between(const struct tc_loop_facts *facts, enum tc_loop_hint *hint)
 {
-	if (facts->syscall >= 0 && !tc_loop_wait_call(facts->syscall))
+	if (facts->syscall >= 0 && !is_loop_wait(facts->syscall))
 		return TC_LOOP_BLOCKED;
 	if (facts->ready > 1)
 		*hint = TC_LOOP_HINT_LOST_WAKEUP;
@@ -58,7 +59,7 @@ static enum tc_loop_state judge_asleep(const struct tc_loop_facts *facts, enum t
 	/* Without a selector's frame, the selector's call tells that no callback runs. */
 	bool waits = facts->in_selector ||
 		     (!facts->in_callback && (facts->opaque || !facts->has_frames) &&
-		      tc_loop_wait_call(facts->syscall));
+		      is_loop_wait(facts->syscall));
 
 	if (waits_for_gil(facts)) {
 		*hint = TC_LOOP_HINT_WAITS_GIL;

@@ -66,7 +66,4 @@ enum tc_loop_state tc_loop_judge(const struct tc_loop_facts *facts, enum tc_loop
 /* The word of contract.md; NULL for unknown. */
 const char *tc_loop_word(enum tc_loop_state state);
 
-/* True for the calls with which an event loop waits for descriptors. */
-bool tc_loop_wait_call(int64_t syscall);
-
 #endif

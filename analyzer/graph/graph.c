@@ -50,7 +50,7 @@ static void add_behind(struct tc_graph *graph, const struct tc_wait *wait, bool 
 		return;
 	known[object - graph->model->objects] = true;
 	struct member member = { graph, tc_node_object(graph, object) };
-	tc_wait_members(graph->links, wait, TC_ITEMS_MAX, add_member, &member);
+	tc_wait_members(graph->finder, wait, TC_ITEMS_MAX, add_member, &member);
 	if (wait->job.worker)
 		add(graph, TC_EDGE_WORKS, tc_node_thread(graph, wait->job.worker), member.from, 0);
 }
@@ -58,7 +58,7 @@ static void add_behind(struct tc_graph *graph, const struct tc_wait *wait, bool 
 static void add_waits(struct tc_graph *graph, size_t i)
 {
 	const struct tc_wait *wait = &graph->waits[i];
-	uint32_t evidence = tc_wait_evidence(graph->links, &graph->model->tasks[i]);
+	uint32_t evidence = tc_wait_evidence(graph->finder, &graph->model->tasks[i]);
 
 	if (wait->object)
 		add(graph, TC_EDGE_WAITS, (tc_node)i, tc_node_object(graph, wait->object), evidence);
@@ -104,17 +104,17 @@ static void index_edges(struct tc_graph *graph)
 	graph->in_first = first_of(graph, true);
 }
 
-void tc_graph_init(struct tc_graph *graph, const struct tc_waits *links, bool all)
+void tc_graph_init(struct tc_graph *graph, const struct tc_waits *finder, bool all)
 {
-	const struct tc_model *model = links->model;
+	const struct tc_model *model = finder->model;
 
-	*graph = (struct tc_graph){ .model = model, .links = links };
+	*graph = (struct tc_graph){ .model = model, .finder = finder };
 	if (!all || n_nodes(model) >= TC_NODE_NONE)
 		return;
 	bool *known = tc_array_new(model->n_objects, sizeof(*known));
 	graph->waits = tc_array_new(model->n_tasks, sizeof(*graph->waits));
 	for (size_t i = 0; i < model->n_tasks; i++) {
-		tc_wait_find(links, &model->tasks[i], &graph->waits[i]);
+		tc_wait_find(finder, &model->tasks[i], &graph->waits[i]);
 		add_waits(graph, i);
 		add_behind(graph, &graph->waits[i], known);
 	}
@@ -137,7 +137,7 @@ const struct tc_wait *tc_graph_wait(const struct tc_graph *graph, const struct t
 {
 	if (graph->waits)
 		return &graph->waits[task - graph->model->tasks];
-	tc_wait_find(graph->links, task, scratch);
+	tc_wait_find(graph->finder, task, scratch);
 	return scratch;
 }
 

@@ -25,7 +25,7 @@ struct tc_edge {
 
 struct tc_graph {
 	const struct tc_model *model;
-	const struct tc_waits *links;
+	const struct tc_waits *finder;
 	struct tc_wait *waits; /* of each task; NULL: found when they are asked for */
 	struct tc_edge *edges; /* by ascending from */
 	size_t n_edges, edges_room;
@@ -35,8 +35,8 @@ struct tc_graph {
 };
 
 /* all: find out now what each task waits for, and the edges. A page goes without both: of most tasks it
- * names neither, and 100,000 take 50 ms. links must outlive the graph. */
-void tc_graph_init(struct tc_graph *graph, const struct tc_waits *links, bool all);
+ * names neither, and 100,000 take 50 ms. finder must outlive the graph. */
+void tc_graph_init(struct tc_graph *graph, const struct tc_waits *finder, bool all);
 void tc_graph_deinit(struct tc_graph *graph);
 
 /* What a task waits for; scratch is for a graph that does not keep it. Never NULL. */

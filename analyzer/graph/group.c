@@ -37,12 +37,12 @@ static void table_grow(struct table *table, const struct tc_groups *groups)
 	}
 }
 
-static uint32_t group_of(struct table *table, struct tc_groups *groups, const struct tc_waits *links,
+static uint32_t group_of(struct table *table, struct tc_groups *groups, const struct tc_waits *finder,
 			 const struct tc_task *task,
 			 uint32_t chain, uint32_t number)
 {
 	bool not_started = (task->flags & TC_TASK_NOT_STARTED) != 0;
-	enum tc_wait_kind wait = tc_wait_kind_of(links, task);
+	enum tc_wait_kind wait = tc_wait_kind_of(finder, task);
 
 	if (!table->slots || groups->n * 2 > table->mask)
 		table_grow(table, groups);
@@ -181,20 +181,20 @@ static void find_behind(struct tc_groups *groups, const struct tc_graph *graph)
 		const struct tc_task *task = &model->tasks[i];
 		struct tc_wait scratch;
 		if (groups->of_task[i] == UINT32_MAX ||
-		    !(waits >> tc_wait_kind_of(graph->links, task) & 1))
+		    !(waits >> tc_wait_kind_of(graph->finder, task) & 1))
 			continue;
 		struct follower follower = { groups, model, &groups->groups[groups->of_task[i]] };
 		const struct tc_wait *wait = tc_graph_wait(graph, task, &scratch);
 		if (wait->task)
 			add_awaited(&follower, wait->task);
 		else
-			tc_wait_members(graph->links, wait, TC_ITEMS_MAX, add_awaited, &follower);
+			tc_wait_members(graph->finder, wait, TC_ITEMS_MAX, add_awaited, &follower);
 	}
 }
 
 void tc_groups_init(struct tc_groups *groups, const struct tc_graph *graph, bool with_objects)
 {
-	const struct tc_waits *links = graph->links;
+	const struct tc_waits *finder = graph->finder;
 	const struct tc_model *model = graph->model;
 	struct table table = { 0 };
 	uint32_t *same = tc_same_chains(model);
@@ -212,13 +212,13 @@ void tc_groups_init(struct tc_groups *groups, const struct tc_graph *graph, bool
 			groups->n_running++;
 			continue;
 		}
-		uint32_t number = group_of(&table, groups, links, task, same[task->chain], (uint32_t)i);
+		uint32_t number = group_of(&table, groups, finder, task, same[task->chain], (uint32_t)i);
 		groups->of_task[i] = number;
 		groups->n_grouped++;
 		if (with_objects)
 			add_object(&groups->groups[number], graph, task);
 		groups->groups[number].count++;
-		groups->groups[number].n_ready += tc_wait_is_ready(links, task);
+		groups->groups[number].n_ready += tc_wait_is_ready(finder, task);
 	}
 	free(table.slots);
 	free(same);

@@ -84,7 +84,7 @@ static void phrase_members(const struct tc_page *page, const struct tc_wait *wai
 	struct tc_out *out = page->out;
 	struct tc_pending pending;
 
-	tc_wait_pending(page->report->graph->links, wait, &pending);
+	tc_wait_pending(page->report->graph->finder, wait, &pending);
 	bool all = pending.pending == pending.all;
 	if (!all)
 		tc_out_printf(out, ": %" PRIu64 " of %" PRIu64 " pending", pending.pending,

@@ -13,7 +13,6 @@
 #include "lib/base/safe.h"
 
 #define PAGES_MAX 4096u
-#define LOADS_MAX PAGES_MAX
 
 /* The sink of core->rec: the head chunk is kept for tc_core_begin, all others are written as notes
  * of the tail. */

@@ -121,11 +121,6 @@ void tc_record_near(struct tc_records *rec, enum tc_stream stream, uint64_t addr
 	rec->previous[stream] = addr;
 }
 
-void tc_put_f(struct tc_records *rec, double value)
-{
-	tc_put_raw(rec, &value, sizeof(value));
-}
-
 void tc_put_b(struct tc_records *rec, const void *bytes, size_t size)
 {
 	tc_put_u(rec, size);

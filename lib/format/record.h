@@ -111,7 +111,6 @@ static inline uint8_t *tc_leb_s(uint8_t *to, int64_t value)
 void tc_put_s(struct tc_records *rec, int64_t value); /* signed: zigzag, then LEB128 */
 /* difference to the last one of the stream */
 void tc_put_d(struct tc_records *rec, enum tc_stream stream, uint64_t addr);
-void tc_put_f(struct tc_records *rec, double value);
 
 /* Let the next tc_put_d of the stream write the difference to addr. */
 void tc_record_near(struct tc_records *rec, enum tc_stream stream, uint64_t addr);

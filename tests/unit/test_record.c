@@ -158,13 +158,12 @@ START_TEST(test_signed_is_zigzag)
 }
 END_TEST
 
-START_TEST(test_bytes_carry_their_length_and_doubles_are_eight)
+START_TEST(test_bytes_carry_their_length)
 {
-	static const uint8_t want[] = { 3, 'a', 'b', 'c', 0, 0, 0, 0, 0, 0, 0xf8, 0x3f, 0 };
+	static const uint8_t want[] = { 3, 'a', 'b', 'c', 0 };
 
 	tc_record_begin(&rec, TC_REC_HEAD);
 	tc_put_b(&rec, "abc", 3);
-	tc_put_f(&rec, 1.5);
 	tc_put_b(&rec, NULL, 0);
 	expect_payload(want, sizeof(want));
 }
@@ -402,7 +401,7 @@ int main(void)
 	tcase_add_test(c, test_crc_is_the_same_by_instruction_and_by_tables_at_any_alignment);
 	tcase_add_loop_test(c, test_unsigned_is_leb128, 0, ROWS(varints));
 	tcase_add_loop_test(c, test_signed_is_zigzag, 0, ROWS(zigzags));
-	tcase_add_test(c, test_bytes_carry_their_length_and_doubles_are_eight);
+	tcase_add_test(c, test_bytes_carry_their_length);
 	tcase_add_test(c, test_addresses_are_differences_within_their_stream_and_chunk);
 	tcase_add_loop_test(c, test_length_is_exact_at_every_width, 0, ROWS(payloads));
 	tcase_add_test(c, test_too_long_a_record_is_dropped_counted_and_leaves_no_trace);

@@ -16,7 +16,7 @@ struct opened {
 	struct tc_dump dump;
 	struct tc_model model;
 	struct tc_knowledge knowledge;
-	struct tc_waits links;
+	struct tc_waits finder;
 	struct tc_graph graph;
 	struct tc_report report;
 };
@@ -29,8 +29,8 @@ static void open_built(struct opened *o)
 	ck_assert_int_eq(tc_dump_open_bytes("sample", o->b.bytes, o->b.size, &o->dump), 0);
 	tc_model_init(&o->model, &o->dump, NULL);
 	tc_knowledge_init(&o->knowledge);
-	tc_waits_init(&o->links, &o->model, &o->knowledge);
-	tc_graph_init(&o->graph, &o->links, true);
+	tc_waits_init(&o->finder, &o->model, &o->knowledge);
+	tc_graph_init(&o->graph, &o->finder, true);
 	tc_report_init(&o->report, &o->model, &o->graph, &options, true);
 }
 
@@ -45,7 +45,7 @@ static void close_sample(struct opened *o)
 {
 	tc_report_deinit(&o->report);
 	tc_graph_deinit(&o->graph);
-	tc_waits_deinit(&o->links);
+	tc_waits_deinit(&o->finder);
 	tc_knowledge_deinit(&o->knowledge);
 	tc_model_deinit(&o->model);
 	tc_dump_close(&o->dump);
@@ -79,9 +79,9 @@ START_TEST(test_wait_is_told_by_functions_and_objects)
 
 	open_sample(&o);
 	const struct tc_task *task = task_named(&o, waits[_i].name);
-	tc_wait_find(&o.links, task, &wait);
+	tc_wait_find(&o.finder, task, &wait);
 	ck_assert_str_eq(tc_wait_word(wait.kind), tc_wait_word(waits[_i].wait));
-	ck_assert_uint_eq(wait.kind, tc_wait_kind_of(&o.links, task));
+	ck_assert_uint_eq(wait.kind, tc_wait_kind_of(&o.finder, task));
 	ck_assert_uint_eq(wait.task ? wait.task->addr : 0, waits[_i].task);
 	close_sample(&o);
 }
@@ -93,7 +93,7 @@ START_TEST(test_lock_is_found_in_the_local_self)
 	struct tc_wait wait;
 
 	open_sample(&o);
-	tc_wait_find(&o.links, tc_model_task_at(&o.model, 0x90010100), &wait);
+	tc_wait_find(&o.finder, tc_model_task_at(&o.model, 0x90010100), &wait);
 	ck_assert_int_eq(wait.kind, TC_WAIT_LOCK);
 	ck_assert_uint_eq(wait.addr, 0x91000000);
 	ck_assert_ptr_nonnull(wait.object);
@@ -107,7 +107,7 @@ START_TEST(test_outer_function_of_asyncio_decides)
 	struct tc_wait wait;
 
 	open_sample(&o);
-	tc_wait_find(&o.links, tc_model_task_at(&o.model, 0x90030000), &wait);
+	tc_wait_find(&o.finder, tc_model_task_at(&o.model, 0x90030000), &wait);
 	ck_assert_str_eq(tc_wait_word(wait.kind), "queue_join"); /* not the event that it uses */
 	close_sample(&o);
 }
@@ -126,8 +126,8 @@ START_TEST(test_gather_names_its_children)
 	unsigned n = 0;
 
 	open_sample(&o);
-	tc_wait_find(&o.links, task_named(&o, "gather"), &wait);
-	ck_assert_uint_eq(tc_wait_members(&o.links, &wait, 10, count_member, &n), 2);
+	tc_wait_find(&o.finder, task_named(&o, "gather"), &wait);
+	ck_assert_uint_eq(tc_wait_members(&o.finder, &wait, 10, count_member, &n), 2);
 	ck_assert_uint_eq(n, 2);
 	close_sample(&o);
 }

@@ -39,11 +39,11 @@ static void put_wait(struct tc_json_report *r, const struct tc_task *task)
 	/* Members of sets have no order: only ordered collections are named one by one. */
 	if (wait.members && wait.kind == TC_WAIT_GATHER) {
 		tc_json_array(json, "tasks");
-		tc_wait_members(r->report->graph->links, &wait, TC_ITEMS_MAX, put_task_name, r);
+		tc_wait_members(r->report->graph->finder, &wait, TC_ITEMS_MAX, put_task_name, r);
 		tc_json_end(json, ']');
 	} else if (wait.members) {
 		tc_json_u(json, "members",
-			  tc_wait_members(r->report->graph->links, &wait, 0, put_task_name, r));
+			  tc_wait_members(r->report->graph->finder, &wait, 0, put_task_name, r));
 	}
 	tc_json_end(json, '}');
 }

@@ -177,10 +177,10 @@ static void put_wait(struct tc_json_report *r, const struct tc_task *task)
 		tc_json_id(json, "task", 'T', tc_report_task_number(r->report, wait.task));
 	if (wait.members) {
 		tc_json_array(json, "tasks");
-		tc_wait_members(r->report->graph->links, &wait, TC_ITEMS_MAX, put_member, r);
+		tc_wait_members(r->report->graph->finder, &wait, TC_ITEMS_MAX, put_member, r);
 		tc_json_end(json, ']');
 		struct tc_pending pending;
-		tc_wait_pending(r->report->graph->links, &wait, &pending);
+		tc_wait_pending(r->report->graph->finder, &wait, &pending);
 		tc_json_u(json, "members", pending.all);
 		tc_json_u(json, "pending", pending.pending);
 	}
@@ -276,7 +276,7 @@ static void put_task(struct tc_json_report *r, const struct tc_task *task)
 	tc_json_bool(json, "must_cancel", task->flags & TC_TASK_MUST_CANCEL);
 	if (task->flags & TC_TASK_NOT_STARTED)
 		tc_json_bool(json, "not_started", true);
-	if (tc_wait_is_ready(r->report->graph->links, task))
+	if (tc_wait_is_ready(r->report->graph->finder, task))
 		tc_json_bool(json, "ready", true);
 	if (task->flags & TC_TASK_TORN)
 		tc_json_bool(json, "torn", true);

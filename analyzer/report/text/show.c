@@ -109,7 +109,7 @@ static void put_flags(struct tc_page *page, const struct tc_task *task)
 		{ TC_TASK_ORPHAN, ", its thread has ended" },
 		{ TC_TASK_LOG_TB, ", its exception was never retrieved" },
 	};
-	if (tc_wait_is_ready(page->report->graph->links, task))
+	if (tc_wait_is_ready(page->report->graph->finder, task))
 		tc_out_str(page->out, ", ready: its next step is due");
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
 		if (task->flags & words[i].flag)
@@ -194,7 +194,7 @@ static bool show_task(struct tc_page *page, size_t number)
 		field(page, "waits for");
 		tc_phrase_one_wait(page, &wait);
 		tc_out_newline(out);
-		tc_wait_members(report->graph->links, &wait, 1000, put_member, page);
+		tc_wait_members(report->graph->finder, &wait, 1000, put_member, page);
 	}
 	show_context(page, task);
 	field_text(page, "chain", "outermost first");
