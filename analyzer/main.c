@@ -23,10 +23,6 @@
 
 enum { EXIT_DONE = 0, EXIT_USAGE = 2, EXIT_BAD_INPUT = 3, EXIT_INTERNAL = 70 };
 
-#ifndef PACKAGE_VERSION
-#define PACKAGE_VERSION "0.1.0"
-#endif
-
 /* The formats of a report: one row each is all that main knows of them. */
 static const struct renderer {
 	const char *name;

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/utf8.h"
+
 const char TC_JSON_KEYED[] = "";
 
 /* A lone surrogate is no character: some readers refuse a whole file for \udc80 in it (jansson, serde). */

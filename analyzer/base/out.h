@@ -75,11 +75,4 @@ void tc_out_text_end(struct tc_out *out, struct tc_text text, unsigned max);
 /* Columns that tc_out_text would take without a bound; stops counting at 1,000. */
 unsigned tc_text_columns(struct tc_text text);
 
-/* One character of UTF-8 (or WTF-8: lone surrogates) at the start of size > 0 bytes. Returns its
- * number of bytes and sets *ret to the code point, or returns 1 and sets *ret to TC_BAD_BYTE. */
-#define TC_BAD_BYTE UINT32_MAX
-size_t tc_utf8_next(const uint8_t *at, size_t size, uint32_t *ret);
-/* True when this code point may not reach a terminal as it is. */
-bool tc_utf8_hostile(uint32_t code);
-
 #endif

@@ -17,10 +17,6 @@
 #include "dumper/cli/run.h"
 #include "dumper/cli/status.h"
 
-#ifndef PACKAGE_VERSION
-#define PACKAGE_VERSION "0.1.0"
-#endif
-
 #define ANALYZER "taskcore-analyze"
 
 struct verb {

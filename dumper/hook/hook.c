@@ -19,10 +19,6 @@
 
 #define NAME_MAX_MEMFD 249 /* memfd_create(2) */
 
-#ifndef PACKAGE_VERSION
-#define PACKAGE_VERSION "0.1.0"
-#endif
-
 /* 0 not yet, 1 being started, 2 started or failed (start_error), 3 disabled */
 static _Atomic int started;
 static int start_error;

@@ -4,8 +4,7 @@
 #define TC_PLAIN_H
 
 /* Replace bytes of text (which ends with a zero) by '?', in place: those that are not UTF-8, and
- * those of characters that control a terminal. These are the control characters C0 and C1, the line
- * and paragraph separators, and the marks that change the direction of writing. */
+ * those of characters that tc_utf8_hostile keeps from a terminal. */
 void tc_plain(char *text);
 
 #endif

@@ -9,7 +9,7 @@
 /* bytes; a head chunk is closed at this size, which must be below TC_RECORDS_FLUSH: there the chunk
  * would be written */
 #define HEAD_FULL (960u << 10)
-#define WRITER "taskcore 0.1.0"
+#define WRITER "taskcore " PACKAGE_VERSION /* of configure.ac */
 
 static void put_string(struct tc_records *rec, const char *text)
 {
