@@ -293,8 +293,9 @@ static void tell(struct tc_hook_dump *dump, enum tc_outcome verdict, char *line)
 {
 	dump->verdict = verdict;
 	dump->line = line;
-	mark(dump);
-	if (!dump->watched)
+	if (dump->watched)
+		mark(dump);
+	else
 		tc_hook_child_tell(dump);
 }
 
