@@ -3,6 +3,7 @@
 #include "analyzer/graph/graph.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "analyzer/base/array.h"
 
@@ -97,11 +98,13 @@ static void index_edges(struct tc_graph *graph)
 	graph->out_first = first_of(graph, false);
 	graph->in_first = first_of(graph, true);
 	graph->in = tc_array_new(graph->n_edges, sizeof(*graph->in));
-	/* From the back, so that each node's edges keep their order; where they begin is put right again. */
+	/* From the back, so that each node's edges keep their order. Each end becomes a beginning by that, so
+	 * all stand one too far. */
 	for (size_t i = graph->n_edges; i > 0; i--)
 		graph->in[--graph->in_first[graph->edges[i - 1].to + 1]] = (uint32_t)i - 1;
-	free(graph->in_first);
-	graph->in_first = first_of(graph, true);
+	size_t n = n_nodes(graph->model);
+	memmove(graph->in_first, graph->in_first + 1, n * sizeof(*graph->in_first));
+	graph->in_first[n] = (uint32_t)graph->n_edges;
 }
 
 void tc_graph_init(struct tc_graph *graph, const struct tc_waits *finder, bool all)
