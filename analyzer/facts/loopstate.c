@@ -37,18 +37,15 @@ static bool never_sleeps(const struct tc_loop_facts *facts)
 	       facts->run_ns >= TC_LOOP_RAN_NS;
 }
 
-/* Who waits for the GIL gets up each 5 ms to look for it; who waits for a lock sleeps on. */
-static bool waits_for_gil(const struct tc_loop_facts *facts)
-{
-	return facts->syscall == TC_SYS_FUTEX && (facts->in_selector || facts->switches);
-}
-
 /* Its thread sleeps, between two turns: in the selector, or close to it. */
 static enum tc_loop_state judge_between(const struct tc_loop_facts *facts, enum tc_loop_hint *hint)
 {
+	/* A lock inside the C library, which nobody holds for long: a selector takes no other. */
+	if (facts->syscall == TC_SYS_FUTEX)
+		return TC_LOOP_RUNS;
 	if (facts->syscall >= 0 && !is_loop_wait(facts->syscall))
 		return TC_LOOP_BLOCKED;
-	if (facts->ready > 1)
+	if (facts->syscall >= 0 && facts->ready > 1)
 		*hint = TC_LOOP_HINT_LOST_WAKEUP;
 	return TC_LOOP_IDLE;
 }
@@ -61,10 +58,12 @@ static enum tc_loop_state judge_asleep(const struct tc_loop_facts *facts, enum t
 		     (!facts->in_callback && (facts->opaque || !facts->has_frames) &&
 		      is_loop_wait(facts->syscall));
 
-	if (waits_for_gil(facts)) {
+	if (facts->waits_gil) {
 		*hint = TC_LOOP_HINT_WAITS_GIL;
 		return facts->overdue_ns < TC_LOOP_OVERDUE_NS ? TC_LOOP_RUNS : TC_LOOP_BLOCKED;
 	}
+	if (facts->syscall < 0 && facts->may_wait_gil)
+		return TC_LOOP_UNKNOWN;
 	return waits ? judge_between(facts, hint) : TC_LOOP_BLOCKED;
 }
 

@@ -35,6 +35,8 @@ struct tc_loop_facts {
 	bool in_callback; /* a task runs, or Handle._run is on the stack */
 	int64_t syscall;  /* -1: none or unknown */
 	uint64_t args[6];
+	bool waits_gil;	     /* it sleeps in a futex of the GIL */
+	bool may_wait_gil;   /* another thread holds the GIL, or that is unknown */
 	uint64_t ready;	     /* + 1; 0: unknown */
 	uint64_t overdue_ns; /* since when the earliest timer is due; 0: none is, or unknown */
 	enum tc_loop_moment moment;
@@ -48,7 +50,7 @@ struct tc_loop_facts {
 enum tc_loop_hint {
 	TC_LOOP_HINT_NONE,
 	TC_LOOP_HINT_LOST_WAKEUP, /* callbacks are ready, and the thread sleeps without a bound */
-	TC_LOOP_HINT_WAITS_GIL,	  /* awake, and waits: most likely for the GIL */
+	TC_LOOP_HINT_WAITS_GIL,	  /* awake, and waits for the GIL */
 	TC_LOOP_HINT_COMPUTES,	  /* blocked, and its thread is running */
 };
 

@@ -8,6 +8,7 @@
 
 #include "analyzer/base/array.h"
 #include "analyzer/facts/place.h"
+#include "analyzer/facts/syscalls.h"
 
 /* Where something with this number is in an array. */
 struct entry {
@@ -98,9 +99,10 @@ static void join_threads(struct tc_report *report)
 	free(pythreads.entries);
 }
 
-/* The threads of a report by the loop that they run, and by their number. */
+/* The threads of a report by the loop that they run, by their number, and by the interpreter whose
+ * GIL they hold. */
 struct runners {
-	struct index by_loop, by_tid;
+	struct index by_loop, by_tid, by_gil;
 };
 
 static void runners_init(struct runners *runners, const struct tc_report *report)
@@ -110,15 +112,33 @@ static void runners_init(struct runners *runners, const struct tc_report *report
 		const struct tc_thread_view *thread = &report->threads[i];
 		note_entry(&runners->by_loop, thread->loop, i);
 		note_entry(&runners->by_tid, thread->os ? thread->os->tid_ns : 0, i);
+		if (thread->py && (thread->py->flags & TC_PYTHREAD_HOLDS_GIL))
+			note_entry(&runners->by_gil, thread->py->interp + 1ull, i);
 	}
 	sort_index(&runners->by_loop);
 	sort_index(&runners->by_tid);
+	sort_index(&runners->by_gil);
 }
 
 static void runners_deinit(struct runners *runners)
 {
 	free(runners->by_loop.entries);
 	free(runners->by_tid.entries);
+	free(runners->by_gil.entries);
+}
+
+/* The thread with its state in this interpreter: one that called a subinterpreter has two. NULL: none. */
+static const struct tc_thread_view *thread_in(const struct tc_report *report, const struct index *by_tid,
+					      uint32_t tid, uint32_t interp)
+{
+	const struct entry *entry = find_entry(by_tid, tid);
+
+	for (; entry && entry < by_tid->entries + by_tid->n && entry->key == tid; entry++) {
+		const struct tc_thread_view *thread = &report->threads[entry->at];
+		if (!thread->py || thread->py->interp == interp)
+			return thread;
+	}
+	return NULL;
 }
 
 static const struct tc_thread_view *thread_of_loop(const struct tc_report *report,
@@ -128,9 +148,9 @@ static const struct tc_thread_view *thread_of_loop(const struct tc_report *repor
 	const struct tc_loop *loop = view->loop;
 	const struct entry *entry = find_entry(&runners->by_loop, view->id);
 
-	if (!entry && loop && (loop->flags & TC_LOOP_RUNNING))
-		entry = find_entry(&runners->by_tid, loop->tid);
-	return entry ? &report->threads[entry->at] : NULL;
+	if (entry || !loop || !(loop->flags & TC_LOOP_RUNNING))
+		return entry ? &report->threads[entry->at] : NULL;
+	return thread_in(report, &runners->by_tid, loop->tid, loop->interp);
 }
 
 static bool is_place(const struct tc_place *place, const char *file, const char *name)
@@ -180,8 +200,23 @@ static uint64_t overdue(const struct tc_head *head, const struct tc_loop *loop)
 	return head->start_ns && ns > head->boottime_ns - head->start_ns ? 0 : ns;
 }
 
-static struct tc_loop_facts facts_of(const struct tc_model *model, const struct tc_loop_view *view)
+/* Does the thread wait for the GIL, if it sleeps? Where the GIL could not be read, any futex may be
+ * its own; where the system call is not known, it may be a futex if another thread holds the GIL. */
+static void gil_facts(const struct tc_report *report, const struct runners *runners,
+		      const struct tc_thread_view *thread, struct tc_loop_facts *facts)
 {
+	const struct tc_pythread *py = thread ? thread->py : NULL;
+	const struct entry *holder = py ? find_entry(&runners->by_gil, py->interp + 1ull) : NULL;
+	bool known = py && (py->flags & TC_PYTHREAD_GIL_KNOWN);
+
+	facts->waits_gil = known ? py->flags & TC_PYTHREAD_WAITS_GIL : facts->syscall == TC_SYS_FUTEX;
+	facts->may_wait_gil = !known || (holder && &report->threads[holder->at] != thread);
+}
+
+static struct tc_loop_facts facts_of(const struct tc_report *report, const struct runners *runners,
+				     const struct tc_loop_view *view)
+{
+	const struct tc_model *model = report->model;
 	const struct tc_loop *loop = view->loop;
 	const struct tc_thread_view *thread = view->thread;
 	struct tc_loop_facts facts = { .syscall = -1, .has_thread = thread != NULL };
@@ -201,6 +236,7 @@ static struct tc_loop_facts facts_of(const struct tc_model *model, const struct 
 		look_facts(model, thread->os, &facts);
 	}
 	/* Its thread runs another loop inside a step of this one, which does not turn until then. */
+	gil_facts(report, runners, thread, &facts);
 	bool nests = thread && thread->loop && thread->loop != view->id;
 	facts.in_callback = nests || view->task != NULL;
 	if (thread && thread->py && thread->py->chain) {
@@ -221,7 +257,7 @@ static void judge_loop(struct tc_report *report, const struct runners *runners,
 	view->thread = thread_of_loop(report, runners, view);
 	if (view->thread && !view->task)
 		view->task = view->thread->task;
-	facts = facts_of(report->model, view);
+	facts = facts_of(report, runners, view);
 	view->state = tc_loop_judge(&facts, &view->hint);
 	if (view->state == TC_LOOP_BLOCKED)
 		view->blocked_ns = facts.overdue_ns;

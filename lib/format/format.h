@@ -186,6 +186,7 @@ enum tc_pythread_flag {
 	TC_PYTHREAD_MAIN = 2,
 	TC_PYTHREAD_TORN = 4, /* the frames could not be read to the end */
 	TC_PYTHREAD_GIL_KNOWN = 8,
+	TC_PYTHREAD_WAITS_GIL = 16, /* asleep in a futex that belongs to the GIL */
 };
 
 enum tc_loop_flag {

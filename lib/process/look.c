@@ -17,8 +17,8 @@
 #define STEP_NS 2000000
 #define RUNS_NS 44000000
 #define ENOUGH_NS 8000000 /* so much work without a sleep, before we say that it never sleeps */
+#define HANDLER_NS 12000000 /* enough for a thread to return from our own handler */
 #define LONGEST_NS 200000000 /* for a thread that must share its processor to get that much */
-#define FUTEX_NS 12000000 /* also enough for a thread to return from our own handler */
 
 void tc_look_first(int proc, struct tc_os_thread *thread)
 {
@@ -62,20 +62,14 @@ static bool polls_only(const struct tc_os_thread *thread)
 	       (thread->syscall == SYS_poll && (int32_t)thread->args[2] == 0);
 }
 
-enum { WATCH_NOT, WATCH_RUNNING, WATCH_FUTEX };
-
-static int way_to_watch(const struct tc_os_thread *thread)
+/* Is it worth watching? A thread that sleeps is not. */
+static bool was_running(const struct tc_os_thread *thread)
 {
 	char state = thread->last_state ? thread->last_state : thread->state;
 
-	if (thread->look == TC_LOOKED_NOT)
-		return WATCH_NOT;
-	if (state == 'R' || thread->state == 'R' || thread->how == TC_REGS_NONE ||
-	    (state == 'S' && polls_only(thread)))
-		return WATCH_RUNNING;
-	return state == 'S' && thread->look == TC_LOOKED_STOOD && thread->syscall == SYS_futex ?
-		       WATCH_FUTEX :
-		       WATCH_NOT;
+	return thread->look != TC_LOOKED_NOT &&
+	       (state == 'R' || thread->state == 'R' || thread->how == TC_REGS_NONE ||
+		(state == 'S' && polls_only(thread)));
 }
 
 static bool read_counters(int proc, const struct tc_thread_look *look, struct tc_os_thread *ret)
@@ -90,12 +84,12 @@ static void begin_watch(int proc, struct tc_thread_look *look)
 
 	look->watched_ns = look->run_ns = look->wait_ns = look->switches = 0;
 	look->awake = false;
-	look->way = (uint8_t)way_to_watch(look->thread);
-	if (look->way == WATCH_NOT)
+	look->watched = was_running(look->thread);
+	if (!look->watched)
 		return;
 	if (!tc_proc_switches(proc, look->thread->tid, &look->switches_before) ||
 	    !read_counters(proc, look, &now)) {
-		look->way = WATCH_NOT;
+		look->watched = false;
 		return;
 	}
 	look->sched = now.sched;
@@ -108,8 +102,8 @@ static void begin_watch(int proc, struct tc_thread_look *look)
 /* Was enough seen, or enough time spent? */
 static bool is_over(const struct tc_thread_look *look)
 {
-	if (look->way == WATCH_FUTEX || !look->awake)
-		return look->switches || look->watched_ns >= FUTEX_NS;
+	if (!look->awake)
+		return look->switches || look->watched_ns >= HANDLER_NS;
 	return look->switches || look->watched_ns >= LONGEST_NS ||
 	       (look->watched_ns >= RUNS_NS && look->run_ns >= ENOUGH_NS);
 }
@@ -120,11 +114,11 @@ static bool go_on(int proc, struct tc_thread_look *look)
 	struct tc_os_thread now = { 0 };
 	uint64_t switches;
 
-	if (look->way == WATCH_NOT)
+	if (!look->watched)
 		return false;
 	if (!read_counters(proc, look, &now) ||
 	    !tc_proc_switches(proc, look->thread->tid, &switches)) {
-		look->way = WATCH_NOT; /* it has ended */
+		look->watched = false; /* it has ended */
 		look->watched_ns = 0;
 		return false;
 	}
@@ -136,26 +130,25 @@ static bool go_on(int proc, struct tc_thread_look *look)
 	 * where it slept and runs again: that sleep may have been in a lock of the kernel. A thread
 	 * that works only now and then soon sleeps again. */
 	bool anew = !look->awake || (look->switches && !look->again);
-	if (look->way == WATCH_RUNNING && anew && now.state == 'R') {
+	if (anew && now.state == 'R') {
 		look->again |= look->awake;
 		begin_watch(proc, look);
 		return true;
 	}
-	if (is_over(look))
-		look->way = WATCH_NOT;
-	return look->way != WATCH_NOT;
+	look->watched = !is_over(look);
+	return look->watched;
 }
 
 void tc_look_watch(int proc, struct tc_looks *looks, volatile uint64_t *beats)
 {
 	struct __kernel_timespec step = { 0, STEP_NS };
-	uint64_t end_ns = tc_sys_clock_ns(CLOCK_MONOTONIC) + LONGEST_NS + FUTEX_NS;
+	uint64_t end_ns = tc_sys_clock_ns(CLOCK_MONOTONIC) + LONGEST_NS + HANDLER_NS;
 	bool more = false;
 
 	for (unsigned i = 0; i < looks->n; i++) {
 		looks->at[i].again = false;
 		begin_watch(proc, &looks->at[i]);
-		more |= looks->at[i].way != WATCH_NOT;
+		more |= looks->at[i].watched;
 	}
 	while (more && tc_sys_clock_ns(CLOCK_MONOTONIC) < end_ns) {
 		tc_syscall2(SYS_nanosleep, (long)&step, 0);

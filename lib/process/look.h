@@ -21,7 +21,7 @@ struct tc_thread_look {
 	/* Used by tc_look_watch. */
 	struct tc_sched sched;
 	uint64_t switches_before, begun_ns;
-	uint8_t way;
+	bool watched; /* still */
 	bool again; /* it slept once, and the watch was started again */
 };
 
@@ -43,13 +43,11 @@ void tc_look_last(int proc, struct tc_os_thread *thread);
 void tc_look_choose(struct tc_looks *looks, const struct tc_os_thread *threads, size_t n_threads,
 		    const uint32_t *tids_ns, unsigned n);
 
-/* Find out which threads never sleep, and which wait for the GIL. Threads that were found running
+/* Find out which threads never sleep. Threads that were found running
  * are watched until they go to sleep, for 44 ms and until they had 8 ms of a processor, but at most
  * 200 ms. Shorter times cannot tell a loop that never sleeps from one that works now and then: one
  * that works 5 % of the time was seen to work up to 24 % of 40 ms, but at times all of 10 ms.
- * Threads that sleep in a futex are watched for 12 ms: a thread that waits for the GIL wakes up
- * every 5 ms (Python/ceval_gil.c, take_gil), one that waits for a lock does not. *beats (beats may
- * be NULL) is incremented while we wait. */
+ * *beats (beats may be NULL) is incremented while we wait. */
 void tc_look_watch(int proc, struct tc_looks *looks, volatile uint64_t *beats);
 
 /* Write the records TC_REC_LOOK. An error stays in rec. */

@@ -4,6 +4,7 @@
 #include "lib/sys/arch_x86_64.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "lib/base/safe.h"
 
@@ -163,35 +164,41 @@ __asm__(".text\n"
 	"	.cfi_endproc\n"
 	".size tc_arch_spawn, . - tc_arch_spawn\n");
 
+#define WRAPPER_SIZE 512u /* bytes; more than __internal_syscall_cancel has */
+
 static bool is_syscall(const uint8_t *code)
 {
 	return code[0] == 0x0f && code[1] == 0x05;
 }
 
-/* From 2.41 on glibc makes all system calls that are cancellation points in one place. Two nested
- * functions (nptl/cancellation.c) take the number as their seventh argument, which lies right above
- * the return address (System V ABI, section 3.2.3). So the number is on the stack twice, each time
- * above an address that follows a call instruction; a word that only looks like this is found once,
- * and not taken. */
-static int64_t number_on_stack(uint64_t rsp)
+/* Does the call that returns to this address call the function that holds one of the places? */
+static bool calls_around(uint64_t to, uint64_t one, uint64_t other)
+{
+	uint8_t call[5]; /* call rel32 */
+	int32_t by;
+
+	if (to < TC_ARCH_PAGE || tc_arch_copy(call, (const void *)(uintptr_t)(to - 5), sizeof(call)) < 0 ||
+	    call[0] != 0xe8)
+		return false;
+	memcpy(&by, call + 1, sizeof(by));
+	uint64_t function = to + (uint64_t)(int64_t)by;
+	return one - function < WRAPPER_SIZE || other - function < WRAPPER_SIZE;
+}
+
+/* From 2.41 on glibc makes all system calls that are cancellation points in one function,
+ * __internal_syscall_cancel (nptl/cancellation.c), itself or by another one that it calls. The
+ * number is its seventh argument, which lies right above its return address (System V ABI, section
+ * 3.2.3). The return address is known by the call before it, whose target must be the function that
+ * is under way: pc, or the return address at the top of the stack, lies in it. */
+static int64_t number_on_stack(uint64_t pc, uint64_t rsp)
 {
 	uint64_t words[24];
-	uint16_t found[24];
-	unsigned n = 0;
-	uint8_t call;
 
 	if (tc_arch_copy(words, (const void *)(uintptr_t)rsp, sizeof(words)) < 0)
 		return TC_ARCH_SOME_SYSCALL;
-	for (unsigned i = 0; i + 1 < sizeof(words) / sizeof(words[0]); i++) {
-		if (words[i + 1] >= 1024 || words[i] < TC_ARCH_PAGE ||
-		    tc_arch_copy(&call, (const void *)(uintptr_t)(words[i] - 5), 1) < 0 ||
-		    call != 0xe8)
-			continue;
-		for (unsigned other = 0; other < n; other++)
-			if (found[other] == words[i + 1])
-				return found[other];
-		found[n++] = (uint16_t)words[i + 1];
-	}
+	for (unsigned i = 0; i + 1 < sizeof(words) / sizeof(words[0]); i++)
+		if (words[i + 1] < 1024 && calls_around(words[i], pc, words[0]))
+			return (int64_t)words[i + 1];
 	return TC_ARCH_SOME_SYSCALL;
 }
 
@@ -241,7 +248,7 @@ int64_t tc_arch_syscall(const struct tc_arch_context *context, const uint8_t bef
 			return TC_ARCH_NO_SYSCALL;
 		number = number_in_code(before);
 		if (number < 0)
-			number = number_on_stack(context->rsp);
+			number = number_on_stack(context->rip, context->rsp);
 	}
 	if (number < 0)
 		return number;

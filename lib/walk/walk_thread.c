@@ -3,6 +3,7 @@
  * the GIL. */
 #include "lib/walk/walker.h"
 
+#include <sys/syscall.h>
 #include <time.h>
 
 #include "lib/sys/sys.h"
@@ -12,7 +13,12 @@
 
 #define RUNNER_INTERPS 64
 
-enum { HOLDER_LOOP = 16, GIL_LAST_HOLDER = 8, GIL_LOCKED = 16 };
+enum { HOLDER_LOOP = 16 };
+
+/* struct _gil_runtime_state of CPython's pycore_gil.h, the same from 3.8 to 3.15: interval,
+ * last_holder, locked, switch_number, then two condition variables (48 bytes in glibc and musl) and
+ * two mutexes (40 bytes). */
+enum { GIL_LAST_HOLDER = 8, GIL_LOCKED = 16, GIL_SIZE = 208 };
 
 /* Offsets of the thread id in struct pthread, whose address pthread_self returns: up to 3.10 the
  * interpreter itself keeps no native id. x86-64: nptl/descr.h of glibc, and
@@ -339,43 +345,50 @@ static uint32_t stack_chain(struct tc_walker *w, struct tc_walk_thread *thread)
 	return chain;
 }
 
-/* The thread state that holds the GIL; 0: none holds it (*ret_known), or it cannot be read. */
-static tc_addr gil_holder(struct tc_walker *w, bool *ret_known)
-{
-	tc_addr gil, holder = 0;
-	int32_t locked = 0;
-	int r;
+/* The GIL of the interpreter. */
+struct gil {
+	tc_addr at; /* 0: it cannot be read */
+	tc_addr holder; /* the thread state that holds it; 0: none does, or unknown */
+};
 
-	if (w->py.at.is_gil != TC_NONE) {
-		r = tc_get(w->mem, w->interp + w->py.at.is_gil, &gil);
-		if (r == 0)
-			r = tc_get(w->mem, gil + GIL_LOCKED, &locked);
-		if (r == 0)
-			r = tc_get(w->mem, gil + GIL_LAST_HOLDER, &holder);
-	} else {
-		r = tc_get(w->mem, w->runtime + w->py.at.rt_gil_locked, &locked);
-		if (r == 0)
-			r = tc_get(w->mem, w->runtime + w->py.at.rt_gil_last_holder, &holder);
-	}
-	*ret_known = r == 0;
-	return locked == 1 ? holder : 0;
+static struct gil read_gil(struct tc_walker *w)
+{
+	struct gil gil = { .at = w->runtime + w->py.at.rt_gil_last_holder - GIL_LAST_HOLDER };
+	int32_t locked = 0;
+
+	if ((w->py.at.is_gil != TC_NONE && tc_get(w->mem, w->interp + w->py.at.is_gil, &gil.at) < 0) ||
+	    tc_get(w->mem, gil.at + GIL_LOCKED, &locked) < 0 ||
+	    tc_get(w->mem, gil.at + GIL_LAST_HOLDER, &gil.holder) < 0)
+		return (struct gil){ 0 };
+	if (locked != 1)
+		gil.holder = 0;
+	return gil;
+}
+
+/* Does the thread sleep in a futex of the GIL's condition variables or mutexes? Its frames do not
+ * tell: a thread that is held up by a lock of the program sleeps in a futex, too. */
+static bool waits_for_gil(const struct tc_walker *w, const struct gil *gil, uint32_t tid)
+{
+	const struct tc_os_thread *thread = os_thread(w, tid);
+
+	return thread && gil->at && thread->syscall == SYS_futex &&
+	       thread->args[0] - gil->at < GIL_SIZE;
 }
 
 uint32_t tc_walker_gil_holder(struct tc_walker *w)
 {
-	bool known;
-	tc_addr holder = gil_holder(w, &known);
+	struct gil gil = read_gil(w);
 
 	for (uint32_t i = 0; i < w->n_threads; i++)
-		if (w->threads[i].tstate == holder)
+		if (w->threads[i].tstate == gil.holder)
 			return w->threads[i].tid;
 	return 0;
 }
 
 void tc_walker_thread_records(struct tc_walker *w)
 {
-	bool known, late = false;
-	tc_addr holder = gil_holder(w, &known);
+	struct gil gil = read_gil(w);
+	bool late = false;
 	uint32_t n_skipped = 0;
 
 	for (uint32_t i = 0; i < w->n_threads; i++) {
@@ -390,10 +403,11 @@ void tc_walker_thread_records(struct tc_walker *w)
 		tc_put_u(w->out, thread->tstate);
 		tc_put_u(w->out, thread->tid);
 		tc_put_u(w->out, thread->ident);
-		tc_put_u(w->out, (thread->tstate == holder ? TC_PYTHREAD_HOLDS_GIL : 0u) |
+		tc_put_u(w->out, (thread->tstate == gil.holder ? TC_PYTHREAD_HOLDS_GIL : 0u) |
 					 (i + 1 == w->n_threads && !w->threads_cut ? TC_PYTHREAD_MAIN : 0u) |
 					 (thread->torn ? TC_PYTHREAD_TORN : 0u) |
-					 (known ? TC_PYTHREAD_GIL_KNOWN : 0u));
+					 (gil.at ? TC_PYTHREAD_GIL_KNOWN : 0u) |
+					 (waits_for_gil(w, &gil, thread->tid) ? TC_PYTHREAD_WAITS_GIL : 0u));
 		tc_put_u(w->out, loop);
 		tc_put_u(w->out, thread->running_task);
 		tc_put_u(w->out, chain);

@@ -283,6 +283,8 @@ class Comparison:
         for key in ("state", "ready", "timers", "fds"):
             if key in told and told[key] != seen.get(key):
                 self.differ(where, key, told[key], seen.get(key))
+                if key == "state":  # what it was concluded from
+                    self.differ(where, "its threads", "", json.dumps([seen, self.report.get("threads")]))
 
     def compare_threads(self):
         by_tid = {t.get("tid"): t for t in self.report.get("threads", [])}

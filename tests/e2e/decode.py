@@ -347,7 +347,7 @@ FIELDS = {
     "fd_flags": flags(15),
     "task_flags": flags(65535),
     "object_flags": flags(3),
-    "pythread_flags": flags(15),
+    "pythread_flags": flags(31),
     "loop_flags": flags(31),
     "handle_flags": flags(1),
     "status_flags": flags(127),

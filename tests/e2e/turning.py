@@ -24,7 +24,7 @@ from lab import interpreters  # noqa: E402
 PROGRAM = os.path.join(lab.HERE, "turning_target.py")
 ZOO = os.path.join(lab.TOP, "tests", "zoo")
 WAYS = ["outside", "stop", "signal"]
-HEALTHY = ["rounds", "echo", "rounds --loop uvloop", "echo --loop uvloop", "rounds --thread", "echo --thread", "fresh", "duty5", "duty60"]
+HEALTHY = ["rounds", "echo", "rounds --loop uvloop", "echo --loop uvloop", "rounds --thread", "echo --thread", "fresh", "duty5", "duty60", "rivals", "rivals --loop uvloop"]
 SICK = ["blocked_time_sleep", "uvloop_blocked_sleep", "two_loops_one_stuck", "storm_sleep_zero", "storm_call_soon"]
 NAMES = ["3.11-debian", "3.14-forky"]
 

@@ -2,7 +2,7 @@
 """Healthy programs that are seldom asleep for long, for turning.py: turning_target.py NAME [--loop uvloop] [--thread].
 
 rounds: sleeps 2 ms, works 0.5 ms, for ever: a loop that turns 400 times a second. fresh: wakes 200 times a second. duty5, duty60: works
-for 5 % and for 60 % of the time. echo: a server with three clients, in a process of their own, that never pause. --thread: the loop is in a
+for 5 % and for 60 % of the time. rivals: as rounds, beside two threads that compute in Python, so that it often waits for the GIL. echo: a server with three clients, in a process of their own, that never pause. --thread: the loop is in a
 side thread."""
 import asyncio
 import os
@@ -46,6 +46,12 @@ def clients(port):
             os._exit(0)
 
 
+async def rivals():
+    for _ in range(2):
+        threading.Thread(target=work, args=(float("inf"),), daemon=True).start()
+    await turn(0.002, 0.0005)
+
+
 async def echo(listener):
     async def serve(reader, writer):
         while True:
@@ -65,6 +71,7 @@ PROGRAMS = {
     "fresh": lambda: turn(0.005, 0),
     "duty5": lambda: turn(0.0095, 0.0005),
     "duty60": lambda: turn(0.004, 0.006),
+    "rivals": rivals,
 }
 
 

@@ -268,18 +268,18 @@ void fake_running_loop(struct fake *f, tc_addr thread, tc_addr loop)
 	fake_dict_add(f, fake_word(f, thread + f->py.at.ts_dict), fake_str(f, "__asyncio_running_event_loop__"), holder);
 }
 
+tc_addr fake_gil(struct fake *f, tc_addr interp)
+{
+	return f->py.at.is_gil != TC_NONE ? fake_word(f, interp + f->py.at.is_gil) :
+					    f->runtime + f->py.at.rt_gil_last_holder - 8;
+}
+
 void fake_hold_gil(struct fake *f, tc_addr thread)
 {
-	tc_addr interp = fake_word(f, thread + f->py.at.ts_interp);
+	tc_addr gil = fake_gil(f, fake_word(f, thread + f->py.at.ts_interp));
 
-	if (f->py.at.is_gil != TC_NONE) {
-		tc_addr gil = fake_word(f, interp + f->py.at.is_gil);
-		fake_put(f, gil + 8, thread);
-		fake_put32(f, gil + 16, 1);
-	} else {
-		fake_put(f, f->runtime + f->py.at.rt_gil_last_holder, thread);
-		fake_put32(f, f->runtime + f->py.at.rt_gil_locked, 1);
-	}
+	fake_put(f, gil + 8, thread);
+	fake_put32(f, gil + 16, 1);
 }
 
 static void append_interp(struct fake *f, tc_addr interp)
@@ -303,7 +303,7 @@ static tc_addr make_interp(struct fake *f, uint64_t id, tc_addr *ret_sysdict, tc
 	fake_put(f, interp + at->is_sysdict, *ret_sysdict);
 	fake_put(f, interp + at->is_modules, *ret_modules);
 	if (at->is_gil != TC_NONE)
-		fake_put(f, interp + at->is_gil, fake_alloc(f, 32));
+		fake_put(f, interp + at->is_gil, fake_alloc(f, 208));
 	if (at->is_tasks_head != TC_NONE) {
 		fake_put(f, interp + at->is_tasks_head, interp + at->is_tasks_head);
 		fake_put(f, interp + at->is_tasks_head + 8, interp + at->is_tasks_head);

@@ -223,6 +223,8 @@ tc_addr fake_interp(struct fake *f, uint64_t id); /* one more, with a thread, wi
 void fake_run(struct fake *f, tc_addr thread, tc_addr frame); /* on top of the thread's stack */
 void fake_running_loop(struct fake *f, tc_addr thread, tc_addr loop);
 void fake_hold_gil(struct fake *f, tc_addr thread);
+/* The interpreter's struct _gil_runtime_state. */
+tc_addr fake_gil(struct fake *f, tc_addr interp);
 struct fake_handle {
 	tc_addr callback, args, cancelled, when; /* 0: no args, False, none */
 };

@@ -176,26 +176,41 @@ START_TEST(an_interrupted_system_call)
 }
 END_TEST
 
-/* glibc from 2.41 on: the number is the seventh argument of two functions. */
+/* Write "call function" so that it returns to the returned address. */
+static uint64_t put_call(uint8_t code[5], const uint8_t *function)
+{
+	int32_t by = (int32_t)(function - (code + 5));
+
+	code[0] = 0xe8;
+	memcpy(code + 1, &by, sizeof(by));
+	return (uint64_t)(uintptr_t)(code + 5);
+}
+
+/* glibc from 2.41 on: the number is the seventh argument of the function that is under way. */
 START_TEST(a_system_call_whose_number_stands_on_the_stack)
 {
-	static const uint8_t call[6] = { 0xe8 }, no_call[6] = { 0x90 };
+	static uint8_t code[4096];
 	const uint8_t before[16] = "\0\0\0\0\0\0\0\0\0\x4c\x89\x5c\x24\x08\x0f\x05";
 	uint64_t stack[32] = { 0 }, args[6];
 	struct tc_arch_context context = { .rax = (uint64_t)-EINTR, .rdi = 6 };
 
 	context.rsp = (uint64_t)(uintptr_t)stack;
+	context.rip = (uint64_t)(uintptr_t)(code + 3000);
 	ck_assert_int_eq(tc_arch_syscall(&context, before, before, args), TC_ARCH_SOME_SYSCALL);
-	stack[2] = (uint64_t)(uintptr_t)(no_call + 5);
+	stack[0] = (uint64_t)(uintptr_t)(code + 1100); /* in the function at 1000 */
+	stack[2] = (uint64_t)(uintptr_t)(code + 2000); /* no call is before it */
 	stack[3] = 7;
 	ck_assert_int_eq(tc_arch_syscall(&context, before, before, args), TC_ARCH_SOME_SYSCALL);
-	stack[4] = (uint64_t)(uintptr_t)(call + 5);
-	stack[5] = 8; /* by chance */
+	stack[4] = put_call(code + 2100, code + 200); /* an old return address: of another function */
+	stack[5] = 8;
 	ck_assert_int_eq(tc_arch_syscall(&context, before, before, args), TC_ARCH_SOME_SYSCALL);
-	stack[6] = stack[11] = (uint64_t)(uintptr_t)(call + 5);
-	stack[7] = stack[12] = 232;
+	stack[6] = put_call(code + 2200, code + 1000);
+	stack[7] = 232;
 	ck_assert_int_eq(tc_arch_syscall(&context, before, before, args), 232);
 	ck_assert_uint_eq(args[0], 6);
+	stack[0] = 0;
+	context.rip = (uint64_t)(uintptr_t)(code + 1100); /* it makes the call itself */
+	ck_assert_int_eq(tc_arch_syscall(&context, before, before, args), 232);
 }
 END_TEST
 

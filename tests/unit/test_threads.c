@@ -50,6 +50,30 @@ START_TEST(test_threads_have_their_frames_ids_and_gil)
 }
 END_TEST
 
+/* A lock of the program is a futex, too. */
+START_TEST(test_who_waits_for_the_gil_is_known_by_the_futex)
+{
+	struct fake *f = fake_new(minors[_i]);
+	tc_addr worker = fake_thread(f, f->interp, 101), gil = fake_gil(f, f->interp);
+	static const struct {
+		int64_t syscall;
+		uint64_t past; /* the first byte of the GIL */
+		uint32_t flag;
+	} waits[] = { { 202, 32, TC_PYTHREAD_WAITS_GIL }, { 202, 207, TC_PYTHREAD_WAITS_GIL }, { 202, 208, 0 },
+		      { 202, (uint64_t)-4, 0 }, { 232, 32, 0 }, { -1, 32, 0 } };
+
+	fake_hold_gil(f, worker);
+	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
+		f->threads[0].syscall = waits[i].syscall;
+		f->threads[0].args[0] = gil + waits[i].past;
+		struct walked *w = fake_walk(f);
+		ck_assert_uint_eq(thread_of(w, f->main_thread)->flags & TC_PYTHREAD_WAITS_GIL, waits[i].flag);
+		walked_free(w);
+	}
+	fake_free(f);
+}
+END_TEST
+
 /* What the interpreter keeps is of no thread of the kernel's. */
 START_TEST(test_thread_is_known_by_the_c_librarys_own_id_too)
 {
@@ -388,6 +412,7 @@ int main(void)
 
 	tcase_set_timeout(c, 60);
 	tcase_add_loop_test(c, test_threads_have_their_frames_ids_and_gil, 0, ROWS(minors));
+	tcase_add_loop_test(c, test_who_waits_for_the_gil_is_known_by_the_futex, 0, ROWS(minors));
 	tcase_add_loop_test(c, test_thread_is_known_by_the_c_librarys_own_id_too, 0, ROWS(minors));
 	tcase_add_loop_test(c, test_only_thread_of_a_process_is_the_one_state_that_has_frames, 0, ROWS(minors));
 	tcase_add_loop_test(c, test_running_loop_of_a_thread_is_named_and_found_by_runners, 0, ROWS(minors));
