@@ -111,7 +111,7 @@ static void phrase_members(const struct tc_page *page, const struct tc_wait *wai
 static void phrase_job(const struct tc_page *page, const struct tc_job *job)
 {
 	const struct tc_thread_view *thread =
-		job->worker ? tc_report_thread_of(page->report, job->worker) : NULL;
+		job->worker ? tc_threads_of(&page->report->threads, job->worker) : NULL;
 
 	if (thread)
 		tc_out_printf(page->out, ": H%zu works for it",

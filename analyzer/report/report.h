@@ -6,7 +6,7 @@
 #include "analyzer/graph/failed.h"
 #include "analyzer/graph/group.h"
 #include "analyzer/graph/waits.h"
-#include "analyzer/facts/loopstate.h"
+#include "analyzer/facts/loop_view.h"
 #include "analyzer/dump/model.h"
 #include "analyzer/base/out.h"
 
@@ -17,28 +17,6 @@ struct tc_options {
 	bool color;
 };
 
-/* A thread as the kernel and the interpreter see it; either may be NULL. Its id is H and its index
- * + 1. */
-struct tc_thread_view {
-	const struct tc_thread *os;
-	const struct tc_pythread *py;
-	const struct tc_task *task; /* that it runs */
-	uint32_t loop;		    /* that it runs, by identifier; 0: none */
-};
-
-/* A loop; its id is L and its number in the table of the dump. */
-struct tc_loop_view {
-	uint32_t id;
-	const struct tc_loop *loop; /* NULL: only its address and type are known */
-	const struct tc_thread_view *thread;
-	const struct tc_task *task; /* that runs */
-	enum tc_loop_state state;
-	enum tc_loop_hint hint;
-	uint64_t blocked_ns; /* at least; 0: unknown */
-	uint64_t watched_ns; /* of a busy one: for so long it was seen not to sleep */
-	uint64_t n_tasks;    /* pending and running */
-};
-
 /* What the renderers get. */
 struct tc_report {
 	const struct tc_options *options;
@@ -47,12 +25,8 @@ struct tc_report {
 	const struct tc_graph *graph;
 	struct tc_groups groups;
 	struct tc_failures failures;
-	struct tc_thread_view *threads;
-	size_t n_threads, threads_room;
-	size_t *view_of_py; /* of each thread of the interpreter, the number of its view */
-	struct tc_loop_view *loops;
-	size_t n_loops, loops_room;
-	size_t n_idle; /* loops that sleep */
+	struct tc_threads threads;
+	struct tc_loops loops;
 	/* the folder that all of the program's own files are in, with its last slash; or empty */
 	struct tc_text root;
 	/* of a chain that are shown: fewer than recorded only where all together would be absurd */
@@ -80,16 +54,8 @@ static inline size_t tc_report_object_number(const struct tc_report *report,
 static inline size_t tc_report_thread_number(const struct tc_report *report,
 					     const struct tc_thread_view *thread)
 {
-	return (size_t)(thread - report->threads) + 1;
+	return (size_t)(thread - report->threads.at) + 1;
 }
-
-/* The view of a thread of the interpreter; NULL: it has none. */
-const struct tc_thread_view *tc_report_thread_of(const struct tc_report *report,
-						 const struct tc_pythread *py);
-/* Whether the thread held the GIL, as far as that is worth saying: the GIL was read at another moment than
- * the thread, unless that slept in a callback, and nobody holds it in a selector. */
-bool tc_report_holds_gil(const struct tc_report *report, const struct tc_thread_view *thread);
-const struct tc_loop_view *tc_report_loop(const struct tc_report *report, uint32_t id);
 
 /* The name of a task into name, which holds TC_TASK_NAME bytes when it is a numbered one. */
 #define TC_TASK_NAME 32

@@ -208,11 +208,11 @@ START_TEST(test_loops_of_the_sample)
 	struct opened o;
 
 	open_sample(&o);
-	ck_assert_uint_eq(o.report.n_loops, 2);
-	ck_assert_int_eq(o.report.loops[0].state, TC_LOOP_BLOCKED);
-	ck_assert_uint_eq(o.report.loops[0].blocked_ns, 182000000000);
-	ck_assert_int_eq(o.report.loops[1].state, TC_LOOP_IDLE);
-	ck_assert_uint_eq(o.report.loops[1].blocked_ns, 0);
+	ck_assert_uint_eq(o.report.loops.n, 2);
+	ck_assert_int_eq(o.report.loops.at[0].state, TC_LOOP_BLOCKED);
+	ck_assert_uint_eq(o.report.loops.at[0].blocked_ns, 182000000000);
+	ck_assert_int_eq(o.report.loops.at[1].state, TC_LOOP_IDLE);
+	ck_assert_uint_eq(o.report.loops.at[1].blocked_ns, 0);
 	close_sample(&o);
 }
 END_TEST
@@ -240,11 +240,11 @@ START_TEST(test_many_threads_are_joined)
 
 	build_many_threads(&o.b);
 	open_built(&o);
-	ck_assert_uint_eq(o.report.n_threads, MANY + SAME);
-	for (size_t i = 0; i < o.report.n_threads; i++) {
-		const struct tc_thread_view *thread = &o.report.threads[i];
+	ck_assert_uint_eq(o.report.threads.n, MANY + SAME);
+	for (size_t i = 0; i < o.report.threads.n; i++) {
+		const struct tc_thread_view *thread = &o.report.threads.at[i];
 		ck_assert(thread->os && thread->py && thread->os->tid_ns == thread->py->tid);
-		ck_assert_ptr_eq(tc_report_thread_of(&o.report, thread->py), thread);
+		ck_assert_ptr_eq(tc_threads_of(&o.report.threads, thread->py), thread);
 	}
 	close_sample(&o);
 }

@@ -126,7 +126,7 @@ static void put_member(void *context, const struct tc_task *task)
 
 static void put_worker(struct tc_json_report *r, const struct tc_pythread *worker)
 {
-	const struct tc_thread_view *thread = tc_report_thread_of(r->report, worker);
+	const struct tc_thread_view *thread = tc_threads_of(&r->report->threads, worker);
 
 	if (thread)
 		tc_json_id(&r->json, "thread", 'H', tc_report_thread_number(r->report, thread));
@@ -264,7 +264,7 @@ static void put_task(struct tc_json_report *r, const struct tc_task *task)
 		tc_json_str(json, "state", tc_report_task_state(task));
 	else
 		tc_json_null(json, "state");
-	if (task->loop && tc_report_loop(r->report, task->loop))
+	if (task->loop && tc_loops_find(&r->report->loops, task->loop))
 		tc_json_id(json, "loop", 'L', task->loop);
 	if (task->chain) {
 		tc_place_init(&place, model, outermost(model, task->chain));

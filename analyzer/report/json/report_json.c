@@ -208,7 +208,7 @@ static void put_thread(struct tc_json_report *r, const struct tc_thread_view *vi
 		put_syscall(json, view->os);
 	}
 	if (view->py && (view->py->flags & TC_PYTHREAD_GIL_KNOWN))
-		tc_json_bool(json, "holds_gil", tc_report_holds_gil(r->report, view));
+		tc_json_bool(json, "holds_gil", tc_loops_hold_gil(&r->report->loops, view));
 	if (view->loop)
 		tc_json_id(json, "loop", 'L', view->loop);
 	if (view->task)
@@ -265,8 +265,8 @@ static void put_lists(struct tc_json_report *r)
 	const struct tc_report *report = r->report;
 
 	list_begin(r, "loops");
-	for (size_t i = 0; i < report->n_loops; i++)
-		put_loop(r, &report->loops[i]);
+	for (size_t i = 0; i < report->loops.n; i++)
+		put_loop(r, &report->loops.at[i]);
 	list_end(r);
 	list_begin(r, "tasks");
 	tc_json_tasks(r);
@@ -278,8 +278,8 @@ static void put_lists(struct tc_json_report *r)
 	tc_json_descriptors(r);
 	list_end(r);
 	list_begin(r, "threads");
-	for (size_t i = 0; i < report->n_threads; i++)
-		put_thread(r, &report->threads[i]);
+	for (size_t i = 0; i < report->threads.n; i++)
+		put_thread(r, &report->threads.at[i]);
 	list_end(r);
 	list_begin(r, "groups");
 	for (size_t i = 0; i < report->groups.n; i++)

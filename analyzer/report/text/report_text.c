@@ -178,9 +178,9 @@ static void put_counts(struct tc_page *page)
 	if (page->report->failures.n_tasks)
 		tc_out_printf(out, " (%" PRIu64 " failed)", page->report->failures.n_tasks);
 	tc_out_str(out, ", ");
-	tc_phrase_count(out, page->report->n_loops, "loop");
+	tc_phrase_count(out, page->report->loops.n, "loop");
 	tc_out_str(out, ", ");
-	tc_phrase_count(out, page->report->n_threads, "thread");
+	tc_phrase_count(out, page->report->threads.n, "thread");
 	if (model->n_objects) {
 		tc_out_str(out, ", ");
 		tc_phrase_count(out, model->n_objects, "object");
@@ -279,8 +279,8 @@ static void put_next(struct tc_page *page)
 	char items[128] = "";
 	size_t used = 0;
 
-	for (size_t i = 0; i < report->n_loops && used < 20; i++) {
-		const struct tc_loop_view *loop = &report->loops[i];
+	for (size_t i = 0; i < report->loops.n && used < 20; i++) {
+		const struct tc_loop_view *loop = &report->loops.at[i];
 		if (loop->state == TC_LOOP_BLOCKED || loop->state == TC_LOOP_BUSY)
 			used += (size_t)snprintf(items + used, sizeof(items) - used, "%sL%u",
 						 used ? " " : "", loop->id);
@@ -288,7 +288,7 @@ static void put_next(struct tc_page *page)
 			used += (size_t)snprintf(items + used, sizeof(items) - used, " T%zu",
 						 tc_report_task_number(report, loop->task));
 	}
-	if (groups->n == 0 && used == 0 && report->n_threads)
+	if (groups->n == 0 && used == 0 && report->threads.n)
 		used += (size_t)snprintf(items, sizeof(items), "H1");
 	if (groups->n)
 		used += (size_t)snprintf(items + used, sizeof(items) - used, "%sG1 T%u",

@@ -297,7 +297,7 @@ static bool show_loop(struct tc_page *page, size_t number)
 {
 	const struct tc_report *report = page->report;
 	const struct tc_loop_view *loop =
-		number <= UINT32_MAX ? tc_report_loop(report, (uint32_t)number) : NULL;
+		number <= UINT32_MAX ? tc_loops_find(&report->loops, (uint32_t)number) : NULL;
 	uint64_t now_ns = loop && loop->loop ? loop->loop->now_ns : 0, n = 0;
 
 	if (!loop)
@@ -322,9 +322,9 @@ static bool show_thread(struct tc_page *page, size_t number)
 {
 	const struct tc_report *report = page->report;
 
-	if (number == 0 || number > report->n_threads)
+	if (number == 0 || number > report->threads.n)
 		return false;
-	const struct tc_thread_view *thread = &report->threads[number - 1];
+	const struct tc_thread_view *thread = &report->threads.at[number - 1];
 	tc_part_thread(page, thread, 1);
 	if (thread->os) {
 		field(page, "cpu");

@@ -39,14 +39,14 @@ void tc_part_gil(struct tc_page *page, const struct tc_thread_view *thread)
 	const struct tc_report *report = page->report;
 	bool known = false;
 
-	for (size_t i = 0; i < report->n_threads; i++) {
-		const struct tc_thread_view *other = &report->threads[i];
+	for (size_t i = 0; i < report->threads.n; i++) {
+		const struct tc_thread_view *other = &report->threads.at[i];
 		if (!other->py || (thread->py && other->py->interp != thread->py->interp))
 			continue;
 		known = known || (other->py->flags & TC_PYTHREAD_GIL_KNOWN);
 		if (!(other->py->flags & TC_PYTHREAD_HOLDS_GIL))
 			continue;
-		if (!tc_report_holds_gil(report, other))
+		if (!tc_loops_hold_gil(&report->loops, other))
 			return;
 		if (other == thread)
 			tc_out_str(page->out, "; it holds the GIL");
@@ -67,8 +67,8 @@ static const struct tc_loop_view *worst_loop(const struct tc_report *report)
 	};
 	const struct tc_loop_view *worst = NULL;
 
-	for (size_t i = 0; i < report->n_loops; i++) {
-		const struct tc_loop_view *loop = &report->loops[i];
+	for (size_t i = 0; i < report->loops.n; i++) {
+		const struct tc_loop_view *loop = &report->loops.at[i];
 		if (!worst || rank[loop->state] > rank[worst->state] ||
 		    (rank[loop->state] == rank[worst->state] && loop->n_tasks > worst->n_tasks))
 			worst = loop;
@@ -162,8 +162,8 @@ static void verdict_waiting(struct tc_page *page, const struct tc_loop_view *loo
 	tc_out_str(page->out, "WAITING");
 	tc_out_ink(page->out, TC_INK_NONE);
 	tc_out_str(page->out, "  no loop is blocked or busy: ");
-	if (page->report->n_idle > 1)
-		tc_out_printf(page->out, "%zu loops sleep, ", page->report->n_idle);
+	if (page->report->loops.n_idle > 1)
+		tc_out_printf(page->out, "%zu loops sleep, ", page->report->loops.n_idle);
 	else
 		tc_out_printf(page->out, "L%u sleeps, ", loop->id);
 	tc_phrase_count(page->out, n, "task");
@@ -387,22 +387,22 @@ void tc_part_loops(struct tc_page *page)
 	const struct tc_report *report = page->report;
 	size_t shown = 0;
 
-	if (report->n_loops == 0)
+	if (report->loops.n == 0)
 		return;
 	tc_out_newline(page->out);
 	for (int pass = 0; pass < 2; pass++)
-		for (size_t i = 0; i < report->n_loops; i++) {
-			enum tc_loop_state state = report->loops[i].state;
+		for (size_t i = 0; i < report->loops.n; i++) {
+			enum tc_loop_state state = report->loops.at[i].state;
 			bool urgent = state == TC_LOOP_BLOCKED || state == TC_LOOP_BUSY;
 			if (urgent != (pass == 0) ||
 			    (shown >= LOOPS_SHOWN && !report->options->all))
 				continue;
-			tc_part_loop(page, &report->loops[i]);
+			tc_part_loop(page, &report->loops.at[i]);
 			shown++;
 		}
-	if (shown < report->n_loops) {
+	if (shown < report->loops.n) {
 		tc_out_printf(page->out, "...  %zu more loops: --all shows them",
-			      report->n_loops - shown);
+			      report->loops.n - shown);
 		tc_out_newline(page->out);
 	}
 }

@@ -44,7 +44,7 @@ void tc_part_thread(struct tc_page *page, const struct tc_thread_view *thread, s
 	}
 	if (thread->loop)
 		tc_out_printf(out, ", runs L%u", thread->loop);
-	if (tc_report_holds_gil(page->report, thread))
+	if (tc_loops_hold_gil(&page->report->loops, thread))
 		tc_out_str(out, ", holds the GIL");
 	if (thread->py && thread->py->chain) {
 		uint32_t best = tc_place_best(model, thread->py->chain);
@@ -63,17 +63,17 @@ static void put_all(struct tc_page *page)
 {
 	const struct tc_report *report = page->report;
 
-	for (size_t i = 0; i < report->n_threads; i++) {
-		tc_part_thread(page, &report->threads[i], 1);
-		if (report->threads[i].py)
-			tc_phrase_chain(page, report->threads[i].py->chain, 0, 5);
+	for (size_t i = 0; i < report->threads.n; i++) {
+		tc_part_thread(page, &report->threads.at[i], 1);
+		if (report->threads.at[i].py)
+			tc_phrase_chain(page, report->threads.at[i].py->chain, 0, 5);
 	}
 }
 
 static void put_grouped(struct tc_page *page)
 {
 	const struct tc_report *report = page->report;
-	size_t n = report->n_threads, lines = 0, shown = 0;
+	size_t n = report->threads.n, lines = 0, shown = 0;
 	bool *done = tc_array_new(n, sizeof(*done));
 
 	for (size_t i = 0; i < n && lines < THREADS_SHOWN; i++) {
@@ -81,29 +81,29 @@ static void put_grouped(struct tc_page *page)
 		if (done[i])
 			continue;
 		for (size_t j = i + 1; j < n; j++)
-			if (!done[j] && alike(&report->threads[i], &report->threads[j])) {
+			if (!done[j] && alike(&report->threads.at[i], &report->threads.at[j])) {
 				done[j] = true;
 				n_alike++;
 			}
-		tc_part_thread(page, &report->threads[i], n_alike);
+		tc_part_thread(page, &report->threads.at[i], n_alike);
 		shown += n_alike;
 		lines++;
 	}
 	free(done);
-	if (shown < report->n_threads) {
+	if (shown < report->threads.n) {
 		tc_out_printf(page->out, "...  %zu more threads: --all shows them",
-			      report->n_threads - shown);
+			      report->threads.n - shown);
 		tc_out_newline(page->out);
 	}
 }
 
 void tc_part_threads(struct tc_page *page)
 {
-	if (page->report->n_threads == 0)
+	if (page->report->threads.n == 0)
 		return;
 	tc_out_newline(page->out);
 	tc_part_label(page, "THREADS");
-	tc_out_printf(page->out, "%zu", page->report->n_threads);
+	tc_out_printf(page->out, "%zu", page->report->threads.n);
 	tc_out_newline(page->out);
 	if (page->report->options->all)
 		put_all(page);

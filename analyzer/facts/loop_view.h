@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The event loops of the process: who runs each, and what it is doing. */
+#ifndef TC_LOOP_VIEW_H
+#define TC_LOOP_VIEW_H
+
+#include "analyzer/facts/loopstate.h"
+#include "analyzer/facts/thread_view.h"
+
+/* A loop; its id is L and its number in the table of the dump. */
+struct tc_loop_view {
+	uint32_t id;
+	const struct tc_loop *loop; /* NULL: only its address and type are known */
+	const struct tc_thread_view *thread;
+	const struct tc_task *task; /* that runs */
+	enum tc_loop_state state;
+	enum tc_loop_hint hint;
+	uint64_t blocked_ns; /* at least; 0: unknown */
+	uint64_t watched_ns; /* of a busy one: for so long it was seen not to sleep */
+	uint64_t n_tasks;    /* pending and running */
+};
+
+struct tc_loops {
+	struct tc_loop_view *at; /* by ascending id */
+	size_t n, room;
+	const struct tc_model *model;
+	size_t n_idle; /* loops that sleep */
+};
+
+/* threads and their model must outlive the loops. */
+void tc_loops_init(struct tc_loops *loops, const struct tc_threads *threads);
+void tc_loops_deinit(struct tc_loops *loops);
+
+/* The loop with this id; NULL: there is none. */
+const struct tc_loop_view *tc_loops_find(const struct tc_loops *loops, uint32_t id);
+/* Whether the thread held the GIL, as far as that is worth saying: the GIL was read at another moment than
+ * the thread, unless that slept in a callback, and nobody holds it in a selector. */
+bool tc_loops_hold_gil(const struct tc_loops *loops, const struct tc_thread_view *thread);
+
+#endif
