@@ -18,10 +18,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "analyzer/detect/explain.h"
 #include "analyzer/report/check.h"
 #include "analyzer/report/report.h"
 
-enum { EXIT_DONE = 0, EXIT_USAGE = 2, EXIT_BAD_INPUT = 3, EXIT_INTERNAL = 70 };
+enum { EXIT_DONE = 0, EXIT_FOUND = 1, EXIT_USAGE = 2, EXIT_BAD_INPUT = 3, EXIT_INTERNAL = 70 };
 
 /* The formats of a report: one row each is all that main knows of them. */
 static const struct renderer {
@@ -34,12 +35,13 @@ static const struct renderer {
 	{ "jsonl", tc_report_jsonl, false },
 	{ "canonical", tc_report_canonical, false },
 };
-enum verb { VERB_REPORT, VERB_SHOW, VERB_CHECK };
+enum verb { VERB_REPORT, VERB_SHOW, VERB_CHECK, VERB_EXPLAIN };
 
 struct job {
 	enum verb verb;
 	const struct renderer *format;
 	struct tc_options options;
+	unsigned fail_on;  /* bits of enum tc_cause_class: exit with 1 where one of these is found */
 	const char *color; /* auto, always, never */
 	struct tc_knowledge knowledge;
 	char **args;	   /* files; for show: one file, then items */
@@ -56,8 +58,10 @@ static const char usage_text[] =
 	"usage: taskcore-analyze [report] FILE... [--format text|json|jsonl|canonical] [--all]\n"
 	"                        [--source-root DIR] [--color auto|always|never] [--knowledge "
 	"FILE|DIR]...\n"
+	"                        [--fail-on hang,leak,crash]\n"
 	"       taskcore-analyze show FILE ITEM...      ITEM: T12, L1, O3, H2, G1, or a task's name\n"
 	"       taskcore-analyze check FILE...\n"
+	"       taskcore-analyze explain KIND           what a kind of finding means: blocked-loop.sleep ...\n"
 	"       taskcore-analyze --help | --version | -V\n"
 	"FILE: a dump; -: one on the standard input\n";
 
@@ -105,6 +109,14 @@ static bool render(const struct job *job, const struct tc_report *report, struct
 	return found;
 }
 
+static bool is_fail(const struct job *job, const struct tc_findings *findings)
+{
+	for (size_t i = 0; i < findings->n; i++)
+		if (job->fail_on & 1u << tc_cause_class_of(findings->at[i].cause))
+			return true;
+	return false;
+}
+
 /* A million tasks: the objects of every single one are found only where they are shown. */
 #define OBJECTS_FOR_ALL 300000u
 
@@ -113,17 +125,16 @@ static int report_on(const struct job *job, struct tc_model *model, struct tc_ou
 	struct tc_waits finder;
 	struct tc_graph graph;
 	struct tc_report report;
-	bool page = job->verb == VERB_REPORT && job->format->page;
 
 	tc_waits_init(&finder, model, &job->knowledge);
-	tc_graph_init(&graph, &finder, !page);
+	tc_graph_init(&graph, &finder);
 	tc_report_init(&report, model, &graph, &job->options,
 		       job->format->page && model->n_tasks <= OBJECTS_FOR_ALL);
-	bool found = render(job, &report, out);
+	bool found = render(job, &report, out), fails = is_fail(job, &report.findings);
 	tc_report_deinit(&report);
 	tc_graph_deinit(&graph);
 	tc_waits_deinit(&finder);
-	return !found ? EXIT_USAGE : model->dump->n_problems_all ? EXIT_BAD_INPUT : EXIT_DONE;
+	return !found ? EXIT_USAGE : model->dump->n_problems_all ? EXIT_BAD_INPUT : fails ? EXIT_FOUND : EXIT_DONE;
 }
 
 static void say_refusal(const struct tc_dump *dump)
@@ -339,12 +350,29 @@ static int parse_format(const char *word, const struct renderer **ret)
 	return usage_error("unknown format", word);
 }
 
+/* "hang,crash" as bits. */
+static int parse_classes(const char *words, unsigned *ret)
+{
+	for (const char *at = words; *at;) {
+		size_t size = strcspn(at, ",");
+		unsigned class = 0;
+		while (class <= TC_CLASS_CRASH && (strncmp(tc_class_word(class), at, size) || tc_class_word(class)[size]))
+			class++;
+		if (class > TC_CLASS_CRASH || size == 0)
+			return usage_error("--fail-on takes hang, leak and crash, with commas, not", words);
+		*ret |= 1u << class;
+		at += size + (at[size] == ',');
+	}
+	return *ret ? 0 : usage_error("--fail-on: which findings? hang, leak, crash", NULL);
+}
+
 enum {
 	OPT_FORMAT = 256,
 	OPT_SOURCE_ROOT,
 	OPT_ALL,
 	OPT_COLOR,
 	OPT_KNOWLEDGE,
+	OPT_FAIL_ON,
 	OPT_LATER,
 	OPT_HELP,
 	OPT_VERSION
@@ -353,7 +381,7 @@ enum {
 static const struct option options[] = {
 	{ "format", required_argument, NULL, OPT_FORMAT },
 	{ "source-root", required_argument, NULL, OPT_SOURCE_ROOT },
-	{ "fail-on", required_argument, NULL, OPT_LATER },
+	{ "fail-on", required_argument, NULL, OPT_FAIL_ON },
 	{ "all", no_argument, NULL, OPT_ALL },
 	{ "color", required_argument, NULL, OPT_COLOR },
 	{ "knowledge", required_argument, NULL, OPT_KNOWLEDGE },
@@ -386,6 +414,8 @@ static int take_option(struct job *job, int option, int index)
 	case OPT_KNOWLEDGE:
 		tc_knowledge_load(&job->knowledge, optarg);
 		return 0;
+	case OPT_FAIL_ON:
+		return parse_classes(optarg, &job->fail_on);
 	case OPT_LATER: /* what they are for is not there yet: never swallowed */
 		return usage_error("this option is not in this version", options[index].name);
 	case 'h':
@@ -428,6 +458,8 @@ static int take_verb(struct job *job)
 		job->verb = VERB_SHOW;
 	else if (strcmp(word, "check") == 0)
 		job->verb = VERB_CHECK;
+	else if (strcmp(word, "explain") == 0)
+		job->verb = VERB_EXPLAIN;
 	else if (strcmp(word, "report") != 0)
 		return 0;
 	job->args++;
@@ -458,6 +490,23 @@ static void say_problems(const struct tc_knowledge *knowledge)
 			knowledge->problems[i].text);
 }
 
+/* Needs no file, and so no child. */
+static int explain(const struct job *job)
+{
+	struct tc_out out;
+	int status = EXIT_DONE;
+
+	if (job->n_args == 0)
+		return usage_error("explain: name a kind, for example blocked-loop.sleep", NULL);
+	tc_out_init(&out, STDOUT_FILENO, false);
+	for (int i = 0; i < job->n_args && status == EXIT_DONE; i++)
+		if (!tc_explain(job->args[i], &out, page_width()))
+			status = usage_error("explain: this version finds no such kind", job->args[i]);
+	tc_out_flush(&out);
+	tc_out_deinit(&out);
+	return status;
+}
+
 /* What the command line asks for; job holds the knowledge already. An exit code. */
 static int run(struct job *job, int argc, char **argv)
 {
@@ -476,6 +525,8 @@ static int run(struct job *job, int argc, char **argv)
 	r = take_verb(job);
 	if (r)
 		return r;
+	if (job->verb == VERB_EXPLAIN)
+		return explain(job);
 	if (job->n_args == 0)
 		return usage_error("no file given", NULL);
 	if (job->verb == VERB_SHOW && job->n_args < 2)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -289,4 +290,37 @@ void tc_out_text_middle(struct tc_out *out, struct tc_text text, unsigned max)
 	while (at < text.size && (text.at[at] & 0xc0) == 0x80)
 		at++;
 	tc_out_text_end(out, (struct tc_text){ text.at + at, text.size - at }, max - (max - 3) / 2);
+}
+
+void tc_out_ns(struct tc_out *out, uint64_t ns)
+{
+	uint64_t s = ns / 1000000000;
+
+	if (ns < 10000000)
+		tc_out_printf(out, "%.1f ms", (double)ns / 1e6);
+	else if (s < 1)
+		tc_out_printf(out, "%" PRIu64 " ms", ns / 1000000);
+	else if (s < 60)
+		tc_out_printf(out, "%.1f s", (double)ns / 1e9);
+	else if (s < 3600)
+		tc_out_printf(out, "%" PRIu64 "m%02" PRIu64 "s", s / 60, s % 60);
+	else if (s < 86400)
+		tc_out_printf(out, "%" PRIu64 "h%02" PRIu64 "m", s / 3600, s / 60 % 60);
+	else
+		tc_out_printf(out, "%" PRIu64 "d%02" PRIu64 "h", s / 86400, s / 3600 % 24);
+}
+
+void tc_out_bytes(struct tc_out *out, uint64_t bytes)
+{
+	if (bytes < 1000)
+		tc_out_printf(out, "%" PRIu64 " B", bytes);
+	else if (bytes < 1000000)
+		tc_out_printf(out, "%" PRIu64 " kB", bytes / 1000);
+	else
+		tc_out_printf(out, "%.1f MB", (double)bytes / 1e6);
+}
+
+void tc_out_count(struct tc_out *out, uint64_t n, const char *noun)
+{
+	tc_out_printf(out, "%" PRIu64 " %s%s", n, noun, n == 1 ? "" : "s");
 }

@@ -63,6 +63,12 @@ void tc_out_u(struct tc_out *out, uint64_t value);
 void tc_out_column(struct tc_out *out, unsigned column);
 void tc_out_ink(struct tc_out *out, enum tc_ink ink);
 void tc_out_newline(struct tc_out *out);
+/* "12 ms", "0.4 s", "3m02s", "5h07m", "3d04h". */
+void tc_out_ns(struct tc_out *out, uint64_t ns);
+/* "812 B", "412 kB", "3.1 MB". */
+void tc_out_bytes(struct tc_out *out, uint64_t bytes);
+/* "1 loop", "2 loops". */
+void tc_out_count(struct tc_out *out, uint64_t n, const char *noun);
 
 /* Foreign text, made harmless: controls, escapes, newlines, marks that change the direction of
  * writing, and what is not UTF-8 come out as \n, \x1b, \u202e … At most max columns (0: no bound);

@@ -6,6 +6,7 @@
 #endif
 #include "analyzer/dump/model.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -276,4 +277,13 @@ void tc_model_deinit(struct tc_model *model)
 	free_index(model->task_index);
 	free_index(model->object_index);
 	*model = (struct tc_model){ 0 };
+}
+
+struct tc_text tc_model_task_name(const struct tc_model *model, const struct tc_task *task,
+				   char *name)
+{
+	if (!(task->flags & TC_TASK_LAZY_NAME))
+		return tc_model_string(model, task->name);
+	snprintf(name, TC_TASK_NAME, "Task-%u", task->name);
+	return (struct tc_text){ (const uint8_t *)name, strlen(name) };
 }

@@ -273,6 +273,11 @@ static inline bool tc_task_alive(const struct tc_task *task)
 	return (task->flags & TC_TASK_STATE_UNKNOWN) || tc_task_state(task) == TC_STATE_PENDING;
 }
 
+/* The name of a task into name, which holds TC_TASK_NAME bytes when it is a numbered one. */
+#define TC_TASK_NAME 32
+struct tc_text tc_model_task_name(const struct tc_model *model, const struct tc_task *task,
+				   char *name);
+
 /* True when text ends in want, at its beginning or behind a slash. */
 bool tc_text_ends_in(struct tc_text text, const char *want);
 

@@ -158,6 +158,14 @@ static struct tc_loop_facts facts_of(const struct runners *runners, const struct
 	return facts;
 }
 
+/* For how long it has not turned, at least: by its timers, and by watching its thread. */
+static uint64_t blocked_ns(const struct tc_loop_facts *facts)
+{
+	uint64_t watched = facts->awake || facts->switches ? 0 : facts->watched_ns;
+
+	return watched > facts->overdue_ns ? watched : facts->overdue_ns;
+}
+
 static void judge_loop(const struct runners *runners, struct tc_loop_view *view)
 {
 	struct tc_loop_facts facts;
@@ -168,7 +176,7 @@ static void judge_loop(const struct runners *runners, struct tc_loop_view *view)
 	facts = facts_of(runners, view);
 	view->state = tc_loop_judge(&facts, &view->hint);
 	if (view->state == TC_LOOP_BLOCKED)
-		view->blocked_ns = facts.overdue_ns;
+		view->blocked_ns = blocked_ns(&facts);
 	if (view->state == TC_LOOP_BUSY)
 		view->watched_ns = facts.watched_ns;
 }
@@ -254,4 +262,11 @@ bool tc_loops_hold_gil(const struct tc_loops *loops, const struct tc_thread_view
 
 	return thread->py && (thread->py->flags & TC_PYTHREAD_HOLDS_GIL) && !moved &&
 	       !(loop && loop->state == TC_LOOP_IDLE);
+}
+
+uint32_t tc_loop_chain(const struct tc_loop_view *loop)
+{
+	if (loop->task && loop->task->chain && (loop->task->flags & TC_TASK_RUNNING))
+		return loop->task->chain;
+	return loop->thread && loop->thread->py ? loop->thread->py->chain : 0;
 }

@@ -54,7 +54,8 @@ enum tc_loop_hint {
 	TC_LOOP_HINT_COMPUTES,	  /* blocked, and its thread is running */
 };
 
-/* A running thread whose timer is overdue for so long does not turn its loop. */
+/* A running thread whose timer is overdue for so long does not turn its loop. A sleeping one that was
+ * watched for so long and did not wake is held up. */
 #define TC_LOOP_OVERDUE_NS 250000000ull
 
 enum tc_loop_state tc_loop_judge(const struct tc_loop_facts *facts, enum tc_loop_hint *ret_hint);

@@ -4,6 +4,7 @@
 #include "analyzer/facts/syscalls.h"
 
 #include <stddef.h>
+#include <string.h>
 
 static const char *const names[] = {
 	[0] = "read",
@@ -382,4 +383,19 @@ static const char *const names[] = {
 const char *tc_syscall_name(uint64_t number)
 {
 	return number < sizeof(names) / sizeof(*names) ? names[number] : NULL;
+}
+
+bool tc_syscall_takes_fd(uint64_t number)
+{
+	static const char *const taking[] = {
+		"read",	   "write",   "pread64", "pwrite64", "readv",  "writev",    "preadv", "pwritev",
+		"sendto",  "sendmsg", "recvfrom", "recvmsg", "connect", "accept",   "accept4", "ioctl",
+		"fcntl",   "flock",   "fsync",	 "fdatasync", "ftruncate", "sendfile", "splice", "getdents64",
+	};
+	const char *name = tc_syscall_name(number);
+
+	for (size_t i = 0; name && i < sizeof(taking) / sizeof(taking[0]); i++)
+		if (strcmp(name, taking[i]) == 0)
+			return true;
+	return false;
 }

@@ -6,6 +6,8 @@
 
 #include "analyzer/base/array.h"
 #include "analyzer/base/lookup.h"
+#include "analyzer/dump/values.h"
+#include "analyzer/facts/place.h"
 
 static void add_view(struct tc_threads *threads, const struct tc_thread *os,
 		     const struct tc_pythread *py)
@@ -61,4 +63,16 @@ const struct tc_thread_view *tc_threads_of(const struct tc_threads *threads,
 	size_t number = threads->view_of_py[py - threads->model->pythreads];
 
 	return number ? &threads->at[number - 1] : NULL;
+}
+
+bool tc_thread_local(const struct tc_model *model, const struct tc_pythread *thread, uint32_t link,
+		     const char *name, struct tc_value *ret)
+{
+	const struct tc_chain *at = tc_model_chain(model, link);
+	const struct tc_task locals = tc_thread_locals(thread);
+	struct tc_place place;
+
+	tc_place_init(&place, model, link);
+	return thread->locals && place.code && at->python > 0 && at->python != UINT16_MAX &&
+	       tc_local_find(model, &locals, at->python - 1u, tc_model_code(model, place.code), name, ret);
 }

@@ -29,4 +29,8 @@ void tc_threads_deinit(struct tc_threads *threads);
 const struct tc_thread_view *tc_threads_of(const struct tc_threads *threads,
 					   const struct tc_pythread *py);
 
+/* The local of this name in the frame of this link of the thread's stack. False: there is none. */
+bool tc_thread_local(const struct tc_model *model, const struct tc_pythread *thread, uint32_t link,
+		     const char *name, struct tc_value *ret);
+
 #endif

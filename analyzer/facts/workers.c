@@ -7,6 +7,7 @@
 
 #include "analyzer/base/array.h"
 #include "analyzer/facts/place.h"
+#include "analyzer/facts/thread_view.h"
 #include "analyzer/dump/values.h"
 
 /* Functions of threads that work for futures, and the local that leads to the future. */
@@ -48,14 +49,9 @@ static uint64_t future_of(const struct tc_model *model, const struct tc_pythread
 			  uint32_t chain, const struct tc_place *place)
 {
 	const struct job_frame *row = job_frame_of(model, place);
-	const struct tc_chain *at = tc_model_chain(model, chain);
-	const struct tc_task locals = tc_thread_locals(thread);
 	struct tc_value value;
 
-	if (!row || at->python == 0 || at->python == UINT16_MAX ||
-	    !tc_local_find(model, &locals, at->python - 1u, tc_model_code(model, place->code),
-			   row->local, &value) ||
-	    !tc_value_is_ref(&value))
+	if (!row || !tc_thread_local(model, thread, chain, row->local, &value) || !tc_value_is_ref(&value))
 		return 0;
 	if (!row->attr)
 		return value.word;

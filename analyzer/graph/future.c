@@ -84,9 +84,7 @@ static uint64_t variable(const struct tc_model *model, const struct tc_object *f
 		       0;
 }
 
-/* run_coroutine_threadsafe chains a task to a future of concurrent.futures; 0: this one is none of
- * these. */
-static uint64_t task_behind(const struct tc_model *model, uint64_t concurrent)
+uint64_t tc_future_source(const struct tc_model *model, uint64_t concurrent)
 {
 	const struct tc_object *future = tc_model_object_at(model, concurrent);
 	struct callbacks found = { .future = future };
@@ -102,7 +100,7 @@ static uint64_t task_behind(const struct tc_model *model, uint64_t concurrent)
 static void judge_wrapped(const struct tc_model *model, const struct tc_workers *workers,
 			  uint64_t source, struct tc_future *ret)
 {
-	ret->task = tc_model_task_at(model, task_behind(model, source));
+	ret->task = tc_model_task_at(model, tc_future_source(model, source));
 	ret->kind = ret->task ? TC_FUTURE_TASK :
 		    tc_job_find(model, workers, source, &ret->job) ? TC_FUTURE_JOB :
 								     TC_FUTURE_CONCURRENT;

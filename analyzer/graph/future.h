@@ -26,6 +26,9 @@ struct tc_future {
 	bool known;			 /* done says something */
 };
 
+/* The task that run_coroutine_threadsafe made for the future of concurrent.futures at addr, which
+ * may have no record; 0: none, or it has not been made yet. */
+uint64_t tc_future_source(const struct tc_model *model, uint64_t addr);
 /* The future or task at addr, through shields. */
 void tc_future_follow(const struct tc_model *model, const struct tc_workers *workers, uint64_t addr,
 		      struct tc_future *ret);

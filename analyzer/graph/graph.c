@@ -12,6 +12,11 @@ static size_t n_nodes(const struct tc_model *model)
 	return model->n_tasks + model->n_objects + model->n_pythreads;
 }
 
+size_t tc_graph_n_nodes(const struct tc_graph *graph)
+{
+	return n_nodes(graph->model);
+}
+
 tc_node tc_node_thread(const struct tc_graph *graph, const struct tc_pythread *thread)
 {
 	const struct tc_model *model = graph->model;
@@ -107,12 +112,12 @@ static void index_edges(struct tc_graph *graph)
 	graph->in_first[n] = (uint32_t)graph->n_edges;
 }
 
-void tc_graph_init(struct tc_graph *graph, const struct tc_waits *finder, bool all)
+void tc_graph_init(struct tc_graph *graph, const struct tc_waits *finder)
 {
 	const struct tc_model *model = finder->model;
 
 	*graph = (struct tc_graph){ .model = model, .finder = finder };
-	if (!all || n_nodes(model) >= TC_NODE_NONE)
+	if (n_nodes(model) >= TC_NODE_NONE)
 		return;
 	bool *known = tc_array_new(model->n_objects, sizeof(*known));
 	graph->waits = tc_array_new(model->n_tasks, sizeof(*graph->waits));

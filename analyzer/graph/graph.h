@@ -26,7 +26,7 @@ struct tc_edge {
 struct tc_graph {
 	const struct tc_model *model;
 	const struct tc_waits *finder;
-	struct tc_wait *waits; /* of each task; NULL: found when they are asked for */
+	struct tc_wait *waits; /* of each task; NULL: there are too many nodes, they are found when asked for */
 	struct tc_edge *edges; /* by ascending from */
 	size_t n_edges, edges_room;
 	uint32_t *out_first; /* of each node, and one more: its first edge */
@@ -34,9 +34,8 @@ struct tc_graph {
 	uint32_t *in;	     /* edges by ascending to */
 };
 
-/* all: find out now what each task waits for, and the edges. A page goes without both: of most tasks it
- * names neither, and 100,000 take 50 ms. finder must outlive the graph. */
-void tc_graph_init(struct tc_graph *graph, const struct tc_waits *finder, bool all);
+/* Find out what each task waits for, and the edges; finder must outlive the graph. */
+void tc_graph_init(struct tc_graph *graph, const struct tc_waits *finder);
 void tc_graph_deinit(struct tc_graph *graph);
 
 /* What a task waits for; scratch is for a graph that does not keep it. Never NULL. */
@@ -51,6 +50,7 @@ static inline tc_node tc_node_object(const struct tc_graph *graph, const struct 
 {
 	return (tc_node)(graph->model->n_tasks + (size_t)(object - graph->model->objects));
 }
+size_t tc_graph_n_nodes(const struct tc_graph *graph);
 tc_node tc_node_thread(const struct tc_graph *graph, const struct tc_pythread *thread);
 /* The task that a node is; NULL: it is none. */
 const struct tc_task *tc_graph_task(const struct tc_graph *graph, tc_node node);

@@ -8,43 +8,10 @@
 #include "analyzer/report/brief.h"
 #include "analyzer/facts/syscalls.h"
 
-void tc_phrase_ns(struct tc_out *out, uint64_t ns)
-{
-	uint64_t s = ns / 1000000000;
-
-	if (ns < 10000000)
-		tc_out_printf(out, "%.1f ms", (double)ns / 1e6);
-	else if (s < 1)
-		tc_out_printf(out, "%" PRIu64 " ms", ns / 1000000);
-	else if (s < 60)
-		tc_out_printf(out, "%.1f s", (double)ns / 1e9);
-	else if (s < 3600)
-		tc_out_printf(out, "%" PRIu64 "m%02" PRIu64 "s", s / 60, s % 60);
-	else if (s < 86400)
-		tc_out_printf(out, "%" PRIu64 "h%02" PRIu64 "m", s / 3600, s / 60 % 60);
-	else
-		tc_out_printf(out, "%" PRIu64 "d%02" PRIu64 "h", s / 86400, s / 3600 % 24);
-}
-
-void tc_phrase_bytes(struct tc_out *out, uint64_t bytes)
-{
-	if (bytes < 1000)
-		tc_out_printf(out, "%" PRIu64 " B", bytes);
-	else if (bytes < 1000000)
-		tc_out_printf(out, "%" PRIu64 " kB", bytes / 1000);
-	else
-		tc_out_printf(out, "%.1f MB", (double)bytes / 1e6);
-}
-
-void tc_phrase_count(struct tc_out *out, uint64_t n, const char *noun)
-{
-	tc_out_printf(out, "%" PRIu64 " %s%s", n, noun, n == 1 ? "" : "s");
-}
-
 void tc_phrase_task(const struct tc_page *page, const struct tc_task *task, unsigned max_name)
 {
 	char numbered[TC_TASK_NAME];
-	struct tc_text name = tc_report_task_name(page->report->model, task, numbered);
+	struct tc_text name = tc_model_task_name(page->report->model, task, numbered);
 
 	tc_out_printf(page->out, "T%zu", tc_report_task_number(page->report, task));
 	if (name.size == 0)
@@ -257,6 +224,18 @@ static void chain_line(struct tc_page *page, const struct tc_place *place, unsig
 	tc_out_newline(out);
 }
 
+void tc_phrase_source(struct tc_page *page, const struct tc_place *place)
+{
+	struct tc_text source;
+
+	if (tc_place_owner(page->report->model, place->file) > TC_OWNER_PACKAGE ||
+	    page->out->column + 12 > page->width ||
+	    !tc_source_line(&page->sources, place->file, place->line, &source))
+		return;
+	tc_out_str(page->out, "  ");
+	tc_out_text(page->out, source, page->width - page->out->column);
+}
+
 static void skipped_line(struct tc_page *page, uint64_t n, unsigned indent)
 {
 	if (n == 0)
@@ -264,7 +243,7 @@ static void skipped_line(struct tc_page *page, uint64_t n, unsigned indent)
 	tc_out_column(page->out, indent);
 	tc_out_ink(page->out, TC_INK_DIM);
 	tc_out_str(page->out, "... ");
-	tc_phrase_count(page->out, n, "frame");
+	tc_out_count(page->out, n, "frame");
 	tc_out_ink(page->out, TC_INK_NONE);
 	tc_out_newline(page->out);
 }

@@ -20,12 +20,6 @@ struct tc_page {
 void tc_page_init(struct tc_page *page, const struct tc_report *report, struct tc_out *out);
 void tc_page_deinit(struct tc_page *page);
 
-/* "12 ms", "0.4 s", "3m02s", "5h07m", "3d04h". */
-void tc_phrase_ns(struct tc_out *out, uint64_t ns);
-/* "812 B", "412 kB", "3.1 MB". */
-void tc_phrase_bytes(struct tc_out *out, uint64_t bytes);
-/* "1 loop", "2 loops". */
-void tc_phrase_count(struct tc_out *out, uint64_t n, const char *noun);
 /* T12 "name" */
 void tc_phrase_task(const struct tc_page *page, const struct tc_task *task, unsigned max_name);
 /* The name of a type, with its module unless that is builtins or asyncio's own. */
@@ -44,6 +38,8 @@ void tc_phrase_detail(const struct tc_page *page, enum tc_wait_kind wait,
 		      const struct tc_object *object);
 /* "app/web.py:112", at most max columns, cut at its left. */
 void tc_phrase_where(const struct tc_page *page, const struct tc_place *place, unsigned max);
+/* "  " and the line of source, where it can be had and there is room for it. */
+void tc_phrase_source(struct tc_page *page, const struct tc_place *place);
 /* A scalar or a reference: 5, True, 1.5, 'text', O7, T3, list of 4. */
 void tc_phrase_value(const struct tc_page *page, const struct tc_value *value);
 /* What a handle runs: T5 "name", or a function and where it is defined. */

@@ -75,7 +75,7 @@ void tc_phrase_sleep(const struct tc_page *page, const struct tc_sleeps *sleeps,
 	if (sleeps->due_s <= 0 || left > 1e9 || left < -1e9)
 		return;
 	tc_out_printf(out, ", %sdue %s ", next, left < 0 ? "since" : "in");
-	tc_phrase_ns(out, (uint64_t)((left < 0 ? -left : left) * 1e9));
+	tc_out_ns(out, (uint64_t)((left < 0 ? -left : left) * 1e9));
 }
 
 /* "T1 T5", or "1 of 50 pending: T45": who is waited for yet. */

@@ -45,6 +45,23 @@ static struct tc_text common_root(const struct tc_model *model)
 	return root.size > 1 ? root : (struct tc_text){ 0 };
 }
 
+/* Which findings explain tasks of each group. */
+static void explain_groups(struct tc_report *report)
+{
+	report->explained_by = tc_array_new(report->groups.n, sizeof(*report->explained_by));
+	for (size_t i = 0; report->findings.n && i < report->model->n_tasks; i++) {
+		uint32_t number = report->findings.of_task[i], group = report->groups.of_task[i];
+		if (!number || group == UINT32_MAX)
+			continue;
+		struct tc_ids *ids = &report->explained_by[group];
+		bool known = false;
+		for (size_t k = ids->n; k > 0 && !known; k--)
+			known = ids->at[k - 1] == number;
+		if (!known)
+			tc_ids_add(ids, number);
+	}
+}
+
 void tc_report_init(struct tc_report *report, const struct tc_model *model,
 		    const struct tc_graph *graph, const struct tc_options *options,
 		    bool with_objects)
@@ -58,7 +75,11 @@ void tc_report_init(struct tc_report *report, const struct tc_model *model,
 	report->root = common_root(model);
 	tc_threads_init(&report->threads, model);
 	tc_loops_init(&report->loops, &report->threads);
+	const struct tc_scene scene = { model, graph, &report->threads, &report->loops,
+					 report->root };
+	tc_detect(&scene, &report->findings);
 	tc_groups_init(&report->groups, graph, with_objects);
+	explain_groups(report);
 	tc_failures_init(&report->failures, model);
 	report->complete =
 		model->dump->sealed && model->dump->n_problems_all == 0 && status->present &&
@@ -68,20 +89,15 @@ void tc_report_init(struct tc_report *report, const struct tc_model *model,
 
 void tc_report_deinit(struct tc_report *report)
 {
+	for (size_t i = 0; i < report->groups.n; i++)
+		free(report->explained_by[i].at);
+	free(report->explained_by);
 	tc_groups_deinit(&report->groups);
+	tc_findings_deinit(&report->findings);
 	tc_failures_deinit(&report->failures);
 	tc_loops_deinit(&report->loops);
 	tc_threads_deinit(&report->threads);
 	*report = (struct tc_report){ 0 };
-}
-
-struct tc_text tc_report_task_name(const struct tc_model *model, const struct tc_task *task,
-				   char *name)
-{
-	if (!(task->flags & TC_TASK_LAZY_NAME))
-		return tc_model_string(model, task->name);
-	snprintf(name, TC_TASK_NAME, "Task-%u", task->name);
-	return (struct tc_text){ (const uint8_t *)name, strlen(name) };
 }
 
 const char *tc_report_task_state(const struct tc_task *task)

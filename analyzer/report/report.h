@@ -6,6 +6,7 @@
 #include "analyzer/graph/failed.h"
 #include "analyzer/graph/group.h"
 #include "analyzer/graph/waits.h"
+#include "analyzer/detect/detect.h"
 #include "analyzer/facts/loop_view.h"
 #include "analyzer/dump/model.h"
 #include "analyzer/base/out.h"
@@ -27,6 +28,8 @@ struct tc_report {
 	struct tc_failures failures;
 	struct tc_threads threads;
 	struct tc_loops loops;
+	struct tc_findings findings;
+	struct tc_ids *explained_by; /* of each group: numbers of findings */
 	/* the folder that all of the program's own files are in, with its last slash; or empty */
 	struct tc_text root;
 	/* of a chain that are shown: fewer than recorded only where all together would be absurd */
@@ -57,10 +60,6 @@ static inline size_t tc_report_thread_number(const struct tc_report *report,
 	return (size_t)(thread - report->threads.at) + 1;
 }
 
-/* The name of a task into name, which holds TC_TASK_NAME bytes when it is a numbered one. */
-#define TC_TASK_NAME 32
-struct tc_text tc_report_task_name(const struct tc_model *model, const struct tc_task *task,
-				   char *name);
 /* "running", "pending", "done", "cancelled"; NULL when it is not known. */
 const char *tc_report_task_state(const struct tc_task *task);
 /* "3.11.2", "3.15.0a4" into text of TC_VERSION_TEXT bytes. */

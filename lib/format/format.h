@@ -189,6 +189,9 @@ enum tc_pythread_flag {
 	TC_PYTHREAD_WAITS_GIL = 16, /* asleep in a futex that belongs to the GIL */
 };
 
+/* Records of handles of one kind for one loop; all are counted. */
+#define TC_HANDLES_MAX 1000u
+
 enum tc_loop_flag {
 	TC_LOOP_CLOSED = 1,
 	TC_LOOP_STOPPING = 2,

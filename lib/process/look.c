@@ -19,6 +19,8 @@
 #define ENOUGH_NS 8000000 /* so much work without a sleep, before we say that it never sleeps */
 #define HANDLER_NS 12000000 /* enough for a thread to return from our own handler */
 #define LONGEST_NS 200000000 /* for a thread that must share its processor to get that much */
+#define HELD_NS 250000000 /* a sleep of a loop's thread outside of its selector */
+#define END_NS (HELD_NS + LONGEST_NS)
 
 void tc_look_first(int proc, struct tc_os_thread *thread)
 {
@@ -72,6 +74,23 @@ static bool was_running(const struct tc_os_thread *thread)
 		(state == 'S' && polls_only(thread)));
 }
 
+/* Does the thread sleep in a call that is no event loop's wait? A select without descriptors is
+ * none: time.sleep is one up to Python 3.10. */
+static bool is_held(const struct tc_os_thread *thread)
+{
+	static const uint16_t waits[] = { SYS_epoll_wait, SYS_epoll_pwait, SYS_epoll_pwait2, SYS_poll,
+					  SYS_ppoll,	  SYS_select,	   SYS_pselect6 };
+	bool select = thread->syscall == SYS_select || thread->syscall == SYS_pselect6;
+	bool asleep = thread->look == TC_LOOKED_STOOD && thread->syscall >= 0 &&
+		      (thread->state == 'S' || thread->state == 'D' || thread->state == '?');
+
+	if (select && (int32_t)thread->args[0] == 0)
+		return asleep;
+	for (unsigned i = 0; i < sizeof(waits) / sizeof(waits[0]); i++)
+		asleep = asleep && thread->syscall != waits[i];
+	return asleep;
+}
+
 static bool read_counters(int proc, const struct tc_thread_look *look, struct tc_os_thread *ret)
 {
 	return tc_proc_thread(proc, look->thread->tid, ret) &&
@@ -84,7 +103,8 @@ static void begin_watch(int proc, struct tc_thread_look *look)
 
 	look->watched_ns = look->run_ns = look->wait_ns = look->switches = 0;
 	look->awake = false;
-	look->watched = was_running(look->thread);
+	look->held = is_held(look->thread);
+	look->watched = look->held || was_running(look->thread);
 	if (!look->watched)
 		return;
 	if (!tc_proc_switches(proc, look->thread->tid, &look->switches_before) ||
@@ -95,13 +115,16 @@ static void begin_watch(int proc, struct tc_thread_look *look)
 	look->sched = now.sched;
 	look->begun_ns = tc_sys_clock_ns(CLOCK_MONOTONIC);
 	/* The switches were read before this state: if it is ready now, and no switch is added
-	 * until the end, it never slept. */
-	look->awake = now.state == 'R';
+	 * until the end, it never slept. One that was held up did, whatever it does now: our own
+	 * signal may have ended its call. */
+	look->awake = now.state == 'R' && !look->held;
 }
 
 /* Was enough seen, or enough time spent? */
 static bool is_over(const struct tc_thread_look *look)
 {
+	if (look->held)
+		return look->switches || look->watched_ns >= HELD_NS;
 	if (!look->awake)
 		return look->switches || look->watched_ns >= HANDLER_NS;
 	return look->switches || look->watched_ns >= LONGEST_NS ||
@@ -128,10 +151,11 @@ static bool go_on(int proc, struct tc_thread_look *look)
 	look->switches = switches - look->switches_before;
 	/* Start the watch again where the thread has only now returned from our handler, and, once,
 	 * where it slept and runs again: that sleep may have been in a lock of the kernel. A thread
-	 * that works only now and then soon sleeps again. */
-	bool anew = !look->awake || (look->switches && !look->again);
-	if (anew && now.state == 'R') {
-		look->again |= look->awake;
+	 * that works only now and then soon sleeps again. One that is held up goes back to its
+	 * sleep after our handler: that is one switch. */
+	bool first = look->switches && !look->again;
+	if (look->held ? first : (first || !look->awake) && now.state == 'R') {
+		look->again |= look->held || look->awake;
 		begin_watch(proc, look);
 		return true;
 	}
@@ -142,7 +166,7 @@ static bool go_on(int proc, struct tc_thread_look *look)
 void tc_look_watch(int proc, struct tc_looks *looks, volatile uint64_t *beats)
 {
 	struct __kernel_timespec step = { 0, STEP_NS };
-	uint64_t end_ns = tc_sys_clock_ns(CLOCK_MONOTONIC) + LONGEST_NS + HANDLER_NS;
+	uint64_t end_ns = tc_sys_clock_ns(CLOCK_MONOTONIC) + END_NS;
 	bool more = false;
 
 	for (unsigned i = 0; i < looks->n; i++) {

@@ -22,6 +22,7 @@ struct tc_thread_look {
 	struct tc_sched sched;
 	uint64_t switches_before, begun_ns;
 	bool watched; /* still */
+	bool held;    /* it slept, but not in its selector */
 	bool again; /* it slept once, and the watch was started again */
 };
 
@@ -43,7 +44,8 @@ void tc_look_last(int proc, struct tc_os_thread *thread);
 void tc_look_choose(struct tc_looks *looks, const struct tc_os_thread *threads, size_t n_threads,
 		    const uint32_t *tids_ns, unsigned n);
 
-/* Find out which threads never sleep. Threads that were found running
+/* Find out which threads never sleep, and which do not get on. Threads that sleep in a call that is
+ * not a loop's wait are watched for 250 ms: without a switch they were held up for so long. Threads that were found running
  * are watched until they go to sleep, for 44 ms and until they had 8 ms of a processor, but at most
  * 200 ms. Shorter times cannot tell a loop that never sleeps from one that works now and then: one
  * that works 5 % of the time was seen to work up to 24 % of 40 ms, but at times all of 10 ms.

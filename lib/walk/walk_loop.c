@@ -4,7 +4,6 @@
 
 #include "lib/base/safe.h"
 
-#define HANDLES_MAX 1000u   /* records of one kind for one loop; all are counted */
 #define TIMERS_MAX 4000000u /* timers looked at */
 
 /* A loop as it was read. The numbers are counts plus 1; 0: unknown. */
@@ -137,6 +136,18 @@ static void put_handle(struct tc_walker *w, const struct loop *loop, tc_addr han
 	tc_record_end(w->out);
 }
 
+/* A function's closure tells for whom it is called: that of run_coroutine_threadsafe has the future
+ * that a thread waits for, before there is a task (Lib/asyncio/tasks.py). */
+static void want_function(struct tc_walker *w, tc_addr handle, const struct handle_slots *slots)
+{
+	const struct tc_walk_type *type;
+	tc_addr callback;
+
+	if (tc_get(w->mem, handle + slots->callback, &callback) == 0 &&
+	    (type = tc_walker_type_of(w, callback)) && type->kind == TC_KIND_FUNCTION)
+		tc_walker_want(w, callback, 0);
+}
+
 static void read_ready(struct tc_walker *w, struct loop *loop)
 {
 	struct tc_seq seq;
@@ -147,10 +158,11 @@ static void read_ready(struct tc_walker *w, struct loop *loop)
 	if (!loop->ready || tc_seq_open(&w->py, loop->ready, TC_SEQ_DEQUE, &seq) < 0)
 		return;
 	loop->n_ready = seq.total + 1;
-	for (unsigned n = 0; n < HANDLES_MAX && tc_seq_next(&seq, &handle) > 0; n++) {
+	for (unsigned n = 0; n < TC_HANDLES_MAX && tc_seq_next(&seq, &handle) > 0; n++) {
 		if (!known && !(known = find_slots(w, handle, &slots)))
 			return;
 		put_handle(w, loop, handle, &slots, TC_HANDLE_READY, 0, 0);
+		want_function(w, handle, &slots);
 	}
 }
 
@@ -192,7 +204,7 @@ static void read_timers(struct tc_walker *w, struct loop *loop)
 			if (!loop->first_due_ns || due < loop->first_due_ns)
 				loop->first_due_ns = due;
 		}
-		if (n < HANDLES_MAX)
+		if (n < TC_HANDLES_MAX)
 			put_handle(w, loop, handle, &slots, TC_HANDLE_TIMER, 0, due);
 	}
 }
@@ -230,7 +242,7 @@ static void read_selector(struct tc_walker *w, struct loop *loop)
 	    tc_dict_open(&w->py, map, &dict) < 0)
 		return;
 	loop->n_fds = dict.used + 1;
-	for (unsigned n = 0; n < HANDLES_MAX && tc_dict_next(&dict, &fd, &key) > 0; n++)
+	for (unsigned n = 0; n < TC_HANDLES_MAX && tc_dict_next(&dict, &fd, &key) > 0; n++)
 		read_key(w, loop, fd, key);
 }
 
@@ -309,5 +321,6 @@ void tc_walker_loop_records(struct tc_walker *w, uint32_t first)
 		read_timers(w, &loop);
 		read_selector(w, &loop);
 		put_loop(w, &loop);
+		tc_walker_objects(w);
 	}
 }

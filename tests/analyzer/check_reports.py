@@ -146,7 +146,8 @@ def check_file(name, path, want, validator):
 def check_usage(good):
     cases = [((), 2, ""), (("--nonsense", good), 2, "option"), (("--format", "pdf", good), 2, "format"), (("--format", "html", good), 2, "not in this version"),
              (("diff", good, good), 2, "not in this version"), (("trend", good), 2, "not in this version"), (("show", good), 2, "items"),
-             (("show", good, "T99999"), 2, "T99999"), (("--fail-on", "hang,leak", good), 2, "fail-on"), (("--exe", "/bin/true", good), 2, "exe"),
+             (("show", good, "T99999"), 2, "T99999"), (("--fail-on", "hung", good), 2, "hung"), (("--fail-on", "", good), 2, "fail-on"),
+             (("--fail-on", "leak,crash", good), 0, ""), (("explain",), 2, "kind"), (("explain", "blocked-loop.none"), 2, "blocked-loop.none"), (("--exe", "/bin/true", good), 2, "exe"),
              (("--debug-dir", "/", good), 2, "debug-dir"), (("--where", "x", good), 2, "not in this version"), (("--color", "pink", good), 2, "pink"),
              (("/nonexistent/x.tcore",), 3, "No such file"), (("/",), 3, "directory"), (("/dev/null",), 3, "regular"), (("report", good, good), 0, ""),
              (("--help",), 0, ""), (("--version",), 0, "")]
@@ -156,6 +157,20 @@ def check_usage(good):
         if code != want or word not in err or (want and len(err.splitlines()) > 2):
             problems.append("%s: exit code %d, must be %d: %s" % (" ".join(args), code, want, err))
     result("usage and exit codes", problems)
+
+
+def check_kinds():
+    """Each kind of finding is explained, and each that is explained exists."""
+    with open(os.path.join(TOP, "analyzer", "detect", "cause.h")) as f:
+        kinds = set(re.findall(r'K\([A-Z_]+, [A-Z]+, "([a-z.-]+)"\)', f.read()))
+    with open(os.path.join(TOP, "docs", "detectors.md")) as f:
+        explained = set(re.findall(r"^### (\S+)$", f.read(), re.M))
+    problems = ["only in one of cause.h and detectors.md: %s" % kind for kind in kinds ^ explained]
+    for kind in kinds:
+        code, out, err = run("explain", kind)
+        if code or kind not in out.decode() or "Evidence" not in out.decode():
+            problems.append("explain %s: exit code %d, %s" % (kind, code, err))
+    result("%d kinds are explained" % len(kinds), problems if kinds else ["no kind was found"])
 
 
 KNOWLEDGE = """{ "schema": "taskcore-knowledge/1", "package": "acme", "anywhere": true, "waits": [
@@ -285,7 +300,8 @@ def main():
             check_file(os.path.basename(path), path, 0, validator)
         good = os.path.join(scratch, "good-service.tcore")
         check_knowledge(scratch, good)
-        check_usage(good)
+        check_kinds()
+    check_usage(good)
         check_options(good)
         check_names(good)
         check_standard_input(good)

@@ -17,7 +17,7 @@ static void put_task_name(void *context, const struct tc_task *task)
 	struct tc_json_report *r = context;
 	char numbered[TC_TASK_NAME];
 
-	tc_json_text(&r->json, NULL, tc_report_task_name(r->report->model, task, numbered));
+	tc_json_text(&r->json, NULL, tc_model_task_name(r->report->model, task, numbered));
 }
 
 static void put_wait(struct tc_json_report *r, const struct tc_task *task)
@@ -35,7 +35,7 @@ static void put_wait(struct tc_json_report *r, const struct tc_task *task)
 		tc_json_type(r, "type", wait.type);
 	if (wait.task)
 		tc_json_text(json, "task",
-			     tc_report_task_name(r->report->model, wait.task, numbered));
+			     tc_model_task_name(r->report->model, wait.task, numbered));
 	/* Members of sets have no order: only ordered collections are named one by one. */
 	if (wait.members && wait.kind == TC_WAIT_GATHER) {
 		tc_json_array(json, "tasks");
@@ -58,7 +58,7 @@ static void put_task(struct tc_json_report *r, const struct tc_task *task)
 
 	json->comma[0] = false;
 	tc_json_object(json, NULL);
-	tc_json_text(json, "name", tc_report_task_name(model, task, numbered));
+	tc_json_text(json, "name", tc_model_task_name(model, task, numbered));
 	tc_json_type(r, "class", task->type);
 	if (tc_report_task_state(task))
 		tc_json_str(json, "state", tc_report_task_state(task));

@@ -256,7 +256,7 @@ static void put_task(struct tc_json_report *r, const struct tc_task *task)
 	tc_json_record_begin(r, "task");
 	tc_json_id(json, "id", 'T', tc_report_task_number(r->report, task));
 	if (task->name)
-		tc_json_text(json, "name", tc_report_task_name(model, task, numbered));
+		tc_json_text(json, "name", tc_model_task_name(model, task, numbered));
 	else
 		tc_json_null(json, "name");
 	tc_json_type(r, "class", task->type);

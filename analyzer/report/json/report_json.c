@@ -257,6 +257,10 @@ static void put_group(struct tc_json_report *r, size_t number)
 		tc_json_str(json, "waits_for", tc_wait_word(group->wait));
 	tc_json_bool(json, "not_started", group->not_started);
 	tc_json_id(json, "example", 'T', group->example + 1);
+	tc_json_array(json, "explained_by");
+	for (size_t i = 0; i < report->explained_by[number].n; i++)
+		tc_json_id(json, NULL, 'F', report->explained_by[number].at[i]);
+	tc_json_end(json, ']');
 	tc_json_record_end(r);
 }
 
@@ -286,6 +290,7 @@ static void put_lists(struct tc_json_report *r)
 		put_group(r, i);
 	list_end(r);
 	list_begin(r, "findings");
+	tc_json_findings(r);
 	list_end(r);
 }
 

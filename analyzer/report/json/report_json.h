@@ -21,6 +21,7 @@ struct tc_json_report {
 void tc_json_tasks(struct tc_json_report *r);
 void tc_json_objects(struct tc_json_report *r);
 void tc_json_descriptors(struct tc_json_report *r);
+void tc_json_findings(struct tc_json_report *r);
 
 /* Room for what is written several times, for as long as the report is written. */
 void tc_json_report_init(struct tc_json_report *r, const struct tc_report *report,

@@ -11,7 +11,9 @@ void tc_part_label(struct tc_page *page, const char *label);
 void tc_part_gap(struct tc_page *page, unsigned need);
 
 /* One line: dead, blocked, spinning, waiting? */
-void tc_part_verdict(struct tc_page *page);
+void tc_part_state(struct tc_page *page);
+/* The causes that were found. */
+void tc_part_findings(struct tc_page *page);
 void tc_part_loops(struct tc_page *page);
 /* One loop in full. */
 void tc_part_loop(struct tc_page *page, const struct tc_loop_view *loop);

@@ -91,7 +91,7 @@ static void put_title(struct tc_page *page)
 		if (head->start_ns && head->boottime_ns > head->start_ns) {
 			tc_part_gap(page, 9);
 			tc_out_str(page->out, "up ");
-			tc_phrase_ns(page->out, head->boottime_ns - head->start_ns);
+			tc_out_ns(page->out, head->boottime_ns - head->start_ns);
 		}
 	}
 	tc_out_newline(page->out);
@@ -107,11 +107,11 @@ static void put_long_pause(struct tc_page *page, const struct tc_status *status)
 	if (status->pause_ns < LONG_PAUSE_NS || !status->stopping_ns || rest > status->pause_ns)
 		return;
 	tc_out_str(page->out, " (until all threads stood ");
-	tc_phrase_ns(page->out, status->stopping_ns);
+	tc_out_ns(page->out, status->stopping_ns);
 	tc_out_str(page->out, ", reading ");
-	tc_phrase_ns(page->out, status->pause_ns - rest);
+	tc_out_ns(page->out, status->pause_ns - rest);
 	tc_out_str(page->out, ", until they ran ");
-	tc_phrase_ns(page->out, status->releasing_ns);
+	tc_out_ns(page->out, status->releasing_ns);
 	tc_out_str(page->out, ")");
 }
 
@@ -124,7 +124,7 @@ static void put_file(struct tc_page *page)
 	tc_part_label(page, "dump");
 	tc_out_text_end(page->out, path, page->width > 90 ? 32 : 20);
 	tc_out_str(page->out, ", ");
-	tc_phrase_bytes(page->out, report->dump->size);
+	tc_out_bytes(page->out, report->dump->size);
 	tc_out_ink(page->out, report->complete ? TC_INK_NONE : TC_INK_YELLOW);
 	tc_out_str(page->out, !report->dump->sealed	   ? ", CUT: its end is missing" :
 			      report->dump->n_problems_all ? ", DAMAGED" :
@@ -138,11 +138,11 @@ static void put_file(struct tc_page *page)
 			tc_out_str(page->out, ", ");
 		}
 		tc_out_str(page->out, "took ");
-		tc_phrase_ns(page->out, status->duration_ns);
+		tc_out_ns(page->out, status->duration_ns);
 		tc_part_gap(page, status->pause_ns ? 33 : 24);
 		if (status->pause_ns) {
 			tc_out_str(page->out, "process stood still for ");
-			tc_phrase_ns(page->out, status->pause_ns);
+			tc_out_ns(page->out, status->pause_ns);
 			put_long_pause(page, status);
 		} else {
 			tc_out_str(page->out, status->flags & TC_STATUS_FROZEN ?
@@ -178,12 +178,12 @@ static void put_counts(struct tc_page *page)
 	if (page->report->failures.n_tasks)
 		tc_out_printf(out, " (%" PRIu64 " failed)", page->report->failures.n_tasks);
 	tc_out_str(out, ", ");
-	tc_phrase_count(out, page->report->loops.n, "loop");
+	tc_out_count(out, page->report->loops.n, "loop");
 	tc_out_str(out, ", ");
-	tc_phrase_count(out, page->report->threads.n, "thread");
+	tc_out_count(out, page->report->threads.n, "thread");
 	if (model->n_objects) {
 		tc_out_str(out, ", ");
-		tc_phrase_count(out, model->n_objects, "object");
+		tc_out_count(out, model->n_objects, "object");
 	}
 	tc_out_newline(out);
 }
@@ -217,15 +217,6 @@ static void put_root(struct tc_page *page)
 	tc_part_label(page, "code");
 	tc_out_str(page->out, "the program's own files are in ");
 	tc_out_text_end(page->out, page->report->root, page->width > 90 ? page->width - 45 : 30);
-	tc_out_newline(page->out);
-}
-
-static void put_note(struct tc_page *page)
-{
-	tc_part_label(page, "note");
-	tc_out_str(
-		page->out,
-		"causes are not analysed by this version: this page says what is there, not why");
 	tc_out_newline(page->out);
 }
 
@@ -315,8 +306,8 @@ void tc_report_text(const struct tc_report *report, struct tc_out *out)
 	put_counts(&page);
 	put_missing(&page);
 	put_root(&page);
-	put_note(&page);
-	tc_part_verdict(&page);
+	tc_part_state(&page);
+	tc_part_findings(&page);
 	tc_part_loops(&page);
 	tc_part_groups(&page);
 	tc_part_failed(&page);

@@ -283,7 +283,7 @@ static void put_handle(struct tc_page *page, const struct tc_handle *handle, uin
 		tc_out_printf(out, " fd %" PRIu64, handle->fd - 1);
 	if (handle->due_ns && now_ns) {
 		tc_out_str(out, handle->due_ns < now_ns ? " due since " : " due in ");
-		tc_phrase_ns(out, handle->due_ns < now_ns ? now_ns - handle->due_ns :
+		tc_out_ns(out, handle->due_ns < now_ns ? now_ns - handle->due_ns :
 							    handle->due_ns - now_ns);
 	}
 	tc_out_str(out, "  ");
@@ -328,9 +328,9 @@ static bool show_thread(struct tc_page *page, size_t number)
 	tc_part_thread(page, thread, 1);
 	if (thread->os) {
 		field(page, "cpu");
-		tc_phrase_ns(page->out, thread->os->utime_ns);
+		tc_out_ns(page->out, thread->os->utime_ns);
 		tc_out_str(page->out, " in user code, ");
-		tc_phrase_ns(page->out, thread->os->stime_ns);
+		tc_out_ns(page->out, thread->os->stime_ns);
 		tc_out_str(page->out, " in the kernel");
 		tc_out_newline(page->out);
 		if (thread->os->syscall) {
@@ -388,7 +388,7 @@ static bool show_named(struct tc_page *page, const char *name)
 	char numbered[TC_TASK_NAME];
 
 	for (size_t i = 0; i < model->n_tasks && size; i++) {
-		struct tc_text own = tc_report_task_name(model, &model->tasks[i], numbered);
+		struct tc_text own = tc_model_task_name(model, &model->tasks[i], numbered);
 		if (own.size != size || memcmp(own.at, name, size) != 0)
 			continue;
 		if (n++ >= NAMESAKES_SHOWN && !page->report->options->all)

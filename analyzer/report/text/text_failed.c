@@ -55,7 +55,7 @@ void tc_part_failed(struct tc_page *page)
 		return;
 	tc_out_newline(page->out);
 	tc_part_label(page, "FAILED");
-	tc_phrase_count(page->out, failures->n_tasks, "finished task");
+	tc_out_count(page->out, failures->n_tasks, "finished task");
 	tc_out_str(page->out, " ended in an exception");
 	if (failures->n_unseen == failures->n_tasks)
 		tc_out_str(page->out, " that nobody has retrieved");

@@ -179,7 +179,7 @@ static void put_title(struct tc_page *page)
 	tc_part_label(page, "GROUPS");
 	tc_out_printf(page->out, "%" PRIu64 " pending = %" PRIu64 " in ",
 		      groups->n_grouped + groups->n_running, groups->n_grouped);
-	tc_phrase_count(page->out, groups->n, "group");
+	tc_out_count(page->out, groups->n, "group");
 	tc_out_str(page->out, " of identical chains");
 	if (groups->n_running)
 		tc_out_printf(page->out, " + %" PRIu64 " running", groups->n_running);
@@ -209,7 +209,7 @@ void tc_part_groups(struct tc_page *page)
 	}
 	if (groups->n > GROUPS_SHOWN + GROUPS_LISTED && left) {
 		tc_out_str(page->out, "...  ");
-		tc_phrase_count(page->out, left, "task");
+		tc_out_count(page->out, left, "task");
 		tc_out_printf(page->out, " in %zu more groups: --all shows them",
 			      groups->n - GROUPS_SHOWN - GROUPS_LISTED);
 		tc_out_newline(page->out);

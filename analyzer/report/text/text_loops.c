@@ -25,15 +25,6 @@ static const char *shout(enum tc_loop_state state)
 	return words[state];
 }
 
-/* The chain that says what the loop's thread does: the running task's, which goes on into the
- * thread's own frames. */
-static uint32_t chain_of(const struct tc_loop_view *loop)
-{
-	if (loop->task && loop->task->chain && (loop->task->flags & TC_TASK_RUNNING))
-		return loop->task->chain;
-	return loop->thread && loop->thread->py ? loop->thread->py->chain : 0;
-}
-
 void tc_part_gil(struct tc_page *page, const struct tc_thread_view *thread)
 {
 	const struct tc_report *report = page->report;
@@ -80,7 +71,7 @@ static const struct tc_loop_view *worst_loop(const struct tc_report *report)
 static void put_place(struct tc_page *page, const struct tc_loop_view *loop)
 {
 	const struct tc_model *model = page->report->model;
-	uint32_t chain = chain_of(loop);
+	uint32_t chain = tc_loop_chain(loop);
 	struct tc_place place;
 
 	tc_place_init(&place, model, tc_place_best(model, chain));
@@ -98,7 +89,7 @@ static void put_place(struct tc_page *page, const struct tc_loop_view *loop)
 	tc_phrase_where(page, &place, 60);
 }
 
-static void verdict_blocked(struct tc_page *page, const struct tc_loop_view *loop)
+static void state_blocked(struct tc_page *page, const struct tc_loop_view *loop)
 {
 	struct tc_out *out = page->out;
 
@@ -107,7 +98,7 @@ static void verdict_blocked(struct tc_page *page, const struct tc_loop_view *loo
 	tc_out_printf(out, "  L%u ", loop->id);
 	if (loop->blocked_ns) {
 		tc_out_str(out, "has not turned for at least ");
-		tc_phrase_ns(out, loop->blocked_ns);
+		tc_out_ns(out, loop->blocked_ns);
 	} else {
 		tc_out_str(out, "does not turn");
 	}
@@ -119,7 +110,7 @@ static void verdict_blocked(struct tc_page *page, const struct tc_loop_view *loo
 }
 
 /* A long computation and a loop that never rests look the same; the ready queue is a hint. */
-static void verdict_busy(struct tc_page *page, const struct tc_loop_view *loop)
+static void state_busy(struct tc_page *page, const struct tc_loop_view *loop)
 {
 	struct tc_out *out = page->out;
 	uint64_t ready = loop->loop ? loop->loop->ready : 0;
@@ -130,7 +121,7 @@ static void verdict_busy(struct tc_page *page, const struct tc_loop_view *loop)
 		      (unsigned)(loop->watched_ns / 1000000));
 	if (ready > 1) {
 		tc_out_str(out, ": ");
-		tc_phrase_count(out, ready - 1, "callback");
+		tc_out_count(out, ready - 1, "callback");
 		tc_out_str(out, ready == 2 ? " is ready" : " are ready");
 	}
 	if (loop->task) {
@@ -141,7 +132,7 @@ static void verdict_busy(struct tc_page *page, const struct tc_loop_view *loop)
 }
 
 /* No accusation: what was seen is that it ran. */
-static void verdict_runs(struct tc_page *page, const struct tc_loop_view *loop)
+static void state_runs(struct tc_page *page, const struct tc_loop_view *loop)
 {
 	struct tc_out *out = page->out;
 
@@ -155,7 +146,7 @@ static void verdict_runs(struct tc_page *page, const struct tc_loop_view *loop)
 	put_place(page, loop);
 }
 
-static void verdict_waiting(struct tc_page *page, const struct tc_loop_view *loop)
+static void state_waiting(struct tc_page *page, const struct tc_loop_view *loop)
 {
 	uint64_t n = page->report->groups.n_grouped;
 
@@ -166,13 +157,13 @@ static void verdict_waiting(struct tc_page *page, const struct tc_loop_view *loo
 		tc_out_printf(page->out, "%zu loops sleep, ", page->report->loops.n_idle);
 	else
 		tc_out_printf(page->out, "L%u sleeps, ", loop->id);
-	tc_phrase_count(page->out, n, "task");
+	tc_out_count(page->out, n, "task");
 	tc_out_str(page->out, n == 1 ? " waits" : " wait");
 	if (loop->hint == TC_LOOP_HINT_LOST_WAKEUP)
 		tc_out_str(page->out, "; callbacks are READY, yet it sleeps");
 }
 
-static void verdict_other(struct tc_page *page, const struct tc_loop_view *loop)
+static void state_other(struct tc_page *page, const struct tc_loop_view *loop)
 {
 	const struct tc_model *model = page->report->model;
 	const struct tc_interp *interp = tc_report_interp(model);
@@ -203,7 +194,7 @@ static void verdict_other(struct tc_page *page, const struct tc_loop_view *loop)
 					"yet or all were closed");
 }
 
-void tc_part_verdict(struct tc_page *page)
+void tc_part_state(struct tc_page *page)
 {
 	const struct tc_loop_view *loop = worst_loop(page->report);
 	uint32_t state = page->report->model->head.state;
@@ -214,15 +205,15 @@ void tc_part_verdict(struct tc_page *page)
 		tc_out_str(page->out, state == 'T' ? "STOPPED (by a signal); before that: " :
 						     "TRACED; before that: ");
 	if (loop && loop->state == TC_LOOP_BLOCKED)
-		verdict_blocked(page, loop);
+		state_blocked(page, loop);
 	else if (loop && loop->state == TC_LOOP_BUSY)
-		verdict_busy(page, loop);
+		state_busy(page, loop);
 	else if (loop && loop->state == TC_LOOP_RUNS)
-		verdict_runs(page, loop);
+		state_runs(page, loop);
 	else if (loop && loop->state == TC_LOOP_IDLE)
-		verdict_waiting(page, loop);
+		state_waiting(page, loop);
 	else
-		verdict_other(page, loop);
+		state_other(page, loop);
 	tc_out_ink(page->out, TC_INK_NONE);
 	tc_out_newline(page->out);
 }
@@ -240,7 +231,7 @@ static void put_loop_title(struct tc_page *page, const struct tc_loop_view *loop
 	tc_out_ink(out, TC_INK_NONE);
 	if (loop->blocked_ns) {
 		tc_out_str(out, " for at least ");
-		tc_phrase_ns(out, loop->blocked_ns);
+		tc_out_ns(out, loop->blocked_ns);
 	}
 	tc_out_str(out, "  ");
 	tc_phrase_type(page, tc_model_loopref(page->report->model, loop->id)->type);
@@ -261,7 +252,7 @@ static void put_number(struct tc_page *page, const char **gap, uint64_t plus_one
 	if (plus_one == 0)
 		return;
 	tc_out_str(page->out, *gap);
-	tc_phrase_count(page->out, plus_one - 1, noun);
+	tc_out_count(page->out, plus_one - 1, noun);
 	*gap = ", ";
 }
 
@@ -307,7 +298,7 @@ static void put_queues(struct tc_page *page, const struct tc_loop_view *loop)
 	const char *gap = "";
 
 	tc_out_column(page->out, 5);
-	tc_phrase_count(page->out, loop->n_tasks, "task");
+	tc_out_count(page->out, loop->n_tasks, "task");
 	if (record) {
 		gap = ", ";
 		if (record->ready)
@@ -369,7 +360,7 @@ static void put_hint(struct tc_page *page, enum tc_loop_hint hint)
 void tc_part_loop(struct tc_page *page, const struct tc_loop_view *loop)
 {
 	bool works = loop->state == TC_LOOP_BLOCKED || loop->state == TC_LOOP_BUSY || loop->task;
-	uint32_t chain = works ? chain_of(loop) : 0;
+	uint32_t chain = works ? tc_loop_chain(loop) : 0;
 
 	put_loop_title(page, loop);
 	if (loop->thread)

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The evidence that a loop is blocked. */
+#include "analyzer/detect/blocked.h"
+
+#include <string.h>
+
+#include "analyzer/detect/words.h"
+#include "analyzer/facts/descriptor.h"
+#include "analyzer/facts/syscalls.h"
+
+bool tc_blocked_is_hang(const struct tc_loop_view *loop)
+{
+	return loop->state == TC_LOOP_BLOCKED && loop->blocked_ns >= TC_LOOP_OVERDUE_NS &&
+	       loop->hint != TC_LOOP_HINT_WAITS_GIL && loop->thread && loop->thread->os;
+}
+
+bool tc_blocked_is_function(const struct tc_place *place, const char *name)
+{
+	size_t size = strlen(name), n = place->function.size;
+
+	return n >= size && memcmp(place->function.at + (n - size), name, size) == 0 &&
+	       (n == size || place->function.at[n - size - 1] == '.');
+}
+
+void tc_blocked_subject(const struct tc_scene *scene, const struct tc_loop_view *loop, struct tc_out *out)
+{
+	if (loop->task)
+		tc_say_task(out, scene->model, loop->task);
+	else
+		tc_out_str(out, "a callback");
+	tc_out_str(out, " ");
+}
+
+static void put_call(const struct tc_scene *scene, const struct tc_loop_view *loop, struct tc_out *out)
+{
+	const struct tc_thread *os = loop->thread->os;
+	const struct tc_fd *fd = os->syscall && tc_syscall_takes_fd(os->syscall - 1) ?
+					 tc_model_fd(scene->model, os->args[0]) :
+					 NULL;
+	const char *name = os->syscall ? tc_syscall_name(os->syscall - 1) : NULL;
+
+	tc_out_printf(out, "H%zu", (size_t)(loop->thread - scene->threads->at) + 1);
+	if (loop->hint == TC_LOOP_HINT_COMPUTES)
+		tc_out_str(out, " runs, and did not sleep while it was watched");
+	else if (name)
+		tc_out_printf(out, " is asleep in %s", name);
+	else
+		tc_out_str(out, " is asleep in a system call that is not known");
+	if (fd) {
+		tc_out_printf(out, " of descriptor %u: ", fd->fd);
+		tc_fd_phrase(out, fd);
+	}
+}
+
+/* Where the loop's own work stands: it has some. */
+static void put_queues(const struct tc_loop_view *loop, struct tc_out *out)
+{
+	const struct tc_loop *record = loop->loop;
+
+	tc_out_printf(out, "L%u has not turned for at least ", loop->id);
+	tc_out_ns(out, loop->blocked_ns);
+	if (record && record->overdue > 1)
+		tc_out_printf(out, "; %llu of its timers overdue", (unsigned long long)record->overdue - 1);
+	if (record && record->ready > 1)
+		tc_out_printf(out, "; %llu of its callbacks ready", (unsigned long long)record->ready - 1);
+}
+
+struct tc_finding *tc_blocked_add(const struct tc_scene *scene, const struct tc_loop_view *loop,
+				  struct tc_findings *findings, enum tc_cause kind)
+{
+	uint32_t link = tc_place_best(scene->model, tc_loop_chain(loop));
+
+	if (!tc_findings_room(findings))
+		return NULL;
+	/* That it computes is concluded from what it did after its memory was read. */
+	struct tc_finding *finding = tc_finding_add(
+		findings, kind, loop->hint == TC_LOOP_HINT_COMPUTES ? TC_LIKELY : TC_PROVED);
+	finding->loop = loop->id;
+	if (loop->task)
+		tc_ids_add(&finding->tasks, (size_t)(loop->task - scene->model->tasks));
+	tc_ids_add(&finding->threads, (size_t)(loop->thread - scene->threads->at));
+	tc_finding_culprit(finding, link);
+	put_call(scene, loop, tc_finding_evidence(finding));
+	put_queues(loop, tc_finding_evidence(finding));
+	return finding;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the detectors of blocked loops share. */
+#ifndef TC_BLOCKED_H
+#define TC_BLOCKED_H
+
+#include "analyzer/detect/detect.h"
+#include "analyzer/facts/place.h"
+
+/* Was the loop seen not to turn for long enough to be called hung? */
+bool tc_blocked_is_hang(const struct tc_loop_view *loop);
+/* A finding about this loop with its evidence and the line that holds it up; summary and why are
+ * still to be said. NULL: there is no room for one more. */
+struct tc_finding *tc_blocked_add(const struct tc_scene *scene, const struct tc_loop_view *loop,
+				  struct tc_findings *findings, enum tc_cause kind);
+/* "T3 "handler" ", or "a callback " where no task runs. */
+void tc_blocked_subject(const struct tc_scene *scene, const struct tc_loop_view *loop, struct tc_out *out);
+/* Is this the function, by the last part of its name? */
+bool tc_blocked_is_function(const struct tc_place *place, const char *name);
+
+/* Does the loop's thread wait for the loop itself? Then adds that finding. False: it does not. */
+bool tc_detect_loop_deadlock(const struct tc_scene *scene, const struct tc_loop_view *loop,
+			     struct tc_findings *findings);
+
+#endif

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Loops whose thread waits for what only this loop can do: a coroutine that was handed to it, a
+ * worker thread that waits for such a coroutine, an answer of its own server. */
+#include <string.h>
+
+#include "analyzer/detect/blocked.h"
+#include "analyzer/detect/words.h"
+#include "analyzer/dump/values.h"
+#include "analyzer/facts/descriptor.h"
+#include "analyzer/facts/syscalls.h"
+
+/* The future of concurrent.futures for whose result the thread waits; 0: it does not. *ret_link: the
+ * program's line. */
+static uint64_t awaited_future(const struct tc_model *model, const struct tc_pythread *thread,
+			       uint32_t *ret_link)
+{
+	for (uint32_t id = thread ? thread->chain : 0; id; id = model->chains[id].parent) {
+		struct tc_place place;
+		struct tc_value self;
+		tc_place_init(&place, model, id);
+		if (tc_place_owner(model, place.file) == TC_OWNER_USER)
+			break;
+		if (tc_text_ends_in(place.file, "concurrent/futures/_base.py") &&
+		    (tc_blocked_is_function(&place, "result") || tc_blocked_is_function(&place, "exception")) &&
+		    tc_thread_local(model, thread, id, "self", &self) && tc_value_is_ref(&self)) {
+			*ret_link = tc_place_best(model, model->chains[id].parent);
+			return self.word;
+		}
+	}
+	return 0;
+}
+
+/* Is a coroutine for this future in the loop's ready queue, not yet a task? (Lib/asyncio/tasks.py,
+ * run_coroutine_threadsafe: callback.) */
+static bool is_queued(const struct tc_model *model, uint32_t loop, uint64_t future)
+{
+	for (size_t i = 0; i < model->n_handles; i++) {
+		const struct tc_handle *handle = &model->handles[i];
+		struct tc_value value;
+		if (handle->loop == loop && handle->where == TC_HANDLE_READY &&
+		    !(handle->flags & TC_HANDLE_CANCELLED) && tc_value_is_ref(&handle->callback) &&
+		    tc_object_attr(model, tc_model_object_at(model, handle->callback.word), "future", &value) &&
+		    tc_value_is_ref(&value) && value.word == future)
+			return true;
+	}
+	return false;
+}
+
+/* What only this loop can do for the future: finish a task of its own, or make one. */
+struct own_work {
+	bool found;
+	const struct tc_task *task; /* NULL: it has not begun */
+};
+
+static struct own_work work_for(const struct tc_model *model, uint32_t loop, uint64_t future)
+{
+	const struct tc_task *task = future ? tc_model_task_at(model, tc_future_source(model, future)) : NULL;
+
+	if (task && task->loop == loop && tc_task_alive(task))
+		return (struct own_work){ true, task };
+	return (struct own_work){ future && is_queued(model, loop, future), NULL };
+}
+
+static void put_work(const struct tc_scene *scene, const struct own_work *work, uint32_t loop,
+		     struct tc_out *out)
+{
+	if (work->task)
+		tc_say_task(out, scene->model, work->task);
+	else
+		tc_out_str(out, "a coroutine that was handed to it and has not begun");
+	if (work->task)
+		tc_out_printf(out, " on L%u", loop);
+}
+
+static bool add_waits_itself(const struct tc_scene *scene, const struct tc_loop_view *loop,
+			     struct tc_findings *findings, const struct own_work *work)
+{
+	struct tc_finding *finding = tc_blocked_add(scene, loop, findings, TC_CAUSE_LOOP_WAITS_ITSELF);
+
+	if (!finding)
+		return true;
+	tc_blocked_subject(scene, loop, &finding->summary);
+	tc_out_str(&finding->summary, "waits on the loop's own thread for the result of ");
+	put_work(scene, work, loop->id, &finding->summary);
+	tc_out_str(&finding->summary, ": only this thread can run it");
+	finding->ends = TC_ENDS_NO;
+	finding->why = "the loop cannot turn before the result is there, nor make it before it turns";
+	return true;
+}
+
+static bool add_thread_cycle(const struct tc_scene *scene, const struct tc_loop_view *loop,
+			     struct tc_findings *findings, const struct tc_pythread *worker,
+			     const struct own_work *work, uint32_t link)
+{
+	const struct tc_thread_view *view = tc_threads_of(scene->threads, worker);
+	struct tc_finding *finding = tc_blocked_add(scene, loop, findings, TC_CAUSE_LOOP_THREAD_CYCLE);
+
+	if (!finding)
+		return true;
+	size_t number = view ? (size_t)(view - scene->threads->at) + 1 : 0;
+	tc_blocked_subject(scene, loop, &finding->summary);
+	tc_out_printf(&finding->summary, "waits on the thread of L%u for H%zu, which waits for the loop: for ",
+		      loop->id, number);
+	put_work(scene, work, loop->id, &finding->summary);
+	tc_out_str(&finding->summary, "; neither can go on");
+	if (number)
+		tc_ids_add(&finding->threads, number - 1);
+	tc_finding_waits(finding, link);
+	struct tc_out *line = tc_finding_evidence(finding);
+	tc_out_printf(line, "H%zu waits at ", number);
+	tc_say_link(line, scene, link);
+	finding->ends = TC_ENDS_NO;
+	finding->why = "the loop turns when the thread has ended its work, which needs the loop";
+	return true;
+}
+
+/* The thread whose end a join waits for (Lib/threading.py); NULL: none. */
+static const struct tc_pythread *joined_thread(const struct tc_model *model, const struct tc_pythread *thread)
+{
+	for (uint32_t id = thread->chain; id; id = model->chains[id].parent) {
+		struct tc_place place;
+		struct tc_value self, tid;
+		tc_place_init(&place, model, id);
+		if (tc_place_owner(model, place.file) == TC_OWNER_USER)
+			break;
+		if (!tc_text_ends_in(place.file, "threading.py") || !tc_blocked_is_function(&place, "join") ||
+		    !tc_thread_local(model, thread, id, "self", &self) || !tc_value_is_ref(&self) ||
+		    !tc_object_attr(model, tc_model_object_at(model, self.word), "_native_id", &tid) ||
+		    tid.tag != TC_VAL_INT)
+			continue;
+		for (size_t i = 0; i < model->n_pythreads; i++)
+			if (model->pythreads[i].tid == tid.word)
+				return &model->pythreads[i];
+	}
+	return NULL;
+}
+
+static bool waits_for_thread(const struct tc_scene *scene, const struct tc_loop_view *loop,
+			     struct tc_findings *findings, const struct tc_pythread *worker)
+{
+	uint32_t link = 0;
+	uint64_t future = worker ? awaited_future(scene->model, worker, &link) : 0;
+	struct own_work work = work_for(scene->model, loop->id, future);
+
+	return work.found && add_thread_cycle(scene, loop, findings, worker, &work, link);
+}
+
+/* "ADDRESS:PORT" of a listener that takes what is sent to peer: the same, or any address. */
+static bool listens_for(struct tc_text local, struct tc_text peer)
+{
+	static const char *const any[] = { "0.0.0.0", "[::]", "*" };
+	size_t colon = peer.size;
+
+	if (local.size == peer.size && memcmp(local.at, peer.at, peer.size) == 0)
+		return true;
+	while (colon > 0 && peer.at[colon - 1] != ':')
+		colon--;
+	struct tc_text port = { peer.at + colon, peer.size - colon };
+	for (size_t i = 0; i < sizeof(any) / sizeof(any[0]) && colon; i++) {
+		size_t size = strlen(any[i]);
+		if (local.size == size + 1 + port.size && memcmp(local.at, any[i], size) == 0 &&
+		    local.at[size] == ':' && memcmp(local.at + size + 1, port.at, port.size) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The listening socket among the loop's own descriptors to which this one is connected; NULL: none.
+ * A listener that another loop or thread serves answers all the same. */
+static const struct tc_fd *own_listener(const struct tc_model *model, uint32_t loop, const struct tc_fd *fd)
+{
+	for (size_t i = 0; fd && fd->peer.size && i < model->n_handles; i++) {
+		const struct tc_handle *handle = &model->handles[i];
+		const struct tc_fd *other = handle->loop == loop && handle->where == TC_HANDLE_READER && handle->fd ?
+						    tc_model_fd(model, handle->fd - 1) :
+						    NULL;
+		if (other && other != fd && other->state == TC_FD_LISTENING && listens_for(other->local, fd->peer))
+			return other;
+	}
+	return NULL;
+}
+
+static bool requests_itself(const struct tc_scene *scene, const struct tc_loop_view *loop,
+			    struct tc_findings *findings)
+{
+	const struct tc_thread *os = loop->thread->os;
+	bool receives = os->syscall == TC_SYS_RECVFROM + 1u || os->syscall == TC_SYS_RECVMSG + 1u ||
+			os->syscall == TC_SYS_READ + 1u;
+	const struct tc_fd *fd = receives ? tc_model_fd(scene->model, os->args[0]) : NULL;
+	const struct tc_fd *listener = own_listener(scene->model, loop->id, fd);
+
+	if (!listener)
+		return false;
+	struct tc_finding *finding = tc_blocked_add(scene, loop, findings, TC_CAUSE_SELF_REQUEST);
+	if (!finding)
+		return true;
+	tc_blocked_subject(scene, loop, &finding->summary);
+	tc_out_printf(&finding->summary, "waits on the thread of L%u for an answer from ", loop->id);
+	tc_out_text(&finding->summary, fd->peer, 60);
+	tc_out_printf(&finding->summary, ", where L%u itself is the server", loop->id);
+	struct tc_out *line = tc_finding_evidence(finding);
+	tc_out_printf(line, "descriptor %u of L%u: ", listener->fd, loop->id);
+	tc_fd_phrase(line, listener);
+	finding->ends = TC_ENDS_NO;
+	finding->why = "the loop cannot answer while its thread waits for the answer";
+	return true;
+}
+
+bool tc_detect_loop_deadlock(const struct tc_scene *scene, const struct tc_loop_view *loop,
+			     struct tc_findings *findings)
+{
+	const struct tc_model *model = scene->model;
+	const struct tc_pythread *thread = loop->thread->py;
+	uint32_t link = 0;
+
+	if (requests_itself(scene, loop, findings))
+		return true;
+	if (!thread)
+		return false;
+	uint64_t future = awaited_future(model, thread, &link);
+	struct own_work work = work_for(model, loop->id, future);
+	if (work.found)
+		return add_waits_itself(scene, loop, findings, &work);
+	if (future && waits_for_thread(scene, loop, findings, tc_worker_of(&scene->graph->finder->workers, future)))
+		return true;
+	return waits_for_thread(scene, loop, findings, joined_thread(model, thread));
+}
