@@ -123,7 +123,7 @@ static void write_here(struct tc_hook_dump *dump)
  * is made, or there can be none (*ret: 0 or -errno). False: a clone must be made instead. */
 static bool in_place(struct tc_hook_dump *dump, const struct tc_hook_place *how, int *ret)
 {
-	const struct tc_counts *counts = &dump->counts;
+	const struct tc_counts *counts = &dump->walk.counts;
 
 	if (tc_hook_process()->stuck) { /* it may still run on the stacks that we need for this */
 		close_proc(dump);

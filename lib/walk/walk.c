@@ -106,12 +106,13 @@ static void find_modules(struct tc_walker *w)
 		else if (!w->asyncio_c && tc_str_is(&w->py, key, "_asyncio"))
 			w->asyncio_c = value;
 		else if (tc_str_is(&w->py, key, "trio"))
-			tc_walker_notice(w,
-					 "trio is loaded: its tasks are not read by this version");
+			tc_notices_add(w->notices,
+				       "trio is loaded: its tasks are not read by this version");
 	}
 	if (r < 0 || (n != dict.used && !w->mem->live)) {
 		w->counts->disagreed |= !w->mem->live;
-		tc_walker_notice(w, "sys.modules could not be read whole: tasks may be missing");
+		tc_notices_add(w->notices,
+			       "sys.modules could not be read whole: tasks may be missing");
 	}
 }
 
@@ -124,8 +125,9 @@ static void adopt_asyncio_offsets(struct tc_walker *w)
 	    tc_get(w->mem, w->asyncio_c + w->py.at.module_state, &state) < 0 || !state ||
 	    tc_get(w->mem, state + w->py.at.as_debug, &debug) < 0 || !debug ||
 	    tc_layout_asyncio(w->mem, debug, &w->py.at) < 0)
-		tc_walker_notice(
-			w, "asyncio's own offsets could not be read: those of the table are used");
+		tc_notices_add(
+			w->notices,
+			"asyncio's own offsets could not be read: those of the table are used");
 }
 
 static bool has_abiflag(struct tc_walker *w, char flag)
@@ -149,8 +151,9 @@ static bool is_collecting(struct tc_walker *w)
 	return collecting == 1;
 }
 
-static void note_loop_threads(const struct tc_walker *w, struct tc_python *python)
+static void note_loop_threads(struct tc_walker *w)
 {
+	struct tc_python *python = w->python;
 	const unsigned max = sizeof(python->loop_tids) / sizeof(python->loop_tids[0]);
 
 	for (uint32_t i = 0; i < w->n_threads && python->n_loop_tids < max; i++)
@@ -158,8 +161,9 @@ static void note_loop_threads(const struct tc_walker *w, struct tc_python *pytho
 			python->loop_tids[python->n_loop_tids++] = w->threads[i].tid;
 }
 
-static void walk_interp(struct tc_walker *w, struct tc_python *python)
+static void walk_interp(struct tc_walker *w)
 {
+	struct tc_python *python = w->python;
 	uint32_t first_loop = w->n_loops;
 
 	find_modules(w);
@@ -173,7 +177,7 @@ static void walk_interp(struct tc_walker *w, struct tc_python *python)
 			  (is_collecting(w) ? TC_INTERP_COLLECTING : 0u);
 	put_interp(w, python->version, python->layout);
 	tc_walker_threads(w);
-	note_loop_threads(w, python);
+	note_loop_threads(w);
 	if (w->options->on_interp &&
 	    !w->options->on_interp(w->options->context, tc_walker_gil_holder(w),
 				   w->n_threads + w->threads_cut)) {
@@ -185,7 +189,7 @@ static void walk_interp(struct tc_walker *w, struct tc_python *python)
 	tc_walker_loop_records(w, first_loop);
 }
 
-static void walk_interps(struct tc_walker *w, struct tc_python *python)
+static void walk_interps(struct tc_walker *w)
 {
 	tc_addr first, next;
 
@@ -194,10 +198,11 @@ static void walk_interps(struct tc_walker *w, struct tc_python *python)
 	w->interp = first;
 	for (unsigned n = 0; w->interp; n++) {
 		if (n == INTERPS_MAX) {
-			tc_walker_notice(w, "more than 1024 interpreters: the rest is left out");
+			tc_notices_add(w->notices,
+				       "more than 1024 interpreters: the rest is left out");
 			return;
 		}
-		walk_interp(w, python);
+		walk_interp(w);
 		if (w->stopped || tc_get(w->mem, w->interp + w->py.at.is_next, &next) < 0 || next == w->interp ||
 		    next == first)
 			return;
@@ -206,33 +211,58 @@ static void walk_interps(struct tc_walker *w, struct tc_python *python)
 }
 
 /* A Python whose layout is not known: one record says that it is there, and nothing is guessed. */
-static void put_unknown(struct tc_walker *w, const struct tc_python *python, int why)
+static void put_unknown(struct tc_walker *w, int why)
 {
+	const struct tc_python *python = w->python;
+
 	w->interp = 0;
 	w->interp_flags =
 		TC_INTERP_UNKNOWN | (python->free_threaded ? TC_INTERP_FREE_THREADED : 0u);
 	put_interp(w, python->version, "none");
-	tc_walker_notice(
-		w, python->free_threaded ?
-			   "this Python is free-threaded, which this version cannot walk: threads and "
-			   "modules only" :
-		   why == -TC_ESTARTING ?
-			   "its interpreter has not started yet, or has ended: threads and modules only" :
-			   "this Python's memory layout is not known: threads and modules only");
+	tc_notices_add(
+		w->notices,
+		python->free_threaded ?
+			"this Python is free-threaded, which this version cannot walk: threads and "
+			"modules only" :
+		why == -TC_ESTARTING ?
+			"its interpreter has not started yet, or has ended: threads and modules "
+			"only" :
+			"this Python's memory layout is not known: threads and modules only");
+}
+
+/* The strings that the walk compares with, or writes without reading them from the target. */
+static void write_own_strings(struct tc_walker *w)
+{
+	w->state_name = tc_walker_text(w, "_state", 6, TC_STR_CODE);
+	w->states[TC_STATE_PENDING] = tc_walker_text(w, "PENDING", 7, TC_STR_CODE);
+	w->states[TC_STATE_CANCELLED] = tc_walker_text(w, "CANCELLED", 9, TC_STR_CODE);
+	w->states[TC_STATE_FINISHED] = tc_walker_text(w, "FINISHED", 8, TC_STR_CODE);
+	w->inner_name = tc_walker_text(w, "inner", 5, TC_STR_CODE);
+	w->source_name = tc_walker_text(w, "source", 6, TC_STR_CODE);
+	w->transport_name = tc_walker_text(w, "_transport", 10, TC_STR_CODE);
+	w->tls_name = tc_walker_text(w, "_ssl_protocol", 13, TC_STR_CODE);
+}
+
+/* Everything of the walker that needs no layout. 0 or -TC_ENOSPACE. */
+static int init(struct tc_walker *w)
+{
+	init_tables(w);
+	/* the first call only notes the counters that later calls compare with */
+	tc_walker_moves(w);
+	if (take_scratch(w) < 0)
+		return -TC_ENOSPACE;
+	write_own_strings(w);
+	return 0;
 }
 
 int tc_walk(struct tc_mem *mem, struct tc_records *out, struct tc_arena *arena,
-	    const struct tc_walk_options *options, struct tc_counts *ret_counts,
-	    struct tc_python *ret_python, char ret_notices[TC_NOTICES_MAX][TC_NOTICE_SIZE],
-	    unsigned *ret_n)
+	    const struct tc_walk_options *options, struct tc_walk_result *ret)
 {
 	struct tc_runtime_site site;
 	struct tc_walker *w;
 	uint32_t version = 0;
 
-	*ret_counts = (struct tc_counts){ 0 };
-	*ret_python = (struct tc_python){ 0 };
-	*ret_n = 0;
+	memset(ret, 0, sizeof(*ret));
 	int r = tc_find_runtime(mem, &site);
 	if (r < 0)
 		return r;
@@ -243,28 +273,17 @@ int tc_walk(struct tc_mem *mem, struct tc_records *out, struct tc_arena *arena,
 	w->out = out;
 	w->arena = arena;
 	w->options = options;
-	w->counts = ret_counts;
-	w->notices = ret_notices;
+	w->counts = &ret->counts;
+	w->python = &ret->python;
+	w->notices = &ret->notices;
 	w->runtime = site.runtime;
-	init_tables(w);
-	/* the first call only notes the counters that later calls compare with */
-	tc_walker_moves(w);
-	if (take_scratch(w) < 0)
+	if (init(w) < 0)
 		return -TC_ENOSPACE;
-	w->state_name = tc_walker_text(w, "_state", 6, TC_STR_CODE);
-	w->states[TC_STATE_PENDING] = tc_walker_text(w, "PENDING", 7, TC_STR_CODE);
-	w->states[TC_STATE_CANCELLED] = tc_walker_text(w, "CANCELLED", 9, TC_STR_CODE);
-	w->states[TC_STATE_FINISHED] = tc_walker_text(w, "FINISHED", 8, TC_STR_CODE);
-	w->inner_name = tc_walker_text(w, "inner", 5, TC_STR_CODE);
-	w->source_name = tc_walker_text(w, "source", 6, TC_STR_CODE);
-	w->transport_name = tc_walker_text(w, "_transport", 10, TC_STR_CODE);
-	w->tls_name = tc_walker_text(w, "_ssl_protocol", 13, TC_STR_CODE);
-	r = tc_layout_choose(mem, &site, &w->py.at, &version, ret_python->layout);
-	describe(&site, version, ret_python);
+	r = tc_layout_choose(mem, &site, &w->py.at, &version, w->python->layout);
+	describe(&site, version, w->python);
 	if (r < 0)
-		put_unknown(w, ret_python, r);
+		put_unknown(w, r);
 	else
-		walk_interps(w, ret_python);
-	*ret_n = w->n_notices;
+		walk_interps(w);
 	return out->error ? out->error : w->stopped ? -TC_EBOUND : r;
 }

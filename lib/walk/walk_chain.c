@@ -352,7 +352,7 @@ void tc_walker_chain(struct tc_walker *w, tc_addr coro, struct tc_walk_chain *re
 		follow(&walk);
 	}
 	if (w->full) {
-		tc_walker_notice(w, "the walker's memory is full: raise --max-memory");
+		tc_notices_add(w->notices, "the walker's memory is full: raise --max-memory");
 		ret->cut = true;
 	}
 	if (w->ties.wanted)

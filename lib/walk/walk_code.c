@@ -50,7 +50,8 @@ static void define_code(struct tc_walker *w, struct tc_walk_code *code, tc_addr 
 	/* Only code of gevent's hub on a stack shows that gevent is used: in many programs a
 	 * library loads it, and nothing runs in it. */
 	if (file && contains(w->text, "/gevent/hub.py"))
-		tc_walker_notice(w, "gevent runs: its greenlets are not read by this version");
+		tc_notices_add(w->notices,
+			       "gevent runs: its greenlets are not read by this version");
 	uint32_t name = tc_walker_str(w, facts->name, TC_STR_CODE);
 	uint32_t qual = tc_walker_str(w, facts->qualname ? facts->qualname : qualname, TC_STR_CODE);
 	uint32_t n = read_names(w, facts, ids);

@@ -48,7 +48,7 @@ static void add_variable(struct tc_walker *w, struct tc_context_scratch *scratch
 	tc_addr name;
 
 	if (scratch->n == TC_CONTEXT_MAX)
-		tc_walker_notice(w, "more than 64 context variables: the rest is left out");
+		tc_notices_add(w->notices, "more than 64 context variables: the rest is left out");
 	if (!type || type->kind != TC_KIND_CONTEXTVAR || scratch->n == TC_CONTEXT_MAX ||
 	    tc_get(w->mem, var + VAR_NAME, &name) < 0)
 		return;

@@ -105,8 +105,9 @@ static void leave_out(struct tc_walker *w, const struct tc_walk_code *code, uint
 	struct tc_walk_value value;
 
 	if (n > 0 && !w->options->no_locals)
-		tc_walker_notice(w, "locals of more than 4096 frames, or 256 KiB of them, in one "
-				    "chain: the rest is left out");
+		tc_notices_add(w->notices,
+			       "locals of more than 4096 frames, or 256 KiB of them, in one "
+			       "chain: the rest is left out");
 	for (uint32_t i = 0; i < n && code->library; i++) {
 		slot_value(w, w->locals.words[i], &value);
 		keep_ref(&w->locals, code, reference_of(&value));

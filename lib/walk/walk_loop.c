@@ -34,7 +34,8 @@ static uint32_t define_loop(struct tc_walker *w, tc_addr addr, const struct tc_w
 	tc_record_define(w->out, TC_TAB_LOOP, &id);
 	*slot = id;
 	if (w->n_loops == TC_LOOPS_MAX)
-		tc_walker_notice(w, "more than 4096 loops: of the rest only the names are recorded");
+		tc_notices_add(w->notices,
+			       "more than 4096 loops: of the rest only the names are recorded");
 	if (id && w->n_loops < TC_LOOPS_MAX)
 		w->loop_views[w->n_loops++] = (struct tc_walk_loop){ .addr = addr, .id = id };
 	return id;

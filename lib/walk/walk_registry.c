@@ -43,7 +43,7 @@ static void cut_rest(struct tc_walker *w, uint64_t n)
 {
 	w->counts->found += n;
 	w->counts->cut += n;
-	tc_walker_notice(w, "the walker's memory is full: raise --max-memory");
+	tc_notices_add(w->notices, "the walker's memory is full: raise --max-memory");
 }
 
 struct set_head {
@@ -217,8 +217,9 @@ static void walk_set(struct tc_walker *w, tc_addr set, bool weak, uint32_t known
 
 	if (r < 0) {
 		tc_walker_fault(w, set, r, "set of tasks");
-		tc_walker_notice(
-			w, "a set of tasks changed at each try to read it: tasks may be missing");
+		tc_notices_add(
+			w->notices,
+			"a set of tasks changed at each try to read it: tasks may be missing");
 	}
 	if (!w->mem->live && weak) {
 		deref(w, &keys);
@@ -344,13 +345,14 @@ static void walk_list(struct tc_walker *w, tc_addr head, uint32_t known)
 	if (r < 0) {
 		w->counts->disagreed = true;
 		tc_walker_fault(w, head, r, "list of tasks");
-		tc_walker_notice(
-			w,
+		tc_notices_add(
+			w->notices,
 			"a list of tasks could not be followed to its end: tasks may be missing");
 	}
 	if (nodes.cut)
-		tc_walker_notice(
-			w, "the walker's memory is full, tasks are missing: raise --max-memory");
+		tc_notices_add(
+			w->notices,
+			"the walker's memory is full, tasks are missing: raise --max-memory");
 	for (size_t i = 0; i < nodes.n; i++)
 		nodes.addrs[i] -= w->py.at.task_node;
 	if (!w->mem->live)

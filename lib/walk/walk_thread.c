@@ -281,13 +281,13 @@ static void note_cut(struct tc_walker *w, uint32_t n_skipped)
 	if (w->py.at.registry == TC_REGISTRY_LISTS)
 		tc_strbuf_s(&text, "; tasks that they list may be missing");
 	if (w->threads_cut)
-		tc_walker_notice(w, notice);
+		tc_notices_add(w->notices, notice);
 	tc_strbuf_init(&text, notice, sizeof(notice));
 	tc_strbuf_s(&text, "Python frames of ");
 	tc_strbuf_u(&text, n_skipped);
 	tc_strbuf_s(&text, " threads that run no loop: there was no time to read them");
 	if (n_skipped)
-		tc_walker_notice(w, notice);
+		tc_notices_add(w->notices, notice);
 }
 
 void tc_walker_threads(struct tc_walker *w)

@@ -191,9 +191,10 @@ struct tc_walker {
 	struct tc_records *out;
 	struct tc_arena *arena;
 	const struct tc_walk_options *options;
+	/* of the result */
 	struct tc_counts *counts;
-	char (*notices)[TC_NOTICE_SIZE];
-	unsigned n_notices;
+	struct tc_python *python;
+	struct tc_notices *notices;
 	uint64_t n_fault_records;
 
 	/* Small caches in front of the hash tables: the types met last, and attribute names by the
@@ -263,9 +264,7 @@ struct tc_walker {
 	uint32_t n_current;
 };
 
-/* walk_note.c. Add a line to the notices, if it is not there yet and there is room; text is
- * copied. */
-void tc_walker_notice(struct tc_walker *w, const char *text);
+/* walk_note.c */
 /* To be called when tc_arena_extend has failed: if the arena is not full, somebody has taken from
  * it in between, which is a fault in taskcore; a notice says so. */
 void tc_walker_check_arena(struct tc_walker *w);

@@ -131,26 +131,24 @@ int main(int argc, char **argv)
 		struct tc_sink sink = { drop_chunk };
 		struct tc_records records;
 		struct tc_arena arena;
-		struct tc_counts counts;
-		struct tc_python python;
+		struct tc_walk_result walk;
+		const struct tc_counts *counts = &walk.counts;
 		struct tc_walk_options options = { .now_ns = 1, .seed = i };
-		char notices[TC_NOTICES_MAX][TC_NOTICE_SIZE];
-		unsigned n_notices;
 		void *memory = mmap(NULL, ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		tc_arena_init(&arena, memory, ARENA_BYTES);
 		seed = tc_mix(i, 7);
 		rate = 1ul << (6 + i % 11); /* one word of 64 … of 65536 */
 		tc_records_init(&records, buf, &sink, 1);
 		double start = seconds();
-		int r = tc_walk(&mem, &records, &arena, &options, &counts, &python, notices, &n_notices);
+		int r = tc_walk(&mem, &records, &arena, &options, &walk);
 		double took = seconds() - start;
 		munmap(memory, ARENA_BYTES);
 		worst = took > worst ? took : worst;
 		if (took > 2)
 			fprintf(stderr, "seed %" PRIu64 ": %.1f s\n", i, took);
 		answers += r == 0;
-		found += counts.found, torn += counts.torn, cut += counts.cut;
-		if (counts.found != counts.read + counts.torn + counts.cut)
+		found += counts->found, torn += counts->torn, cut += counts->cut;
+		if (counts->found != counts->read + counts->torn + counts->cut)
 			bad = printf("seed %" PRIu64 ": the sum does not balance\n", i);
 	}
 	printf("%" PRIu64 " forged walks, %" PRIu64 " with an answer: found %" PRIu64 ", torn %" PRIu64 ", cut %" PRIu64

@@ -59,8 +59,8 @@ static void publish(const char *how, const char *published)
 static void write_dump(uint64_t cookie, const char *tail, char *to, size_t size)
 {
 	static struct tc_core core;
-	static const struct tc_counts counts;
-	const struct tc_core_status status = { .counts = &counts };
+	static const struct tc_walk_result walk;
+	const struct tc_core_status status = { .walk = &walk };
 	struct timespec now;
 	struct fake_mem fake;
 	struct tc_arena arena;

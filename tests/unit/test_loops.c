@@ -149,7 +149,7 @@ START_TEST(test_loop_of_a_task_is_recorded_though_nobody_runs_it)
 	fake_register(f, fake_task(f, (struct fake_task){ .loop = f->none }));
 	struct walked *w = fake_walk(f);
 	ck_assert_uint_eq(the_loop(w)->flags, TC_LOOP_CLOSED);
-	ck_assert_uint_eq(w->counts.read, 3);
+	ck_assert_uint_eq(w->walk.counts.read, 3);
 	walked_free(w);
 	fake_free(f);
 }
@@ -218,7 +218,7 @@ START_TEST(test_more_loops_than_the_bound_are_named_only)
 	}
 	struct walked *w = fake_walk(f);
 	bool over = f->py.at.registry == TC_REGISTRY_LISTS;
-	ck_assert_uint_eq(w->counts.loops, over ? 4096 : 2000);
+	ck_assert_uint_eq(w->walk.counts.loops, over ? 4096 : 2000);
 	ck_assert_int_eq(walked_says(w, "more than 4096 loops"), over);
 	walked_free(w);
 	fake_free(f);

@@ -95,7 +95,7 @@ START_TEST(test_instance_leads_to_what_it_holds)
 	tc_addr task = wait_for(f, waiter);
 	fake_put(f, task + f->py.at.task_waiter, 0);
 	struct walked *w = fake_walk(f);
-	ck_assert_uint_eq(w->counts.read, 1);
+	ck_assert_uint_eq(w->walk.counts.read, 1);
 	ck_assert_str_eq(walked_attr(w, waiter, "fn"), "<function>");
 	ck_assert_str_eq(walked_attr(w, waiter, "queue"), "<deque 3>");
 	ck_assert_str_eq(walked_attr(w, waiter, "map"), "<dict 1>");
@@ -172,9 +172,9 @@ START_TEST(test_more_objects_than_wanted_are_counted)
 	for (int i = 0; i < 20; i++)
 		wait_for(f, fake_future(f, (struct fake_future){ 0 }));
 	struct walked *w = fake_walk_with(f, &(struct tc_walk_options){ .max_objects = 5 }, 32u << 20);
-	ck_assert_uint_eq(w->counts.objects, 5);
-	ck_assert_uint_eq(w->counts.objects_cut, 15);
-	ck_assert_uint_eq(w->counts.read, 20);
+	ck_assert_uint_eq(w->walk.counts.objects, 5);
+	ck_assert_uint_eq(w->walk.counts.objects_cut, 15);
+	ck_assert_uint_eq(w->walk.counts.read, 20);
 	walked_free(w);
 	fake_free(f);
 }
@@ -195,7 +195,7 @@ START_TEST(test_future_that_lies_has_a_record_all_the_same)
 		fake_put(f, future + bad_futures[_i].offset, bad_futures[_i].word);
 		struct walked *w = fake_walk(f);
 		ck_assert_str_eq(walked_attr(w, future, "_state"), "'PENDING'");
-		ck_assert_uint_eq(w->counts.read, 1);
+		ck_assert_uint_eq(w->walk.counts.read, 1);
 		walked_free(w);
 		fake_free(f);
 	}

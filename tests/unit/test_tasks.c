@@ -9,7 +9,7 @@
 
 static const struct tc_task *the_task(const struct walked *w)
 {
-	ck_assert_msg(w->model.n_tasks == 1, "%zu tasks, %s, %s", w->model.n_tasks, tc_strcode(w->r), w->notices[0]);
+	ck_assert_msg(w->model.n_tasks == 1, "%zu tasks, %s, %s", w->model.n_tasks, tc_strcode(w->r), w->walk.notices.lines[0]);
 	return &w->model.tasks[0];
 }
 
@@ -46,11 +46,11 @@ START_TEST(test_task_is_read_with_all_its_fields)
 	struct walked *w = fake_walk(f);
 	const struct tc_task *read = the_task(w);
 	ck_assert_int_eq(w->r, 0);
-	ck_assert_uint_eq(w->python.version, f->version);
-	ck_assert(w->python.asyncio && !w->python.debug);
-	ck_assert_uint_eq(w->counts.read, 1);
-	ck_assert_uint_eq(w->counts.faults, 0);
-	ck_assert_uint_eq(w->n_notices, 0);
+	ck_assert_uint_eq(w->walk.python.version, f->version);
+	ck_assert(w->walk.python.asyncio && !w->walk.python.debug);
+	ck_assert_uint_eq(w->walk.counts.read, 1);
+	ck_assert_uint_eq(w->walk.counts.faults, 0);
+	ck_assert_uint_eq(w->walk.notices.n, 0);
 	ck_assert_uint_eq(read->addr, task);
 	ck_assert_uint_eq(read->leaf, future);
 	ck_assert_uint_eq(read->waiter, future);
@@ -80,7 +80,7 @@ START_TEST(test_python_task_is_read_with_all_its_fields)
 	fake_register(f, task);
 	struct walked *w = fake_walk(f);
 	const struct tc_task *read = the_task(w);
-	ck_assert_uint_eq(w->counts.read, 1);
+	ck_assert_uint_eq(w->walk.counts.read, 1);
 	ck_assert_uint_eq(read->flags, TC_TASK_PYTHON | TC_TASK_MUST_CANCEL | TC_TASK_LOG_TB | TC_TASK_LAZY_NAME);
 	ck_assert_uint_eq(read->name, 7);
 	ck_assert_uint_eq(read->leaf, waiter);
@@ -253,7 +253,7 @@ static void follow_one(unsigned minor, int row)
 	fake_await(f, coro, awaited[row].make(f, future));
 	struct walked *w = fake_walk(f);
 	ck_assert_str_eq(walked_chain(w, the_task(w)->chain), awaited[row].chain);
-	ck_assert_uint_eq(w->counts.torn, awaited[row].torn);
+	ck_assert_uint_eq(w->walk.counts.torn, awaited[row].torn);
 	ck_assert_int_eq((the_task(w)->flags & TC_TASK_TORN) != 0, awaited[row].torn);
 	if (awaited[row].leads)
 		ck_assert_uint_eq(the_task(w)->leaf, future);
@@ -279,7 +279,7 @@ START_TEST(test_waiter_that_is_not_the_leaf_is_torn)
 
 	plain_task(f, fake_coros(f, plain_code(f), 1, future), other);
 	struct walked *w = fake_walk(f);
-	ck_assert_uint_eq(w->counts.torn, 1);
+	ck_assert_uint_eq(w->walk.counts.torn, 1);
 	ck_assert_uint_eq(the_task(w)->waiter, other);
 	walked_free(w);
 	fake_free(f);
@@ -296,7 +296,7 @@ START_TEST(test_ring_of_coroutines_is_said_and_torn)
 	plain_task(f, first, 0);
 	struct walked *w = fake_walk(f);
 	const char *chain = walked_chain(w, the_task(w)->chain);
-	ck_assert_uint_eq(w->counts.torn, 1);
+	ck_assert_uint_eq(w->walk.counts.torn, 1);
 	ck_assert_ptr_nonnull(strstr(chain, "'a ring: this chain leads back into itself'"));
 	ck_assert_uint_lt(strlen(chain), 500);
 	walked_free(w);
@@ -313,7 +313,7 @@ START_TEST(test_ring_of_wrappers_is_said_and_torn)
 	fake_put(f, wrapper + 16, wrapper);
 	plain_task(f, wrapper, 0);
 	struct walked *w = fake_walk(f);
-	ck_assert_uint_eq(w->counts.torn, 1);
+	ck_assert_uint_eq(w->walk.counts.torn, 1);
 	walked_free(w);
 	fake_free(f);
 }
@@ -326,7 +326,7 @@ START_TEST(test_chain_of_more_links_than_the_bound_is_cut)
 
 	plain_task(f, fake_coros(f, plain_code(f), TC_CHAIN_MAX + 1, future), future);
 	struct walked *w = fake_walk(f);
-	ck_assert_uint_eq(w->counts.cut, 1);
+	ck_assert_uint_eq(w->walk.counts.cut, 1);
 	ck_assert(the_task(w)->flags & TC_TASK_CUT);
 	ck_assert_uint_eq(tc_model_chain(&w->model, the_task(w)->chain)->kind, TC_FRAME_TEXT);
 	walked_free(w);
@@ -342,7 +342,7 @@ START_TEST(test_coroutine_that_has_not_begun_is_at_its_first_line)
 
 	plain_task(f, fake_coro(f, (struct fake_coro){ .code = plain_code(f), .state = TC_GEN_CREATED }), 0);
 	struct walked *w = fake_walk(f);
-	ck_assert_uint_eq(w->counts.read, 1);
+	ck_assert_uint_eq(w->walk.counts.read, 1);
 	ck_assert(the_task(w)->flags & TC_TASK_NOT_STARTED);
 	ck_assert_str_eq(walked_chain(w, the_task(w)->chain), "f:10");
 	walked_free(w);
@@ -364,7 +364,7 @@ START_TEST(test_running_task_goes_on_through_the_frames_of_its_thread)
 	fake_run(f, f->main_thread, fake_coro_frame(f, coro));
 	fake_run(f, f->main_thread, fake_frame(f, (struct fake_frame){ .code = helper, .lasti = 2 }));
 	struct walked *w = fake_walk(f);
-	ck_assert_uint_eq(w->counts.read, 1);
+	ck_assert_uint_eq(w->walk.counts.read, 1);
 	ck_assert(the_task(w)->flags & TC_TASK_RUNNING);
 	ck_assert_str_eq(walked_chain(w, the_task(w)->chain), "f:11 > helper:21");
 	ck_assert_uint_eq(the_task(w)->thread, 100);
@@ -402,7 +402,7 @@ START_TEST(test_failed_task_has_its_exception_and_where_it_came_through)
 							  .exception = fake_exception(f, traceback) }));
 	struct walked *w = fake_walk(f);
 	const struct tc_failure *failure = tc_model_failure(&w->model, the_task(w));
-	ck_assert_uint_eq(w->counts.done, 1);
+	ck_assert_uint_eq(w->walk.counts.done, 1);
 	ck_assert_uint_eq(the_task(w)->flags, TC_STATE_FINISHED | TC_TASK_LOG_TB | TC_TASK_NO_WAITER);
 	ck_assert_ptr_nonnull(failure);
 	ck_assert_str_eq(walked_chain(w, failure->traceback), "outer:10 > inner:11");
@@ -512,8 +512,8 @@ START_TEST(test_task_with_a_forged_word_is_read_or_torn)
 		memcpy(&offset, (char *)&f->py.at + forged[_i].field, sizeof(offset));
 		fake_put(f, task + offset, forged[_i].word);
 		struct walked *w = fake_walk(f);
-		ck_assert_uint_eq(w->counts.found, 1);
-		ck_assert_uint_eq(w->counts.torn, forged[_i].torn);
+		ck_assert_uint_eq(w->walk.counts.found, 1);
+		ck_assert_uint_eq(w->walk.counts.torn, forged[_i].torn);
 		ck_assert_uint_eq(the_task(w)->addr, task);
 		walked_free(w);
 		fake_free(f);
@@ -557,8 +557,8 @@ START_TEST(test_tasks_after_giving_up_are_counted_as_cut)
 
 	many_tasks(f, 10);
 	struct walked *w = fake_walk_with(f, &options, 32u << 20);
-	ck_assert_uint_eq(w->counts.read, 4);
-	ck_assert_uint_eq(w->counts.cut, 6);
+	ck_assert_uint_eq(w->walk.counts.read, 4);
+	ck_assert_uint_eq(w->walk.counts.cut, 6);
 	walked_free(w);
 	fake_free(f);
 }
@@ -574,8 +574,8 @@ START_TEST(test_arena_too_small_is_refused_or_cuts_and_says_so)
 	for (size_t kib = 64; kib < 16384; kib += kib / 8 + 64) {
 		struct walked *w = fake_walk_with(f, &(struct tc_walk_options){ .seed = 1 }, kib << 10);
 		refused |= w->r == -TC_ENOSPACE;
-		whole |= w->r == 0 && w->counts.read == 200;
-		if (w->counts.cut)
+		whole |= w->r == 0 && w->walk.counts.read == 200;
+		if (w->walk.counts.cut)
 			ck_assert(walked_says(w, "memory"));
 		walked_free(w);
 	}
@@ -624,7 +624,7 @@ START_TEST(test_locals_of_more_frames_than_the_bound_are_left_out_and_said)
 		at = fake_coro(f, (struct fake_coro){ .code = code, .awaits = at, .n_locals = 1, .locals = &one });
 	plain_task(f, at, future);
 	struct walked *w = fake_walk(f);
-	ck_assert_uint_eq(w->counts.read, 1);
+	ck_assert_uint_eq(w->walk.counts.read, 1);
 	ck_assert(walked_says(w, "locals of more than 4096 frames"));
 	walked_free(w);
 	fake_free(f);

@@ -37,7 +37,7 @@ START_TEST(test_threads_have_their_frames_ids_and_gil)
 	fake_hold_gil(f, worker);
 	struct walked *w = fake_walk(f);
 	const struct tc_pythread *main_ = thread_of(w, f->main_thread), *other = thread_of(w, worker);
-	ck_assert_uint_eq(w->counts.threads, 2);
+	ck_assert_uint_eq(w->walk.counts.threads, 2);
 	ck_assert_uint_eq(main_->tid, 100);
 	ck_assert_uint_eq(other->tid, 101);
 	ck_assert_uint_eq(main_->flags, TC_PYTHREAD_MAIN | TC_PYTHREAD_GIL_KNOWN);
@@ -140,8 +140,8 @@ START_TEST(test_running_loop_of_a_thread_is_named_and_found_by_runners)
 	struct walked *w = fake_walk(f);
 	ck_assert_uint_eq(tc_model_loopref(&w->model, thread_of(w, worker)->loop)->addr, loop);
 	ck_assert_uint_eq(thread_of(w, f->main_thread)->loop, 0);
-	ck_assert_uint_eq(w->python.n_loop_tids, 1);
-	ck_assert_uint_eq(w->python.loop_tids[0], 101);
+	ck_assert_uint_eq(w->walk.python.n_loop_tids, 1);
+	ck_assert_uint_eq(w->walk.python.loop_tids[0], 101);
 	walked_free(w);
 	fake_put(f, f->runtime + f->py.at.rt_interp_head, 0);
 	ck_assert_uint_eq(tc_walk_runners(&f->target.mem, &site, tids, 8), 0);
@@ -158,7 +158,7 @@ START_TEST(test_thread_of_another_interpreter_ends_the_list)
 
 	fake_put(f, f->main_thread + f->py.at.ts_interp, 0x10);
 	struct walked *w = fake_walk(f);
-	ck_assert_uint_eq(w->counts.threads, 1);
+	ck_assert_uint_eq(w->walk.counts.threads, 1);
 	ck_assert_uint_eq(w->model.pythreads[0].addr, worker);
 	ck_assert_uint_eq(w->model.faults[0].addr, f->main_thread);
 	ck_assert_uint_eq(w->model.faults[0].error, TC_ETORN);
@@ -218,7 +218,7 @@ START_TEST(test_ring_of_threads_is_cut_and_said)
 
 	fake_put(f, f->main_thread + f->py.at.ts_next, f->main_thread);
 	struct walked *w = fake_walk_with(f, &(struct tc_walk_options){ .seed = 1 }, 12u << 20);
-	ck_assert_uint_gt(w->counts.threads, 1);
+	ck_assert_uint_gt(w->walk.counts.threads, 1);
 	ck_assert(walked_says(w, "more threads of the interpreter"));
 	walked_free(w);
 	fake_free(f);
@@ -263,8 +263,8 @@ START_TEST(test_each_interpreter_has_its_record)
 
 	fake_interp(f, 7);
 	struct walked *w = fake_walk(f);
-	ck_assert_uint_eq(w->counts.interps, 2);
-	ck_assert_uint_eq(w->counts.threads, 2);
+	ck_assert_uint_eq(w->walk.counts.interps, 2);
+	ck_assert_uint_eq(w->walk.counts.threads, 2);
 	ck_assert_uint_eq(w->model.interps[1].flags, 0);
 	ck_assert_uint_eq(w->model.interps[2].flags, TC_INTERP_NO_ASYNCIO);
 	ck_assert_uint_eq(w->model.interps[2].id, 7);
@@ -280,12 +280,12 @@ START_TEST(test_ring_of_interpreters_ends)
 
 	fake_put(f, third + f->py.at.is_next, second);
 	struct walked *w = fake_walk(f);
-	ck_assert_uint_eq(w->counts.interps, 1024);
+	ck_assert_uint_eq(w->walk.counts.interps, 1024);
 	ck_assert(walked_says(w, "more than 1024 interpreters"));
 	walked_free(w);
 	fake_put(f, third + f->py.at.is_next, f->interp); /* to the first */
 	w = fake_walk(f);
-	ck_assert_uint_eq(w->counts.interps, 3);
+	ck_assert_uint_eq(w->walk.counts.interps, 3);
 	walked_free(w);
 	fake_free(f);
 }
@@ -300,7 +300,7 @@ START_TEST(test_debug_build_and_collection_are_told)
 	if (f->py.at.is_gc_collecting != TC_NONE)
 		fake_put32(f, f->interp + f->py.at.is_gc_collecting, 1);
 	struct walked *w = fake_walk(f);
-	ck_assert(w->python.debug);
+	ck_assert(w->walk.python.debug);
 	ck_assert_uint_eq(w->model.interps[1].flags,
 			  TC_INTERP_DEBUG | (f->py.at.is_gc_collecting != TC_NONE ? TC_INTERP_COLLECTING : 0u));
 	walked_free(w);
@@ -394,11 +394,11 @@ START_TEST(test_what_is_missing_is_said)
 	struct walked *w = fake_walk(f);
 	ck_assert_int_eq(w->r, missing[_i].want);
 	if (missing[_i].says)
-		ck_assert_msg(walked_says(w, missing[_i].says), "%s", w->notices[0]);
+		ck_assert_msg(walked_says(w, missing[_i].says), "%s", w->walk.notices.lines[0]);
 	else
-		ck_assert_uint_eq(w->n_notices, 0);
-	ck_assert_uint_eq(w->counts.interps, missing[_i].want != -TC_ENOPYTHON);
-	if (w->counts.interps)
+		ck_assert_uint_eq(w->walk.notices.n, 0);
+	ck_assert_uint_eq(w->walk.counts.interps, missing[_i].want != -TC_ENOPYTHON);
+	if (w->walk.counts.interps)
 		ck_assert_int_eq((w->model.interps[1].flags & TC_INTERP_UNKNOWN) != 0, missing[_i].want != 0);
 	walked_free(w);
 	fake_free(f);

@@ -83,8 +83,8 @@ START_TEST(test_chain_that_moved_is_read_as_it_is_now)
 	fake_await(f, inner, new);
 	fake_put(f, task + f->py.at.task_waiter, new);
 	struct walked *w = fake_walk(f);
-	ck_assert_uint_eq(w->counts.read, 2);
-	ck_assert_uint_eq(w->counts.torn, 0);
+	ck_assert_uint_eq(w->walk.counts.read, 2);
+	ck_assert_uint_eq(w->walk.counts.torn, 0);
 	ck_assert_uint_eq(tc_model_task_at(&w->model, task)->leaf, new);
 	end(f, w);
 }
@@ -99,8 +99,8 @@ START_TEST(test_chain_that_never_holds_is_torn)
 	take_cache(f);
 	never_same = true;
 	struct walked *w = fake_walk(f);
-	ck_assert_uint_eq(w->counts.found, 1);
-	ck_assert_uint_eq(w->counts.torn, 1);
+	ck_assert_uint_eq(w->walk.counts.found, 1);
+	ck_assert_uint_eq(w->walk.counts.torn, 1);
 	ck_assert(w->model.tasks[0].flags & TC_TASK_TORN);
 	end(f, w);
 }
@@ -120,7 +120,7 @@ START_TEST(test_running_task_that_stays_is_whole)
 	fake_run(f, f->main_thread, fake_frame(f, (struct fake_frame){ .code = code }));
 	take_cache(f);
 	struct walked *w = fake_walk(f);
-	ck_assert_uint_eq(w->counts.read, 1);
+	ck_assert_uint_eq(w->walk.counts.read, 1);
 	ck_assert(w->model.tasks[0].flags & TC_TASK_RUNNING);
 	end(f, w);
 }

@@ -17,10 +17,9 @@ struct walked *fake_walk_with(struct fake *f, const struct tc_walk_options *opti
 	tc_arena_init(&arena, w->memory, arena_bytes);
 	builder_init(&w->builder);
 	builder_head(&w->builder, 1);
-	w->r = tc_walk(&f->target.mem, &w->builder.rec, &arena, options, &w->counts, &w->python, w->notices,
-		       &w->n_notices);
-	builder_seal(&w->builder, w->counts.found, w->counts.torn, w->counts.cut);
-	ck_assert_uint_eq(w->counts.found, w->counts.read + w->counts.torn + w->counts.cut);
+	w->r = tc_walk(&f->target.mem, &w->builder.rec, &arena, options, &w->walk);
+	builder_seal(&w->builder, w->walk.counts.found, w->walk.counts.torn, w->walk.counts.cut);
+	ck_assert_uint_eq(w->walk.counts.found, w->walk.counts.read + w->walk.counts.torn + w->walk.counts.cut);
 	ck_assert_int_eq(tc_dump_open_bytes("fake", w->builder.bytes, w->builder.size, &w->dump), 0);
 	ck_assert_int_eq(tc_model_init(&w->model, &w->dump, NULL), 0);
 	for (size_t i = 0; i < w->dump.n_problems; i++)
@@ -44,8 +43,8 @@ void walked_free(struct walked *w)
 
 bool walked_says(const struct walked *w, const char *notice)
 {
-	for (unsigned i = 0; i < w->n_notices; i++)
-		if (strstr(w->notices[i], notice))
+	for (unsigned i = 0; i < w->walk.notices.n; i++)
+		if (strstr(w->walk.notices.lines[i], notice))
 			return true;
 	return false;
 }

@@ -11,10 +11,7 @@
 
 struct walked {
 	int r; /* of tc_walk */
-	struct tc_counts counts;
-	struct tc_python python;
-	char notices[TC_NOTICES_MAX][TC_NOTICE_SIZE];
-	unsigned n_notices;
+	struct tc_walk_result walk;
 	struct builder builder;
 	struct tc_dump dump;
 	struct tc_model model;

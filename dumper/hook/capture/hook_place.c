@@ -186,8 +186,7 @@ void tc_hook_walk_in_place(struct tc_hook_dump *dump, const struct tc_hook_place
 	options.give_up = give_up;
 	options.context = &place;
 	tc_records_init(&records, buffer, &place.sink, 1);
-	dump->walked = tc_walk(&dump->mem, &records, &arena, &options, &dump->counts, &dump->python,
-			       dump->notices, &dump->n_notices);
+	dump->walked = tc_walk(&dump->mem, &records, &arena, &options, &dump->walk);
 	if (dump->asleep && !tc_hook_was_asleep(dump))
 		dump->frozen = false;
 	if (tc_records_flush(&records, TC_NOTE_RECORDS) < 0)

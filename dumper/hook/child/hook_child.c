@@ -90,24 +90,15 @@ static int walk(struct tc_hook_dump *dump)
 	look.work_ns = tc_sys_clock_ns(CLOCK_MONOTONIC);
 	options.give_up = give_up;
 	options.context = &look;
-	dump->n_notices = 0;
-	int r = tc_walk(&dump->mem, &dump->core.rec, &arena, &options, &dump->counts, &dump->python,
-			dump->notices, &dump->n_notices);
+	int r = tc_walk(&dump->mem, &dump->core.rec, &arena, &options, &dump->walk);
 	tc_sys_unmap(memory, size);
 	return r;
 }
 
 static uint32_t status_flags(const struct tc_hook_dump *dump, int walked)
 {
-	uint32_t flags = dump->frozen ? TC_STATUS_FROZEN : TC_STATUS_UNFROZEN;
-
-	if (dump->counts.cut || dump->counts.objects_cut)
-		flags |= TC_STATUS_CUT;
-	if (walked < 0)
-		flags |= TC_STATUS_UNKNOWN_PYTHON;
-	if (dump->counts.disagreed)
-		flags |= TC_STATUS_DISAGREED;
-	return flags;
+	return (dump->frozen ? TC_STATUS_FROZEN : TC_STATUS_UNFROZEN) |
+	       (walked < 0 ? TC_STATUS_UNKNOWN_PYTHON : 0u);
 }
 
 static uint64_t pause_ns(const struct tc_hook_dump *dump)
@@ -160,7 +151,7 @@ static int write_dump(struct tc_hook_dump *dump, int fd)
 	struct tc_arena scratch;
 	void *memory = tc_sys_map(CORE_MEMORY, false);
 	/* restored at the end, because another file may be tried after this one */
-	unsigned n_notices = dump->n_notices;
+	unsigned n_notices = dump->walk.notices.n;
 	int walked = dump->walked;
 
 	if (!memory)
@@ -177,23 +168,21 @@ static int write_dump(struct tc_hook_dump *dump, int fd)
 	tc_hook_note_threads(dump);
 	tc_hook_note_fds(dump);
 	await_target(dump);
-	tc_look_choose(&looks, dump->threads, dump->n_threads, dump->python.loop_tids,
-		       dump->python.n_loop_tids);
+	tc_look_choose(&looks, dump->threads, dump->n_threads, dump->walk.python.loop_tids,
+		       dump->walk.python.n_loop_tids);
 	/* not in the handler, which stops the very threads that would be watched */
 	if (dump->guest)
 		tc_look_watch(dump->proc, &looks, NULL);
 	tc_look_put(&looks, &dump->core.rec);
 	struct tc_core_status status = {
-		.counts = &dump->counts,
+		.walk = &dump->walk,
 		.flags = status_flags(dump, walked),
 		.pause_ns = pause_ns(dump),
 		.duration_ns = tc_sys_clock_ns(CLOCK_MONOTONIC) - dump->began_ns,
-		.notices = (const char(*)[TC_NOTICE_SIZE])dump->notices,
-		.n_notices = dump->n_notices,
 	};
 	if (r != -TC_EWRITE && r != -TC_ENOSPACE)
 		r = tc_core_seal(&dump->core, &status);
-	dump->n_notices = n_notices;
+	dump->walk.notices.n = n_notices;
 	tc_sys_unmap(memory, CORE_MEMORY);
 	if (r == -TC_EWRITE)
 		return dump->core.sys ? -dump->core.sys : -EIO;
@@ -247,8 +236,8 @@ static bool ask_again(struct tc_hook_dump *dump)
 	struct timespec wait = { 0, AGAIN_NS }, look = { 0, LOOK_NS };
 	uint32_t state = TC_OUTCOME_AGAIN;
 
-	if (!dump->counts.disagreed || dump->request.again || !dump->snapshot || !dump->outcome ||
-	    !tc_hook_settings.private_signal)
+	if (!dump->walk.counts.disagreed || dump->request.again || !dump->snapshot ||
+	    !dump->outcome || !tc_hook_settings.private_signal)
 		return false;
 	tc_syscall2(SYS_nanosleep, (long)&wait, 0);
 	dump->outcome->outcome = TC_OUTCOME_AGAIN;
@@ -315,8 +304,8 @@ static void report(struct tc_hook_dump *dump)
 	if (dump->outcome && (size_t)(text.at - path) < sizeof(dump->outcome->path))
 		memcpy(dump->outcome->path, path, (size_t)(text.at - path) + 1);
 	tc_strbuf_s(&text, ": ");
-	tc_strbuf_u(&text, dump->counts.found);
-	tc_strbuf_s(&text, dump->counts.found == 1 ? " task, " : " tasks, ");
+	tc_strbuf_u(&text, dump->walk.counts.found);
+	tc_strbuf_s(&text, dump->walk.counts.found == 1 ? " task, " : " tasks, ");
 	tc_strbuf_u(&text, dump->core.at);
 	tc_strbuf_s(&text, " bytes, paused ");
 	put_ms(&text, pause_ns(dump));

@@ -129,10 +129,7 @@ struct tc_hook_dump {
 	bool no_maps;		/* /proc cannot be read, and no maps were kept */
 	struct tc_process process;
 	struct tc_core core;
-	struct tc_counts counts;
-	struct tc_python python;
-	char notices[TC_NOTICES_MAX][TC_NOTICE_SIZE];
-	unsigned n_notices;
+	struct tc_walk_result walk;
 	int walked;			     /* what tc_walk returned in place */
 	/* tid of the GIL's holder if it slept before the walk, as /proc counts; 0: it did not */
 	uint32_t asleep;

@@ -52,8 +52,9 @@ void tc_hook_release(struct tc_hook_dump *dump)
 
 bool tc_hook_notice(struct tc_hook_dump *dump, struct tc_strbuf *ret)
 {
-	if (dump->n_notices == TC_NOTICES_MAX)
-		return false;
-	tc_strbuf_init(ret, dump->notices[dump->n_notices++], TC_NOTICE_SIZE);
-	return true;
+	char *line = tc_notices_next(&dump->walk.notices);
+
+	if (line)
+		tc_strbuf_init(ret, line, TC_NOTICE_SIZE);
+	return line != NULL;
 }
