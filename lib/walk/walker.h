@@ -10,7 +10,7 @@
 #include "lib/walk/walk.h"
 
 /* The kinds of types that the walker tells apart: by the type's flags, name or bases
- * (walk_intern.c). */
+ * (walk_type.c). */
 enum tc_kind {
 	TC_KIND_OTHER,
 	TC_KIND_NONE,
@@ -272,7 +272,7 @@ void tc_walker_check_arena(struct tc_walker *w);
  * record; what: static text. */
 void tc_walker_fault(struct tc_walker *w, tc_addr addr, int code, const char *what);
 
-/* walk_intern.c: strings and types in the tables of the dump. Each function returns the identifier
+/* walk_type.c: strings and types in the tables of the dump. Each function returns the identifier
  * of an entry, which is written when it is met first; 0: unknown, because the arena is full or the
  * object cannot be read. */
 uint32_t tc_walker_text(struct tc_walker *w, const char *text, size_t len, enum tc_str class);
