@@ -3,6 +3,15 @@
  * running task goes on through the frames of its thread. Sources for what each kind of object
  * awaits: Objects/genobject.c, Modules/_asynciomodule.c and, for Cython,
  * Cython/Utility/Coroutine.c. */
+#include "lib/walk/walk_chain.h"
+
+#include "lib/walk/walk_code.h"
+#include "lib/walk/walk_locals.h"
+#include "lib/walk/walk_object.h"
+#include "lib/walk/walk_string.h"
+#include "lib/walk/walk_thread.h"
+#include "lib/walk/walk_ties.h"
+#include "lib/walk/walk_type.h"
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
@@ -45,7 +54,7 @@ static struct tc_link_cache *link_cache(struct tc_walker *w, uint32_t parent,
 {
 	uint64_t hash = (frame->code >> 4) + (uint64_t)frame->lasti * 7 + parent * 31ul;
 
-	return &w->link_cache[hash % TC_LINK_CACHE];
+	return &w->links[hash % TC_LINK_CACHE];
 }
 
 /* While ties are gathered: the frame's code, without writing a link. */
@@ -115,10 +124,10 @@ static bool add_apart(struct chain_walk *walk, const struct tc_gen *gen)
 	struct tc_walker *w = walk->w;
 	bool awaits;
 
-	for (uint32_t t = 0; t < w->n_threads; t++) {
-		const struct tc_walk_thread *thread = &w->threads[t];
-		if (!w->walking || thread->running_task != w->walking || !thread->n_frames ||
-		    !top_is_same(w, thread))
+	for (uint32_t t = 0; t < w->threads.n; t++) {
+		const struct tc_walk_thread *thread = &w->threads.at[t];
+		if (!w->tasks.walking || thread->running_task != w->tasks.walking ||
+		    !thread->n_frames || !top_is_same(w, thread))
 			continue;
 		walk->out->running = true;
 		walk->out->tid = thread->tid;
@@ -143,8 +152,8 @@ static void add_running(struct chain_walk *walk, const struct tc_gen *gen, tc_ad
 	struct tc_walker *w = walk->w;
 	bool awaits;
 
-	for (uint32_t t = 0; t < w->n_threads; t++) {
-		const struct tc_walk_thread *thread = &w->threads[t];
+	for (uint32_t t = 0; t < w->threads.n; t++) {
+		const struct tc_walk_thread *thread = &w->threads.at[t];
 		for (uint32_t i = 0; i < thread->n_frames; i++) {
 			if (thread->frames[i].addr != frame)
 				continue;

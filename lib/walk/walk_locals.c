@@ -2,6 +2,11 @@
  * The locals of one chain, encoded while its frames are read, outermost first. When the chain ends,
  * the record is complete but for its first reference, which is written relative to an address that
  * is known only then. */
+#include "lib/walk/walk_locals.h"
+
+#include "lib/walk/walk_code.h"
+#include "lib/walk/walk_object.h"
+#include "lib/walk/walk_value.h"
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What the walk reports when something is wrong: faults of the target's memory, and its own. */
+#include "lib/walk/walk_note.h"
+
+#include "lib/walk/walk_string.h"
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"

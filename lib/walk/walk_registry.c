@@ -2,7 +2,13 @@
  * Where asyncio registers its tasks: weak sets and sets, from 3.14 on also lists of each thread and
  * of the interpreter (Lib/asyncio/tasks.py, Modules/_asynciomodule.c). All addresses are collected
  * before any task is read, because that is quick, and a running target changes little meanwhile. */
+#include "lib/walk/walk_registry.h"
+
 #include "lib/walk/order.h"
+#include "lib/walk/walk_note.h"
+#include "lib/walk/walk_settle.h"
+#include "lib/walk/walk_task.h"
+#include "lib/walk/walk_type.h"
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
@@ -377,14 +383,14 @@ static void walk_python_side(struct tc_walker *w)
 	tc_addr object;
 
 	if (w->py.at.registry == TC_REGISTRY_ALL) {
-		if (module_attr(w, w->asyncio_tasks, "_all_tasks", &object) == 0)
+		if (module_attr(w, w->interp.asyncio_tasks, "_all_tasks", &object) == 0)
 			walk_weakset(w, object, 0);
 		return;
 	}
 	/* The eager tasks first: a task may be in both, and only this set says that it is eager. */
-	if (module_attr(w, w->asyncio_tasks, "_eager_tasks", &object) == 0)
+	if (module_attr(w, w->interp.asyncio_tasks, "_eager_tasks", &object) == 0)
 		walk_set(w, object, false, TC_TASK_EAGER);
-	if (module_attr(w, w->asyncio_tasks, "_scheduled_tasks", &object) == 0)
+	if (module_attr(w, w->interp.asyncio_tasks, "_scheduled_tasks", &object) == 0)
 		walk_weakset(w, object, 0);
 }
 
@@ -393,8 +399,8 @@ static void walk_c_side(struct tc_walker *w)
 {
 	tc_addr state, object;
 
-	if (w->py.at.as_scheduled == TC_NONE || !w->asyncio_c ||
-	    tc_get(w->mem, w->asyncio_c + w->py.at.module_state, &state) < 0 || !state)
+	if (w->py.at.as_scheduled == TC_NONE || !w->interp.asyncio_c ||
+	    tc_get(w->mem, w->interp.asyncio_c + w->py.at.module_state, &state) < 0 || !state)
 		return;
 	if (tc_get(w->mem, state + w->py.at.as_eager, &object) == 0 && object)
 		walk_set(w, object, false, TC_TASK_EAGER);
@@ -404,15 +410,15 @@ static void walk_c_side(struct tc_walker *w)
 
 static void walk_lists(struct tc_walker *w)
 {
-	for (uint32_t i = 0; i < w->n_threads; i++)
-		walk_list(w, w->threads[i].tstate + w->py.at.ts_tasks_head, 0);
+	for (uint32_t i = 0; i < w->threads.n; i++)
+		walk_list(w, w->threads.at[i].tstate + w->py.at.ts_tasks_head, 0);
 	/* Tasks of threads that ended are handed to the interpreter. */
-	walk_list(w, w->interp + w->py.at.is_tasks_head, TC_TASK_ORPHAN);
+	walk_list(w, w->interp.addr + w->py.at.is_tasks_head, TC_TASK_ORPHAN);
 }
 
 void tc_walker_registries(struct tc_walker *w)
 {
-	if (!w->asyncio_tasks && !w->asyncio_c)
+	if (!w->interp.asyncio_tasks && !w->interp.asyncio_c)
 		return;
 	if (w->py.at.registry == TC_REGISTRY_LISTS)
 		walk_lists(w);

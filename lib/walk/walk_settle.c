@@ -3,6 +3,10 @@
  * cache may be older than the present. So all bytes that the chains rest on (ties) are gathered
  * from the cache, then read from the target again, all within some microseconds, and compared. If
  * nothing changed, the chain existed at one moment; else it is read again. */
+#include "lib/walk/walk_settle.h"
+
+#include "lib/walk/walk_task.h"
+#include "lib/walk/walk_ties.h"
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Notes ties, that is, the bytes that a chain rests on (walker.h, struct tc_ties), while the chain
+ * Notes ties, that is, the bytes that a chain rests on (struct tc_ties), while the chain
  * of a task of a running target is followed. They are needed because the cached pages of one chain
  * may have been read at different moments of the walk. */
+#include "lib/walk/walk_ties.h"
+
+#include "lib/walk/walk_code.h"
+#include "lib/walk/walk_type.h"
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"

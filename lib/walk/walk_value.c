@@ -2,6 +2,10 @@
  * Values of locals, attributes and context variables. Numbers, bools and None are recorded by
  * value, the text of a str only if it is asked for, everything else by type and address. No code of
  * the target is ever run. */
+#include "lib/walk/walk_value.h"
+
+#include "lib/walk/walk_string.h"
+#include "lib/walk/walk_type.h"
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
