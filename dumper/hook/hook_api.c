@@ -5,10 +5,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "dumper/hook/common/hook_outcome.h"
+#include "dumper/hook/common/hook_process.h"
+#include "dumper/hook/hook.h"
+#include "dumper/hook/hook_request.h"
+#include "dumper/hook/hook_turn.h"
 #include "lib/sys/sys.h"
 #include "lib/taskcore.h"
-#include "dumper/hook/common/hook.h"
-#include "dumper/hook/common/hook_process.h"
 
 #define POLL_MS 1
 #define ENDING_TRIES 100 /* of POLL_MS: how long taskcore_wait waits for the child's end */

@@ -2,6 +2,8 @@
  * Freezing. There are two ways to read memory that does not change meanwhile. A clone is an atomic
  * snapshot, and the process stands still for a time that grows with its private memory. A walk in
  * place makes it stand still for the whole walk. The one that takes less time is chosen. */
+#include "dumper/hook/hook_freeze.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -11,10 +13,24 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "lib/mem/mem_self.h"
-#include "lib/sys/sys.h"
-#include "dumper/hook/common/hook.h"
+#include "dumper/hook/capture/hook_clone.h"
+#include "dumper/hook/capture/hook_gather.h"
+#include "dumper/hook/capture/hook_memory.h"
+#include "dumper/hook/capture/hook_place.h"
+#include "dumper/hook/capture/hook_spare.h"
+#include "dumper/hook/child/hook_child.h"
+#include "dumper/hook/child/hook_end.h"
+#include "dumper/hook/child/hook_guest.h"
+#include "dumper/hook/common/hook_dump.h"
 #include "dumper/hook/common/hook_process.h"
+#include "dumper/hook/common/hook_say.h"
+#include "dumper/hook/common/hook_settings.h"
+#include "dumper/hook/signals/hook_guard.h"
+#include "lib/base/arena.h"
+#include "lib/mem/mem_self.h"
+#include "lib/sys/arch_x86_64.h"
+#include "lib/sys/sys.h"
+#include "lib/walk/walk.h"
 #include "lib/base/safe.h"
 
 /* Memory for threads and descriptors; backed only as far as it is used. */

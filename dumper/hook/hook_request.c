@@ -1,14 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The request for a dump: all ways to a dump go through tc_hook_request, in a handler or not. */
+#include "dumper/hook/hook_request.h"
+
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 
-#include "lib/sys/sys.h"
-#include "dumper/hook/common/hook.h"
+#include "dumper/hook/common/hook_dump.h"
+#include "dumper/hook/common/hook_emulator.h"
+#include "dumper/hook/common/hook_outcome.h"
 #include "dumper/hook/common/hook_process.h"
+#include "dumper/hook/common/hook_settings.h"
+#include "dumper/hook/hook_freeze.h"
+#include "dumper/hook/hook_python.h"
+#include "dumper/hook/hook_refuse.h"
 #include "dumper/hook/hook_turn.h"
+#include "dumper/hook/signals/hook_guard.h"
+#include "lib/base/strbuf.h"
+#include "lib/sys/sys.h"
 #include "lib/base/safe.h"
 
 static struct tc_outcome_page *outcome;

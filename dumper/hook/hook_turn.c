@@ -9,8 +9,11 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "dumper/hook/common/hook_outcome.h"
+#include "dumper/hook/common/hook_settings.h"
+#include "dumper/hook/hook_refuse.h"
+#include "lib/sys/arch_x86_64.h"
 #include "lib/sys/sys.h"
-#include "dumper/hook/common/hook.h"
 #include "lib/base/safe.h"
 
 /* A parked thread waits at most TASKCORE_PAUSE_MS and this. */

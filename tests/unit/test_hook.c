@@ -12,7 +12,10 @@
 #include <unistd.h>
 
 #include "tests/unit/run_suite.h"
-#include "dumper/hook/common/hook.h"
+#include "dumper/hook/capture/hook_memory.h"
+#include "dumper/hook/child/hook_file.h"
+#include "dumper/hook/common/hook_dump.h"
+#include "dumper/hook/common/hook_settings.h"
 
 #define BEGAN_NS 5000000000ull
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Gathers what a dump says about the process besides its tasks: maps, modules, threads, names. */
 #define _GNU_SOURCE
+#include "dumper/hook/capture/hook_gather.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/stat.h>
@@ -9,12 +11,22 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "dumper/hook/capture/hook_clone.h"
+#include "dumper/hook/common/hook_dump.h"
+#include "dumper/hook/common/hook_outcome.h"
+#include "dumper/hook/common/hook_settings.h"
+#include "lib/base/arena.h"
 #include "lib/base/intern.h"
+#include "lib/base/strbuf.h"
+#include "lib/format/format.h"
+#include "lib/mem/mem.h"
 #include "lib/mem/mem_self.h"
 #include "lib/process/look.h"
+#include "lib/process/maps.h"
 #include "lib/process/proc.h"
+#include "lib/sys/arch_x86_64.h"
 #include "lib/sys/sys.h"
-#include "dumper/hook/common/hook.h"
+#include "lib/walk/walk.h"
 #include "lib/base/safe.h"
 
 #define NS_PER_MAP 1000u /* to read and parse one */

@@ -3,16 +3,22 @@
  * in our handler: it is parked. If it sleeps in a system call, it stands still already, and a
  * signal would end sleeps that SA_RESTART does not restart (signal(7): nanosleep, poll, epoll_wait
  * …). So it is left alone, and after the walk we look whether it slept all the time. */
+#include "dumper/hook/capture/hook_park.h"
+
 #include <linux/futex.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "lib/process/proc.h"
-#include "lib/base/strbuf.h"
-#include "dumper/hook/common/hook.h"
+#include "dumper/base/wire.h"
+#include "dumper/hook/common/hook_dump.h"
 #include "dumper/hook/common/hook_process.h"
+#include "dumper/hook/common/hook_settings.h"
+#include "lib/base/strbuf.h"
+#include "lib/mem/mem.h"
+#include "lib/process/proc.h"
+#include "lib/sys/arch_x86_64.h"
 #include "lib/base/safe.h"
 
 #define PARK_NS 20000000

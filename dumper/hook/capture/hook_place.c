@@ -2,13 +2,22 @@
  * The walk in place: in the handler, while Python stands still, because this thread holds the GIL,
  * or is the only one, or has parked the holder. The records are kept in memory, and a child writes
  * them to the file. */
+#include "dumper/hook/capture/hook_place.h"
+
 #include <errno.h>
 #include <string.h>
 #include <time.h>
 
+#include "dumper/hook/capture/hook_gather.h"
+#include "dumper/hook/capture/hook_park.h"
+#include "dumper/hook/common/hook_dump.h"
+#include "lib/base/arena.h"
+#include "lib/format/format.h"
+#include "lib/format/record.h"
 #include "lib/mem/mem_self.h"
+#include "lib/sys/arch_x86_64.h"
 #include "lib/sys/sys.h"
-#include "dumper/hook/common/hook.h"
+#include "lib/walk/walk.h"
 #include "lib/base/safe.h"
 
 /* Bytes that the cgroup must still allow: for the smallest dump; and more, if a clone is possible

@@ -1,17 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Makes the file: in the worker of a dump's child (hook_guest.c), or, where no child can be made,
  * in the handler. */
+#include "dumper/hook/child/hook_child.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <time.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
 
-#include "lib/process/look.h"
+#include "dumper/base/wire.h"
+#include "dumper/hook/capture/hook_cgroup.h"
+#include "dumper/hook/capture/hook_gather.h"
+#include "dumper/hook/capture/hook_place.h"
+#include "dumper/hook/child/hook_end.h"
+#include "dumper/hook/child/hook_fds.h"
+#include "dumper/hook/child/hook_file.h"
+#include "dumper/hook/child/hook_worker.h"
+#include "dumper/hook/common/hook_dump.h"
+#include "dumper/hook/common/hook_outcome.h"
+#include "dumper/hook/common/hook_say.h"
+#include "dumper/hook/common/hook_settings.h"
+#include "lib/base/arena.h"
+#include "lib/base/strbuf.h"
+#include "lib/core/core.h"
+#include "lib/core/dump_name.h"
+#include "lib/format/format.h"
 #include "lib/mem/mem_self.h"
+#include "lib/process/look.h"
 #include "lib/process/proc.h"
+#include "lib/sys/arch_x86_64.h"
 #include "lib/sys/sys.h"
-#include "dumper/hook/common/hook.h"
+#include "lib/walk/walk.h"
 #include "lib/base/safe.h"
 
 #define CORE_MEMORY (4u << 20) /* of tc_core_begin */

@@ -4,12 +4,17 @@
  * mm/oom_kill.c, oom_badness: no mm). But its pages count in the cgroup until all are freed, and if
  * the cgroup is full meanwhile, the target would be killed for them. As long as the child has its
  * address space, the OOM killer takes the child first, or waits for it. */
+#include "dumper/hook/child/hook_end.h"
+
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "dumper/hook/capture/hook_clone.h"
+#include "dumper/hook/common/hook_dump.h"
+#include "dumper/hook/signals/hook_guard.h"
+#include "lib/sys/arch_x86_64.h"
 #include "lib/sys/sys.h"
-#include "dumper/hook/common/hook.h"
 #include "lib/base/safe.h"
 
 /* start and end of this library: symbols of ld(1) */

@@ -2,13 +2,18 @@
  * What the descriptors of the process are (record TC_REC_FD of docs/format.md): asked by the child,
  * which shares the descriptor table with the process. Nothing is opened meanwhile, because the
  * process would have that descriptor too. Nothing that is asked waits for a device or a server. */
+#include "dumper/hook/child/hook_fds.h"
+
 #include <fcntl.h>
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "dumper/hook/common/hook_dump.h"
+#include "lib/base/strbuf.h"
+#include "lib/format/format.h"
 #include "lib/process/fd_record.h"
+#include "lib/sys/arch_x86_64.h"
 #include "lib/sys/sys.h"
-#include "dumper/hook/common/hook.h"
 #include "lib/base/safe.h"
 
 /* the numbers that are tried when the largest one is unknown (no /proc) */

@@ -2,6 +2,8 @@
  * Where a dump goes: into the first place of a list that can be written, under a temporary name
  * until it is complete. It never replaces another file, and never follows a symbolic link. */
 #define _GNU_SOURCE
+#include "dumper/hook/child/hook_file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -9,9 +11,13 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "dumper/hook/common/hook_dump.h"
+#include "dumper/hook/common/hook_settings.h"
+#include "lib/base/strbuf.h"
+#include "lib/core/dump_name.h"
 #include "lib/process/proc.h"
+#include "lib/sys/arch_x86_64.h"
 #include "lib/sys/sys.h"
-#include "dumper/hook/common/hook.h"
 #include "lib/base/safe.h"
 
 enum { PLACE_SET, PLACE_CORE, PLACE_CWD, PLACE_TMP, PLACE_SHM, N_PLACES };

@@ -5,6 +5,8 @@
  * hang for ever, so it holds nothing of the process but memory. The watcher has stderr: it says the
  * line, and ends both threads in time. */
 #define _GNU_SOURCE
+#include "dumper/hook/child/hook_guest.h"
+
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <linux/futex.h>
@@ -17,10 +19,20 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "lib/process/proc.h"
-#include "lib/sys/sys.h"
-#include "dumper/hook/common/hook.h"
+#include "dumper/hook/capture/hook_cgroup.h"
+#include "dumper/hook/capture/hook_gather.h"
+#include "dumper/hook/child/hook_child.h"
+#include "dumper/hook/child/hook_end.h"
+#include "dumper/hook/child/hook_fds.h"
+#include "dumper/hook/child/hook_worker.h"
+#include "dumper/hook/common/hook_dump.h"
 #include "dumper/hook/common/hook_process.h"
+#include "dumper/hook/common/hook_say.h"
+#include "dumper/hook/common/hook_settings.h"
+#include "dumper/hook/signals/hook_guard.h"
+#include "lib/process/proc.h"
+#include "lib/sys/arch_x86_64.h"
+#include "lib/sys/sys.h"
 #include "lib/base/safe.h"
 
 #define NUMBERS_UNKNOWN 65536

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The dump that is being made, and where the interpreter is: data that all rooms of the hook
  * read. */
+#include "dumper/hook/common/hook_dump.h"
+
 #include <stdatomic.h>
 
+#include "lib/base/notices.h"
+#include "lib/base/strbuf.h"
 #include "lib/sys/sys.h"
-#include "dumper/hook/common/hook.h"
 #include "lib/base/safe.h"
 
 struct tc_hook_dump tc_hook_dump;

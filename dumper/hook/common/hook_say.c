@@ -3,6 +3,8 @@
  * only if the file takes the line at once. Mostly this runs in a child; where no child can be made,
  * in the handler. */
 #define _GNU_SOURCE
+#include "dumper/hook/common/hook_say.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -15,8 +17,9 @@
 #include <sys/uio.h>
 #include <time.h>
 
+#include "dumper/base/wire.h"
 #include "lib/base/plain.h"
-#include "dumper/hook/common/hook.h"
+#include "lib/sys/arch_x86_64.h"
 #include "lib/base/safe.h"
 
 #define STDERR 2

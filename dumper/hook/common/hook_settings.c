@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Reads the hook's settings from the environment. */
 #define _GNU_SOURCE
+#include "dumper/hook/common/hook_settings.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -9,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "dumper/hook/common/hook.h"
+#include "dumper/hook/common/hook_say.h"
 
 struct tc_hook_settings tc_hook_settings = {
 	.signal = SIGUSR1,

@@ -8,8 +8,9 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "lib/sys/sys.h"
 #include "dumper/hook/common/hook_process.h"
+#include "lib/sys/arch_x86_64.h"
+#include "lib/sys/sys.h"
 #include "lib/base/safe.h"
 
 /* The flags that the kernel keeps; it drops all others (kernel/signal.c, do_sigaction). */
