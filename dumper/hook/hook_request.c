@@ -49,7 +49,7 @@ static void begin(struct tc_hook_dump *dump, const struct tc_request *request)
 {
 	/* memory of the last dump, if its child was killed before it could unmap it */
 	tc_hook_release(dump);
-	memset(dump, 0, offsetof(struct tc_hook_dump, exe));
+	memset(dump, 0, offsetof(struct tc_hook_dump, names));
 	dump->began_ns = tc_sys_clock_ns(CLOCK_MONOTONIC);
 	dump->wall_ns = tc_sys_clock_ns(CLOCK_REALTIME);
 	dump->boot_ns = tc_sys_clock_ns(CLOCK_BOOTTIME);

@@ -83,7 +83,7 @@ static int create_behind(int n, int (*make)(const char *path), struct tc_hook_fi
 
 	dump.pid = 77;
 	dump.began_ns = BEGAN_NS;
-	dump.guest = true;
+	dump.maker.guest = true;
 	strcpy(tc_hook_settings.dir, directory);
 	ck_assert_int_eq(chdir("/proc"), 0); /* nobody can create files in the other places */
 	for (int i = 0; i < n; i++) {

@@ -65,15 +65,15 @@ bool tc_hook_hold(struct tc_hook_dump *dump, uint32_t holder)
 {
 	uint32_t tid = 0;
 
-	for (size_t i = 0; i < dump->n_threads && !tid; i++)
-		if (dump->threads[i].tid_ns == holder)
-			tid = dump->threads[i].tid;
+	for (size_t i = 0; i < dump->threads.n && !tid; i++)
+		if (dump->threads.at[i].tid_ns == holder)
+			tid = dump->threads.at[i].tid;
 	/* its state is unknown; or a second interpreter: only one holder can be watched */
-	if (!tid || dump->proc < 0 || dump->asleep)
-		return tid && tid == dump->asleep;
-	if (!read_switches(dump, tid, &dump->switches) || !is_asleep(dump, tid))
+	if (!tid || dump->proc < 0 || dump->place.asleep)
+		return tid && tid == dump->place.asleep;
+	if (!read_switches(dump, tid, &dump->place.switches) || !is_asleep(dump, tid))
 		return park(dump, holder);
-	dump->asleep = tid;
+	dump->place.asleep = tid;
 	return true;
 }
 
@@ -81,12 +81,12 @@ bool tc_hook_was_asleep(struct tc_hook_dump *dump)
 {
 	uint64_t now;
 
-	if (!is_asleep(dump, dump->asleep) || !read_switches(dump, dump->asleep, &now) ||
-	    now != dump->switches)
+	if (!is_asleep(dump, dump->place.asleep) ||
+	    !read_switches(dump, dump->place.asleep, &now) || now != dump->place.switches)
 		return false;
-	for (size_t i = 0; i < dump->n_threads; i++)
-		if (dump->threads[i].tid == dump->asleep)
+	for (size_t i = 0; i < dump->threads.n; i++)
+		if (dump->threads.at[i].tid == dump->place.asleep)
 			/* it did not run during the walk; what it does later does not matter */
-			dump->threads[i].look = TC_LOOKED_STOOD;
+			dump->threads.at[i].look = TC_LOOKED_STOOD;
 	return true;
 }

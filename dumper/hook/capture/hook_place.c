@@ -70,18 +70,18 @@ static int keep_chunk(struct tc_sink *sink, enum tc_note note, const void *chunk
 		return -TC_EWRITE;
 	*kept = (struct tc_hook_kept){ .size = size };
 	memcpy(kept->bytes, chunk, size);
-	if (dump->last)
-		dump->last->next = kept;
+	if (dump->place.last)
+		dump->place.last->next = kept;
 	else
-		dump->first = kept;
-	dump->last = kept;
+		dump->place.first = kept;
+	dump->place.last = kept;
 	return 0;
 }
 
 int tc_hook_replay(struct tc_hook_dump *dump, struct tc_core *core)
 {
-	for (struct tc_hook_kept *kept = dump->first; kept; kept = kept->next)
-		if (tc_records_pass(&core->rec, kept->bytes, kept->size, dump->next_id) < 0)
+	for (struct tc_hook_kept *kept = dump->place.first; kept; kept = kept->next)
+		if (tc_records_pass(&core->rec, kept->bytes, kept->size, dump->place.next_id) < 0)
 			return -TC_EWRITE;
 	return 0;
 }
@@ -96,8 +96,8 @@ static bool on_interp(void *context, uint32_t holder, uint32_t n_threads)
 		return false;
 	bool held = holder && tc_hook_hold(place->dump, holder);
 	if (!held)
-		place->dump->frozen = false;
-	if (!held || place->dump->asleep)
+		place->dump->way.frozen = false;
+	if (!held || place->dump->place.asleep)
 		/* let the walker read again what does not fit together */
 		place->dump->mem.live = true;
 	return true;
@@ -141,19 +141,19 @@ static size_t size_for(const struct tc_hook_place *how)
 static bool take_memory(struct place *place, struct tc_arena *walker)
 {
 	struct tc_hook_dump *dump = place->dump;
-	uint64_t room = dump->room;
+	uint64_t room = dump->way.room;
 
-	dump->no_room = room < ROOM_AT_LEAST + (place->how->must ? 0 : ROOM_UNASKED);
-	for (size_t size = size_for(place->how); size >= SIZE_LEAST && !dump->memory && !dump->no_room;
-	     size /= 4) {
-		dump->memory = tc_sys_map(size, false);
-		dump->memory_size = size;
+	dump->place.no_room = room < ROOM_AT_LEAST + (place->how->must ? 0 : ROOM_UNASKED);
+	for (size_t size = size_for(place->how);
+	     size >= SIZE_LEAST && !dump->place.memory.at && !dump->place.no_room; size /= 4) {
+		dump->place.memory.at = tc_sys_map(size, false);
+		dump->place.memory.size = size;
 	}
-	if (!dump->memory)
+	if (!dump->place.memory.at)
 		return false;
-	size_t half = dump->memory_size / 2;
-	tc_arena_init(walker, dump->memory, half);
-	tc_arena_init(&place->arena, (uint8_t *)dump->memory + half, half);
+	size_t half = dump->place.memory.size / 2;
+	tc_arena_init(walker, dump->place.memory.at, half);
+	tc_arena_init(&place->arena, (uint8_t *)dump->place.memory.at + half, half);
 	place->walker = walker;
 	place->both_max = (room - ROOM_AT_LEAST) / 2 + ROOM_AT_LEAST / 8;
 	return true;
@@ -170,19 +170,19 @@ void tc_hook_walk_in_place(struct tc_hook_dump *dump, const struct tc_hook_place
 	};
 	struct tc_arena arena;
 
-	dump->walked = -TC_ENOSPACE;
+	dump->place.walked = -TC_ENOSPACE;
 	if (!take_memory(&place, &arena))
 		return;
 	tc_mem_self_init(&dump->mem, false);
 	void *buffer = tc_arena_take(&arena, TC_RECORDS_BUFFER);
 	int r = buffer ? tc_hook_gather_maps(dump, &arena) : -ENOMEM;
-	dump->no_maps = r == -ENOENT;
+	dump->place.no_maps = r == -ENOENT;
 	if (r < 0)
 		return;
-	dump->mem.threads = dump->threads;
-	dump->mem.n_threads = dump->n_threads;
-	dump->mem.threads_missing = dump->threads_missing;
-	dump->frozen = true;
+	dump->mem.threads = dump->threads.at;
+	dump->mem.n_threads = dump->threads.n;
+	dump->mem.threads_missing = dump->threads.missing;
+	dump->way.frozen = true;
 	tc_hook_walk_options(dump, &options);
 	options.max_tasks = how->max_tasks;
 	options.on_interp = on_interp;
@@ -195,10 +195,10 @@ void tc_hook_walk_in_place(struct tc_hook_dump *dump, const struct tc_hook_place
 	options.give_up = give_up;
 	options.context = &place;
 	tc_records_init(&records, buffer, &place.sink, 1);
-	dump->walked = tc_walk(&dump->mem, &records, &arena, &options, &dump->walk);
-	if (dump->asleep && !tc_hook_was_asleep(dump))
-		dump->frozen = false;
+	dump->place.walked = tc_walk(&dump->mem, &records, &arena, &options, &dump->walk);
+	if (dump->place.asleep && !tc_hook_was_asleep(dump))
+		dump->way.frozen = false;
 	if (tc_records_flush(&records, TC_NOTE_RECORDS) < 0)
-		dump->walked = -TC_EWRITE;
-	memcpy(dump->next_id, records.next_id, sizeof(dump->next_id));
+		dump->place.walked = -TC_EWRITE;
+	memcpy(dump->place.next_id, records.next_id, sizeof(dump->place.next_id));
 }

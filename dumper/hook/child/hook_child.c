@@ -53,9 +53,9 @@ static void end_now(int sig)
 
 	(void)sig;
 	tc_hook_file_abort(&file);
-	if ((!page || page->outcome == TC_OUTCOME_RUNNING) && !tc_hook_dump.line)
+	if ((!page || page->outcome == TC_OUTCOME_RUNNING) && !tc_hook_dump.maker.line)
 		tc_hook_child_refuse(&tc_hook_dump, "it took longer than TASKCORE_BUDGET_MS");
-	if (tc_hook_dump.watched)
+	if (tc_hook_dump.maker.watched)
 		tc_hook_work_done(&tc_hook_dump);
 	tc_hook_end(&tc_hook_dump);
 }
@@ -117,7 +117,7 @@ static int walk(struct tc_hook_dump *dump)
 
 static uint32_t status_flags(const struct tc_hook_dump *dump, int walked)
 {
-	return (dump->frozen ? TC_STATUS_FROZEN : TC_STATUS_UNFROZEN) |
+	return (dump->way.frozen ? TC_STATUS_FROZEN : TC_STATUS_UNFROZEN) |
 	       (walked < 0 ? TC_STATUS_UNKNOWN_PYTHON : 0u);
 }
 
@@ -135,7 +135,7 @@ static void await_target(const struct tc_hook_dump *dump)
 {
 	struct timespec wait = { 0, TARGET_NS / TARGET_LOOKS };
 
-	for (int i = 0; i < TARGET_LOOKS && dump->guest && dump->outcome; i++) {
+	for (int i = 0; i < TARGET_LOOKS && dump->maker.guest && dump->outcome; i++) {
 		if (dump->outcome->pause_ns)
 			return;
 		tc_syscall2(SYS_nanosleep, (long)&wait, 0);
@@ -156,11 +156,11 @@ static void note_conditions(struct tc_hook_dump *dump)
 {
 	if (dump->old_maps)
 		note(dump, "the modules are those that were loaded when the event loop was made: ", dump->old_maps);
-	if (dump->why_place)
-		note(dump, "read in place, not from a copy: ", dump->why_place);
-	if (dump->why_elsewhere)
-		note(dump, "the dump is not in TASKCORE_DIR: ", dump->why_elsewhere);
-	if (!dump->dumpable)
+	if (dump->way.why_place)
+		note(dump, "read in place, not from a copy: ", dump->way.why_place);
+	if (dump->maker.why_elsewhere)
+		note(dump, "the dump is not in TASKCORE_DIR: ", dump->maker.why_elsewhere);
+	if (!dump->way.dumpable)
 		note(dump, "no values: the process is not dumpable (prctl(2)); ",
 		     "TASKCORE_NONDUMPABLE=full gives them");
 }
@@ -172,7 +172,7 @@ static int write_dump(struct tc_hook_dump *dump, int fd)
 	void *memory = tc_sys_map(CORE_MEMORY, false);
 	/* restored at the end, because another file may be tried after this one */
 	unsigned n_notices = dump->walk.notices.n;
-	int walked = dump->walked;
+	int walked = dump->place.walked;
 
 	if (!memory)
 		return -ENOMEM;
@@ -180,7 +180,7 @@ static int write_dump(struct tc_hook_dump *dump, int fd)
 	int r = tc_core_begin(&dump->core, fd, &dump->mem, &dump->maps, &dump->process, &scratch);
 	if (r == 0)
 		tc_hook_put_fds(dump, &dump->core.rec);
-	if (r == 0 && dump->snapshot)
+	if (r == 0 && dump->way.snapshot)
 		walked = r = walk(dump);
 	else if (r == 0)
 		r = tc_hook_replay(dump, &dump->core);
@@ -188,10 +188,10 @@ static int write_dump(struct tc_hook_dump *dump, int fd)
 	tc_hook_note_threads(dump);
 	tc_hook_note_fds(dump);
 	await_target(dump);
-	tc_look_choose(&looks, dump->threads, dump->n_threads, dump->walk.python.loop_tids,
+	tc_look_choose(&looks, dump->threads.at, dump->threads.n, dump->walk.python.loop_tids,
 		       dump->walk.python.n_loop_tids);
 	/* not in the handler, which stops the very threads that would be watched */
-	if (dump->guest)
+	if (dump->maker.guest)
 		tc_look_watch(dump->proc, &looks, NULL);
 	tc_look_put(&looks, &dump->core.rec);
 	struct tc_core_status status = {
@@ -256,7 +256,7 @@ static bool ask_again(struct tc_hook_dump *dump)
 	struct timespec wait = { 0, AGAIN_NS }, look = { 0, LOOK_NS };
 	uint32_t state = TC_OUTCOME_AGAIN;
 
-	if (!dump->walk.counts.disagreed || dump->request.again || !dump->snapshot ||
+	if (!dump->walk.counts.disagreed || dump->request.again || !dump->way.snapshot ||
 	    !dump->outcome || !tc_hook_settings.private_signal)
 		return false;
 	tc_syscall2(SYS_nanosleep, (long)&wait, 0);
@@ -282,27 +282,27 @@ static void put_ms(struct tc_strbuf *text, uint64_t ns)
  * watcher: whichever of them comes here first. */
 static void mark(const struct tc_hook_dump *dump)
 {
-	if (dump->verdict == TC_OUTCOME_REFUSED && dump->guest)
+	if (dump->maker.verdict == TC_OUTCOME_REFUSED && dump->maker.guest)
 		tc_hook_mark_refused(dump->request.cookie);
 }
 
 void tc_hook_child_tell(const struct tc_hook_dump *dump)
 {
 	mark(dump);
-	if (!dump->line)
+	if (!dump->maker.line)
 		return;
 	/* the outcome permits the next dump: from here on the page may belong to that one */
 	if (dump->outcome)
-		dump->outcome->outcome = dump->verdict;
-	tc_hook_say(dump->line);
+		dump->outcome->outcome = dump->maker.verdict;
+	tc_hook_say(dump->maker.line);
 }
 
 /* Set line and outcome. A worker has no stderr: the watcher says the line. */
 static void tell(struct tc_hook_dump *dump, enum tc_outcome verdict, char *line)
 {
-	dump->verdict = verdict;
-	dump->line = line;
-	if (dump->watched)
+	dump->maker.verdict = verdict;
+	dump->maker.line = line;
+	if (dump->maker.watched)
 		mark(dump);
 	else
 		tc_hook_child_tell(dump);
@@ -329,9 +329,9 @@ static void report(struct tc_hook_dump *dump)
 	tc_strbuf_u(&text, dump->core.at);
 	tc_strbuf_s(&text, " bytes, paused ");
 	put_ms(&text, pause_ns(dump));
-	if (dump->why_elsewhere) {
+	if (dump->maker.why_elsewhere) {
 		tc_strbuf_s(&text, "; not in TASKCORE_DIR: ");
-		tc_strbuf_s(&text, dump->why_elsewhere);
+		tc_strbuf_s(&text, dump->maker.why_elsewhere);
 	}
 	tell(dump, TC_OUTCOME_SEALED, line);
 }
@@ -360,9 +360,9 @@ static void make_file(struct tc_hook_dump *dump)
 	while (tc_hook_file_create(&file, &place, dump, &reason) == 0) {
 		/* why is about TASKCORE_DIR, because that is the first place */
 		if (tc_hook_settings.dir[0] && why[0])
-			dump->why_elsewhere = why;
-		else if (tc_hook_settings.dir[0] && !dump->guest)
-			dump->why_elsewhere = "no child could be made that may wait for it";
+			dump->maker.why_elsewhere = why;
+		else if (tc_hook_settings.dir[0] && !dump->maker.guest)
+			dump->maker.why_elsewhere = "no child could be made that may wait for it";
 		int r = write_dump(dump, file.fd);
 		if (r < 0 || ask_again(dump)) {
 			tc_hook_file_abort(&file);
@@ -388,7 +388,7 @@ void tc_hook_child_failed(struct tc_hook_dump *dump)
 
 void tc_hook_child_stuck(struct tc_hook_dump *dump)
 {
-	if (!dump->line && (!dump->outcome || dump->outcome->outcome == TC_OUTCOME_RUNNING))
+	if (!dump->maker.line && (!dump->outcome || dump->outcome->outcome == TC_OUTCOME_RUNNING))
 		tc_hook_child_refuse(dump, "it took longer than TASKCORE_BUDGET_MS, and a file "
 					   "system does not answer");
 }
@@ -412,10 +412,10 @@ void tc_hook_child(void *argument)
 	struct tc_arena arena;
 
 	file.fd = file.dir = -1;
-	if (dump->guest)
+	if (dump->maker.guest)
 		tc_hook_gather_threads_late(dump);
 	arena = dump->arena;
-	if (dump->snapshot) {
+	if (dump->way.snapshot) {
 		take_maps_memory(&arena);
 		tc_mem_self_init(&dump->mem, true);
 		int r = tc_hook_gather_maps(dump, &arena);

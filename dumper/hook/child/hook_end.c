@@ -79,7 +79,7 @@ static void give_back(void)
 
 void tc_hook_end(const struct tc_hook_dump *dump)
 {
-	if (dump->copy)
+	if (dump->maker.copy)
 		give_back();
 	for (;;)
 		tc_syscall1(SYS_exit_group, 0);

@@ -61,7 +61,7 @@ static bool find_place(unsigned i, const struct tc_hook_dump *dump, char *to)
 	struct tc_strbuf text;
 
 	tc_strbuf_init(&text, to, TC_HOOK_PATH);
-	if (!dump->guest) { /* in the handler itself: only where no file system can hang */
+	if (!dump->maker.guest) { /* in the handler itself: only where no file system can hang */
 		tc_strbuf_s(&text, "/dev/shm");
 		return i == PLACE_SHM;
 	}
@@ -72,7 +72,7 @@ static bool find_place(unsigned i, const struct tc_hook_dump *dump, char *to)
 	case PLACE_CORE:
 		return core_dir(to, TC_HOOK_PATH);
 	case PLACE_CWD:
-		tc_strbuf_s(&text, dump->cwd);
+		tc_strbuf_s(&text, dump->names.cwd);
 		break;
 	case PLACE_TMP:
 		tc_strbuf_s(&text, tc_hook_settings.tmpdir);
@@ -307,7 +307,7 @@ int tc_hook_file_commit(struct tc_hook_file *file, const struct tc_hook_dump *du
 	long r = -EEXIST;
 
 	for (unsigned i = 0; i < NAME_TRIES && r == -EEXIST; i++) {
-		tc_dump_name(dump->exe, dump->pid, dump->wall_ns + i * 1000000u,
+		tc_dump_name(dump->names.exe, dump->pid, dump->wall_ns + i * 1000000u,
 			     dump->request.reason, file->name);
 		r = tc_syscall5(SYS_renameat2, file->dir, (long)file->temporary, file->dir,
 				(long)file->name, RENAME_NOREPLACE_FLAG);

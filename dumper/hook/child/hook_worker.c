@@ -22,8 +22,8 @@ void tc_hook_work_done(struct tc_hook_dump *dump)
 {
 	struct timespec wait = { 1, 0 };
 
-	dump->worker = 0;
-	tc_syscall3(SYS_futex, (long)&dump->worker, FUTEX_WAKE, 1);
+	dump->maker.worker = 0;
+	tc_syscall3(SYS_futex, (long)&dump->maker.worker, FUTEX_WAKE, 1);
 	for (;;)
 		tc_syscall2(SYS_nanosleep, (long)&wait, 0);
 }
