@@ -11,6 +11,7 @@
 
 #include "analyzer/base/bytes.h"
 #include "analyzer/dump/cursor.h"
+#include "analyzer/dump/value.h"
 #include "lib/format/format.h"
 #include "analyzer/dump/load.h"
 
