@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "analyzer/base/bytes.h"
-#include "analyzer/dump/cursor.h"
+#include "lib/format/cursor.h"
 #include "analyzer/dump/value.h"
 #include "lib/format/format.h"
 #include "analyzer/dump/load.h"

@@ -3,7 +3,7 @@
 #ifndef TC_VALUE_H
 #define TC_VALUE_H
 
-#include "analyzer/dump/cursor.h"
+#include "lib/format/cursor.h"
 #include "lib/format/format.h"
 
 struct tc_value {

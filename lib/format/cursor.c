@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The rarer halves of the bounded cursor. */
-#include "analyzer/dump/cursor.h"
+#include "lib/format/cursor.h"
 
 #include <string.h>
+
+#include "lib/base/safe.h"
 
 /* Byte by byte: near the end, and for values of more than 56 bits. */
 static struct tc_number read_bytes(const uint8_t *at, const uint8_t *end)
