@@ -475,8 +475,8 @@ static void read_record(struct tc_model *model, uint64_t kind, struct tc_cursor 
 		model->open = TC_OPEN_NONE;
 }
 
-/* The identifiers of this chunk begin at its bases. A gap is what a lost chunk defined: no more than
- * fits into the bytes before this chunk. */
+/* The identifiers of this chunk begin at its bases. A gap is what a lost chunk defined: no more
+ * than fits into the bytes before this chunk. */
 static bool take_bases(struct tc_model *model, const struct tc_loaded_chunk *chunk)
 {
 	/* A definition takes three bytes at least: kind, length, a field. */

@@ -21,8 +21,8 @@ static inline uint64_t tc_cur_spoil(struct tc_cursor *cur)
 	return 0;
 }
 
-/* A number of more than one byte, where at is before end; next is what follows, NULL where it does not
- * fit. */
+/* A number of more than one byte, where at is before end; next is what follows, NULL where it does
+ * not fit. */
 struct tc_number {
 	uint64_t value;
 	const uint8_t *next;
