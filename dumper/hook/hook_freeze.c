@@ -16,7 +16,7 @@
 #include "dumper/hook/capture/hook_clone.h"
 #include "dumper/hook/capture/hook_gather.h"
 #include "dumper/hook/capture/hook_memory.h"
-#include "dumper/hook/capture/hook_place.h"
+#include "dumper/hook/capture/hook_in_place.h"
 #include "dumper/hook/capture/hook_spare.h"
 #include "dumper/hook/child/hook_child.h"
 #include "dumper/hook/child/hook_end.h"
@@ -137,7 +137,7 @@ static void write_here(struct tc_hook_dump *dump)
 
 /* Walk here, and let a child make the file; if no child can be made, make it here. True: the dump
  * is made, or there can be none (*ret: 0 or -errno). False: a clone must be made instead. */
-static bool in_place(struct tc_hook_dump *dump, const struct tc_hook_place *how, int *ret)
+static bool in_place(struct tc_hook_dump *dump, const struct tc_hook_bounds *how, int *ret)
 {
 	const struct tc_counts *counts = &dump->walk.counts;
 
@@ -198,7 +198,7 @@ static int walk_here(struct tc_hook_dump *dump, const struct tc_hook_memory *mem
 	uint64_t max = pause_ns() / PLACE_NS_PER_TASK, n = count(dump, max);
 	/* an eighth is kept for the loops, which are walked after the tasks */
 	uint64_t left = tc_hook_pause_left(dump) / 8 * 7, least = pause_ns() / 4;
-	struct tc_hook_place how = {
+	struct tc_hook_bounds how = {
 		.n_tasks = n < max ? n : max,
 		.end_ns = tc_sys_clock_ns(CLOCK_MONOTONIC) + (left > least ? left : least),
 		.mappable = memory->mappable,
@@ -216,7 +216,7 @@ static bool try_here(struct tc_hook_dump *dump, const struct tc_hook_memory *mem
 {
 	uint64_t max = clone_ns > PLACE_NS ? (clone_ns - PLACE_NS) / PLACE_NS_PER_TASK : 0;
 	uint64_t n = max ? count(dump, max) : 0;
-	struct tc_hook_place how = {
+	struct tc_hook_bounds how = {
 		.max_tasks = max,
 		.n_tasks = n,
 		.end_ns = tc_sys_clock_ns(CLOCK_MONOTONIC) + 2 * clone_ns,

@@ -12,7 +12,7 @@
 #include "dumper/base/wire.h"
 #include "dumper/hook/capture/hook_cgroup.h"
 #include "dumper/hook/capture/hook_gather.h"
-#include "dumper/hook/capture/hook_place.h"
+#include "dumper/hook/capture/hook_in_place.h"
 #include "dumper/hook/child/hook_end.h"
 #include "dumper/hook/child/hook_fds.h"
 #include "dumper/hook/child/hook_file.h"

@@ -41,7 +41,7 @@ struct tc_hook_way {
 	long cloned;
 };
 
-/* The walk in place (hook_place.c, hook_park.c). */
+/* The walk in place (hook_in_place.c, hook_park.c). */
 struct tc_hook_in_place {
 	struct tc_hook_mapping memory; /* for the walk, and the chunks that are kept */
 	int walked;		       /* what tc_walk returned */

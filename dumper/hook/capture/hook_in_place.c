@@ -2,7 +2,7 @@
  * The walk in place: in the handler, while Python stands still, because this thread holds the GIL,
  * or is the only one, or has parked the holder. The records are kept in memory, and a child writes
  * them to the file. */
-#include "dumper/hook/capture/hook_place.h"
+#include "dumper/hook/capture/hook_in_place.h"
 
 #include <errno.h>
 #include <string.h>
@@ -45,7 +45,7 @@ struct place {
 	const struct tc_arena *walker; /* the walker's arena */
 	/* bytes: left in both arenas at the first task; that may be used from then on */
 	size_t both_left, both_max;
-	const struct tc_hook_place *how;
+	const struct tc_hook_bounds *how;
 	unsigned n;
 	/* CLOCK_THREAD_CPUTIME_ID: the walk ends when we have worked so long */
 	uint64_t work_end_ns;
@@ -125,7 +125,7 @@ static bool give_up(void *context)
 /* The memory for a walk, in bytes, by the number of tasks: half is for the walker, half for the
  * chunks. At most a quarter of what the resource limits leave, because the program needs memory
  * too. 0: that is not enough. */
-static size_t size_for(const struct tc_hook_place *how)
+static size_t size_for(const struct tc_hook_bounds *how)
 {
 	uint64_t size = SIZE_LEAST + how->n_tasks * SIZE_PER_TASK;
 
@@ -159,7 +159,7 @@ static bool take_memory(struct place *place, struct tc_arena *walker)
 	return true;
 }
 
-void tc_hook_walk_in_place(struct tc_hook_dump *dump, const struct tc_hook_place *how)
+void tc_hook_walk_in_place(struct tc_hook_dump *dump, const struct tc_hook_bounds *how)
 {
 	struct tc_walk_options options;
 	struct tc_records records;
