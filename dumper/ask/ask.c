@@ -62,7 +62,7 @@ struct request {
 	unsigned n_silent;
 	struct tc_hooked hooked;
 	struct tc_signals signals;
-	struct tc_dump_dirs places;
+	struct tc_dump_dirs dirs;
 	char path[PATH_MAX + 512]; /* of the answer */
 	bool unknown_python;	   /* it holds threads and modules only */
 };
@@ -213,16 +213,16 @@ static bool is_plain_name(const char *name)
 }
 
 /* Is this dump the answer to our request? */
-static bool take(void *context, const struct tc_dump_dir *place, const char *name)
+static bool take(void *context, const struct tc_dump_dir *dir, const char *name)
 {
 	struct request *q = context;
 	struct tc_dump_head head;
 
-	if (!is_plain_name(name) || !tc_dump_head_read(place->fd, name, O_NOFOLLOW, &head))
+	if (!is_plain_name(name) || !tc_dump_head_read(dir->fd, name, O_NOFOLLOW, &head))
 		return false;
 	q->unknown_python = head.unknown_python;
 	if (head.cookie == q->cookie)
-		return tc_dump_dirs_path(&q->places, place, name, q->path, sizeof(q->path));
+		return tc_dump_dirs_path(&q->dirs, dir, name, q->path, sizeof(q->path));
 	if (head.pid_ns == q->own_pid && head.wall_ns >= q->began_ns && !q->other_ns)
 		q->other_ns = tc_sys_clock_ns(CLOCK_MONOTONIC);
 	return false;
@@ -245,10 +245,10 @@ static bool is_answered_no(const struct request *q)
 	return false;
 }
 
-static bool is_there(void *context, const struct tc_dump_dir *place, const char *name)
+static bool is_there(void *context, const struct tc_dump_dir *dir, const char *name)
 {
 	(void)context;
-	(void)place;
+	(void)dir;
 	(void)name;
 	return true;
 }
@@ -262,7 +262,7 @@ static bool is_refused(struct request *q)
 	snprintf(temporary, sizeof(temporary), ".taskcore.%u.", q->own_pid);
 	return tc_hooked_signals(q->pid, &q->signals) == 0 && !(q->signals.pending & bit) &&
 	       !(q->signals.blocked & bit) &&
-	       !tc_dump_dirs_look(&q->places, temporary, is_there, NULL);
+	       !tc_dump_dirs_look(&q->dirs, temporary, is_there, NULL);
 }
 
 /* Send the request again if it seems to have been refused. 0, or an exit code. */
@@ -307,10 +307,10 @@ static int wait_answer(struct request *q, unsigned timeout_ms)
 		/* At the end look through the directories too, because inotify may have lost
 		 * events. */
 		if (left == 0 || ended ?
-			    tc_dump_dirs_look(&q->places, NULL, take, q) :
-			    tc_dump_dirs_wait(&q->places, q->pidfd,
-					   (int)(left < AGAIN_OTHER_MS ? left : AGAIN_OTHER_MS),
-					   take, q)) {
+			    tc_dump_dirs_look(&q->dirs, NULL, take, q) :
+			    tc_dump_dirs_wait(&q->dirs, q->pidfd,
+					      (int)(left < AGAIN_OTHER_MS ? left : AGAIN_OTHER_MS),
+					      take, q)) {
 			puts(q->path);
 			return q->unknown_python ? tc_ask_say_unknown(q->pid) : TC_EXIT_OK;
 		}
@@ -352,7 +352,7 @@ static int watch_and_send(struct request *q, const struct tc_ask_options *o)
 	const char *dir = q->hooked.dir[0] || !o->dir ? q->hooked.dir : o->dir;
 	int code;
 
-	if (!tc_dump_dirs_open(&q->places, q->pid, tc_threads_via(q->pid), dir, blind))
+	if (!tc_dump_dirs_open(&q->dirs, q->pid, tc_threads_via(q->pid), dir, blind))
 		return tc_ask_say(TC_EXIT_PERMISSION,
 			   "process %d: none of the directories where it may dump can be read: run "
 			   "as its user, or with sudo",
@@ -370,7 +370,7 @@ int tc_ask(const struct tc_ask_options *o)
 	uint64_t random;
 	int code;
 
-	q = (struct request){ .pid = o->pid, .places = { .root = -1, .notify = -1 } };
+	q = (struct request){ .pid = o->pid, .dirs = { .root = -1, .notify = -1 } };
 	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
 		random = tc_sys_clock_ns(CLOCK_MONOTONIC) << 16 ^ (uint64_t)getpid();
 	q.cookie = tc_cookie(TC_COOKIE_DUMP, random);
@@ -378,7 +378,7 @@ int tc_ask(const struct tc_ask_options *o)
 	if (!(code = open_process(&q)) && !(code = find_hook(&q, o->force_signal)) &&
 	    !(code = check_python(&q)))
 		code = watch_and_send(&q, o);
-	tc_dump_dirs_close(&q.places);
+	tc_dump_dirs_close(&q.dirs);
 	if (q.pidfd >= 0)
 		close(q.pidfd);
 	return code;

@@ -147,15 +147,17 @@ static bool in_place(struct tc_hook_dump *dump, const struct tc_hook_bounds *how
 		return how->must;
 	}
 	tc_hook_walk_in_place(dump, how);
-	if (!how->must && (dump->place.walked == -TC_EBOUND || dump->place.walked == -TC_ENOSPACE ||
-			   counts->cut || counts->objects_cut)) {
+	if (!how->must &&
+	    (dump->in_place.walked == -TC_EBOUND || dump->in_place.walked == -TC_ENOSPACE ||
+	     counts->cut || counts->objects_cut)) {
 		tc_hook_release_walk(dump);
 		return false;
 	}
-	*ret = dump->place.no_room						      ? -EDQUOT :
-	       dump->place.no_maps						      ? -ENOENT :
-	       dump->place.walked == -TC_ENOSPACE || dump->place.walked == -TC_EWRITE ? -ENOMEM :
-											0;
+	*ret = dump->in_place.no_room ? -EDQUOT :
+	       dump->in_place.no_maps ? -ENOENT :
+	       dump->in_place.walked == -TC_ENOSPACE || dump->in_place.walked == -TC_EWRITE ?
+					-ENOMEM :
+					0;
 	close_proc(dump);
 	if (*ret == 0) {
 		dump->maker.guest = dump->lent = true;
@@ -256,15 +258,16 @@ static int freeze(struct tc_hook_dump *dump, const struct tc_hook_memory *memory
 	int r = 0;
 
 	if ((tc_hook_settings.freeze == TC_HOOK_FREEZE_PLACE && !tc_hook_process()->stuck) ||
-	    dump->way.why_place)
+	    dump->way.why_no_clone)
 		return walk_here(dump, memory);
 	if (tc_hook_settings.freeze == TC_HOOK_FREEZE_AUTO && try_here(dump, memory, clone_ns, &r))
 		return r;
 	if ((r = snapshot(dump, memory->room < memory->private_bytes)) == 0)
 		return 0;
-	dump->way.why_place = r == -EAGAIN ? "no process may be added (a limit on their number)" :
-			      r == -ENOMEM ? "there is no memory for a copy" :
-					     "no process may be added (a filter of system calls?)";
+	dump->way.why_no_clone =
+		r == -EAGAIN ? "no process may be added (a limit on their number)" :
+		r == -ENOMEM ? "there is no memory for a copy" :
+			       "no process may be added (a filter of system calls?)";
 	return walk_here(dump, memory);
 }
 
@@ -290,7 +293,7 @@ static void gather_threads(struct tc_hook_dump *dump, const struct tc_hook_memor
 			   uint64_t clone_ns)
 {
 	uint64_t left = tc_hook_pause_left(dump), now = tc_sys_clock_ns(CLOCK_MONOTONIC);
-	bool here = dump->way.why_place || tc_hook_settings.freeze == TC_HOOK_FREEZE_PLACE;
+	bool here = dump->way.why_no_clone || tc_hook_settings.freeze == TC_HOOK_FREEZE_PLACE;
 	uint64_t share = here ? left / 4 : clone_ns < left ? (left - clone_ns) / 2 : 0;
 
 	tc_hook_gather_threads(dump, memory->n_threads, now + share, here);
@@ -313,7 +316,7 @@ int tc_hook_capture(struct tc_hook_dump *dump)
 	int r = -ENOMEM;
 	if (take_memory(dump, &memory)) {
 		uint64_t clone_ns = tc_hook_clone_ns(dump, &memory);
-		dump->way.why_place = why_no_clone(dump, &memory, clone_ns);
+		dump->way.why_no_clone = why_no_clone(dump, &memory, clone_ns);
 		gather_threads(dump, &memory, clone_ns);
 		/* freeze closes dump->proc before it makes a child: a child may share our memory,
 		 * and uses the field from then on. */

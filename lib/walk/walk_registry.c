@@ -287,7 +287,7 @@ struct cursor {
 };
 
 /* Set the cursor to a good node after one that does not fit. If three repairs lead to the same
- * place, the list is broken, not changing: -TC_ETORN. */
+ * node, the list is broken, not changing: -TC_ETORN. */
 static int mend(struct tc_walker *w, tc_addr head, struct collected *nodes, struct cursor *cursor)
 {
 	if (!w->mem->live || cursor->repairs++ == LIST_REPAIRS ||

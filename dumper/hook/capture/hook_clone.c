@@ -30,7 +30,7 @@
 #define NS_PER_PAGE 40u
 #define NS_PER_PAGE_MOST 300u
 
-#define PLACES 64u	    /* so many places are looked at, with so many pages each */
+#define LOOKS 64u /* at so many addresses, with so many pages each */
 #define PAGES 64u
 /* the most that one look counts: if it took longer, something else took the time */
 #define LOOK_NS_MOST 25000u
@@ -118,7 +118,7 @@ static uint64_t look(int pagemap, uint64_t addr, uint64_t *present)
 	return took < LOOK_NS_MOST ? took : LOOK_NS_MOST;
 }
 
-/* The time that a page takes, in ns, from looks at places evenly spread over the private
+/* The time that a page takes, in ns, from looks evenly spread over the private
  * mappings. */
 static uint64_t page_ns(const struct tc_hook_dump *dump, const struct maps_text *text)
 {
@@ -130,9 +130,9 @@ static uint64_t page_ns(const struct tc_hook_dump *dump, const struct maps_text 
 		return NS_PER_PAGE_MOST;
 	for (const char *at = text->at; tc_hook_next_private(&at, end, &start, &bytes);)
 		all += bytes;
-	next = all / PLACES / 2;
+	next = all / LOOKS / 2;
 	for (const char *at = text->at; all && tc_hook_next_private(&at, end, &start, &bytes); passed += bytes)
-		for (; next < passed + bytes; next += all / PLACES + 1)
+		for (; next < passed + bytes; next += all / LOOKS + 1)
 			ns += look(pagemap, start + (next - passed), &present);
 	tc_sys_close(pagemap);
 	return present >= PAGES ? ns / present : NS_PER_PAGE_MOST;

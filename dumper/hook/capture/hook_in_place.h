@@ -17,7 +17,7 @@ struct tc_hook_bounds {
 	bool must;	    /* there is no other way to this dump */
 };
 
-/* Walk here and keep the chunks in memory; dump->place.walked has the result. */
+/* Walk here and keep the chunks in memory; dump->in_place.walked has the result. */
 void tc_hook_walk_in_place(struct tc_hook_dump *dump, const struct tc_hook_bounds *how);
 /* Write the chunks that were kept. 0 or -TC_EWRITE. */
 int tc_hook_replay(struct tc_hook_dump *dump, struct tc_core *core);

@@ -69,11 +69,11 @@ bool tc_hook_hold(struct tc_hook_dump *dump, uint32_t holder)
 		if (dump->threads.at[i].tid_ns == holder)
 			tid = dump->threads.at[i].tid;
 	/* its state is unknown; or a second interpreter: only one holder can be watched */
-	if (!tid || dump->proc < 0 || dump->place.asleep)
-		return tid && tid == dump->place.asleep;
-	if (!read_switches(dump, tid, &dump->place.switches) || !is_asleep(dump, tid))
+	if (!tid || dump->proc < 0 || dump->in_place.asleep)
+		return tid && tid == dump->in_place.asleep;
+	if (!read_switches(dump, tid, &dump->in_place.switches) || !is_asleep(dump, tid))
 		return park(dump, holder);
-	dump->place.asleep = tid;
+	dump->in_place.asleep = tid;
 	return true;
 }
 
@@ -81,11 +81,11 @@ bool tc_hook_was_asleep(struct tc_hook_dump *dump)
 {
 	uint64_t now;
 
-	if (!is_asleep(dump, dump->place.asleep) ||
-	    !read_switches(dump, dump->place.asleep, &now) || now != dump->place.switches)
+	if (!is_asleep(dump, dump->in_place.asleep) ||
+	    !read_switches(dump, dump->in_place.asleep, &now) || now != dump->in_place.switches)
 		return false;
 	for (size_t i = 0; i < dump->threads.n; i++)
-		if (dump->threads.at[i].tid == dump->place.asleep)
+		if (dump->threads.at[i].tid == dump->in_place.asleep)
 			/* it did not run during the walk; what it does later does not matter */
 			dump->threads.at[i].look = TC_LOOKED_STOOD;
 	return true;

@@ -156,8 +156,8 @@ static void note_conditions(struct tc_hook_dump *dump)
 {
 	if (dump->old_maps)
 		note(dump, "the modules are those that were loaded when the event loop was made: ", dump->old_maps);
-	if (dump->way.why_place)
-		note(dump, "read in place, not from a copy: ", dump->way.why_place);
+	if (dump->way.why_no_clone)
+		note(dump, "read in place, not from a copy: ", dump->way.why_no_clone);
 	if (dump->maker.why_elsewhere)
 		note(dump, "the dump is not in TASKCORE_DIR: ", dump->maker.why_elsewhere);
 	if (!dump->way.dumpable)
@@ -172,7 +172,7 @@ static int write_dump(struct tc_hook_dump *dump, int fd)
 	void *memory = tc_sys_map(CORE_MEMORY, false);
 	/* restored at the end, because another file may be tried after this one */
 	unsigned n_notices = dump->walk.notices.n;
-	int walked = dump->place.walked;
+	int walked = dump->in_place.walked;
 
 	if (!memory)
 		return -ENOMEM;
@@ -349,16 +349,16 @@ void tc_hook_child_refuse(struct tc_hook_dump *dump, const char *why)
 	tell(dump, TC_OUTCOME_REFUSED, line);
 }
 
-/* Try one place after the other until the dump is in one. */
+/* Try one directory after the other until the dump is in one. */
 static void make_file(struct tc_hook_dump *dump)
 {
 	static char why[TC_HOOK_PATH + 128]; /* too big for the stack */
 	struct tc_strbuf reason;
-	unsigned place = 0;
+	unsigned next_dir = 0;
 
 	tc_strbuf_init(&reason, why, sizeof(why));
-	while (tc_hook_file_create(&file, &place, dump, &reason) == 0) {
-		/* why is about TASKCORE_DIR, because that is the first place */
+	while (tc_hook_file_create(&file, &next_dir, dump, &reason) == 0) {
+		/* why is about TASKCORE_DIR, because that is the first one */
 		if (tc_hook_settings.dir[0] && why[0])
 			dump->maker.why_elsewhere = why;
 		else if (tc_hook_settings.dir[0] && !dump->maker.guest)

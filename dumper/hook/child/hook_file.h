@@ -14,9 +14,9 @@ struct tc_hook_file {
 	char dir_path[TC_HOOK_PATH], temporary[64], name[TC_DUMP_NAME_MAX];
 };
 
-/* Create the temporary file in the next place where that is possible. *at is the next place, 0 for
- * the first call. 0, or -ENOENT when no place is left. *why, empty at first, gets "PLACE: reason"
- * of the first place that could not be used. */
+/* Create the temporary file in the next directory where that is possible. *at is the next one, 0
+ * for the first call. 0, or -ENOENT when none is left. *why, empty at first, gets "DIR: reason" of
+ * the first one that could not be used. */
 int tc_hook_file_create(struct tc_hook_file *file, unsigned *at, const struct tc_hook_dump *dump,
 			struct tc_strbuf *why);
 /* Give the file its name, and close it. 0, or -errno: then the file is removed. */

@@ -43,8 +43,8 @@ static void unmap(struct tc_hook_mapping *mapping)
 
 void tc_hook_release_walk(struct tc_hook_dump *dump)
 {
-	dump->place.first = dump->place.last = NULL;
-	unmap(&dump->place.memory);
+	dump->in_place.first = dump->in_place.last = NULL;
+	unmap(&dump->in_place.memory);
 }
 
 void tc_hook_release(struct tc_hook_dump *dump)

@@ -34,7 +34,7 @@ struct tc_hook_way {
 	bool snapshot; /* the walk runs in a clone */
 	bool no_child; /* no child may be made (tc_hook_may_have_child) */
 	/* why no clone was made; static text; NULL: one was made, or was not needed */
-	const char *why_place;
+	const char *why_no_clone;
 	/* bytes that its memory cgroups leave; TC_HOOK_NO_LIMIT: no limit, or not asked */
 	uint64_t room;
 	/* the pid of a copy, or -errno; set by the process in between that makes it */
@@ -104,7 +104,7 @@ struct tc_hook_dump {
 	bool lent;
 	struct tc_hook_way way;
 	struct tc_hook_threads threads;
-	struct tc_hook_in_place place;
+	struct tc_hook_in_place in_place;
 	struct tc_hook_fds fds;
 	struct tc_hook_maker maker;
 	struct tc_mem mem;
