@@ -92,13 +92,13 @@ static int put_phdrs(struct tc_core *core, uint64_t notes_at, uint64_t notes_siz
 
 static int put_pages(struct tc_core *core)
 {
-	uint8_t piece[1024];
+	uint8_t part[1024];
 
 	for (size_t i = 0; i < core->n_pages; i++)
-		for (size_t at = 0; at < TC_ARCH_PAGE; at += sizeof(piece)) {
-			if (tc_read(core->mem, core->pages[i] + at, piece, sizeof(piece)) < 0)
-				memset(piece, 0, sizeof(piece));
-			if (tc_core_put(core, piece, sizeof(piece)) < 0)
+		for (size_t at = 0; at < TC_ARCH_PAGE; at += sizeof(part)) {
+			if (tc_read(core->mem, core->pages[i] + at, part, sizeof(part)) < 0)
+				memset(part, 0, sizeof(part));
+			if (tc_core_put(core, part, sizeof(part)) < 0)
 				return -TC_EWRITE;
 		}
 	return tc_core_flush(core);

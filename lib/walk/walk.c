@@ -36,7 +36,7 @@ static int take_scratch(struct tc_walker *w)
 	const struct {
 		void *at;
 		size_t size;
-	} pieces[] = {
+	} scratch[] = {
 		{ &w->strings.text, TC_STRING_MAX + 64 },
 		{ &w->codes.names, TC_NAMES_MAX * sizeof(*w->codes.names) },
 		{ &w->locals.bytes, TC_LOCALS_BYTES },
@@ -57,8 +57,8 @@ static int take_scratch(struct tc_walker *w)
 		{ &w->objects.attrs, TC_ATTRS_MAX * sizeof(*w->objects.attrs) },
 		{ &w->objects.items, TC_ITEMS_MAX * sizeof(*w->objects.items) },
 	};
-	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++)
-		if (take(w, pieces[i].at, pieces[i].size) < 0)
+	for (size_t i = 0; i < sizeof(scratch) / sizeof(scratch[0]); i++)
+		if (take(w, scratch[i].at, scratch[i].size) < 0)
 			return -TC_ENOSPACE;
 	return 0;
 }

@@ -29,7 +29,7 @@ struct collected {
 
 static void collect(struct tc_walker *w, struct collected *to, tc_addr addr)
 {
-	/* Two addresses at a time, because the arena hands out pieces of 16 bytes. Nothing else may
+	/* Two addresses at a time, because the arena hands out 16 bytes at a time. Nothing else may
 	 * take from it meanwhile. */
 	if (to->n % 2 == 0) {
 		const tc_addr *end = to->addrs ? to->addrs + to->n : NULL;

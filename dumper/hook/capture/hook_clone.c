@@ -34,7 +34,7 @@
 #define PAGES 64u
 /* the most that one look counts: if it took longer, something else took the time */
 #define LOOK_NS_MOST 25000u
-#define PIECE 65536u
+#define READ_BYTES 65536u /* of the maps that are asked for at once */
 #define MAPS_PART 4 /* reading the maps may take one part in so many of the pause */
 
 uint64_t tc_hook_pause_left(const struct tc_hook_dump *dump)
@@ -63,9 +63,9 @@ static void read_maps(struct tc_hook_dump *dump, struct maps_text *ret)
 
 	tc_arena_take(&dump->arena, 0); /* aligns, so that the text stays where it is read to */
 	char *text = (char *)dump->arena.at;
-	while (n >= 0 && used + PIECE <= dump->arena.left / 2 &&
+	while (n >= 0 && used + READ_BYTES <= dump->arena.left / 2 &&
 	       tc_sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) < end &&
-	       (n = tc_sys_read(fd, text + used, PIECE)) > 0)
+	       (n = tc_sys_read(fd, text + used, READ_BYTES)) > 0)
 		used += (size_t)n;
 	if (fd >= 0)
 		tc_sys_close(fd);
