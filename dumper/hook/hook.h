@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-/* True: the hook was started and is not disabled. Before that, its stacks and the page of
+/* True: the hook was started and is not disabled. Before that, its stacks and the state of
  * hook_process.h do not exist. */
 bool tc_hook_installed(void);
 

@@ -49,11 +49,11 @@ static struct tc_looks looks;	 /* too big for the stack */
 /* The handler of SIGALRM: the time for the dump is over. */
 static void end_now(int sig)
 {
-	const struct tc_outcome_page *page = tc_hook_dump.outcome;
+	const struct tc_hook_outcome *outcome = tc_hook_dump.outcome;
 
 	(void)sig;
 	tc_hook_file_abort(&file);
-	if ((!page || page->outcome == TC_OUTCOME_RUNNING) && !tc_hook_dump.maker.line)
+	if ((!outcome || outcome->state == TC_OUTCOME_RUNNING) && !tc_hook_dump.maker.line)
 		tc_hook_child_refuse(&tc_hook_dump, "it took longer than TASKCORE_BUDGET_MS");
 	if (tc_hook_dump.maker.watched)
 		tc_hook_work_done(&tc_hook_dump);
@@ -260,14 +260,14 @@ static bool ask_again(struct tc_hook_dump *dump)
 	    !dump->outcome || !tc_hook_settings.private_signal)
 		return false;
 	tc_syscall2(SYS_nanosleep, (long)&wait, 0);
-	dump->outcome->outcome = TC_OUTCOME_AGAIN;
+	dump->outcome->state = TC_OUTCOME_AGAIN;
 	if (send_again(dump))
-		for (int i = 0; i < LOOKS && dump->outcome->outcome == TC_OUTCOME_AGAIN; i++)
+		for (int i = 0; i < LOOKS && dump->outcome->state == TC_OUTCOME_AGAIN; i++)
 			tc_syscall2(SYS_nanosleep, (long)&look, 0);
-	if (atomic_compare_exchange_strong(&dump->outcome->outcome, &state, TC_OUTCOME_RUNNING))
+	if (atomic_compare_exchange_strong(&dump->outcome->state, &state, TC_OUTCOME_RUNNING))
 		return false;
 	state = TC_OUTCOME_ACCEPTED;
-	return atomic_compare_exchange_strong(&dump->outcome->outcome, &state, TC_OUTCOME_LEAVING);
+	return atomic_compare_exchange_strong(&dump->outcome->state, &state, TC_OUTCOME_LEAVING);
 }
 
 static void put_ms(struct tc_strbuf *text, uint64_t ns)
@@ -291,9 +291,9 @@ void tc_hook_child_tell(const struct tc_hook_dump *dump)
 	mark(dump);
 	if (!dump->maker.line)
 		return;
-	/* the outcome permits the next dump: from here on the page may belong to that one */
+	/* the outcome permits the next dump: from here on it may be that one's */
 	if (dump->outcome)
-		dump->outcome->outcome = dump->maker.verdict;
+		dump->outcome->state = dump->maker.verdict;
 	tc_hook_say(dump->maker.line);
 }
 
@@ -388,7 +388,7 @@ void tc_hook_child_failed(struct tc_hook_dump *dump)
 
 void tc_hook_child_stuck(struct tc_hook_dump *dump)
 {
-	if (!dump->maker.line && (!dump->outcome || dump->outcome->outcome == TC_OUTCOME_RUNNING))
+	if (!dump->maker.line && (!dump->outcome || dump->outcome->state == TC_OUTCOME_RUNNING))
 		tc_hook_child_refuse(dump, "it took longer than TASKCORE_BUDGET_MS, and a file "
 					   "system does not answer");
 }

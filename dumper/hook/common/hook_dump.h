@@ -89,7 +89,7 @@ struct tc_hook_names {
  * a header of this room includes none of the rooms that fill them. */
 struct tc_hook_dump {
 	struct tc_request request;
-	struct tc_outcome_page *outcome; /* NULL: no memory for it */
+	struct tc_hook_outcome *outcome; /* NULL: no memory for it */
 	/* of the process, and of the thread whose handler makes the dump */
 	uint32_t pid, tid;
 	/* tid in the pid namespace of /proc, which may be another one */

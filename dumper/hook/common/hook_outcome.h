@@ -31,8 +31,8 @@ enum tc_outcome {
 	TC_OUTCOME_SEALED,   /* the dump is a file, path has its name */
 	TC_OUTCOME_REFUSED   /* there is no dump, the line on stderr says why */
 };
-struct tc_outcome_page {
-	_Atomic uint32_t outcome;
+struct tc_hook_outcome {
+	_Atomic uint32_t state;	   /* enum tc_outcome */
 	_Atomic uint64_t pause_ns; /* 0: the process is not running again yet */
 	_Atomic uint32_t n_maps;   /* how many mappings the last dump found; 0: unknown */
 	/* The request of the first snapshot, for the second. */

@@ -42,7 +42,7 @@ struct tc_arch_action tc_action_of(void *handler, unsigned long flags, uint64_t 
 					mask };
 }
 
-/* The flag is in the page of hook_process.h, which is zero in a forked child: there the lock is
+/* The flag is in the state of hook_process.h, which is zero in a forked child: there the lock is
  * free even if another thread of the parent held it. */
 uint64_t tc_action_lock(void)
 {
