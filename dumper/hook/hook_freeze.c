@@ -55,13 +55,13 @@ static long clone_self(unsigned long flags, struct tc_hook_dump *dump)
 
 	if (child)
 		return child;
-	dump->maker.copy = true;
+	dump->maker.snapshot = true;
 	tc_hook_guest(dump);
 	tc_hook_end(dump);
 }
 
-/* Runs in a process in between, which shares our memory. CLONE_PARENT makes the copy our child, not
- * its own. */
+/* Runs in a process in between, which shares our memory. CLONE_PARENT makes the snapshot our child,
+ * not its own. */
 static void clone_from_between(void *argument)
 {
 	struct tc_hook_dump *dump = argument;
@@ -71,9 +71,9 @@ static void clone_from_between(void *argument)
 	dump->way.cloned = clone_self(CLONE_PARENT | TC_HOOK_SHARED, dump);
 }
 
-/* Make a copy that the OOM killer takes first from its very beginning, because the cgroup's memory
- * may run out before the copy could set that itself. A vfork child has its own oom_score_adj
- * (fs/proc/base.c, __set_oom_adj), and what it clones inherits it. */
+/* Make a snapshot that the OOM killer takes first from its very beginning, because the cgroup's
+ * memory may run out before the snapshot could set that itself. A vfork child has its own
+ * oom_score_adj (fs/proc/base.c, __set_oom_adj), and what it clones inherits it. */
 static long clone_offered(struct tc_hook_dump *dump)
 {
 	dump->way.cloned = -EAGAIN;

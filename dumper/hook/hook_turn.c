@@ -66,8 +66,9 @@ static bool reap_maker(struct tc_hook_process *process)
 	return true;
 }
 
-/* A child that is a copy and has done its work (its outcome is `from` or later) is only giving back
- * its memory, which may take long. Do not let the next dump wait for it: it is reaped later. */
+/* A child that is a snapshot and has done its work (its outcome is `from` or later) is only giving
+ * back its memory, which may take long. Do not let the next dump wait for it: it is reaped
+ * later. */
 static bool let_go(struct tc_hook_process *process, uint32_t from)
 {
 	const struct tc_hook_outcome *outcome = process->outcome;

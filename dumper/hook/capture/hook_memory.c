@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * May this process be cloned? Asks how much private memory it has, and whether its cgroup has room
- * for the page tables of a copy, and for the pages that are copied when the process writes to
+ * for the page tables of a snapshot, and for the pages that are copied when the process writes to
  * them. */
 #include "dumper/hook/capture/hook_memory.h"
 

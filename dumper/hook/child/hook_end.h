@@ -5,7 +5,7 @@
 
 struct tc_hook_dump;
 
-/* End this child. A copy first gives back its memory, so none of its other threads may be
+/* End this child. A snapshot first gives back its memory, so none of its other threads may be
  * running. */
 _Noreturn void tc_hook_end(const struct tc_hook_dump *dump);
 

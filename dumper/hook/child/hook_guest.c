@@ -160,7 +160,7 @@ static void lower_priority(void)
 static void settle(struct tc_hook_dump *dump)
 {
 	lower_priority();
-	/* only a copy: processes that share memory share oom_score_adj too */
+	/* only a snapshot: processes that share memory share oom_score_adj too */
 	if (dump->way.snapshot)
 		tc_hook_die_first();
 	tc_hook_open_target(dump);
@@ -272,7 +272,7 @@ static void supervise(void *argument)
  * target. */
 static bool must_be_one(const struct tc_hook_dump *dump)
 {
-	return dump->maker.copy && dump->maker.apart && dump->way.room < TC_HOOK_NO_LIMIT;
+	return dump->maker.snapshot && dump->maker.apart && dump->way.room < TC_HOOK_NO_LIMIT;
 }
 
 void tc_hook_guest(struct tc_hook_dump *dump)

@@ -31,13 +31,13 @@ struct tc_hook_way {
 	/* values may be recorded: PR_GET_DUMPABLE is 1, or nondumpable_full is set */
 	bool dumpable;
 	bool frozen;   /* all that was read is of one moment */
-	bool snapshot; /* the walk runs in a clone */
+	bool snapshot; /* the walk runs in a snapshot */
 	bool no_child; /* no child may be made (tc_hook_may_have_child) */
 	/* why no clone was made; static text; NULL: one was made, or was not needed */
 	const char *why_no_clone;
 	/* bytes that its memory cgroups leave; TC_HOOK_NO_LIMIT: no limit, or not asked */
 	uint64_t room;
-	/* the pid of a copy, or -errno; set by the process in between that makes it */
+	/* the pid of a snapshot, or -errno; set by the process in between that makes it */
 	long cloned;
 };
 
@@ -65,8 +65,8 @@ struct tc_hook_fds {
 
 /* Whoever makes the file: a child, or the handler itself. */
 struct tc_hook_maker {
-	/* we are a clone, with memory of our own; never true in the process itself */
-	bool copy;
+	/* we are a snapshot, with memory of our own; never true in the process itself */
+	bool snapshot;
 	bool guest; /* we are a child, which may wait; false: the handler */
 	bool apart; /* the child has its own descriptor table */
 	/* the child has two threads: one, the worker, makes the file, the other watches it */

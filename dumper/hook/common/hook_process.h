@@ -19,7 +19,7 @@ struct tc_hook_process {
 	_Atomic uint32_t busy;
 	/* pid of the child that makes a dump and is not reaped yet; 0: none */
 	_Atomic uint32_t child;
-	_Atomic uint32_t child_apart; /* 1: child is a copy, with memory of its own */
+	_Atomic uint32_t child_apart; /* 1: child is a snapshot, with memory of its own */
 	_Atomic uint32_t lost;	      /* 1: the last child was killed before its dump was done */
 	/* pid of a child that has done its work and is about to end; 0: none */
 	_Atomic uint32_t leaving;
