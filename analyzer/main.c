@@ -56,7 +56,8 @@ static const char usage_text[] =
 	"usage: taskcore-analyze [report] FILE... [--format text|json|jsonl|canonical] [--all]\n"
 	"                        [--source-root DIR] [--color auto|always|never] [--knowledge "
 	"FILE|DIR]...\n"
-	"       taskcore-analyze show FILE ITEM...      ITEM: T12, L1, O3, H2, G1, or a task's name\n"
+	"       taskcore-analyze show FILE ITEM...      ITEM: T12, L1, O3, H2, G1, or a task's "
+	"name\n"
 	"       taskcore-analyze check FILE...\n"
 	"       taskcore-analyze --help | --version | -V\n"
 	"FILE: a dump; -: one on the standard input\n";
@@ -213,15 +214,17 @@ static int read_files(const struct job *job)
 #define NO_ADDRESS_LIMIT
 #endif
 
-/* What the child may use: generous for what a well-formed file needs, and an end for any other. No core
- * of it: dumps may hold secrets. */
+/* What the child may use: generous for what a well-formed file needs, and an end for any other. No
+ * core of it: dumps may hold secrets. */
 static void limit_child(const struct job *job)
 {
 	rlim_t memory = 1u << 30, seconds = 300;
 	struct stat st;
 
 	for (int i = 0; i < job->n_args; i++)
-		if (stat(strcmp(job->args[i], "-") ? job->args[i] : job->standard_input, &st) == 0 && S_ISREG(st.st_mode)) {
+		if (stat(strcmp(job->args[i], "-") ? job->args[i] : job->standard_input, &st) ==
+			    0 &&
+		    S_ISREG(st.st_mode)) {
 			memory += 16 * (rlim_t)st.st_size;
 			seconds += (rlim_t)st.st_size / 1000000;
 		}
@@ -366,7 +369,8 @@ static const struct option options[] = {
 	{ 0 },
 };
 
-/* One option, whose place in the list is index, into the job. 0; 2 for a usage error; -1: done, all was said. */
+/* One option, whose place in the list is index, into the job. 0; 2 for a usage error; -1: done, all
+ * was said. */
 static int take_option(struct job *job, int option, int index)
 {
 	switch (option) {
@@ -479,7 +483,8 @@ static int run(struct job *job, int argc, char **argv)
 	if (job->n_args == 0)
 		return usage_error("no file given", NULL);
 	if (job->verb == VERB_SHOW && job->n_args < 2)
-		return usage_error("show: name the items, for example T1, L1 or a task's name", NULL);
+		return usage_error("show: name the items, for example T1, L1 or a task's name",
+				   NULL);
 	if ((r = take_input(job)))
 		return r;
 	job->options.width = page_width();

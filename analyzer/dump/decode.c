@@ -510,7 +510,8 @@ static bool take_record(struct tc_model *model, struct tc_cursor *all)
 }
 
 /* Behind a record that does not fit nothing can be read. */
-static void leave_rest(struct tc_model *model, const struct tc_loaded_chunk *chunk, const uint8_t *start)
+static void leave_rest(struct tc_model *model, const struct tc_loaded_chunk *chunk,
+		       const uint8_t *start)
 {
 	struct tc_cursor cur = { .at = start, .end = chunk->records + chunk->size };
 

@@ -104,7 +104,8 @@ static void take_chunk(struct tc_dump *dump, uint32_t note, size_t at, size_t si
 	else if (version != TC_FORMAT_VERSION)
 		dump->other = version;
 	else if (!tc_chunk_head(dump->map + at, size, &chunk.head))
-		tc_dump_problem(dump, at, "chunk of %zu bytes: its header does not fit, skipped", size);
+		tc_dump_problem(dump, at, "chunk of %zu bytes: its header does not fit, skipped",
+				size);
 	else
 		keep_chunk(dump, chunk, at, size);
 }

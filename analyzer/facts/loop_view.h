@@ -32,8 +32,8 @@ void tc_loops_deinit(struct tc_loops *loops);
 
 /* The loop with this id; NULL: there is none. */
 const struct tc_loop_view *tc_loops_find(const struct tc_loops *loops, uint32_t id);
-/* Whether the thread held the GIL, as far as that is worth saying: the GIL was read at another moment than
- * the thread, unless that slept in a callback, and nobody holds it in a selector. */
+/* Whether the thread held the GIL, as far as that is worth saying: the GIL was read at another
+ * moment than the thread, unless that slept in a callback, and nobody holds it in a selector. */
 bool tc_loops_hold_gil(const struct tc_loops *loops, const struct tc_thread_view *thread);
 
 #endif

@@ -21,7 +21,8 @@ static void add_view(struct tc_threads *threads, const struct tc_thread *os,
 }
 
 /* By sorting: a process has tens of thousands of threads at times, and a forged file any number. A
- * state of the interpreter belongs to one thread only, so the views are never more than both together. */
+ * state of the interpreter belongs to one thread only, so the views are never more than both
+ * together. */
 void tc_threads_init(struct tc_threads *threads, const struct tc_model *model)
 {
 	struct tc_lookup pythreads = { 0 };

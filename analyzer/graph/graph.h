@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Who waits for whom: what each task waits for, found once, and the edges that follow from it, in both
- * directions. */
+ * Who waits for whom: what each task waits for, found once, and the edges that follow from it, in
+ * both directions. */
 #ifndef TC_GRAPH_H
 #define TC_GRAPH_H
 
@@ -34,8 +34,8 @@ struct tc_graph {
 	uint32_t *in;	     /* edges by ascending to */
 };
 
-/* all: find out now what each task waits for, and the edges. A page goes without both: of most tasks it
- * names neither, and 100,000 take 50 ms. finder must outlive the graph. */
+/* all: find out now what each task waits for, and the edges. A page goes without both: of most
+ * tasks it names neither, and 100,000 take 50 ms. finder must outlive the graph. */
 void tc_graph_init(struct tc_graph *graph, const struct tc_waits *finder, bool all);
 void tc_graph_deinit(struct tc_graph *graph);
 

@@ -76,14 +76,16 @@ static int open_process(struct request *q)
 	int r = tc_hooked_signals(q->pid, &q->signals);
 	q->own_pid = q->signals.own_pid;
 	if (r == -TC_EPERM)
-		return tc_ask_say(TC_EXIT_PERMISSION, "process %d: /proc/%d may not be read", q->pid,
-			   q->pid);
+		return tc_ask_say(TC_EXIT_PERMISSION, "process %d: /proc/%d may not be read",
+				  q->pid, q->pid);
 	if (r < 0 && kill(q->pid, 0) < 0 && errno == ESRCH)
 		return tc_ask_say(TC_EXIT_GONE, "no process %d", q->pid);
 	if (r < 0 && access("/proc/self/stat", R_OK) < 0)
-		return tc_ask_say(TC_EXIT_PERMISSION, "process %d: /proc is not mounted here", q->pid);
+		return tc_ask_say(TC_EXIT_PERMISSION, "process %d: /proc is not mounted here",
+				  q->pid);
 	if (r < 0)
-		return tc_ask_say(TC_EXIT_GONE, "process %d is a zombie, or hidden by hidepid", q->pid);
+		return tc_ask_say(TC_EXIT_GONE, "process %d is a zombie, or hidden by hidepid",
+				  q->pid);
 	return 0;
 }
 
@@ -116,14 +118,15 @@ static int find_hook(struct request *q, int force_signal)
 		return tc_ask_say(TC_EXIT_GONE, "process %d has ended", q->pid);
 	if (!q->hooked.here)
 		return tc_ask_say(TC_EXIT_INPUT,
-			   "process %d has no hook: it was not started with taskcore run; "
-			   "taskcore dump %d reads it from outside%s",
+			   "process %d has no hook: it was not started with taskcore run; taskcore "
+			   "dump %d reads it from outside%s",
 			   q->pid, q->pid, tc_ask_hint(q->pid));
 	if (q->hooked.emulator)
-		return tc_ask_say(TC_EXIT_INPUT,
-			   "process %d runs under %s, where the hook makes no dump: nothing was sent; "
-			   "taskcore dump %d reads it from outside",
-			   q->pid, q->hooked.emulator, q->pid);
+		return tc_ask_say(
+			TC_EXIT_INPUT,
+			"process %d runs under %s, where the hook makes no dump: nothing was sent; "
+			"taskcore dump %d reads it from outside",
+			q->pid, q->hooked.emulator, q->pid);
 	q->sig = q->hooked.private_signal;
 	if (!q->sig)
 		return tc_ask_say(
@@ -143,9 +146,10 @@ static int check_waits(const struct request *q)
 	if (!thread)
 		return 0;
 	return tc_ask_say(TC_EXIT_GONE,
-		   "process %d waits for signal %d in sigwait (thread %d), which would take it from the "
-		   "hook: nothing was sent; taskcore dump %d reads it from outside",
-		   q->pid, q->sig, thread, q->pid);
+			  "process %d waits for signal %d in sigwait (thread %d), which would take "
+			  "it from the hook: nothing was sent; taskcore dump %d reads it from "
+			  "outside",
+			  q->pid, q->sig, thread, q->pid);
 }
 
 /* Does the process catch the signal now, and will its handler get it? To be called before anything
@@ -168,8 +172,8 @@ static int check_signal(struct request *q)
 		poll(NULL, 0, BLOCKED_MS);
 	}
 	return tc_ask_say(TC_EXIT_GONE,
-		   "process %d blocks signal %d in every thread: nothing was sent; "
-		   "taskcore dump %d reads it from outside",
+		   "process %d blocks signal %d in every thread: nothing was sent; taskcore dump "
+		   "%d reads it from outside",
 		   q->pid, q->sig, q->pid);
 }
 
@@ -199,9 +203,10 @@ static int send(struct request *q)
 		return tc_ask_say(TC_EXIT_PERMISSION,
 			   "process %d may not be signalled: run as its user, or with sudo",
 			   q->pid);
-	return tc_ask_say(TC_EXIT_GONE, "signal %d cannot be queued for process %d: %s", q->sig, q->pid,
-		   errno == EAGAIN ? "its user has too many signals waiting (ulimit -i)" :
-				     strerror(errno));
+	return tc_ask_say(TC_EXIT_GONE, "signal %d cannot be queued for process %d: %s", q->sig,
+			  q->pid,
+			  errno == EAGAIN ? "its user has too many signals waiting (ulimit -i)" :
+					    strerror(errno));
 }
 
 /* Is it a name that the hook can have made (tc_dump_name)? */
@@ -315,7 +320,8 @@ static int wait_answer(struct request *q, unsigned timeout_ms)
 			return q->unknown_python ? tc_ask_say_unknown(q->pid) : TC_EXIT_OK;
 		}
 		if (ended)
-			return tc_ask_say(TC_EXIT_GONE, "process %d has ended without a dump", q->pid);
+			return tc_ask_say(TC_EXIT_GONE, "process %d has ended without a dump",
+					  q->pid);
 		if (is_answered_no(q))
 			return tc_ask_explain_no(q->pid, &q->hooked);
 		if (left == 0)

@@ -47,8 +47,8 @@ static bool read_user(const char *proc, struct user *user)
 	if (tc_proc_read(AT_FDCWD, path, text, sizeof(text)) <= 0)
 		return false;
 	const char *groups = tc_proc_field(text, "Groups"), *caps = tc_proc_field(text, "CapEff");
-	snprintf(user->groups, sizeof(user->groups), "%.*s", (int)strcspn(groups ? groups : "", "\n"),
-		 groups ? groups : "");
+	snprintf(user->groups, sizeof(user->groups), "%.*s",
+		 (int)strcspn(groups ? groups : "", "\n"), groups ? groups : "");
 	user->uid = last_number(tc_proc_field(text, "Uid"));
 	user->gid = last_number(tc_proc_field(text, "Gid"));
 	user->effective = caps ? strtoull(caps, NULL, 16) : 0;
@@ -156,7 +156,8 @@ void tc_where_find(pid_t pid, const char *dir, struct tc_where *ret)
 	if (dir[0]) {
 		int fd = tc_dump_dirs_inside(root, dir, O_NOFOLLOW);
 		if ((why = judge(fd, &user)))
-			snprintf(ret->why, sizeof(ret->why), "not to TASKCORE_DIR (%s): %s", dir, why);
+			snprintf(ret->why, sizeof(ret->why), "not to TASKCORE_DIR (%s): %s", dir,
+				 why);
 		try(ret, &user, fd, dir);
 	}
 	if (tc_dump_dirs_core(core, sizeof(core)) && !strchr(core, '%'))

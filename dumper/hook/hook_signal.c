@@ -82,7 +82,8 @@ static void on_cookie(siginfo_t *info, void *context, uint64_t cookie)
 /* The attribute is for qemu-user 7.2: it calls handlers with a stack that is 8 bytes off the
  * alignment of 16 that the System V ABI (section 3.2.2) demands, so that an aligned store would
  * fault. */
-__attribute__((force_align_arg_pointer)) void tc_hook_on_signal(int sig, siginfo_t *info, void *context)
+__attribute__((force_align_arg_pointer)) void tc_hook_on_signal(int sig, siginfo_t *info,
+								void *context)
 {
 	/* everything in memory belongs to the parent */
 	if (tc_process_kind() == TC_PROCESS_VFORKED) {

@@ -363,8 +363,8 @@ static int commit(struct dump *d, int walked)
 	if (d->target.reader.mem.lost)
 		return tc_watch_end(
 			d->watch, TC_EXIT_GONE,
-			"process %d ended, or started another program, while it was read: "
-			"the dump holds what was read before",
+			"process %d ended, or started another program, while it was read: the dump "
+			"holds what was read before",
 			d->options->pid);
 	char other[TC_OTHER_SIZE];
 	tc_unsupported_name(walked, &d->target.reader.mem, &d->walk.python, other);
@@ -429,8 +429,8 @@ static int open_target(struct dump *d, uint64_t budget)
 		d->target.process.flags |= TC_HEAD_STOP;
 		if (d->target.tracer) {
 			snprintf(d->target.line, sizeof(d->target.line),
-				 "process %d is traced already (by process %d): "
-				 "--stop needs it alone; without --stop it can be read",
+				 "process %d is traced already (by process %d): --stop needs it "
+				 "alone; without --stop it can be read",
 				 d->target.pid, d->target.tracer);
 			return -TC_EPERM;
 		}
@@ -483,7 +483,8 @@ static int copy_out(int fd, int code)
 	int r = tc_output_copy(fd);
 
 	if (r < 0)
-		fprintf(stderr, "taskcore: cannot write to the standard output: %s\n", strerror(-r));
+		fprintf(stderr, "taskcore: cannot write to the standard output: %s\n",
+			strerror(-r));
 	return r < 0 ? TC_EXIT_INPUT : code;
 }
 

@@ -81,8 +81,8 @@ static int walk(struct tc_probe *probe, struct tc_target *target, struct tc_aren
 	tc_unsupported_name(r, &target->reader.mem, &probe->walk.python, probe->other);
 	if (probe->other[0])
 		snprintf(probe->line, sizeof(probe->line),
-			 "process %d runs %s, which is not supported (" TC_SUPPORTED ")", probe->pid,
-			 probe->other);
+			 "process %d runs %s, which is not supported (" TC_SUPPORTED ")",
+			 probe->pid, probe->other);
 	else if (r == -TC_ENOPYTHON)
 		snprintf(probe->line, sizeof(probe->line),
 			 "no Python interpreter in process %d (%.200s)", probe->pid,

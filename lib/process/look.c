@@ -49,7 +49,8 @@ void tc_look_choose(struct tc_looks *looks, const struct tc_os_thread *threads, 
 	for (unsigned i = 0; i < n; i++)
 		for (size_t t = 0; t < n_threads && looks->n < TC_LOOKS_MAX; t++)
 			if (threads[t].tid_ns == tids_ns[i]) {
-				looks->at[looks->n++] = (struct tc_thread_look){ .thread = &threads[t] };
+				looks->at[looks->n++] =
+					(struct tc_thread_look){ .thread = &threads[t] };
 				break;
 			}
 }

@@ -177,7 +177,8 @@ static bool calls_around(uint64_t to, uint64_t one, uint64_t other)
 	uint8_t call[5]; /* call rel32 */
 	int32_t by;
 
-	if (to < TC_ARCH_PAGE || tc_arch_copy(call, (const void *)(uintptr_t)(to - 5), sizeof(call)) < 0 ||
+	if (to < TC_ARCH_PAGE ||
+	    tc_arch_copy(call, (const void *)(uintptr_t)(to - 5), sizeof(call)) < 0 ||
 	    call[0] != 0xe8)
 		return false;
 	memcpy(&by, call + 1, sizeof(by));

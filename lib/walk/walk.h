@@ -76,7 +76,8 @@ int tc_walk_count(struct tc_mem *mem, const struct tc_runtime_site *site, uint64
  * ids (of the target's own pid namespace) go to tids. Up to Python 3.10 there may be two numbers
  * for a thread, one of which is no id: glibc and musl keep it at different offsets. The number of
  * ids; 0 also when it is not known. */
-size_t tc_walk_runners(struct tc_mem *mem, const struct tc_runtime_site *site, uint32_t *tids, size_t max);
+size_t tc_walk_runners(struct tc_mem *mem, const struct tc_runtime_site *site, uint32_t *tids,
+		       size_t max);
 
 /* Walk everything and write it to out. arena: at least 8 MiB plus 96 bytes for each expected task;
  * what does not fit is cut and counted. *ret is always filled. 0; -TC_ENOPYTHON: nothing was

@@ -72,8 +72,9 @@ static const struct tc_walk_code *add_unwritten(struct chain_walk *walk,
 
 /* Add a frame as a link. Its code; NULL: it has none. *ret_awaits: the frame is suspended in an
  * await (known up to 3.12 only). */
-static const struct tc_walk_code *add_frame(struct chain_walk *walk, const struct tc_frame_view *frame,
-					 tc_addr qualname, bool *ret_awaits)
+static const struct tc_walk_code *add_frame(struct chain_walk *walk,
+					    const struct tc_frame_view *frame, tc_addr qualname,
+					    bool *ret_awaits)
 {
 	struct tc_walker *w = walk->w;
 	uint32_t parent = walk->out->id;
@@ -132,7 +133,8 @@ static bool add_apart(struct chain_walk *walk, const struct tc_gen *gen)
 		walk->out->running = true;
 		walk->out->tid = thread->tid;
 		add_frame(walk, &gen->frame, gen->qualname, &awaits);
-		add_text(walk, thread->cut ? "frames are left out here" : "frames are left out here: a greenlet runs");
+		add_text(walk, thread->cut ? "frames are left out here" :
+					     "frames are left out here: a greenlet runs");
 		uint32_t n = thread->n_frames;
 		if (n > TC_CHAIN_MAX - 2)
 			n = TC_CHAIN_MAX - 2;
@@ -251,9 +253,9 @@ static bool is_awaitable(const struct tc_walk_type *type)
 	enum tc_kind kind = type ? type->kind : TC_KIND_NONE;
 
 	return tc_kind_is_future(kind) || kind == TC_KIND_CORO || kind == TC_KIND_GENERATOR ||
-	       kind == TC_KIND_GEN_PROXY || kind == TC_KIND_WRAPPER || kind == TC_KIND_FUTURE_ITER ||
-	       kind == TC_KIND_CYTHON_CORO || kind == TC_KIND_CYTHON_WRAPPER ||
-	       (type && type->facts.iternext);
+	       kind == TC_KIND_GEN_PROXY || kind == TC_KIND_WRAPPER ||
+	       kind == TC_KIND_FUTURE_ITER || kind == TC_KIND_CYTHON_CORO ||
+	       kind == TC_KIND_CYTHON_WRAPPER || (type && type->facts.iternext);
 }
 
 static void follow_cython(struct chain_walk *walk, const struct tc_walk_type *type)

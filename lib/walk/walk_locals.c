@@ -44,7 +44,8 @@ static tc_addr reference_of(const struct tc_walk_value *value)
 
 /* Encode the first reference without its address: where it belongs, and the address, are kept for
  * later. */
-static uint8_t *encode_first(struct tc_walk_locals *locals, uint8_t *to, const struct tc_walk_value *value)
+static uint8_t *encode_first(struct tc_walk_locals *locals, uint8_t *to,
+			     const struct tc_walk_value *value)
 {
 	*to++ = (uint8_t)value->tag;
 	to = tc_leb_u(to, value->type);
@@ -111,8 +112,8 @@ static void leave_out(struct tc_walker *w, const struct tc_walk_code *code, uint
 
 	if (n > 0 && !w->options->no_locals)
 		tc_notices_add(w->notices,
-			       "locals of more than 4096 frames, or 256 KiB of them, in one "
-			       "chain: the rest is left out");
+			       "locals of more than 4096 frames, or 256 KiB of them, in one chain: "
+			       "the rest is left out");
 	for (uint32_t i = 0; i < n && code->library; i++) {
 		slot_value(w, w->locals.words[i], &value);
 		keep_ref(&w->locals, code, reference_of(&value));

@@ -207,7 +207,8 @@ static void deref(struct tc_walker *w, struct collected *refs)
 	for (size_t i = 0; i < refs->n; i++) {
 		tc_addr ref = refs->addrs[i], task;
 		if (i % TC_BATCH == 0)
-			tc_hint(w->mem, refs->addrs + i, refs->n - i < TC_BATCH ? refs->n - i : TC_BATCH);
+			tc_hint(w->mem, refs->addrs + i,
+				refs->n - i < TC_BATCH ? refs->n - i : TC_BATCH);
 		if ((task = referent(w, ref)))
 			refs->addrs[n++] = task;
 		else
@@ -235,7 +236,8 @@ static void walk_set(struct tc_walker *w, tc_addr set, bool weak, uint32_t known
 	if (!w->mem->live)
 		keys.addrs = tc_order_by_page(keys.addrs, keys.n, w->arena);
 	for (size_t i = 0; i < keys.n && !w->stopped; i += TC_BATCH)
-		walk_batch(w, keys.addrs + i, keys.n - i < TC_BATCH ? keys.n - i : TC_BATCH, weak, known);
+		walk_batch(w, keys.addrs + i, keys.n - i < TC_BATCH ? keys.n - i : TC_BATCH, weak,
+			   known);
 }
 
 /* WeakSet keeps a set of weak references in its attribute `data` (Lib/_weakrefset.py). */
@@ -364,8 +366,8 @@ static void walk_list(struct tc_walker *w, tc_addr head, uint32_t known)
 	if (!w->mem->live)
 		nodes.addrs = tc_order_by_page(nodes.addrs, nodes.n, w->arena);
 	for (size_t i = 0; i < nodes.n && !w->stopped; i += TC_BATCH)
-		walk_batch(w, nodes.addrs + i, nodes.n - i < TC_BATCH ? nodes.n - i : TC_BATCH, false,
-			   known);
+		walk_batch(w, nodes.addrs + i, nodes.n - i < TC_BATCH ? nodes.n - i : TC_BATCH,
+			   false, known);
 }
 
 static int module_attr(struct tc_walker *w, tc_addr module, const char *name, tc_addr *ret)

@@ -45,7 +45,8 @@ static void gather(struct tc_walker *w, const tc_addr *tasks, size_t n, const bo
 	w->ties.wanted = false;
 }
 
-size_t tc_walker_settle(struct tc_walker *w, const tc_addr *tasks, size_t n, bool first, bool *whole)
+size_t tc_walker_settle(struct tc_walker *w, const tc_addr *tasks, size_t n, bool first,
+			bool *whole)
 {
 	struct tc_ties *ties = &w->ties;
 	size_t left = 0;

@@ -163,7 +163,8 @@ static void read_frames(struct tc_walker *w, struct tc_walk_thread *thread)
 	}
 	while (at) {
 		struct tc_frame_view *frame = tc_arena_extend(
-			w->arena, thread->frames ? thread->frames + thread->n_frames + n_foreign : NULL,
+			w->arena,
+			thread->frames ? thread->frames + thread->n_frames + n_foreign : NULL,
 			sizeof(*frame));
 		if (!frame || thread->n_frames == TC_CHAIN_MAX || n_foreign == TC_CHAIN_MAX) {
 			if (!frame)
@@ -309,7 +310,8 @@ void tc_walker_threads(struct tc_walker *w)
 	if (tc_get(w->mem, w->interp.addr + w->py.at.is_threads_head, &tstate) < 0)
 		return;
 	while (tstate) {
-		if (tc_get(w->mem, tstate + w->py.at.ts_interp, &back) < 0 || back != w->interp.addr) {
+		if (tc_get(w->mem, tstate + w->py.at.ts_interp, &back) < 0 ||
+		    back != w->interp.addr) {
 			tc_walker_fault(w, tstate, TC_ETORN, "thread state");
 			break;
 		}
@@ -364,7 +366,8 @@ static struct gil read_gil(struct tc_walker *w)
 	struct gil gil = { .at = w->runtime + w->py.at.rt_gil_last_holder - GIL_LAST_HOLDER };
 	int32_t locked = 0;
 
-	if ((w->py.at.is_gil != TC_NONE && tc_get(w->mem, w->interp.addr + w->py.at.is_gil, &gil.at) < 0) ||
+	if ((w->py.at.is_gil != TC_NONE &&
+	     tc_get(w->mem, w->interp.addr + w->py.at.is_gil, &gil.at) < 0) ||
 	    tc_get(w->mem, gil.at + GIL_LOCKED, &locked) < 0 ||
 	    tc_get(w->mem, gil.at + GIL_LAST_HOLDER, &gil.holder) < 0)
 		return (struct gil){ 0 };
@@ -411,11 +414,13 @@ void tc_walker_thread_records(struct tc_walker *w)
 		tc_put_u(w->out, thread->tstate);
 		tc_put_u(w->out, thread->tid);
 		tc_put_u(w->out, thread->ident);
-		tc_put_u(w->out, (thread->tstate == gil.holder ? TC_PYTHREAD_HOLDS_GIL : 0u) |
-					 (i + 1 == w->threads.n && !w->threads.cut ? TC_PYTHREAD_MAIN : 0u) |
-					 (thread->torn ? TC_PYTHREAD_TORN : 0u) |
-					 (gil.at ? TC_PYTHREAD_GIL_KNOWN : 0u) |
-					 (waits_for_gil(w, &gil, thread->tid) ? TC_PYTHREAD_WAITS_GIL : 0u));
+		tc_put_u(
+			w->out,
+			(thread->tstate == gil.holder ? TC_PYTHREAD_HOLDS_GIL : 0u) |
+				(i + 1 == w->threads.n && !w->threads.cut ? TC_PYTHREAD_MAIN : 0u) |
+				(thread->torn ? TC_PYTHREAD_TORN : 0u) |
+				(gil.at ? TC_PYTHREAD_GIL_KNOWN : 0u) |
+				(waits_for_gil(w, &gil, thread->tid) ? TC_PYTHREAD_WAITS_GIL : 0u));
 		tc_put_u(w->out, loop);
 		tc_put_u(w->out, thread->running_task);
 		tc_put_u(w->out, chain);
@@ -443,7 +448,8 @@ static size_t native_ids(const struct tc_py *py, tc_addr tstate, uint32_t ids[2]
 		ids[n++] = (uint32_t)id;
 	else if (tc_get(py->mem, tstate + py->at.ts_thread_id, &ident) == 0 && ident)
 		for (size_t i = 0; i < sizeof(pthread_tid) / sizeof(pthread_tid[0]); i++)
-			if (tc_try_read(py->mem, ident + pthread_tid[i], &tid, sizeof(tid)) == 0 && tid > 0)
+			if (tc_try_read(py->mem, ident + pthread_tid[i], &tid, sizeof(tid)) == 0 &&
+			    tid > 0)
 				ids[n++] = (uint32_t)tid;
 	return n;
 }
@@ -466,7 +472,8 @@ static size_t interp_runners(const struct tc_py *py, tc_addr interp, uint32_t *t
 	return n;
 }
 
-size_t tc_walk_runners(struct tc_mem *mem, const struct tc_runtime_site *site, uint32_t *tids, size_t max)
+size_t tc_walk_runners(struct tc_mem *mem, const struct tc_runtime_site *site, uint32_t *tids,
+		       size_t max)
 {
 	struct tc_py py = { .mem = mem };
 	char source[64];

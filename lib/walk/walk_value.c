@@ -32,7 +32,8 @@ static bool small_int(const struct tc_walker *w, const uint8_t *body, struct tc_
 	return true;
 }
 
-static void sized(struct tc_walker *w, tc_addr object, const uint8_t *body, struct tc_walk_value *ret)
+static void sized(struct tc_walker *w, tc_addr object, const uint8_t *body,
+		  struct tc_walk_value *ret)
 {
 	ret->tag = TC_VAL_SIZED;
 	ret->size = word_at(body, TC_OB_SIZE);
@@ -49,7 +50,8 @@ static void atom(const uint8_t *body, struct tc_walk_value *ret)
 	ret->tag = ret->size > 1ul << 40 ? TC_VAL_REF : TC_VAL_ATOM;
 }
 
-static void by_kind(struct tc_walker *w, tc_addr object, const uint8_t *body, struct tc_walk_value *ret)
+static void by_kind(struct tc_walker *w, tc_addr object, const uint8_t *body,
+		    struct tc_walk_value *ret)
 {
 	switch (ret->kind) {
 	case TC_KIND_NONE:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Cases of chain_cases: faults while memory is read under the guard, those that it expects and those
- * of others. */
+ * Cases of chain_cases: faults while memory is read under the guard, those that it expects and
+ * those of others. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <setjmp.h>
@@ -64,7 +64,8 @@ static void use_segv(void)
 		*nowhere = 1;
 	CHECK(calls == 101);
 	/* A fault of another thread must find that at once: its stack, its mask. */
-	struct sigaction on_stack = { .sa_handler = segv_found, .sa_flags = SA_ONSTACK | SA_NODEFER };
+	struct sigaction on_stack = { .sa_handler = segv_found,
+				      .sa_flags = SA_ONSTACK | SA_NODEFER };
 	uint64_t kernel_side[4]; /* handler, flags, restorer, mask */
 	sigaddset(&on_stack.sa_mask, SIGUSR2);
 	CHECK(sigaction(SIGSEGV, &on_stack, &now) == 0 && now.sa_handler == segv_found);

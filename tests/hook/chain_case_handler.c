@@ -119,8 +119,8 @@ void case_blocked(void)
 	CHECK(dumps() == 0);
 }
 
-/* An alternate stack with no room for the kernel's frame does not kill a program that never asked for
- * handlers on it. */
+/* An alternate stack with no room for the kernel's frame does not kill a program that never asked
+ * for handlers on it. */
 void case_small_altstack(void)
 {
 	unsigned long needed = getauxval(AT_MINSIGSTKSZ);
@@ -159,7 +159,8 @@ void case_state(void)
 	CHECK(dumps() == 1);
 }
 
-/* Unwinders pass through our frames: from the program's handler to the code that was interrupted. */
+/* Unwinders pass through our frames: from the program's handler to the code that was
+ * interrupted. */
 static volatile int n_frames_of_caller; /* syscall is declared as one that calls nothing of ours */
 #define RAISER_BYTES 128		/* it has no more */
 static void __attribute__((noinline)) raiser(void);
@@ -234,8 +235,9 @@ void case_cancel(void)
 	}
 }
 
-/* With the whole hook: what its entry takes of the stack it comes on, beside the kernel's frame. It must leave an
- * alternate stack of the smallest size alone (ENTRY_BYTES of dumper/hook/signals/hook_names.c). */
+/* With the whole hook: what its entry takes of the stack it comes on, beside the kernel's frame. It
+ * must leave an alternate stack of the smallest size alone (ENTRY_BYTES of
+ * dumper/hook/signals/hook_names.c). */
 static size_t stack_used(stack_t *stack, int sig)
 {
 	unsigned char *bytes = stack->ss_sp;

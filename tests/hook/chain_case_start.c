@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Cases of chain_cases: starting programs, by each call that does, in a vfork child, in threads, and
- * where that is held up. */
+ * Cases of chain_cases: starting programs, by each call that does, in a vfork child, in threads,
+ * and where that is held up. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

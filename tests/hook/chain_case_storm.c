@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Cases of chain_cases: threads that set, a thread that is hit, children that are forked meanwhile. */
+ * Cases of chain_cases: threads that set, a thread that is hit, children that are forked
+ * meanwhile. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <signal.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The container of a dump (docs/format.md sections 1 to 3), as it is written and at each moment before. */
+ * The container of a dump (docs/format.md sections 1 to 3), as it is written and at each moment
+ * before. */
 #define _GNU_SOURCE
 #include <check.h>
 #include <elf.h>

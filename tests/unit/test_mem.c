@@ -121,7 +121,8 @@ START_TEST(test_seen_tells_the_first_mark_of_each_address_from_later_ones)
 		ck_assert_int_eq(tc_seen_mark(&seen, 0x7f0000000000 + 48 * i), 1);
 	for (uint64_t i = 0; i < 100000; i++) {
 		uint64_t n = fake_random(&state) % 300000;
-		ck_assert_int_eq(tc_seen_mark(&seen, 0x7f0000000000 + 16 * n) == 0 || n % 3 != 0, 1);
+		ck_assert_int_eq(tc_seen_mark(&seen, 0x7f0000000000 + 16 * n) == 0 || n % 3 != 0,
+				 1);
 	}
 	ck_assert_int_eq(tc_seen_mark(&seen, 0), 1);
 	ck_assert_int_eq(tc_seen_mark(&seen, 0), 0);

@@ -131,7 +131,8 @@ static uint64_t page_ns(const struct tc_hook_dump *dump, const struct maps_text 
 	for (const char *at = text->at; tc_hook_next_private(&at, end, &start, &bytes);)
 		all += bytes;
 	next = all / LOOKS / 2;
-	for (const char *at = text->at; all && tc_hook_next_private(&at, end, &start, &bytes); passed += bytes)
+	for (const char *at = text->at; all && tc_hook_next_private(&at, end, &start, &bytes);
+	     passed += bytes)
 		for (; next < passed + bytes; next += all / LOOKS + 1)
 			ns += look(pagemap, start + (next - passed), &present);
 	tc_sys_close(pagemap);

@@ -84,7 +84,9 @@ int tc_hook_gather_maps(struct tc_hook_dump *dump, struct tc_arena *arena)
 	bool late = takes_too_long(dump);
 	char *text = late ? NULL : read_maps(arena, &size);
 
-	dump->old_maps = text || !kept_maps ? NULL : late ? "there are too many mappings to read them again" : "/proc can no longer be read";
+	dump->old_maps = text || !kept_maps ? NULL :
+			 late		    ? "there are too many mappings to read them again" :
+					      "/proc can no longer be read";
 	if (dump->old_maps && (text = tc_arena_take(arena, kept_size + 1))) {
 		memcpy(text, kept_maps, kept_size);
 		size = kept_size;

@@ -155,7 +155,8 @@ static void note(struct tc_hook_dump *dump, const char *one, const char *two)
 static void note_conditions(struct tc_hook_dump *dump)
 {
 	if (dump->old_maps)
-		note(dump, "the modules are those that were loaded when the event loop was made: ", dump->old_maps);
+		note(dump, "the modules are those that were loaded when the event loop was made: ",
+		     dump->old_maps);
 	if (dump->way.why_no_clone)
 		note(dump, "read in place, not from a copy: ", dump->way.why_no_clone);
 	if (dump->maker.why_elsewhere)
@@ -420,8 +421,9 @@ void tc_hook_child(void *argument)
 		tc_mem_self_init(&dump->mem, true);
 		int r = tc_hook_gather_maps(dump, &arena);
 		if (r < 0) {
-			tc_hook_child_refuse(dump, r == -ENOMEM ? "no memory for the maps of the process" :
-							    "there is no /proc");
+			tc_hook_child_refuse(dump, r == -ENOMEM ?
+							   "no memory for the maps of the process" :
+							   "there is no /proc");
 			return;
 		}
 	}

@@ -112,7 +112,8 @@ void tc_hook_say(char *line)
 	if (size >= PIPE_WHOLE)
 		size = PIPE_WHOLE - 1;
 	line[size] = '\n';
-	if (tc_hook_say_is_possible() && tc_syscall3(SYS_poll, (long)&fd, 1, 0) == 1 && fd.revents == POLLOUT)
+	if (tc_hook_say_is_possible() && tc_syscall3(SYS_poll, (long)&fd, 1, 0) == 1 &&
+	    fd.revents == POLLOUT)
 		write_now(line, size + 1);
 	line[size] = 0;
 }
