@@ -41,7 +41,7 @@ struct job {
 	enum verb verb;
 	const struct renderer *format;
 	struct tc_options options;
-	unsigned fail_on;  /* bits of enum tc_cause_class: exit with 1 where one of these is found */
+	unsigned fail_on; /* bits of enum tc_cause_class: exit with 1 where one of these is found */
 	const char *color; /* auto, always, never */
 	struct tc_knowledge knowledge;
 	char **args;	   /* files; for show: one file, then items */
@@ -59,9 +59,11 @@ static const char usage_text[] =
 	"                        [--source-root DIR] [--color auto|always|never] [--knowledge "
 	"FILE|DIR]...\n"
 	"                        [--fail-on hang,leak,crash]\n"
-	"       taskcore-analyze show FILE ITEM...      ITEM: T12, L1, O3, H2, G1, or a task's name\n"
+	"       taskcore-analyze show FILE ITEM...      ITEM: T12, L1, O3, H2, G1, or a task's "
+	"name\n"
 	"       taskcore-analyze check FILE...\n"
-	"       taskcore-analyze explain KIND           what a kind of finding means: blocked-loop.sleep ...\n"
+	"       taskcore-analyze explain KIND           what a finding means: blocked-loop.sleep "
+	"...\n"
 	"       taskcore-analyze --help | --version | -V\n"
 	"FILE: a dump; -: one on the standard input\n";
 
@@ -134,7 +136,10 @@ static int report_on(const struct job *job, struct tc_model *model, struct tc_ou
 	tc_report_deinit(&report);
 	tc_graph_deinit(&graph);
 	tc_waits_deinit(&finder);
-	return !found ? EXIT_USAGE : model->dump->n_problems_all ? EXIT_BAD_INPUT : fails ? EXIT_FOUND : EXIT_DONE;
+	return !found			   ? EXIT_USAGE :
+	       model->dump->n_problems_all ? EXIT_BAD_INPUT :
+	       fails			   ? EXIT_FOUND :
+					     EXIT_DONE;
 }
 
 static void say_refusal(const struct tc_dump *dump)
@@ -224,15 +229,17 @@ static int read_files(const struct job *job)
 #define NO_ADDRESS_LIMIT
 #endif
 
-/* What the child may use: generous for what a well-formed file needs, and an end for any other. No core
- * of it: dumps may hold secrets. */
+/* What the child may use: generous for what a well-formed file needs, and an end for any other. No
+ * core of it: dumps may hold secrets. */
 static void limit_child(const struct job *job)
 {
 	rlim_t memory = 1u << 30, seconds = 300;
 	struct stat st;
 
 	for (int i = 0; i < job->n_args; i++)
-		if (stat(strcmp(job->args[i], "-") ? job->args[i] : job->standard_input, &st) == 0 && S_ISREG(st.st_mode)) {
+		if (stat(strcmp(job->args[i], "-") ? job->args[i] : job->standard_input, &st) ==
+			    0 &&
+		    S_ISREG(st.st_mode)) {
 			memory += 16 * (rlim_t)st.st_size;
 			seconds += (rlim_t)st.st_size / 1000000;
 		}
@@ -356,10 +363,12 @@ static int parse_classes(const char *words, unsigned *ret)
 	for (const char *at = words; *at;) {
 		size_t size = strcspn(at, ",");
 		unsigned class = 0;
-		while (class <= TC_CLASS_CRASH && (strncmp(tc_class_word(class), at, size) || tc_class_word(class)[size]))
+		while (class <= TC_CLASS_CRASH &&
+		       (strncmp(tc_class_word(class), at, size) || tc_class_word(class)[size]))
 			class++;
 		if (class > TC_CLASS_CRASH || size == 0)
-			return usage_error("--fail-on takes hang, leak and crash, with commas, not", words);
+			return usage_error("--fail-on takes hang, leak and crash, with commas, not",
+					   words);
 		*ret |= 1u << class;
 		at += size + (at[size] == ',');
 	}
@@ -394,7 +403,8 @@ static const struct option options[] = {
 	{ 0 },
 };
 
-/* One option, whose place in the list is index, into the job. 0; 2 for a usage error; -1: done, all was said. */
+/* One option, whose place in the list is index, into the job. 0; 2 for a usage error; -1: done, all
+ * was said. */
 static int take_option(struct job *job, int option, int index)
 {
 	switch (option) {
@@ -501,7 +511,8 @@ static int explain(const struct job *job)
 	tc_out_init(&out, STDOUT_FILENO, false);
 	for (int i = 0; i < job->n_args && status == EXIT_DONE; i++)
 		if (!tc_explain(job->args[i], &out, page_width()))
-			status = usage_error("explain: this version finds no such kind", job->args[i]);
+			status = usage_error("explain: this version finds no such kind",
+					     job->args[i]);
 	tc_out_flush(&out);
 	tc_out_deinit(&out);
 	return status;
@@ -530,7 +541,8 @@ static int run(struct job *job, int argc, char **argv)
 	if (job->n_args == 0)
 		return usage_error("no file given", NULL);
 	if (job->verb == VERB_SHOW && job->n_args < 2)
-		return usage_error("show: name the items, for example T1, L1 or a task's name", NULL);
+		return usage_error("show: name the items, for example T1, L1 or a task's name",
+				   NULL);
 	if ((r = take_input(job)))
 		return r;
 	job->options.width = page_width();

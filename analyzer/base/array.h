@@ -11,9 +11,9 @@
  * 70) instead. */
 void *tc_array_grow(void *array, size_t n, size_t *capacity, size_t size);
 
-/* Room for n elements of size bytes, not zeroed, for tc_array_grow to go on from. Large ones are of huge
- * pages where the kernel has them: a page fault for each 4 KiB took a quarter of the time of reading a
- * file. What is not used takes no memory. NULL: there is no room. The caller frees it. */
+/* Room for n elements of size bytes, not zeroed, for tc_array_grow to go on from. Large ones are of
+ * huge pages where the kernel has them: a page fault for each 4 KiB took a quarter of the time of
+ * reading a file. What is not used takes no memory. NULL: there is no room. The caller frees it. */
 void *tc_array_reserve(size_t n, size_t size);
 
 /* n zeroed elements of size bytes. Never NULL. The caller frees it. */

@@ -12,7 +12,8 @@
 
 const char TC_JSON_KEYED[] = "";
 
-/* A lone surrogate is no character: some readers refuse a whole file for \udc80 in it (jansson, serde). */
+/* A lone surrogate is no character: some readers refuse a whole file for \udc80 in it (jansson,
+ * serde). */
 static bool is_surrogate(uint32_t code)
 {
 	return code >= 0xd800 && code <= 0xdfff;

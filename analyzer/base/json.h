@@ -16,8 +16,8 @@ struct tc_json {
 
 /* key is NULL inside an array. Keys are text of our own or harmless names, see tc_json_key. */
 void tc_json_object(struct tc_json *json, const char *key);
-/* An object whose beginning was written elsewhere, as tc_json_object and what follows would have: it stays
- * open, and something stands in it. */
+/* An object whose beginning was written elsewhere, as tc_json_object and what follows would have:
+ * it stays open, and something stands in it. */
 void tc_json_begun(struct tc_json *json, const char *text, size_t size);
 void tc_json_array(struct tc_json *json, const char *key);
 void tc_json_end(struct tc_json *json, char bracket); /* '}' or ']' */

@@ -9,7 +9,8 @@
 void tc_lookup_add(struct tc_lookup *lookup, uint64_t key, size_t at)
 {
 	if (key)
-		*tc_push(lookup->entries, lookup->n, lookup->room) = (struct tc_lookup_entry){ key, at };
+		*tc_push(lookup->entries, lookup->n, lookup->room) =
+			(struct tc_lookup_entry){ key, at };
 }
 
 static int by_key(const void *one, const void *other)

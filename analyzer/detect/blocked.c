@@ -22,7 +22,8 @@ bool tc_blocked_is_function(const struct tc_place *place, const char *name)
 	       (n == size || place->function.at[n - size - 1] == '.');
 }
 
-void tc_blocked_subject(const struct tc_scene *scene, const struct tc_loop_view *loop, struct tc_out *out)
+void tc_blocked_subject(const struct tc_scene *scene, const struct tc_loop_view *loop,
+			struct tc_out *out)
 {
 	if (loop->task)
 		tc_say_task(out, scene->model, loop->task);
@@ -31,7 +32,8 @@ void tc_blocked_subject(const struct tc_scene *scene, const struct tc_loop_view 
 	tc_out_str(out, " ");
 }
 
-static void put_call(const struct tc_scene *scene, const struct tc_loop_view *loop, struct tc_out *out)
+static void put_call(const struct tc_scene *scene, const struct tc_loop_view *loop,
+		     struct tc_out *out)
 {
 	const struct tc_thread *os = loop->thread->os;
 	const struct tc_fd *fd = os->syscall && tc_syscall_takes_fd(os->syscall - 1) ?
@@ -60,9 +62,11 @@ static void put_queues(const struct tc_loop_view *loop, struct tc_out *out)
 	tc_out_printf(out, "L%u has not turned for at least ", loop->id);
 	tc_out_ns(out, loop->blocked_ns);
 	if (record && record->overdue > 1)
-		tc_out_printf(out, "; %llu of its timers overdue", (unsigned long long)record->overdue - 1);
+		tc_out_printf(out, "; %llu of its timers overdue",
+			      (unsigned long long)record->overdue - 1);
 	if (record && record->ready > 1)
-		tc_out_printf(out, "; %llu of its callbacks ready", (unsigned long long)record->ready - 1);
+		tc_out_printf(out, "; %llu of its callbacks ready",
+			      (unsigned long long)record->ready - 1);
 }
 
 struct tc_finding *tc_blocked_add(const struct tc_scene *scene, const struct tc_loop_view *loop,

@@ -13,7 +13,8 @@ bool tc_blocked_is_hang(const struct tc_loop_view *loop);
 struct tc_finding *tc_blocked_add(const struct tc_scene *scene, const struct tc_loop_view *loop,
 				  struct tc_findings *findings, enum tc_cause kind);
 /* "T3 "handler" ", or "a callback " where no task runs. */
-void tc_blocked_subject(const struct tc_scene *scene, const struct tc_loop_view *loop, struct tc_out *out);
+void tc_blocked_subject(const struct tc_scene *scene, const struct tc_loop_view *loop,
+			struct tc_out *out);
 /* Is this the function, by the last part of its name? */
 bool tc_blocked_is_function(const struct tc_place *place, const char *name);
 

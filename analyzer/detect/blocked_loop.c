@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * blocked-loop.*: the loop's thread is inside a call that does not return. Only where it was seen to
- * be so for a quarter of a second: a short call is no hang. Where the call waits for the loop itself,
- * it is a deadlock (loop_deadlock.c). */
+ * blocked-loop.*: the loop's thread is inside a call that does not return. Only where it was seen
+ * to be so for a quarter of a second: a short call is no hang. Where the call waits for the loop
+ * itself, it is a deadlock (loop_deadlock.c). */
 #include "analyzer/detect/blocked.h"
 #include "analyzer/detect/words.h"
 #include "analyzer/facts/descriptor.h"
@@ -129,7 +129,8 @@ static enum tc_cause computing(const struct tc_model *model, const struct tc_thr
 	struct tc_place place;
 
 	tc_place_init(&place, model, thread->py ? thread->py->chain : 0);
-	return tc_text_ends_in(place.file, "re/__init__.py") || tc_text_ends_in(place.file, "re.py") ?
+	return tc_text_ends_in(place.file, "re/__init__.py") ||
+			       tc_text_ends_in(place.file, "re.py") ?
 		       TC_CAUSE_BLOCKED_CPU_NATIVE :
 		       TC_CAUSE_BLOCKED_CPU;
 }
@@ -189,7 +190,8 @@ void tc_detect_blocked_loop(const struct tc_scene *scene, struct tc_findings *fi
 			continue;
 		tc_blocked_subject(scene, loop, &finding->summary);
 		tc_out_str(&finding->summary, text);
-		tc_out_printf(&finding->summary, ", on the thread of L%u, which cannot turn meanwhile", loop->id);
+		tc_out_printf(&finding->summary,
+			      ", on the thread of L%u, which cannot turn meanwhile", loop->id);
 		say_why(finding);
 	}
 }

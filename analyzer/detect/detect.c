@@ -29,7 +29,8 @@ static int by_harm(const void *left, const void *right)
 struct hurt {
 	const struct tc_scene *scene;
 	struct tc_findings *findings;
-	tc_node *stack; /* room for all edges and nodes: a node is pushed once for each edge to it */
+	tc_node *
+		stack; /* room for all edges and nodes: a node is pushed once for each edge to it */
 	uint32_t *seen; /* of each node: the last finding that reached it, + 1 */
 };
 
@@ -94,7 +95,8 @@ static void explain_all(const struct tc_scene *scene, struct tc_findings *findin
 		for (size_t i = 0; i < finding->tasks.n; i++)
 			finding->victims += explain(&hurt, f + 1, finding->tasks.at[i]);
 		for (size_t i = 0; finding->loop && i < model->n_tasks; i++)
-			if (model->tasks[i].loop == finding->loop && tc_task_alive(&model->tasks[i]))
+			if (model->tasks[i].loop == finding->loop &&
+			    tc_task_alive(&model->tasks[i]))
 				finding->victims += explain(&hurt, f + 1, (tc_node)i);
 	}
 	free(hurt.stack);

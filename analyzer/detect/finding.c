@@ -124,7 +124,8 @@ static uint64_t hash_of(const struct tc_model *model, uint32_t link)
 	return hash;
 }
 
-void tc_finding_fingerprint(const struct tc_model *model, const struct tc_finding *finding, char *text)
+void tc_finding_fingerprint(const struct tc_model *model, const struct tc_finding *finding,
+			    char *text)
 {
 	const char *word = tc_cause_word(finding->cause);
 	uint64_t hash = 0xcbf29ce484222325, sum = 0;

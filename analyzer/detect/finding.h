@@ -71,7 +71,8 @@ const char *tc_ends_word(enum tc_ends ends);
 /* What stays the same for one fault in another run, Python, and with shifted lines: "fp1:" and 16
  * hexadecimal digits, into text of TC_FINGERPRINT bytes. */
 #define TC_FINGERPRINT 24
-void tc_finding_fingerprint(const struct tc_model *model, const struct tc_finding *finding, char *text);
+void tc_finding_fingerprint(const struct tc_model *model, const struct tc_finding *finding,
+			    char *text);
 
 void tc_findings_deinit(struct tc_findings *findings);
 

@@ -9,8 +9,8 @@
 #include "analyzer/facts/descriptor.h"
 #include "analyzer/facts/syscalls.h"
 
-/* The future of concurrent.futures for whose result the thread waits; 0: it does not. *ret_link: the
- * program's line. */
+/* The future of concurrent.futures for whose result the thread waits; 0: it does not. *ret_link:
+ * the program's line. */
 static uint64_t awaited_future(const struct tc_model *model, const struct tc_pythread *thread,
 			       uint32_t *ret_link)
 {
@@ -21,7 +21,8 @@ static uint64_t awaited_future(const struct tc_model *model, const struct tc_pyt
 		if (tc_place_owner(model, place.file) == TC_OWNER_USER)
 			break;
 		if (tc_text_ends_in(place.file, "concurrent/futures/_base.py") &&
-		    (tc_blocked_is_function(&place, "result") || tc_blocked_is_function(&place, "exception")) &&
+		    (tc_blocked_is_function(&place, "result") ||
+		     tc_blocked_is_function(&place, "exception")) &&
 		    tc_thread_local(model, thread, id, "self", &self) && tc_value_is_ref(&self)) {
 			*ret_link = tc_place_best(model, model->chains[id].parent);
 			return self.word;
@@ -39,7 +40,8 @@ static bool is_queued(const struct tc_model *model, uint32_t loop, uint64_t futu
 		struct tc_value value;
 		if (handle->loop == loop && handle->where == TC_HANDLE_READY &&
 		    !(handle->flags & TC_HANDLE_CANCELLED) && tc_value_is_ref(&handle->callback) &&
-		    tc_object_attr(model, tc_model_object_at(model, handle->callback.word), "future", &value) &&
+		    tc_object_attr(model, tc_model_object_at(model, handle->callback.word),
+				   "future", &value) &&
 		    tc_value_is_ref(&value) && value.word == future)
 			return true;
 	}
@@ -54,7 +56,8 @@ struct own_work {
 
 static struct own_work work_for(const struct tc_model *model, uint32_t loop, uint64_t future)
 {
-	const struct tc_task *task = future ? tc_model_task_at(model, tc_future_source(model, future)) : NULL;
+	const struct tc_task *task =
+		future ? tc_model_task_at(model, tc_future_source(model, future)) : NULL;
 
 	if (task && task->loop == loop && tc_task_alive(task))
 		return (struct own_work){ true, task };
@@ -75,7 +78,8 @@ static void put_work(const struct tc_scene *scene, const struct own_work *work, 
 static bool add_waits_itself(const struct tc_scene *scene, const struct tc_loop_view *loop,
 			     struct tc_findings *findings, const struct own_work *work)
 {
-	struct tc_finding *finding = tc_blocked_add(scene, loop, findings, TC_CAUSE_LOOP_WAITS_ITSELF);
+	struct tc_finding *finding =
+		tc_blocked_add(scene, loop, findings, TC_CAUSE_LOOP_WAITS_ITSELF);
 
 	if (!finding)
 		return true;
@@ -84,7 +88,8 @@ static bool add_waits_itself(const struct tc_scene *scene, const struct tc_loop_
 	put_work(scene, work, loop->id, &finding->summary);
 	tc_out_str(&finding->summary, ": only this thread can run it");
 	finding->ends = TC_ENDS_NO;
-	finding->why = "the loop cannot turn before the result is there, nor make it before it turns";
+	finding->why =
+		"the loop cannot turn before the result is there, nor make it before it turns";
 	return true;
 }
 
@@ -93,13 +98,15 @@ static bool add_thread_cycle(const struct tc_scene *scene, const struct tc_loop_
 			     const struct own_work *work, uint32_t link)
 {
 	const struct tc_thread_view *view = tc_threads_of(scene->threads, worker);
-	struct tc_finding *finding = tc_blocked_add(scene, loop, findings, TC_CAUSE_LOOP_THREAD_CYCLE);
+	struct tc_finding *finding =
+		tc_blocked_add(scene, loop, findings, TC_CAUSE_LOOP_THREAD_CYCLE);
 
 	if (!finding)
 		return true;
 	size_t number = view ? (size_t)(view - scene->threads->at) + 1 : 0;
 	tc_blocked_subject(scene, loop, &finding->summary);
-	tc_out_printf(&finding->summary, "waits on the thread of L%u for H%zu, which waits for the loop: for ",
+	tc_out_printf(&finding->summary,
+		      "waits on the thread of L%u for H%zu, which waits for the loop: for ",
 		      loop->id, number);
 	put_work(scene, work, loop->id, &finding->summary);
 	tc_out_str(&finding->summary, "; neither can go on");
@@ -115,7 +122,8 @@ static bool add_thread_cycle(const struct tc_scene *scene, const struct tc_loop_
 }
 
 /* The thread whose end a join waits for (Lib/threading.py); NULL: none. */
-static const struct tc_pythread *joined_thread(const struct tc_model *model, const struct tc_pythread *thread)
+static const struct tc_pythread *joined_thread(const struct tc_model *model,
+					       const struct tc_pythread *thread)
 {
 	for (uint32_t id = thread->chain; id; id = model->chains[id].parent) {
 		struct tc_place place;
@@ -123,9 +131,11 @@ static const struct tc_pythread *joined_thread(const struct tc_model *model, con
 		tc_place_init(&place, model, id);
 		if (tc_place_owner(model, place.file) == TC_OWNER_USER)
 			break;
-		if (!tc_text_ends_in(place.file, "threading.py") || !tc_blocked_is_function(&place, "join") ||
+		if (!tc_text_ends_in(place.file, "threading.py") ||
+		    !tc_blocked_is_function(&place, "join") ||
 		    !tc_thread_local(model, thread, id, "self", &self) || !tc_value_is_ref(&self) ||
-		    !tc_object_attr(model, tc_model_object_at(model, self.word), "_native_id", &tid) ||
+		    !tc_object_attr(model, tc_model_object_at(model, self.word), "_native_id",
+				    &tid) ||
 		    tid.tag != TC_VAL_INT)
 			continue;
 		for (size_t i = 0; i < model->n_pythreads; i++)
@@ -167,14 +177,17 @@ static bool listens_for(struct tc_text local, struct tc_text peer)
 
 /* The listening socket among the loop's own descriptors to which this one is connected; NULL: none.
  * A listener that another loop or thread serves answers all the same. */
-static const struct tc_fd *own_listener(const struct tc_model *model, uint32_t loop, const struct tc_fd *fd)
+static const struct tc_fd *own_listener(const struct tc_model *model, uint32_t loop,
+					const struct tc_fd *fd)
 {
 	for (size_t i = 0; fd && fd->peer.size && i < model->n_handles; i++) {
 		const struct tc_handle *handle = &model->handles[i];
-		const struct tc_fd *other = handle->loop == loop && handle->where == TC_HANDLE_READER && handle->fd ?
-						    tc_model_fd(model, handle->fd - 1) :
-						    NULL;
-		if (other && other != fd && other->state == TC_FD_LISTENING && listens_for(other->local, fd->peer))
+		const struct tc_fd *other =
+			handle->loop == loop && handle->where == TC_HANDLE_READER && handle->fd ?
+				tc_model_fd(model, handle->fd - 1) :
+				NULL;
+		if (other && other != fd && other->state == TC_FD_LISTENING &&
+		    listens_for(other->local, fd->peer))
 			return other;
 	}
 	return NULL;
@@ -195,7 +208,8 @@ static bool requests_itself(const struct tc_scene *scene, const struct tc_loop_v
 	if (!finding)
 		return true;
 	tc_blocked_subject(scene, loop, &finding->summary);
-	tc_out_printf(&finding->summary, "waits on the thread of L%u for an answer from ", loop->id);
+	tc_out_printf(&finding->summary, "waits on the thread of L%u for an answer from ",
+		      loop->id);
 	tc_out_text(&finding->summary, fd->peer, 60);
 	tc_out_printf(&finding->summary, ", where L%u itself is the server", loop->id);
 	struct tc_out *line = tc_finding_evidence(finding);
@@ -221,7 +235,8 @@ bool tc_detect_loop_deadlock(const struct tc_scene *scene, const struct tc_loop_
 	struct own_work work = work_for(model, loop->id, future);
 	if (work.found)
 		return add_waits_itself(scene, loop, findings, &work);
-	if (future && waits_for_thread(scene, loop, findings, tc_worker_of(&scene->graph->finder->workers, future)))
+	if (future && waits_for_thread(scene, loop, findings,
+				       tc_worker_of(&scene->graph->finder->workers, future)))
 		return true;
 	return waits_for_thread(scene, loop, findings, joined_thread(model, thread));
 }

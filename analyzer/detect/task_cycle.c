@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * deadlock.task-cycle: tasks that wait for each other in a ring. Such an edge stays until the awaited
- * task has ended or the waiting one is cancelled, so edges that were read at different moments still
- * make a ring that exists. */
+ * deadlock.task-cycle: tasks that wait for each other in a ring. Such an edge stays until the
+ * awaited task has ended or the waiting one is cancelled, so edges that were read at different
+ * moments still make a ring that exists. */
 #define _GNU_SOURCE /* memmem */
 #include <stdlib.h>
 #include <string.h>
@@ -84,7 +84,8 @@ static bool may_time_out(const struct tc_model *model, uint32_t loop)
 		const struct tc_text name =
 			tc_model_string(model, tc_model_code(model, handle->code)->name);
 		if (handle->loop == loop && handle->where == TC_HANDLE_TIMER &&
-		    !(handle->flags & TC_HANDLE_CANCELLED) && memmem(name.at, name.size, "timeout", 7))
+		    !(handle->flags & TC_HANDLE_CANCELLED) &&
+		    memmem(name.at, name.size, "timeout", 7))
 			return true;
 	}
 	for (size_t i = 0; i < model->n_loops; i++)

@@ -475,8 +475,8 @@ static void read_record(struct tc_model *model, uint64_t kind, struct tc_cursor 
 		model->open = TC_OPEN_NONE;
 }
 
-/* The identifiers of this chunk begin at its bases. A gap is what a lost chunk defined: no more than
- * fits into the bytes before this chunk. */
+/* The identifiers of this chunk begin at its bases. A gap is what a lost chunk defined: no more
+ * than fits into the bytes before this chunk. */
 static bool take_bases(struct tc_model *model, const struct tc_loaded_chunk *chunk)
 {
 	/* A definition takes three bytes at least: kind, length, a field. */
@@ -510,7 +510,8 @@ static bool take_record(struct tc_model *model, struct tc_cursor *all)
 }
 
 /* Behind a record that does not fit nothing can be read. */
-static void leave_rest(struct tc_model *model, const struct tc_loaded_chunk *chunk, const uint8_t *start)
+static void leave_rest(struct tc_model *model, const struct tc_loaded_chunk *chunk,
+		       const uint8_t *start)
 {
 	struct tc_cursor cur = { .at = start, .end = chunk->records + chunk->size };
 

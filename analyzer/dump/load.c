@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "analyzer/base/array.h"
+#include "lib/format/chunk.h"
 #include "lib/format/crc32c.h"
 #include "lib/base/err.h"
 
@@ -67,23 +68,6 @@ static size_t next_note(const struct tc_dump *dump, size_t at, size_t end)
 	}
 }
 
-/* The header of a chunk of size bytes: of any length, with any number of tables. False: it does not fit.
- * A table that the file does not have stays empty: its first identifier would be 1. */
-static bool read_header(const uint8_t *chunk, size_t size, struct tc_chunk *ret)
-{
-	if (size < TC_CHUNK_BASES)
-		return false;
-	memcpy(ret, chunk, TC_CHUNK_BASES);
-	if (ret->header_size > size || ret->header_size < TC_CHUNK_BASES ||
-	    ret->n_tables > (ret->header_size - TC_CHUNK_BASES) / sizeof(ret->base[0]))
-		return false;
-	for (uint32_t t = 0; t < TC_N_TABLES; t++)
-		ret->base[t] = 1;
-	memcpy(ret->base, chunk + TC_CHUNK_BASES,
-	       sizeof(ret->base[0]) * (ret->n_tables < TC_N_TABLES ? ret->n_tables : TC_N_TABLES));
-	return true;
-}
-
 static void keep_chunk(struct tc_dump *dump, struct tc_loaded_chunk chunk, size_t at, size_t size)
 {
 	chunk.size = (uint32_t)(size - chunk.head.header_size);
@@ -91,8 +75,8 @@ static void keep_chunk(struct tc_dump *dump, struct tc_loaded_chunk chunk, size_
 	*tc_push(dump->chunks, dump->n_chunks, dump->chunks_room) = chunk;
 }
 
-/* The version of a chunk whose checksum is right; 0: it is wrong. Version 1, of before the first release,
- * had the two words the other way round. */
+/* The version of a chunk whose checksum is right; 0: it is wrong. Version 1, of before the first
+ * release, had the two words the other way round. */
 static uint32_t version_of(const uint8_t *chunk, size_t size)
 {
 	uint32_t words[2];
@@ -119,8 +103,9 @@ static void take_chunk(struct tc_dump *dump, uint32_t note, size_t at, size_t si
 		tc_dump_problem(dump, at, "chunk of %zu bytes: wrong checksum, skipped", size);
 	else if (version != TC_FORMAT_VERSION)
 		dump->other = version;
-	else if (!read_header(dump->map + at, size, &chunk.head))
-		tc_dump_problem(dump, at, "chunk of %zu bytes: its header does not fit, skipped", size);
+	else if (!tc_chunk_head(dump->map + at, size, &chunk.head))
+		tc_dump_problem(dump, at, "chunk of %zu bytes: its header does not fit, skipped",
+				size);
 	else
 		keep_chunk(dump, chunk, at, size);
 }
@@ -132,7 +117,7 @@ static void take_cut_chunk(struct tc_dump *dump, uint32_t note, size_t at, size_
 	size_t size = next_note(dump, at, end) - at;
 
 	if (note < TC_NOTE_HEAD || note > TC_NOTE_RECORDS ||
-	    !read_header(dump->map + at, size, &chunk.head))
+	    !tc_chunk_head(dump->map + at, size, &chunk.head))
 		return;
 	if (chunk.head.version == TC_FORMAT_VERSION)
 		keep_chunk(dump, chunk, at, size < TC_CHUNK_MAX ? size : TC_CHUNK_MAX);

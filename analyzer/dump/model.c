@@ -165,9 +165,9 @@ static void check_sums(struct tc_model *model)
 			(unsigned long long)status->read, (unsigned long long)model->n_clean);
 }
 
-/* The arrays that have an element for each task get room for all that the file can hold: none can be
- * longer than there are records. A forged file may claim any number of these, or have many more than a
- * real one of its size: then the arrays grow. */
+/* The arrays that have an element for each task get room for all that the file can hold: none can
+ * be longer than there are records. A forged file may claim any number of these, or have many more
+ * than a real one of its size: then the arrays grow. */
 /* The library is where its asyncio is: in /usr/lib/python3.11/, a zip file, a tree that was never
  * installed. Packages have folders named asyncio too (redis, sqlalchemy). */
 static bool is_asyncio(struct tc_text file)

@@ -10,7 +10,8 @@
 #include <stdint.h>
 
 #include "analyzer/base/bytes.h"
-#include "analyzer/dump/cursor.h"
+#include "lib/format/cursor.h"
+#include "analyzer/dump/value.h"
 #include "lib/format/format.h"
 #include "analyzer/dump/load.h"
 
@@ -177,8 +178,8 @@ struct tc_streams {
 	struct type *name;   \
 	size_t n_##name, name##_room
 
-/* Where in an array the element with an address is. Made when the first one is asked for: of a million
- * tasks most are never looked up. */
+/* Where in an array the element with an address is. Made when the first one is asked for: of a
+ * million tasks most are never looked up. */
 struct tc_index {
 	uint32_t *slots; /* index + 1; 0: free */
 	size_t mask;
@@ -214,8 +215,8 @@ struct tc_model {
 	enum { TC_OPEN_NONE, TC_OPEN_TASK, TC_OPEN_THREAD } open;
 	uint32_t next_seq; /* while reading: of the next chunk */
 	struct tc_index *task_index, *object_index;
-	/* Where the target's standard library is, with its last slash; empty: not known. frozen: its
-	 * paths are relative. */
+	/* Where the target's standard library is, with its last slash; empty: not known. frozen:
+	 * its paths are relative. */
 	struct tc_text library;
 	bool frozen;
 	uint64_t n_clean; /* pending tasks that are neither torn nor cut */
@@ -224,9 +225,9 @@ struct tc_model {
 };
 
 /* Read all chunks of dump, which must outlive the model. Damage is noted in the dump. progress:
- * called after each chunk with the part of the file that is done, may be NULL. 0, or -TC_EVERSION: the
- * dump needs features that this program does not know (dump->kind says so); nothing of the model is of
- * use then, but it is to be given to tc_model_deinit. */
+ * called after each chunk with the part of the file that is done, may be NULL. 0, or -TC_EVERSION:
+ * the dump needs features that this program does not know (dump->kind says so); nothing of the
+ * model is of use then, but it is to be given to tc_model_deinit. */
 int tc_model_init(struct tc_model *model, struct tc_dump *dump, void (*progress)(double part));
 void tc_model_deinit(struct tc_model *model);
 

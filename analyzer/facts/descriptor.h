@@ -20,11 +20,12 @@ bool tc_object_fd_number(const struct tc_model *model, const struct tc_object *o
 
 /* "tcp", "udp", "unix", "pipe", "file" … */
 const char *tc_fd_kind(const struct tc_fd *fd);
-/* "established", "listen", "close-wait" …, as ss(8) names the states of TCP but with its dashes; NULL:
- * not known. */
+/* "established", "listen", "close-wait" …, as ss(8) names the states of TCP but with its dashes;
+ * NULL: not known. */
 const char *tc_fd_state(const struct tc_fd *fd);
 
-/* "tcp 127.0.0.1:34 -> 127.0.0.1:80, 0 bytes to read, 2,304 not yet sent"; "pipe:[12], 5 bytes to read". */
+/* "tcp 127.0.0.1:34 -> 127.0.0.1:80, 0 bytes to read, 2,304 not yet sent"; "pipe:[12], 5 bytes to
+ * read". */
 void tc_fd_phrase(struct tc_out *out, const struct tc_fd *fd);
 
 static inline bool tc_fd_is_socket(const struct tc_fd *fd)

@@ -39,8 +39,10 @@ static void runners_deinit(struct runners *runners)
 	tc_lookup_deinit(&runners->by_gil);
 }
 
-/* The thread with its state in this interpreter: one that called a subinterpreter has two. NULL: none. */
-static const struct tc_thread_view *thread_in(const struct runners *runners, uint32_t tid, uint32_t interp)
+/* The thread with its state in this interpreter: one that called a subinterpreter has two. NULL:
+ * none. */
+static const struct tc_thread_view *thread_in(const struct runners *runners, uint32_t tid,
+					      uint32_t interp)
 {
 	const struct tc_lookup_entry *entry = tc_lookup_find(&runners->by_tid, tid);
 
@@ -60,7 +62,9 @@ static const struct tc_thread_view *thread_of_loop(const struct runners *runners
 
 	if (entry)
 		return &runners->threads->at[entry->at];
-	return loop && (loop->flags & TC_LOOP_RUNNING) ? thread_in(runners, loop->tid, loop->interp) : NULL;
+	return loop && (loop->flags & TC_LOOP_RUNNING) ?
+		       thread_in(runners, loop->tid, loop->interp) :
+		       NULL;
 }
 
 static bool is_place(const struct tc_place *place, const char *file, const char *name)
@@ -83,8 +87,8 @@ static bool runs_handle(const struct tc_model *model, uint32_t chain)
 	return false;
 }
 
-/* What the dumper saw of the thread before and after it read its memory. Without that record what a frozen
- * process told is of one moment all the same. */
+/* What the dumper saw of the thread before and after it read its memory. Without that record what a
+ * frozen process told is of one moment all the same. */
 static void look_facts(const struct tc_model *model, const struct tc_thread *thread,
 		       struct tc_loop_facts *facts)
 {
@@ -101,8 +105,8 @@ static void look_facts(const struct tc_model *model, const struct tc_thread *thr
 	}
 }
 
-/* Since when the earliest timer is due. What was due before the process began was never a time: memory
- * that changed while it was read. */
+/* Since when the earliest timer is due. What was due before the process began was never a time:
+ * memory that changed while it was read. */
 static uint64_t overdue(const struct tc_head *head, const struct tc_loop *loop)
 {
 	uint64_t ns = loop->due_ns && loop->now_ns > loop->due_ns ? loop->now_ns - loop->due_ns : 0;
@@ -111,15 +115,18 @@ static uint64_t overdue(const struct tc_head *head, const struct tc_loop *loop)
 }
 
 /* Does the thread wait for the GIL, if it sleeps? Where the GIL could not be read, any futex may be
- * its own; where the system call is not known, it may be a futex if another thread holds the GIL. */
+ * its own; where the system call is not known, it may be a futex if another thread holds the
+ * GIL. */
 static void gil_facts(const struct runners *runners, const struct tc_thread_view *thread,
 		      struct tc_loop_facts *facts)
 {
 	const struct tc_pythread *py = thread ? thread->py : NULL;
-	const struct tc_lookup_entry *holder = py ? tc_lookup_find(&runners->by_gil, py->interp + 1ull) : NULL;
+	const struct tc_lookup_entry *holder =
+		py ? tc_lookup_find(&runners->by_gil, py->interp + 1ull) : NULL;
 	bool known = py && (py->flags & TC_PYTHREAD_GIL_KNOWN);
 
-	facts->waits_gil = known ? py->flags & TC_PYTHREAD_WAITS_GIL : facts->syscall == TC_SYS_FUTEX;
+	facts->waits_gil =
+		known ? py->flags & TC_PYTHREAD_WAITS_GIL : facts->syscall == TC_SYS_FUTEX;
 	facts->may_wait_gil = !known || (holder && &runners->threads->at[holder->at] != thread);
 }
 
@@ -145,7 +152,8 @@ static struct tc_loop_facts facts_of(const struct runners *runners, const struct
 		look_facts(model, thread->os, &facts);
 	}
 	gil_facts(runners, thread, &facts);
-	/* Its thread runs another loop inside a step of this one, which does not turn until then. */
+	/* Its thread runs another loop inside a step of this one, which does not turn until
+	 * then. */
 	bool nests = thread && thread->loop && thread->loop != view->id;
 	facts.in_callback = nests || view->task != NULL;
 	if (thread && thread->py && thread->py->chain) {
@@ -181,12 +189,13 @@ static void judge_loop(const struct runners *runners, struct tc_loop_view *view)
 		view->watched_ns = facts.watched_ns;
 }
 
-/* Of two tasks that run on one thread, one inside the other: its chain goes to the innermost frame as
- * the other's does, from further in. */
+/* Of two tasks that run on one thread, one inside the other: its chain goes to the innermost frame
+ * as the other's does, from further in. */
 static const struct tc_task *innermost(const struct tc_model *model, const struct tc_task *one,
 				       const struct tc_task *other)
 {
-	return one && model->chains[one->chain].depth <= model->chains[other->chain].depth ? one : other;
+	return one && model->chains[one->chain].depth <= model->chains[other->chain].depth ? one :
+											     other;
 }
 
 /* One view for each loop that the dump names. */

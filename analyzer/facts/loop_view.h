@@ -35,8 +35,8 @@ const struct tc_loop_view *tc_loops_find(const struct tc_loops *loops, uint32_t 
 /* The chain that says what the loop's thread does: the running task's, which goes on into the
  * thread's own frames; 0: not known. */
 uint32_t tc_loop_chain(const struct tc_loop_view *loop);
-/* Whether the thread held the GIL, as far as that is worth saying: the GIL was read at another moment than
- * the thread, unless that slept in a callback, and nobody holds it in a selector. */
+/* Whether the thread held the GIL, as far as that is worth saying: the GIL was read at another
+ * moment than the thread, unless that slept in a callback, and nobody holds it in a selector. */
 bool tc_loops_hold_gil(const struct tc_loops *loops, const struct tc_thread_view *thread);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The judgement of a loop. Where a thread stands does not decide alone: a look at one instant lands
  * at system calls, so that a loop which never sleeps is seen in its selector too (40 of 40,
- * measured). Nor are facts of different moments put together: a loop that turns 400 times a second would be
- * called blocked in a quarter of all dumps. */
+ * measured). Nor are facts of different moments put together: a loop that turns 400 times a second
+ * would be called blocked in a quarter of all dumps. */
 #include "analyzer/facts/loopstate.h"
 
 #include <stddef.h>
@@ -74,7 +74,8 @@ enum tc_loop_state tc_loop_judge(const struct tc_loop_facts *facts, enum tc_loop
 		return TC_LOOP_IS_CLOSED;
 	if (!facts->has_thread)
 		return facts->running ? TC_LOOP_UNKNOWN : TC_LOOP_STOPPED;
-	/* Of its thread only the frames are known, if at all: they do not tell whether it sleeps. */
+	/* Of its thread only the frames are known, if at all: they do not tell whether it
+	 * sleeps. */
 	if (facts->state == 0 && facts->syscall < 0)
 		return facts->moment == TC_MOMENT_ONE && facts->in_callback &&
 				       facts->overdue_ns >= TC_LOOP_OVERDUE_NS ?

@@ -54,15 +54,15 @@ enum tc_loop_hint {
 	TC_LOOP_HINT_COMPUTES,	  /* blocked, and its thread is running */
 };
 
-/* A running thread whose timer is overdue for so long does not turn its loop. A sleeping one that was
- * watched for so long and did not wake is held up. */
+/* A running thread whose timer is overdue for so long does not turn its loop. A sleeping one that
+ * was watched for so long and did not wake is held up. */
 #define TC_LOOP_OVERDUE_NS 250000000ull
 
 enum tc_loop_state tc_loop_judge(const struct tc_loop_facts *facts, enum tc_loop_hint *ret_hint);
 
-/* A thread that was watched for so long, ran for so much of it and never went to sleep is busy. A service that
- * works for 60 % of the time slept in each 40 ms, one that works for 5 % filled all of 10 ms at times. How much it
- * runs is a matter of who else wants the processor. */
+/* A thread that was watched for so long, ran for so much of it and never went to sleep is busy. A
+ * service that works for 60 % of the time slept in each 40 ms, one that works for 5 % filled all of
+ * 10 ms at times. How much it runs is a matter of who else wants the processor. */
 #define TC_LOOP_WATCHED_NS 40000000ull
 #define TC_LOOP_RAN_NS 8000000ull
 

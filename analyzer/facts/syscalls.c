@@ -388,9 +388,10 @@ const char *tc_syscall_name(uint64_t number)
 bool tc_syscall_takes_fd(uint64_t number)
 {
 	static const char *const taking[] = {
-		"read",	   "write",   "pread64", "pwrite64", "readv",  "writev",    "preadv", "pwritev",
-		"sendto",  "sendmsg", "recvfrom", "recvmsg", "connect", "accept",   "accept4", "ioctl",
-		"fcntl",   "flock",   "fsync",	 "fdatasync", "ftruncate", "sendfile", "splice", "getdents64",
+		"read",	   "write",	"pread64",   "pwrite64", "readv",    "writev",
+		"preadv",  "pwritev",	"sendto",    "sendmsg",	 "recvfrom", "recvmsg",
+		"connect", "accept",	"accept4",   "ioctl",	 "fcntl",    "flock",
+		"fsync",   "fdatasync", "ftruncate", "sendfile", "splice",   "getdents64",
 	};
 	const char *name = tc_syscall_name(number);
 

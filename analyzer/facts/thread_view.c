@@ -23,7 +23,8 @@ static void add_view(struct tc_threads *threads, const struct tc_thread *os,
 }
 
 /* By sorting: a process has tens of thousands of threads at times, and a forged file any number. A
- * state of the interpreter belongs to one thread only, so the views are never more than both together. */
+ * state of the interpreter belongs to one thread only, so the views are never more than both
+ * together. */
 void tc_threads_init(struct tc_threads *threads, const struct tc_model *model)
 {
 	struct tc_lookup pythreads = { 0 };
@@ -74,5 +75,6 @@ bool tc_thread_local(const struct tc_model *model, const struct tc_pythread *thr
 
 	tc_place_init(&place, model, link);
 	return thread->locals && place.code && at->python > 0 && at->python != UINT16_MAX &&
-	       tc_local_find(model, &locals, at->python - 1u, tc_model_code(model, place.code), name, ret);
+	       tc_local_find(model, &locals, at->python - 1u, tc_model_code(model, place.code),
+			     name, ret);
 }

@@ -51,7 +51,8 @@ static uint64_t future_of(const struct tc_model *model, const struct tc_pythread
 	const struct job_frame *row = job_frame_of(model, place);
 	struct tc_value value;
 
-	if (!row || !tc_thread_local(model, thread, chain, row->local, &value) || !tc_value_is_ref(&value))
+	if (!row || !tc_thread_local(model, thread, chain, row->local, &value) ||
+	    !tc_value_is_ref(&value))
 		return 0;
 	if (!row->attr)
 		return value.word;

@@ -7,7 +7,8 @@
 #include "analyzer/dump/model.h"
 
 struct tc_worker {
-	uint64_t future; /* of concurrent.futures, or of asyncio where a library has its own threads */
+	/* of concurrent.futures, or of asyncio where a library has its own threads */
+	uint64_t future;
 	const struct tc_pythread *thread;
 };
 

@@ -37,8 +37,8 @@ static void find_stream(const struct tc_model *model, const struct tc_object *st
 	ret->descriptor = tc_object_fd(model, transport);
 }
 
-void tc_detail_find(const struct tc_model *model, enum tc_wait_kind wait, const struct tc_object *object,
-		    struct tc_detail *ret)
+void tc_detail_find(const struct tc_model *model, enum tc_wait_kind wait,
+		    const struct tc_object *object, struct tc_detail *ret)
 {
 	const int64_t unknown = TC_DETAIL_UNKNOWN;
 

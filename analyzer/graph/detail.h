@@ -19,7 +19,7 @@ struct tc_detail {
 	const struct tc_fd *descriptor; /* its record, or NULL */
 };
 
-void tc_detail_find(const struct tc_model *model, enum tc_wait_kind wait, const struct tc_object *object,
-		    struct tc_detail *ret);
+void tc_detail_find(const struct tc_model *model, enum tc_wait_kind wait,
+		    const struct tc_object *object, struct tc_detail *ret);
 
 #endif

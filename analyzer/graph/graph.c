@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The graph is made in one pass over the tasks; the edges in the other direction are counted and placed. */
+ * The graph is made in one pass over the tasks; the edges in the other direction are counted and
+ * placed. */
 #include "analyzer/graph/graph.h"
 
 #include <stdlib.h>
@@ -29,7 +30,8 @@ const struct tc_task *tc_graph_task(const struct tc_graph *graph, tc_node node)
 	return node < graph->model->n_tasks ? &graph->model->tasks[node] : NULL;
 }
 
-static void add(struct tc_graph *graph, enum tc_edge_kind kind, tc_node from, tc_node to, uint32_t evidence)
+static void add(struct tc_graph *graph, enum tc_edge_kind kind, tc_node from, tc_node to,
+		uint32_t evidence)
 {
 	*tc_push(graph->edges, graph->n_edges, graph->edges_room) =
 		(struct tc_edge){ .kind = kind, .from = from, .to = to, .evidence = evidence };
@@ -67,9 +69,11 @@ static void add_waits(struct tc_graph *graph, size_t i)
 	uint32_t evidence = tc_wait_evidence(graph->finder, &graph->model->tasks[i]);
 
 	if (wait->object)
-		add(graph, TC_EDGE_WAITS, (tc_node)i, tc_node_object(graph, wait->object), evidence);
+		add(graph, TC_EDGE_WAITS, (tc_node)i, tc_node_object(graph, wait->object),
+		    evidence);
 	else if (wait->members)
-		add(graph, TC_EDGE_WAITS, (tc_node)i, tc_node_object(graph, wait->members), evidence);
+		add(graph, TC_EDGE_WAITS, (tc_node)i, tc_node_object(graph, wait->members),
+		    evidence);
 	if (wait->task)
 		add(graph, TC_EDGE_WAITS, (tc_node)i, tc_node_task(graph, wait->task), evidence);
 }
@@ -103,8 +107,8 @@ static void index_edges(struct tc_graph *graph)
 	graph->out_first = first_of(graph, false);
 	graph->in_first = first_of(graph, true);
 	graph->in = tc_array_new(graph->n_edges, sizeof(*graph->in));
-	/* From the back, so that each node's edges keep their order. Each end becomes a beginning by that, so
-	 * all stand one too far. */
+	/* From the back, so that each node's edges keep their order. Each end becomes a beginning
+	 * by that, so all stand one too far. */
 	for (size_t i = graph->n_edges; i > 0; i--)
 		graph->in[--graph->in_first[graph->edges[i - 1].to + 1]] = (uint32_t)i - 1;
 	size_t n = n_nodes(graph->model);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Who waits for whom: what each task waits for, found once, and the edges that follow from it, in both
- * directions. */
+ * Who waits for whom: what each task waits for, found once, and the edges that follow from it, in
+ * both directions. */
 #ifndef TC_GRAPH_H
 #define TC_GRAPH_H
 
@@ -26,7 +26,7 @@ struct tc_edge {
 struct tc_graph {
 	const struct tc_model *model;
 	const struct tc_waits *finder;
-	struct tc_wait *waits; /* of each task; NULL: there are too many nodes, they are found when asked for */
+	struct tc_wait *waits; /* of each task; NULL: too many nodes, found when asked for */
 	struct tc_edge *edges; /* by ascending from */
 	size_t n_edges, edges_room;
 	uint32_t *out_first; /* of each node, and one more: its first edge */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Grouping by chain: those that read the same have one number, so that a hash of two words is all it
- * takes. */
+ * Grouping by chain: those that read the same have one number, so that a hash of two words is all
+ * it takes. */
 #include "analyzer/graph/group.h"
 
 #include <stdlib.h>
@@ -37,9 +37,9 @@ static void table_grow(struct table *table, const struct tc_groups *groups)
 	}
 }
 
-static uint32_t group_of(struct table *table, struct tc_groups *groups, const struct tc_waits *finder,
-			 const struct tc_task *task,
-			 uint32_t chain, uint32_t number)
+static uint32_t group_of(struct table *table, struct tc_groups *groups,
+			 const struct tc_waits *finder, const struct tc_task *task, uint32_t chain,
+			 uint32_t number)
 {
 	bool not_started = (task->flags & TC_TASK_NOT_STARTED) != 0;
 	enum tc_wait_kind wait = tc_wait_kind_of(finder, task);
@@ -212,7 +212,8 @@ void tc_groups_init(struct tc_groups *groups, const struct tc_graph *graph, bool
 			groups->n_running++;
 			continue;
 		}
-		uint32_t number = group_of(&table, groups, finder, task, same[task->chain], (uint32_t)i);
+		uint32_t number =
+			group_of(&table, groups, finder, task, same[task->chain], (uint32_t)i);
 		groups->of_task[i] = number;
 		groups->n_grouped++;
 		if (with_objects)

@@ -48,7 +48,8 @@ struct tc_groups {
 	uint64_t n_running, n_done, n_grouped;
 };
 
-/* Group the tasks of a graph. with_objects: find the objects of each task too, which takes longer. */
+/* Group the tasks of a graph. with_objects: find the objects of each task too, which takes
+ * longer. */
 void tc_groups_init(struct tc_groups *groups, const struct tc_graph *graph, bool with_objects);
 void tc_groups_deinit(struct tc_groups *groups);
 

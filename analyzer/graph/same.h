@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Chains that read the same. Equal chains have equal numbers already, but one line may be compiled
- * twice (the end of a while loop, from 3.10 on; finally), and one function exist twice: then several
- * chains are one to a reader. */
+ * twice (the end of a while loop, from 3.10 on; finally), and one function exist twice: then
+ * several chains are one to a reader. */
 #ifndef TC_SAME_H
 #define TC_SAME_H
 

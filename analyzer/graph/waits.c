@@ -41,8 +41,8 @@ static bool has_local(const void *context, const char *name)
 	return false;
 }
 
-/* The row of one wait, or TC_KNOWN_…. A code is judged once, unless its coroutines have names of their
- * own. */
+/* The row of one wait, or TC_KNOWN_…. A code is judged once, unless its coroutines have names of
+ * their own. */
 static uint32_t row_of(const struct tc_waits *waits, uint32_t chain)
 {
 	const struct tc_model *model = waits->model;
@@ -72,8 +72,8 @@ static uint32_t native_row(const struct tc_waits *waits, uint32_t chain)
 	return tc_knowledge_native(waits->knowledge, place.function);
 }
 
-/* From the innermost link outwards through functions of known packages: the outermost one with a row
- * decides, so that Queue.join is not taken for the Event it uses. */
+/* From the innermost link outwards through functions of known packages: the outermost one with a
+ * row decides, so that Queue.join is not taken for the Event it uses. */
 static struct tc_verdict judge(const struct tc_waits *waits, uint32_t chain)
 {
 	const struct tc_model *model = waits->model;
@@ -336,7 +336,8 @@ static enum tc_wait_kind wait_of(const struct tc_waits *waits, const struct tc_t
 
 /* Tasks whose next step is due: those in the ready queue of a loop, and those that wait for no
  * future (Modules/_asynciomodule.c, task_step: task_fut_waiter is NULL from the wake-up to the next
- * await). Where the queue could not be read, a task that was woken still looks like one that waits. */
+ * await). Where the queue could not be read, a task that was woken still looks like one that
+ * waits. */
 static void mark_ready(struct tc_waits *waits)
 {
 	const struct tc_model *model = waits->model;

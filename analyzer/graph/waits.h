@@ -21,7 +21,7 @@ struct tc_wait {
 	double delay_s;			  /* of a sleep; negative: unknown */
 	struct tc_job job;		  /* of an executor */
 	bool shielded;			  /* within asyncio.shield */
-	bool concurrent;		  /* one of concurrent.futures that no executor is known for */
+	bool concurrent; /* one of concurrent.futures that no executor is known for */
 	/* of a sleep: when it ends, by the loop's clock (CLOCK_MONOTONIC); 0: unknown */
 	double due_s;
 };
@@ -52,7 +52,8 @@ void tc_waits_init(struct tc_waits *waits, const struct tc_model *model,
 void tc_waits_deinit(struct tc_waits *waits);
 
 /* In which way a task waits. */
-static inline enum tc_wait_kind tc_wait_kind_of(const struct tc_waits *waits, const struct tc_task *task)
+static inline enum tc_wait_kind tc_wait_kind_of(const struct tc_waits *waits,
+						const struct tc_task *task)
 {
 	return (enum tc_wait_kind)waits->kinds[task - waits->model->tasks];
 }

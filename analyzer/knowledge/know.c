@@ -23,7 +23,8 @@ struct source {
 	bool bad;
 };
 
-static void problem(struct tc_knowledge *k, const char *path, long line, const char *format, va_list args)
+static void problem(struct tc_knowledge *k, const char *path, long line, const char *format,
+		    va_list args)
 {
 	struct tc_knowledge_problem *p = tc_push(k->problems, k->n_problems, k->problems_room);
 	int n = line ? snprintf(p->text, sizeof(p->text), "%s:%ld: ", path, line) :
@@ -34,7 +35,8 @@ static void problem(struct tc_knowledge *k, const char *path, long line, const c
 }
 
 /* The first thing that is wrong with a file. */
-__attribute__((format(printf, 3, 4))) static void refuse(struct source *s, long line, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void refuse(struct source *s, long line,
+							 const char *format, ...)
 {
 	va_list args;
 
@@ -65,7 +67,8 @@ static long line_of_key(const struct source *s, const char *key)
 	return at ? line_at(s, (size_t)(at - s->text)) : 1;
 }
 
-/* jansson tells the line of bad syntax only: where the row of this number begins, two levels deep. */
+/* jansson tells the line of bad syntax only: where the row of this number begins, two levels
+ * deep. */
 static long line_of_row(const struct source *s, size_t row)
 {
 	unsigned depth = 0;
@@ -129,15 +132,16 @@ static void take_wait(struct source *s, long line, const char *word, struct tc_k
 }
 
 /* One key of a row. */
-static void take_key(struct source *s, long line, const char *name, const json_t *value, struct tc_known *row,
-		     bool *native)
+static void take_key(struct source *s, long line, const char *name, const json_t *value,
+		     struct tc_known *row, bool *native)
 {
 	const struct key *key = find_key(name);
 	bool text = key && key->type != KEY_FLAG && key->type != KEY_NATIVE;
 
 	if (!key)
 		refuse(s, line, "unknown key \"%.60s\"", name);
-	else if (text ? !json_is_string(value) || json_string_length(value) == 0 : !json_is_boolean(value))
+	else if (text ? !json_is_string(value) || json_string_length(value) == 0 :
+			!json_is_boolean(value))
 		refuse(s, line, "\"%s\" is no %s", name, text ? "text" : "true or false");
 	else if (key->type == KEY_TEXT)
 		*(const char **)((char *)row + key->at) = json_string_value(value);
@@ -158,7 +162,8 @@ static void take_row(struct source *s, size_t number, json_t *object)
 	json_t *value;
 
 	if (!json_is_object(object)) {
-		refuse(s, line_of_key(s, "waits"), "element %zu of \"waits\" is no object", number + 1);
+		refuse(s, line_of_key(s, "waits"), "element %zu of \"waits\" is no object",
+		       number + 1);
 		return;
 	}
 	json_object_foreach(object, name, value)
@@ -265,7 +270,8 @@ int tc_knowledge_load(struct tc_knowledge *k, const char *path)
 	int n = scandir(path, &entries, is_json, alphasort), r = 0;
 
 	if (n < 0)
-		return errno == ENOTDIR ? load_file(k, path) : cannot_read(k, path, strerror(errno));
+		return errno == ENOTDIR ? load_file(k, path) :
+					  cannot_read(k, path, strerror(errno));
 	for (int i = 0; i < n; i++) {
 		char file[4096];
 		int size = snprintf(file, sizeof(file), "%s/%s", path, entries[i]->d_name);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Which row of the knowledge is about a function: by the package that its file is in, the file, the name. */
+ * Which row of the knowledge is about a function: by the package that its file is in, the file, the
+ * name. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* memmem */
 #endif
 #include "analyzer/knowledge/know.h"
 #include "analyzer/facts/place.h"
 
-/* Whether size bytes at the beginning of file end where packages are installed or frozen applications keep
- * the library: another package's directory of the same name (redis/asyncio) is not the package. */
+/* Whether size bytes at the beginning of file end where packages are installed or frozen
+ * applications keep the library: another package's directory of the same name (redis/asyncio) is
+ * not the package. */
 static bool is_home(struct tc_text file, size_t size)
 {
 	static const char *const homes[] = { "/lib/", "/Lib/", ".zip/" };
@@ -26,7 +28,8 @@ static bool is_home(struct tc_text file, size_t size)
 static bool in_package(const struct tc_package *package, const struct tc_model *model,
 		       struct tc_text file, struct tc_text *ret)
 {
-	const size_t size = strlen(package->name), start = file.size - tc_place_short(model, file).size;
+	const size_t size = strlen(package->name),
+		     start = file.size - tc_place_short(model, file).size;
 
 	for (size_t at = 0; file.size > at + size; at++) {
 		const uint8_t *found = memmem(file.at + at, file.size - at, package->name, size);
@@ -36,7 +39,8 @@ static bool in_package(const struct tc_package *package, const struct tc_model *
 		bool whole = at + size < file.size && file.at[at + size] == '/';
 		if (whole && (at == start || is_home(file, at) ||
 			      (package->anywhere && file.at[at - 1] == '/'))) {
-			*ret = (struct tc_text){ file.at + at + size + 1, file.size - at - size - 1 };
+			*ret = (struct tc_text){ file.at + at + size + 1,
+						 file.size - at - size - 1 };
 			return true;
 		}
 	}
@@ -62,7 +66,8 @@ static const char *last_part(const char *qualname)
 /* The row of this package. */
 static uint32_t find_row(const struct tc_knowledge *k, uint32_t package, struct tc_text file,
 			 struct tc_text function, bool qualified,
-			 bool (*has)(const void *context, const char *variable), const void *context)
+			 bool (*has)(const void *context, const char *variable),
+			 const void *context)
 {
 	for (size_t i = 0; i < k->n_rows; i++) {
 		const struct tc_known *row = &k->rows[i];

@@ -5,7 +5,7 @@
 #include "analyzer/base/array.h"
 
 #define RUNS 4	       /* calls from one package to another that are shown, the innermost ones */
-#define FEW 3	       /* lines that say too little alone: then the next kind of code is shown too */
+#define FEW 3 /* lines that say too little alone: then the next kind of code is shown too */
 #define N_OWNERS (TC_OWNER_NONE + 1)
 
 /* A link while the chain is looked at. */

@@ -33,10 +33,11 @@ void tc_check_refusal(const struct tc_dump *dump, struct tc_out *out)
 			      TC_FORMAT_VERSION);
 		break;
 	case TC_FILE_FEATURES:
-		tc_out_printf(out,
-			      "written by a newer taskcore: it needs features that this program does "
-			      "not know (0x%" PRIx64 ")",
-			      dump->features);
+		tc_out_printf(
+			out,
+			"written by a newer taskcore: it needs features that this program does not "
+			"know (0x%" PRIx64 ")",
+			dump->features);
 		break;
 	default:
 		tc_out_str(out, "not a taskcore dump");

@@ -137,7 +137,8 @@ static void phrase_queue(struct tc_out *out, enum tc_wait_kind wait, const struc
 		tc_out_printf(out, " (%" PRId64 " items)", detail->size);
 }
 
-void tc_phrase_detail(const struct tc_page *page, enum tc_wait_kind wait, const struct tc_object *object)
+void tc_phrase_detail(const struct tc_page *page, enum tc_wait_kind wait,
+		      const struct tc_object *object)
 {
 	struct tc_out *out = page->out;
 	struct tc_detail detail;

@@ -9,8 +9,9 @@
 #include "analyzer/base/array.h"
 #include "analyzer/facts/place.h"
 
-/* A forged file of 100 kB can make thousands of tasks share a chain of thousands of links; a report of
- * gigabytes helps nobody. What real programs have stays below: a task takes at least 30 bytes. */
+/* A forged file of 100 kB can make thousands of tasks share a chain of thousands of links; a report
+ * of gigabytes helps nobody. What real programs have stays below: a task takes at least 30
+ * bytes. */
 #define LINKS_IN_ALL 10000000u /* and as many more as four times the bytes of the file */
 #define LINKS_THEN 100u
 

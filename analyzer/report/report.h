@@ -81,8 +81,8 @@ void tc_report_text(const struct tc_report *report, struct tc_out *out);
 void tc_report_json(const struct tc_report *report, struct tc_out *out);
 void tc_report_jsonl(const struct tc_report *report, struct tc_out *out);
 void tc_report_canonical(const struct tc_report *report, struct tc_out *out);
-/* Everything about one item: an id ("T12", "L3", "O4", "H1", "G2"), or where there is none such, the
- * tasks of that name. False when there is neither. */
+/* Everything about one item: an id ("T12", "L3", "O4", "H1", "G2"), or where there is none such,
+ * the tasks of that name. False when there is neither. */
 bool tc_report_show(const struct tc_report *report, const char *item, struct tc_out *out);
 
 #endif

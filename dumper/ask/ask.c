@@ -62,7 +62,7 @@ struct request {
 	unsigned n_silent;
 	struct tc_hooked hooked;
 	struct tc_signals signals;
-	struct tc_dump_dirs places;
+	struct tc_dump_dirs dirs;
 	char path[PATH_MAX + 512]; /* of the answer */
 	bool unknown_python;	   /* it holds threads and modules only */
 };
@@ -76,14 +76,16 @@ static int open_process(struct request *q)
 	int r = tc_hooked_signals(q->pid, &q->signals);
 	q->own_pid = q->signals.own_pid;
 	if (r == -TC_EPERM)
-		return tc_ask_say(TC_EXIT_PERMISSION, "process %d: /proc/%d may not be read", q->pid,
-			   q->pid);
+		return tc_ask_say(TC_EXIT_PERMISSION, "process %d: /proc/%d may not be read",
+				  q->pid, q->pid);
 	if (r < 0 && kill(q->pid, 0) < 0 && errno == ESRCH)
 		return tc_ask_say(TC_EXIT_GONE, "no process %d", q->pid);
 	if (r < 0 && access("/proc/self/stat", R_OK) < 0)
-		return tc_ask_say(TC_EXIT_PERMISSION, "process %d: /proc is not mounted here", q->pid);
+		return tc_ask_say(TC_EXIT_PERMISSION, "process %d: /proc is not mounted here",
+				  q->pid);
 	if (r < 0)
-		return tc_ask_say(TC_EXIT_GONE, "process %d is a zombie, or hidden by hidepid", q->pid);
+		return tc_ask_say(TC_EXIT_GONE, "process %d is a zombie, or hidden by hidepid",
+				  q->pid);
 	return 0;
 }
 
@@ -116,14 +118,15 @@ static int find_hook(struct request *q, int force_signal)
 		return tc_ask_say(TC_EXIT_GONE, "process %d has ended", q->pid);
 	if (!q->hooked.here)
 		return tc_ask_say(TC_EXIT_INPUT,
-			   "process %d has no hook: it was not started with taskcore run; "
-			   "taskcore dump %d reads it from outside%s",
+			   "process %d has no hook: it was not started with taskcore run; taskcore "
+			   "dump %d reads it from outside%s",
 			   q->pid, q->pid, tc_ask_hint(q->pid));
 	if (q->hooked.emulator)
-		return tc_ask_say(TC_EXIT_INPUT,
-			   "process %d runs under %s, where the hook makes no dump: nothing was sent; "
-			   "taskcore dump %d reads it from outside",
-			   q->pid, q->hooked.emulator, q->pid);
+		return tc_ask_say(
+			TC_EXIT_INPUT,
+			"process %d runs under %s, where the hook makes no dump: nothing was sent; "
+			"taskcore dump %d reads it from outside",
+			q->pid, q->hooked.emulator, q->pid);
 	q->sig = q->hooked.private_signal;
 	if (!q->sig)
 		return tc_ask_say(
@@ -143,9 +146,10 @@ static int check_waits(const struct request *q)
 	if (!thread)
 		return 0;
 	return tc_ask_say(TC_EXIT_GONE,
-		   "process %d waits for signal %d in sigwait (thread %d), which would take it from the "
-		   "hook: nothing was sent; taskcore dump %d reads it from outside",
-		   q->pid, q->sig, thread, q->pid);
+			  "process %d waits for signal %d in sigwait (thread %d), which would take "
+			  "it from the hook: nothing was sent; taskcore dump %d reads it from "
+			  "outside",
+			  q->pid, q->sig, thread, q->pid);
 }
 
 /* Does the process catch the signal now, and will its handler get it? To be called before anything
@@ -168,8 +172,8 @@ static int check_signal(struct request *q)
 		poll(NULL, 0, BLOCKED_MS);
 	}
 	return tc_ask_say(TC_EXIT_GONE,
-		   "process %d blocks signal %d in every thread: nothing was sent; "
-		   "taskcore dump %d reads it from outside",
+		   "process %d blocks signal %d in every thread: nothing was sent; taskcore dump "
+		   "%d reads it from outside",
 		   q->pid, q->sig, q->pid);
 }
 
@@ -199,9 +203,10 @@ static int send(struct request *q)
 		return tc_ask_say(TC_EXIT_PERMISSION,
 			   "process %d may not be signalled: run as its user, or with sudo",
 			   q->pid);
-	return tc_ask_say(TC_EXIT_GONE, "signal %d cannot be queued for process %d: %s", q->sig, q->pid,
-		   errno == EAGAIN ? "its user has too many signals waiting (ulimit -i)" :
-				     strerror(errno));
+	return tc_ask_say(TC_EXIT_GONE, "signal %d cannot be queued for process %d: %s", q->sig,
+			  q->pid,
+			  errno == EAGAIN ? "its user has too many signals waiting (ulimit -i)" :
+					    strerror(errno));
 }
 
 /* Is it a name that the hook can have made (tc_dump_name)? */
@@ -213,16 +218,16 @@ static bool is_plain_name(const char *name)
 }
 
 /* Is this dump the answer to our request? */
-static bool take(void *context, const struct tc_dump_dir *place, const char *name)
+static bool take(void *context, const struct tc_dump_dir *dir, const char *name)
 {
 	struct request *q = context;
 	struct tc_dump_head head;
 
-	if (!is_plain_name(name) || !tc_dump_head_read(place->fd, name, O_NOFOLLOW, &head))
+	if (!is_plain_name(name) || !tc_dump_head_read(dir->fd, name, O_NOFOLLOW, &head))
 		return false;
 	q->unknown_python = head.unknown_python;
 	if (head.cookie == q->cookie)
-		return tc_dump_dirs_path(&q->places, place, name, q->path, sizeof(q->path));
+		return tc_dump_dirs_path(&q->dirs, dir, name, q->path, sizeof(q->path));
 	if (head.pid_ns == q->own_pid && head.wall_ns >= q->began_ns && !q->other_ns)
 		q->other_ns = tc_sys_clock_ns(CLOCK_MONOTONIC);
 	return false;
@@ -245,10 +250,10 @@ static bool is_answered_no(const struct request *q)
 	return false;
 }
 
-static bool is_there(void *context, const struct tc_dump_dir *place, const char *name)
+static bool is_there(void *context, const struct tc_dump_dir *dir, const char *name)
 {
 	(void)context;
-	(void)place;
+	(void)dir;
 	(void)name;
 	return true;
 }
@@ -262,7 +267,7 @@ static bool is_refused(struct request *q)
 	snprintf(temporary, sizeof(temporary), ".taskcore.%u.", q->own_pid);
 	return tc_hooked_signals(q->pid, &q->signals) == 0 && !(q->signals.pending & bit) &&
 	       !(q->signals.blocked & bit) &&
-	       !tc_dump_dirs_look(&q->places, temporary, is_there, NULL);
+	       !tc_dump_dirs_look(&q->dirs, temporary, is_there, NULL);
 }
 
 /* Send the request again if it seems to have been refused. 0, or an exit code. */
@@ -307,15 +312,16 @@ static int wait_answer(struct request *q, unsigned timeout_ms)
 		/* At the end look through the directories too, because inotify may have lost
 		 * events. */
 		if (left == 0 || ended ?
-			    tc_dump_dirs_look(&q->places, NULL, take, q) :
-			    tc_dump_dirs_wait(&q->places, q->pidfd,
-					   (int)(left < AGAIN_OTHER_MS ? left : AGAIN_OTHER_MS),
-					   take, q)) {
+			    tc_dump_dirs_look(&q->dirs, NULL, take, q) :
+			    tc_dump_dirs_wait(&q->dirs, q->pidfd,
+					      (int)(left < AGAIN_OTHER_MS ? left : AGAIN_OTHER_MS),
+					      take, q)) {
 			puts(q->path);
 			return q->unknown_python ? tc_ask_say_unknown(q->pid) : TC_EXIT_OK;
 		}
 		if (ended)
-			return tc_ask_say(TC_EXIT_GONE, "process %d has ended without a dump", q->pid);
+			return tc_ask_say(TC_EXIT_GONE, "process %d has ended without a dump",
+					  q->pid);
 		if (is_answered_no(q))
 			return tc_ask_explain_no(q->pid, &q->hooked);
 		if (left == 0)
@@ -352,7 +358,7 @@ static int watch_and_send(struct request *q, const struct tc_ask_options *o)
 	const char *dir = q->hooked.dir[0] || !o->dir ? q->hooked.dir : o->dir;
 	int code;
 
-	if (!tc_dump_dirs_open(&q->places, q->pid, tc_threads_via(q->pid), dir, blind))
+	if (!tc_dump_dirs_open(&q->dirs, q->pid, tc_threads_via(q->pid), dir, blind))
 		return tc_ask_say(TC_EXIT_PERMISSION,
 			   "process %d: none of the directories where it may dump can be read: run "
 			   "as its user, or with sudo",
@@ -370,7 +376,7 @@ int tc_ask(const struct tc_ask_options *o)
 	uint64_t random;
 	int code;
 
-	q = (struct request){ .pid = o->pid, .places = { .root = -1, .notify = -1 } };
+	q = (struct request){ .pid = o->pid, .dirs = { .root = -1, .notify = -1 } };
 	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
 		random = tc_sys_clock_ns(CLOCK_MONOTONIC) << 16 ^ (uint64_t)getpid();
 	q.cookie = tc_cookie(TC_COOKIE_DUMP, random);
@@ -378,7 +384,7 @@ int tc_ask(const struct tc_ask_options *o)
 	if (!(code = open_process(&q)) && !(code = find_hook(&q, o->force_signal)) &&
 	    !(code = check_python(&q)))
 		code = watch_and_send(&q, o);
-	tc_dump_dirs_close(&q.places);
+	tc_dump_dirs_close(&q.dirs);
 	if (q.pidfd >= 0)
 		close(q.pidfd);
 	return code;

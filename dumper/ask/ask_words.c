@@ -49,8 +49,9 @@ int tc_ask_explain_no(pid_t pid, const struct tc_hooked *hooked)
 	if (hooked->here && !hooked->dir_unknown)
 		tc_where_find(pid, hooked->dir, &where);
 	if (where.known && !where.dir[0])
-		return tc_ask_say(TC_EXIT_GONE, "process %d refused: no directory can be written%s%s", pid,
-			   where.why[0] ? ", " : "", where.why);
+		return tc_ask_say(TC_EXIT_GONE,
+				  "process %d refused: no directory can be written%s%s", pid,
+				  where.why[0] ? ", " : "", where.why);
 	return tc_ask_say(TC_EXIT_GONE, "process %d refused: its standard error says why", pid);
 }
 
@@ -62,10 +63,11 @@ static int explain_tracer(pid_t pid, pid_t tracer, double s)
 	if (tc_proc_read(AT_FDCWD, path, name, sizeof(name)) <= 0)
 		strcpy(name, "?");
 	name[strcspn(name, "\n")] = 0;
-	return tc_ask_say(TC_EXIT_GONE,
-		   "no answer from process %d in %g s: it is stopped by process %d (%s), which traces "
-		   "it, and will dump when that lets it go on; taskcore dump %d reads it from outside",
-		   pid, s, tracer, name, pid);
+	return tc_ask_say(
+		TC_EXIT_GONE,
+		"no answer from process %d in %g s: it is stopped by process %d (%s), which traces "
+		"it, and will dump when that lets it go on; taskcore dump %d reads it from outside",
+		pid, s, tracer, name, pid);
 }
 
 int tc_ask_explain_silence(pid_t pid, int sig, unsigned timeout_ms)
@@ -102,7 +104,7 @@ int tc_ask_explain_silence(pid_t pid, int sig, unsigned timeout_ms)
 int tc_ask_say_unknown(pid_t pid)
 {
 	return tc_ask_say(TC_EXIT_INPUT,
-		   "process %d runs a Python that is not supported, or starts up or ends (" TC_SUPPORTED
-		   "): the dump holds its threads and modules",
-		   pid);
+			  "process %d runs a Python that is not supported, or starts up or ends "
+			  "(" TC_SUPPORTED "): the dump holds its threads and modules",
+			  pid);
 }

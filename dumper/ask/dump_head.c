@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Reads the head and the status of a dump file, and steps over everything else. */
+ * Reads the head and the status of a dump file, and steps over everything else. Unlike the
+ * analyzer, which checks every byte of a mapped file, this reads a few kilobytes of many files,
+ * some of which are still being written: it looks for one's own dump, and believes no more than it
+ * needs. Chunks and fields are read by lib/format, as the analyzer reads them. */
 #include "dumper/ask/dump_head.h"
 
 #include <elf.h>
@@ -9,6 +12,8 @@
 #include <unistd.h>
 
 #include "lib/core/dump_name.h"
+#include "lib/format/chunk.h"
+#include "lib/format/cursor.h"
 #include "lib/format/format.h"
 #include "lib/sys/sys.h"
 #include "lib/base/plain.h"
@@ -16,106 +21,87 @@
 #define NOTES_MAX 100000 /* notes stepped over in one file */
 #define HEAD_BYTES 16384 /* that are read of a chunk: its first record is enough */
 
-struct fields {
-	const uint8_t *at, *end;
-};
-
-static uint64_t get_u(struct fields *f)
+/* Make text of the next field, fit for a terminal. path: only what is behind its last slash. */
+static void take_text(struct tc_cursor *cur, char *to, size_t room, bool path)
 {
-	uint64_t value = 0;
+	size_t size, n = 0;
+	const uint8_t *at = tc_cur_b(cur, &size), *end = at + size;
 
-	for (unsigned shift = 0; f->at < f->end && shift < 64; shift += 7) {
-		uint8_t byte = *f->at++;
-		value |= (uint64_t)(byte & 127) << shift;
-		if (!(byte & 128))
-			break;
-	}
-	return value;
-}
-
-static struct fields get_b(struct fields *f)
-{
-	uint64_t size = get_u(f);
-	uint64_t left = (uint64_t)(f->end - f->at);
-	struct fields bytes = { f->at, f->at + (size < left ? size : left) };
-
-	f->at = bytes.end;
-	return bytes;
-}
-
-static void copy_text(char *to, size_t size, struct fields from)
-{
-	size_t n = 0;
-
-	for (; from.at < from.end && n + 1 < size; from.at++)
-		to[n++] = *from.at ? (char)*from.at : '?';
+	for (const uint8_t *p = at; path && p < end; p++)
+		if (*p == '/')
+			at = p + 1;
+	for (; at < end && n + 1 < room; at++)
+		to[n++] = *at ? (char)*at : '?';
 	to[n] = 0;
 	tc_plain(to);
 }
 
-/* *ret gets the payload of the first record of a chunk. False: the record is of another kind. */
-static bool first_record(const uint8_t *chunk, size_t size, enum tc_rec kind, struct fields *ret)
+static void skip_numbers(struct tc_cursor *cur, unsigned n)
 {
-	struct fields f = { NULL, chunk + size };
+	while (n-- > 0)
+		tc_cur_u(cur);
+}
+
+static void skip_texts(struct tc_cursor *cur, unsigned n)
+{
+	size_t size;
+
+	while (n-- > 0)
+		tc_cur_b(cur, &size);
+}
+
+/* *ret gets the payload of the first record of a chunk. False: the record is of another kind, or it
+ * does not fit. */
+static bool first_record(const uint8_t *chunk, size_t size, enum tc_rec kind,
+			 struct tc_cursor *ret)
+{
 	struct tc_chunk head;
 
-	if (size < sizeof(head))
+	if (!tc_chunk_head(chunk, size, &head) || head.version != TC_FORMAT_VERSION)
 		return false;
-	memcpy(&head, chunk, sizeof(head));
-	if (head.version != TC_FORMAT_VERSION || head.header_size > size)
+	*ret = (struct tc_cursor){ .at = chunk + head.header_size, .end = chunk + size };
+	if (tc_cur_u(ret) != (uint64_t)kind)
 		return false;
-	f.at = chunk + head.header_size;
-	if (get_u(&f) != (uint64_t)kind)
-		return false;
-	*ret = get_b(&f);
-	return true;
+	ret->at = tc_cur_b(ret, &size);
+	ret->end = ret->at + size;
+	return !ret->bad;
 }
 
 /* Fields in the order of format.md section 8. */
 static bool take_head(struct tc_dump_head *head, const uint8_t *chunk, size_t size)
 {
-	struct fields f;
+	struct tc_cursor cur;
 
-	if (!first_record(chunk, size, TC_REC_HEAD, &f))
+	if (!first_record(chunk, size, TC_REC_HEAD, &cur))
 		return false;
-	head->pid = (uint32_t)get_u(&f);
-	head->pid_ns = (uint32_t)get_u(&f);
-	for (int i = 0; i < 3; i++) /* parent, uid, gid */
-		get_u(&f);
-	copy_text(head->reason, sizeof(head->reason), get_b(&f));
-	for (int i = 0; i < 3; i++) /* signal, sender's pid and uid */
-		get_u(&f);
-	head->wall_ns = get_u(&f);
-	for (int i = 0; i < 3; i++) /* clocks */
-		get_u(&f);
-	struct fields exe = get_b(&f);
-	for (const uint8_t *p = exe.at; p < exe.end; p++)
-		if (*p == '/')
-			exe.at = p + 1;
-	copy_text(head->program, sizeof(head->program), exe);
-	for (int i = 0; i < 4; i++) /* arguments, host, kernel, writer */
-		get_b(&f);
-	for (int i = 0; i < 3; i++) /* flags, state, page size */
-		get_u(&f);
-	get_b(&f); /* cgroup */
-	head->cookie = get_u(&f);
-	return true;
+	head->pid = tc_cur_u32(&cur);
+	head->pid_ns = tc_cur_u32(&cur);
+	skip_numbers(&cur, 3); /* parent, uid, gid */
+	take_text(&cur, head->reason, sizeof(head->reason), false);
+	skip_numbers(&cur, 3); /* signal, sender's pid and uid */
+	head->wall_ns = tc_cur_u(&cur);
+	skip_numbers(&cur, 3); /* clocks */
+	take_text(&cur, head->program, sizeof(head->program), true);
+	skip_texts(&cur, 4);   /* arguments, host, kernel, writer */
+	skip_numbers(&cur, 3); /* flags, state, page size */
+	skip_texts(&cur, 1);   /* cgroup */
+	head->cookie = tc_cur_u(&cur);
+	return !cur.bad;
 }
 
 static void take_status(struct tc_dump_head *head, const uint8_t *chunk, size_t size)
 {
-	struct fields f;
+	struct tc_cursor cur;
 
-	if (!first_record(chunk, size, TC_REC_STATUS, &f))
+	if (!first_record(chunk, size, TC_REC_STATUS, &cur))
 		return;
-	head->tasks = get_u(&f);
-	get_u(&f);
-	head->torn = get_u(&f);
-	head->cut = get_u(&f);
-	for (int i = 0; i < 4; i++) /* done, faults, objects recorded and cut */
-		get_u(&f);
-	head->unknown_python = get_u(&f) & TC_STATUS_UNKNOWN_PYTHON;
-	head->whole = true;
+	head->tasks = tc_cur_u(&cur);
+	skip_numbers(&cur, 1); /* read */
+	head->torn = tc_cur_u(&cur);
+	head->cut = tc_cur_u(&cur);
+	skip_numbers(&cur, 4); /* done, faults, objects recorded and cut */
+	head->unknown_python = tc_cur_u(&cur) & TC_STATUS_UNKNOWN_PYTHON;
+	head->whole = !cur.bad;
 }
 
 /* Step over the notes from offset to end. True: the head was among them. */

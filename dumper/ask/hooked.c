@@ -244,7 +244,8 @@ static void describe_where(const struct tc_hooked *hooked, const struct tc_where
 	else if (where->dir[0] && hooked->dir[0])
 		snprintf(to, size, "to %s", where->dir);
 	else if (where->dir[0])
-		snprintf(to, size, "to where the kernel would write its core: now to %s", where->dir);
+		snprintf(to, size, "to where the kernel would write its core: now to %s",
+			 where->dir);
 	else if (hooked->dir[0])
 		snprintf(to, size, "to %s", hooked->dir);
 	else
@@ -268,8 +269,10 @@ bool tc_hooked_describe(pid_t pid, char *line, size_t size)
 		return true;
 	}
 	if (hooked.emulator) {
-		snprintf(line, size, "runs under %s and makes no dump there: taskcore dump %d reads it "
-			 "from outside", hooked.emulator, pid);
+		snprintf(line, size,
+			 "runs under %s and makes no dump there: taskcore dump %d reads it from "
+			 "outside",
+			 hooked.emulator, pid);
 		return false;
 	}
 	if (hooked.signal)

@@ -47,8 +47,8 @@ static bool read_user(const char *proc, struct user *user)
 	if (tc_proc_read(AT_FDCWD, path, text, sizeof(text)) <= 0)
 		return false;
 	const char *groups = tc_proc_field(text, "Groups"), *caps = tc_proc_field(text, "CapEff");
-	snprintf(user->groups, sizeof(user->groups), "%.*s", (int)strcspn(groups ? groups : "", "\n"),
-		 groups ? groups : "");
+	snprintf(user->groups, sizeof(user->groups), "%.*s",
+		 (int)strcspn(groups ? groups : "", "\n"), groups ? groups : "");
 	user->uid = last_number(tc_proc_field(text, "Uid"));
 	user->gid = last_number(tc_proc_field(text, "Gid"));
 	user->effective = caps ? strtoull(caps, NULL, 16) : 0;
@@ -99,7 +99,7 @@ static const char *judge(int fd, const struct user *user)
 	return NULL;
 }
 
-/* Try one place, unless one was found already. Closes fd. */
+/* Try one directory, unless one was found already. Closes fd. */
 static void try(struct tc_where *where, const struct user *user, int fd, const char *path)
 {
 	const char *why = judge(fd, user);
@@ -113,7 +113,7 @@ static void try(struct tc_where *where, const struct user *user, int fd, const c
 static void try_inside(struct tc_where *where, const struct user *user, int root, const char *path)
 {
 	if (path[0] == '/' && !where->dir[0])
-		try(where, user, tc_places_inside(root, path, O_NOFOLLOW), path);
+		try(where, user, tc_dump_dirs_inside(root, path, O_NOFOLLOW), path);
 }
 
 static void try_cwd(struct tc_where *where, const struct user *user, const char *proc)
@@ -154,12 +154,13 @@ void tc_where_find(pid_t pid, const char *dir, struct tc_where *ret)
 		return;
 	ret->known = true;
 	if (dir[0]) {
-		int fd = tc_places_inside(root, dir, O_NOFOLLOW);
+		int fd = tc_dump_dirs_inside(root, dir, O_NOFOLLOW);
 		if ((why = judge(fd, &user)))
-			snprintf(ret->why, sizeof(ret->why), "not to TASKCORE_DIR (%s): %s", dir, why);
+			snprintf(ret->why, sizeof(ret->why), "not to TASKCORE_DIR (%s): %s", dir,
+				 why);
 		try(ret, &user, fd, dir);
 	}
-	if (tc_places_core(core, sizeof(core)) && !strchr(core, '%'))
+	if (tc_dump_dirs_core(core, sizeof(core)) && !strchr(core, '%'))
 		try_inside(ret, &user, root, core);
 	try_cwd(ret, &user, proc);
 	try_tmpdir(ret, &user, proc, root);

@@ -13,9 +13,9 @@ struct tc_where {
 	char why[PATH_MAX + 64]; /* "not to TASKCORE_DIR (DIR): reason"; else empty */
 };
 
-/* Look at the places of dumper/hook/child/hook_file.c in their order, dir (TASKCORE_DIR; may be
- * empty) first. Not looked at: whether a directory is full of dumps, and what access control lists
- * and security modules say. */
+/* Look at the directories of dumper/hook/child/hook_file.c in their order, dir (TASKCORE_DIR; may
+ * be empty) first. Not looked at: whether a directory is full of dumps, and what access control
+ * lists and security modules say. */
 void tc_where_find(pid_t pid, const char *dir, struct tc_where *ret);
 
 #endif

@@ -95,14 +95,14 @@ static void check_python(const struct tc_probe *p)
 		say(false, "Python", p->line);
 		return;
 	}
-	tc_version_text(p->python.version, version, sizeof(version));
-	snprintf(detail, sizeof(detail), "%s, layout: %s", version, p->python.layout);
+	tc_version_text(p->walk.python.version, version, sizeof(version));
+	snprintf(detail, sizeof(detail), "%s, layout: %s", version, p->walk.python.layout);
 	say(p->code == TC_EXIT_OK, "Python", p->code == TC_EXIT_OK ? detail : p->line);
-	say(p->python.asyncio, "asyncio",
-	    p->python.asyncio ? "loaded" : "not loaded: only threads are read");
+	say(p->walk.python.asyncio, "asyncio",
+	    p->walk.python.asyncio ? "loaded" : "not loaded: only threads are read");
 	snprintf(detail, sizeof(detail), "%" PRIu64 " tasks, %" PRIu64 " loops in %.1f ms",
-		 p->counts.found, p->counts.loops, (double)p->took_ns / 1e6);
-	say(p->counts.torn == 0 && p->counts.cut == 0, "walk", detail);
+		 p->walk.counts.found, p->walk.counts.loops, (double)p->took_ns / 1e6);
+	say(p->walk.counts.torn == 0 && p->walk.counts.cut == 0, "walk", detail);
 }
 
 int tc_doctor_print(pid_t pid, uint64_t max_memory)

@@ -79,7 +79,8 @@ static int usage(FILE *out, int code)
 	fprintf(out, "  taskcore report|show|check FILE …   (by %s)\n\n", ANALYZER);
 	fprintf(out,
 		"  -p PID            a process, as without -p\n"
-		"  --children        of each process and those below it, all that have an event loop\n"
+		"  --children        of each process and those below it, all that have an event "
+		"loop\n"
 		"  -o FILE           where the dump goes; -: standard output; else "
 		"taskcore.EXE.PID.TIME.attach.tcore, here\n"
 		"  --force           replace FILE\n"
@@ -87,11 +88,12 @@ static int usage(FILE *out, int code)
 		"milliseconds (500)\n"
 		"  --max-memory N    memory for reading, in bytes, or with K, M, G\n"
 		"  --report          print the report too\n"
-		"  --values WORD     of locals and attributes: none, scalars (numbers), strings (text too)\n"
+		"  --values WORD     of locals and attributes: none, scalars (numbers), strings "
+		"(text too)\n"
 		"  --no-locals       leave out local variables\n"
 		"  --timeout S       signal: wait so many seconds for the dump (30)\n"
-		"  --force-signal N  signal: the hook's private signal, where it cannot be "
-		"looked up\n%s",
+		"  --force-signal N  signal: the hook's private signal, where it cannot be looked "
+		"up\n%s",
 		tc_run_usage);
 	return code;
 }
@@ -155,14 +157,17 @@ static int check_output(const struct tc_verb_options *o)
 	bool standard = o->dump.file && strcmp(o->dump.file, "-") == 0;
 
 	if (o->dump.file && (o->n_pids > 1 || o->children))
-		return tc_options_wrong("-o %s is one file: the dumps of several processes go to the "
-					"working directory", o->dump.file);
+		return tc_options_wrong(
+			"-o %s is one file: the dumps of several processes go to the working "
+			"directory",
+			o->dump.file);
 	if (o->dump.replace && (!o->dump.file || standard))
 		return tc_options_wrong("--force replaces the FILE of -o%s", "");
 	if (standard && o->report)
 		return tc_options_wrong("--report and -o - both go to the standard output%s", "");
 	if (standard && isatty(STDOUT_FILENO))
-		return tc_options_wrong("a dump is no text: not to a terminal, but -o - >FILE%s", "");
+		return tc_options_wrong("a dump is no text: not to a terminal, but -o - >FILE%s",
+					"");
 	return 0;
 }
 

@@ -64,7 +64,8 @@ static int take_stop(struct tc_verb_options *o, const char *value)
 		return 0;
 	long ms = strtol(value, &end, 10);
 	if (*end || !*value || ms < 1 || ms > 60000)
-		return tc_options_wrong("--stop takes milliseconds from 1 to 60000, not '%s'", value);
+		return tc_options_wrong("--stop takes milliseconds from 1 to 60000, not '%s'",
+					value);
 	o->dump.stop_ms = (unsigned)ms;
 	return 0;
 }
@@ -73,7 +74,8 @@ static int take_memory(struct tc_verb_options *o, const char *value)
 {
 	o->dump.max_memory = parse_size(value);
 	if (o->dump.max_memory < TC_MEMORY_MIN)
-		return tc_options_wrong("--max-memory takes a size of at least 24M, not '%s'", value);
+		return tc_options_wrong("--max-memory takes a size of at least 24M, not '%s'",
+					value);
 	return 0;
 }
 
@@ -113,7 +115,8 @@ static int take_timeout(struct tc_verb_options *o, const char *value)
 	double s = strtod(value, &end);
 
 	if (*end || value[0] < '0' || value[0] > '9' || !(s >= 0.001 && s <= 86400))
-		return tc_options_wrong("--timeout takes seconds from 0.001 to 86400, not '%s'", value);
+		return tc_options_wrong("--timeout takes seconds from 0.001 to 86400, not '%s'",
+					value);
 	o->signal.timeout_ms = (unsigned)(s * 1000);
 	return 0;
 }
@@ -125,7 +128,8 @@ static int take_force_signal(struct tc_verb_options *o, const char *value)
 	long n = strtol(value, &end, 10);
 
 	if (*end || !*value || n < 34 || n > 64)
-		return tc_options_wrong("--force-signal takes a number from 34 to 64, not '%s'", value);
+		return tc_options_wrong("--force-signal takes a number from 34 to 64, not '%s'",
+					value);
 	o->signal.force_signal = (int)n;
 	return 0;
 }
@@ -195,8 +199,8 @@ static int read_option(struct tc_verb_options *o, char **argv, int *at, const ch
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		const struct row *row = &rows[i];
-		if (!strchr(accepts, row->letter) ||
-		    (!is_named(arg, row->names[0], &value) && !is_named(arg, row->names[1], &value)))
+		if (!strchr(accepts, row->letter) || (!is_named(arg, row->names[0], &value) &&
+						      !is_named(arg, row->names[1], &value)))
 			continue;
 		if (value && row->takes == NOTHING)
 			return tc_options_wrong("this option takes no value: '%s'", arg);

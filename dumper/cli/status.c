@@ -35,12 +35,13 @@ static void print_python(const struct tc_probe *p)
 		       p->other[0] ? ", not supported" : "");
 		return;
 	}
-	tc_version_text(p->python.version, version, sizeof(version));
-	printf("python   %s%s%s in %s\n", version, p->python.debug ? ", debug build" : "",
-	       p->python.free_threaded ? ", free-threaded" : "",
+	tc_version_text(p->walk.python.version, version, sizeof(version));
+	printf("python   %s%s%s in %s\n", version, p->walk.python.debug ? ", debug build" : "",
+	       p->walk.python.free_threaded ? ", free-threaded" : "",
 	       p->module[0] ? p->module : "(unknown file)");
-	printf("layout   %s\n", p->python.layout[0] ? p->python.layout : "none: not supported");
-	printf("asyncio  %s\n", p->python.asyncio ? "loaded" : "not loaded");
+	printf("layout   %s\n",
+	       p->walk.python.layout[0] ? p->walk.python.layout : "none: not supported");
+	printf("asyncio  %s\n", p->walk.python.asyncio ? "loaded" : "not loaded");
 }
 
 static void print_counts(const struct tc_probe *p)
@@ -48,8 +49,8 @@ static void print_counts(const struct tc_probe *p)
 	if (p->has_python)
 		printf("tasks    %" PRIu64 " pending in %" PRIu64 " loop%s, %" PRIu64
 		       " finished ones still registered\n",
-		       p->counts.found, p->counts.loops, p->counts.loops == 1 ? "" : "s",
-		       p->counts.done);
+		       p->walk.counts.found, p->walk.counts.loops,
+		       p->walk.counts.loops == 1 ? "" : "s", p->walk.counts.done);
 }
 
 static void print_process(const struct tc_probe *p)
@@ -70,10 +71,10 @@ static void print_child(const struct tc_probe *p)
 {
 	char version[32];
 
-	tc_version_text(p->python.version, version, sizeof(version));
+	tc_version_text(p->walk.python.version, version, sizeof(version));
 	printf("  %-8d %s, Python %s: %" PRIu64 " loop%s, %" PRIu64 " task%s\n", p->pid, p->comm,
-	       version, p->counts.loops, p->counts.loops == 1 ? "" : "s", p->counts.found,
-	       p->counts.found == 1 ? "" : "s");
+	       version, p->walk.counts.loops, p->walk.counts.loops == 1 ? "" : "s",
+	       p->walk.counts.found, p->walk.counts.found == 1 ? "" : "s");
 }
 
 /* The processes below pid with an event loop, one line each. Their number. */
@@ -86,7 +87,7 @@ static size_t print_children(pid_t pid, uint64_t max_memory, bool title)
 		struct tc_probe child = { .pid = pids[i], .max_memory = max_memory };
 		int code = tc_probe_run(&child);
 		denied += code == TC_EXIT_PERMISSION;
-		if (!child.counts.loops)
+		if (!child.walk.counts.loops)
 			continue;
 		if (title && found == 0)
 			printf("children with event loops (taskcore dump PID reads each):\n");
@@ -123,7 +124,7 @@ int tc_status_print(pid_t pid, uint64_t max_memory, bool children)
 	 * socket, and is not what people look for. */
 	if (print_children(pid, max_memory, true))
 		code = TC_EXIT_OK;
-	else if (!probe.counts.loops && probe.has_python)
+	else if (!probe.walk.counts.loops && probe.has_python)
 		printf("no event loop here, nor in a process below\n");
 	return code;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * libtaskcore.so: the start of the hook. */
 #define _GNU_SOURCE
-#include "dumper/hook/common/hook.h"
+#include "dumper/hook/hook.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -13,9 +13,17 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "lib/taskcore.h"
-#include "dumper/hook/signals/hook_chain.h"
+#include "dumper/hook/common/hook_emulator.h"
 #include "dumper/hook/common/hook_process.h"
+#include "dumper/hook/common/hook_say.h"
+#include "dumper/hook/common/hook_settings.h"
+#include "dumper/hook/hook_python.h"
+#include "dumper/hook/hook_signal.h"
+#include "dumper/hook/hook_turn.h"
+#include "dumper/hook/signals/hook_chain.h"
+#include "dumper/hook/signals/hook_guard.h"
+#include "lib/sys/arch_x86_64.h"
+#include "lib/taskcore.h"
 
 #define NAME_MAX_MEMFD 249 /* memfd_create(2) */
 

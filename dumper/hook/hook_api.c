@@ -5,10 +5,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "dumper/hook/common/hook_outcome.h"
+#include "dumper/hook/common/hook_process.h"
+#include "dumper/hook/hook.h"
+#include "dumper/hook/hook_request.h"
+#include "dumper/hook/hook_turn.h"
 #include "lib/sys/sys.h"
 #include "lib/taskcore.h"
-#include "dumper/hook/common/hook.h"
-#include "dumper/hook/common/hook_process.h"
 
 #define POLL_MS 1
 #define ENDING_TRIES 100 /* of POLL_MS: how long taskcore_wait waits for the child's end */
@@ -49,13 +52,13 @@ int taskcore_dump(const char *reason)
 int taskcore_wait(int timeout_ms, char *path, size_t size)
 {
 	struct tc_hook_process *process = tc_hook_process();
-	const struct tc_outcome_page *page = process ? process->outcome : NULL;
+	const struct tc_hook_outcome *outcome = process ? process->outcome : NULL;
 	uint64_t end = tc_sys_clock_ns(CLOCK_MONOTONIC) + (uint64_t)timeout_ms * 1000000u;
 
-	if (!page)
+	if (!outcome)
 		return fail(ENOENT);
-	while (page->outcome < TC_OUTCOME_SEALED &&
-	       (page->outcome != TC_OUTCOME_RUNNING || !tc_hook_reap())) {
+	while (outcome->state < TC_OUTCOME_SEALED &&
+	       (outcome->state != TC_OUTCOME_RUNNING || !tc_hook_reap())) {
 		if (tc_sys_clock_ns(CLOCK_MONOTONIC) > end)
 			return fail(ETIMEDOUT);
 		/* the child could wake us only by a signal, which the program might notice */
@@ -65,10 +68,10 @@ int taskcore_wait(int timeout_ms, char *path, size_t size)
 	 * too. */
 	for (int i = 0; i < ENDING_TRIES && !tc_hook_reap(); i++)
 		poll(NULL, 0, POLL_MS);
-	if (page->outcome != TC_OUTCOME_SEALED)
+	if (outcome->state != TC_OUTCOME_SEALED)
 		return fail(EIO);
 	if (path && size) {
-		strncpy(path, page->path, size - 1);
+		strncpy(path, outcome->path, size - 1);
 		path[size - 1] = 0;
 	}
 	return 0;

@@ -12,11 +12,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/sys/sys.h"
-#include "dumper/hook/common/hook.h"
+#include "dumper/hook/common/hook_process.h"
+#include "dumper/hook/hook.h"
+#include "dumper/hook/hook_exit.h"
+#include "dumper/hook/hook_turn.h"
 #include "dumper/hook/signals/hook_action.h"
 #include "dumper/hook/signals/hook_next.h"
-#include "dumper/hook/common/hook_process.h"
+#include "lib/sys/sys.h"
 
 #define EXPORT __attribute__((visibility("default")))
 

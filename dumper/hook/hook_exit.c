@@ -3,12 +3,17 @@
  * process (the nearest child subreaper, or init), which never started them. After an exec the new
  * program is such a stranger too, and is sent SIGCHLD for them (kernel/signal.c, do_notify_parent:
  * parent_exec_id). */
+#include "dumper/hook/hook_exit.h"
+
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "lib/sys/sys.h"
-#include "dumper/hook/common/hook.h"
 #include "dumper/hook/common/hook_process.h"
+#include "dumper/hook/common/hook_settings.h"
+#include "dumper/hook/hook.h"
+#include "dumper/hook/hook_turn.h"
+#include "lib/sys/arch_x86_64.h"
+#include "lib/sys/sys.h"
 
 #define LOOK_NS 500000
 

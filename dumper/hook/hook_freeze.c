@@ -2,6 +2,8 @@
  * Freezing. There are two ways to read memory that does not change meanwhile. A clone is an atomic
  * snapshot, and the process stands still for a time that grows with its private memory. A walk in
  * place makes it stand still for the whole walk. The one that takes less time is chosen. */
+#include "dumper/hook/hook_freeze.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -11,10 +13,24 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "lib/mem/mem_self.h"
-#include "lib/sys/sys.h"
-#include "dumper/hook/common/hook.h"
+#include "dumper/hook/capture/hook_clone.h"
+#include "dumper/hook/capture/hook_gather.h"
+#include "dumper/hook/capture/hook_memory.h"
+#include "dumper/hook/capture/hook_in_place.h"
+#include "dumper/hook/capture/hook_spare.h"
+#include "dumper/hook/child/hook_child.h"
+#include "dumper/hook/child/hook_end.h"
+#include "dumper/hook/child/hook_guest.h"
+#include "dumper/hook/common/hook_dump.h"
 #include "dumper/hook/common/hook_process.h"
+#include "dumper/hook/common/hook_say.h"
+#include "dumper/hook/common/hook_settings.h"
+#include "dumper/hook/signals/hook_guard.h"
+#include "lib/base/arena.h"
+#include "lib/mem/mem_self.h"
+#include "lib/sys/arch_x86_64.h"
+#include "lib/sys/sys.h"
+#include "lib/walk/walk.h"
 #include "lib/base/safe.h"
 
 /* Memory for threads and descriptors; backed only as far as it is used. */
@@ -39,35 +55,35 @@ static long clone_self(unsigned long flags, struct tc_hook_dump *dump)
 
 	if (child)
 		return child;
-	dump->copy = true;
+	dump->maker.snapshot = true;
 	tc_hook_guest(dump);
 	tc_hook_end(dump);
 }
 
-/* Runs in a process in between, which shares our memory. CLONE_PARENT makes the copy our child, not
- * its own. */
+/* Runs in a process in between, which shares our memory. CLONE_PARENT makes the snapshot our child,
+ * not its own. */
 static void clone_from_between(void *argument)
 {
 	struct tc_hook_dump *dump = argument;
 
 	tc_hook_answer_traps();
 	tc_hook_die_first();
-	dump->cloned = clone_self(CLONE_PARENT | TC_HOOK_SHARED, dump);
+	dump->way.cloned = clone_self(CLONE_PARENT | TC_HOOK_SHARED, dump);
 }
 
-/* Make a copy that the OOM killer takes first from its very beginning, because the cgroup's memory
- * may run out before the copy could set that itself. A vfork child has its own oom_score_adj
- * (fs/proc/base.c, __set_oom_adj), and what it clones inherits it. */
+/* Make a snapshot that the OOM killer takes first from its very beginning, because the cgroup's
+ * memory may run out before the snapshot could set that itself. A vfork child has its own
+ * oom_score_adj (fs/proc/base.c, __set_oom_adj), and what it clones inherits it. */
 static long clone_offered(struct tc_hook_dump *dump)
 {
-	dump->cloned = -EAGAIN;
+	dump->way.cloned = -EAGAIN;
 	long between = tc_arch_spawn(CLONE_VM | CLONE_VFORK | TC_HOOK_SHARED, tc_hook_start_stack(),
 				     clone_from_between, dump);
 	if (between < 0)
 		return between;
 	/* it no longer uses our memory, and ends */
 	tc_syscall4(SYS_wait4, between, 0, __WCLONE, 0);
-	return dump->cloned;
+	return dump->way.cloned;
 }
 
 /* Close dump->proc before a child is made, which would take it for a descriptor of the program. */
@@ -81,9 +97,9 @@ static void close_proc(struct tc_hook_dump *dump)
 static int snapshot(struct tc_hook_dump *dump, bool offered)
 {
 	close_proc(dump);
-	dump->snapshot = dump->frozen = dump->guest = true;
+	dump->way.snapshot = dump->way.frozen = dump->maker.guest = true;
 	long child = offered ? clone_offered(dump) : clone_self(TC_HOOK_SHARED, dump);
-	dump->snapshot = dump->frozen = dump->guest = false;
+	dump->way.snapshot = dump->way.frozen = dump->maker.guest = false;
 	if (child < 0)
 		return (int)child;
 	tc_hook_process()->child_apart = 1;
@@ -121,9 +137,9 @@ static void write_here(struct tc_hook_dump *dump)
 
 /* Walk here, and let a child make the file; if no child can be made, make it here. True: the dump
  * is made, or there can be none (*ret: 0 or -errno). False: a clone must be made instead. */
-static bool in_place(struct tc_hook_dump *dump, const struct tc_hook_place *how, int *ret)
+static bool in_place(struct tc_hook_dump *dump, const struct tc_hook_bounds *how, int *ret)
 {
-	const struct tc_counts *counts = &dump->counts;
+	const struct tc_counts *counts = &dump->walk.counts;
 
 	if (tc_hook_process()->stuck) { /* it may still run on the stacks that we need for this */
 		close_proc(dump);
@@ -131,27 +147,29 @@ static bool in_place(struct tc_hook_dump *dump, const struct tc_hook_place *how,
 		return how->must;
 	}
 	tc_hook_walk_in_place(dump, how);
-	if (!how->must && (dump->walked == -TC_EBOUND || dump->walked == -TC_ENOSPACE ||
-			   counts->cut || counts->objects_cut)) {
+	if (!how->must &&
+	    (dump->in_place.walked == -TC_EBOUND || dump->in_place.walked == -TC_ENOSPACE ||
+	     counts->cut || counts->objects_cut)) {
 		tc_hook_release_walk(dump);
 		return false;
 	}
-	*ret = dump->no_room						  ? -EDQUOT :
-	       dump->no_maps						  ? -ENOENT :
-	       dump->walked == -TC_ENOSPACE || dump->walked == -TC_EWRITE ? -ENOMEM :
-									    0;
+	*ret = dump->in_place.no_room ? -EDQUOT :
+	       dump->in_place.no_maps ? -ENOENT :
+	       dump->in_place.walked == -TC_ENOSPACE || dump->in_place.walked == -TC_EWRITE ?
+					-ENOMEM :
+					0;
 	close_proc(dump);
 	if (*ret == 0) {
-		dump->guest = dump->lent = true;
-		long child = dump->no_child ? -EPERM :
-					      tc_arch_spawn(CLONE_VM | TC_HOOK_SHARED,
-							    tc_hook_start_stack(), write_kept,
-							    dump);
+		dump->maker.guest = dump->lent = true;
+		long child = dump->way.no_child ?
+				     -EPERM :
+				     tc_arch_spawn(CLONE_VM | TC_HOOK_SHARED, tc_hook_start_stack(),
+						   write_kept, dump);
 		if (child > 0) {
 			tc_hook_process()->child = (uint32_t)child;
 			return true;
 		}
-		dump->guest = dump->lent = false;
+		dump->maker.guest = dump->lent = false;
 		write_here(dump);
 	}
 	tc_hook_release_walk(dump);
@@ -182,7 +200,7 @@ static int walk_here(struct tc_hook_dump *dump, const struct tc_hook_memory *mem
 	uint64_t max = pause_ns() / PLACE_NS_PER_TASK, n = count(dump, max);
 	/* an eighth is kept for the loops, which are walked after the tasks */
 	uint64_t left = tc_hook_pause_left(dump) / 8 * 7, least = pause_ns() / 4;
-	struct tc_hook_place how = {
+	struct tc_hook_bounds how = {
 		.n_tasks = n < max ? n : max,
 		.end_ns = tc_sys_clock_ns(CLOCK_MONOTONIC) + (left > least ? left : least),
 		.mappable = memory->mappable,
@@ -200,7 +218,7 @@ static bool try_here(struct tc_hook_dump *dump, const struct tc_hook_memory *mem
 {
 	uint64_t max = clone_ns > PLACE_NS ? (clone_ns - PLACE_NS) / PLACE_NS_PER_TASK : 0;
 	uint64_t n = max ? count(dump, max) : 0;
-	struct tc_hook_place how = {
+	struct tc_hook_bounds how = {
 		.max_tasks = max,
 		.n_tasks = n,
 		.end_ns = tc_sys_clock_ns(CLOCK_MONOTONIC) + 2 * clone_ns,
@@ -223,7 +241,7 @@ static bool is_worth_more(struct tc_hook_dump *dump, uint64_t clone_ns)
 static const char *why_no_clone(struct tc_hook_dump *dump, const struct tc_hook_memory *memory,
 				uint64_t clone_ns)
 {
-	if (dump->no_child)
+	if (dump->way.no_child)
 		return "a child would be the first process of a new namespace";
 	if (memory->no_clone)
 		return memory->no_clone;
@@ -239,20 +257,22 @@ static int freeze(struct tc_hook_dump *dump, const struct tc_hook_memory *memory
 {
 	int r = 0;
 
-	if ((tc_hook_settings.freeze == TC_HOOK_FREEZE_PLACE && !tc_hook_process()->stuck) || dump->why_place)
+	if ((tc_hook_settings.freeze == TC_HOOK_FREEZE_PLACE && !tc_hook_process()->stuck) ||
+	    dump->way.why_no_clone)
 		return walk_here(dump, memory);
 	if (tc_hook_settings.freeze == TC_HOOK_FREEZE_AUTO && try_here(dump, memory, clone_ns, &r))
 		return r;
 	if ((r = snapshot(dump, memory->room < memory->private_bytes)) == 0)
 		return 0;
-	dump->why_place = r == -EAGAIN ? "no process may be added (a limit on their number)" :
-			  r == -ENOMEM ? "there is no memory for a copy" :
-					 "no process may be added (a filter of system calls?)";
+	dump->way.why_no_clone =
+		r == -EAGAIN ? "no process may be added (a limit on their number)" :
+		r == -ENOMEM ? "there is no memory for a copy" :
+			       "no process may be added (a filter of system calls?)";
 	return walk_here(dump, memory);
 }
 
-/* Map dump->thread_memory, at most a small part of what resource limits leave. */
-static bool take_thread_memory(struct tc_hook_dump *dump, const struct tc_hook_memory *memory)
+/* Map dump->memory, at most a small part of what resource limits leave. */
+static bool take_memory(struct tc_hook_dump *dump, const struct tc_hook_memory *memory)
 {
 	uint64_t size = THREADS_MEMORY + memory->n_threads * BYTES_PER_THREAD;
 
@@ -260,11 +280,11 @@ static bool take_thread_memory(struct tc_hook_dump *dump, const struct tc_hook_m
 		size = memory->mappable / 16 / TC_ARCH_PAGE * TC_ARCH_PAGE;
 	if (size < THREADS_MEMORY_LEAST)
 		size = THREADS_MEMORY_LEAST;
-	dump->thread_memory_size = size;
-	dump->thread_memory = tc_sys_map(size, false);
-	if (dump->thread_memory)
-		tc_arena_init(&dump->arena, dump->thread_memory, size);
-	return dump->thread_memory;
+	dump->memory.size = size;
+	dump->memory.at = tc_sys_map(size, false);
+	if (dump->memory.at)
+		tc_arena_init(&dump->arena, dump->memory.at, size);
+	return dump->memory.at;
 }
 
 /* Read the states of threads, in half of the time that a clone leaves of the pause. If no clone
@@ -273,7 +293,7 @@ static void gather_threads(struct tc_hook_dump *dump, const struct tc_hook_memor
 			   uint64_t clone_ns)
 {
 	uint64_t left = tc_hook_pause_left(dump), now = tc_sys_clock_ns(CLOCK_MONOTONIC);
-	bool here = dump->why_place || tc_hook_settings.freeze == TC_HOOK_FREEZE_PLACE;
+	bool here = dump->way.why_no_clone || tc_hook_settings.freeze == TC_HOOK_FREEZE_PLACE;
 	uint64_t share = here ? left / 4 : clone_ns < left ? (left - clone_ns) / 2 : 0;
 
 	tc_hook_gather_threads(dump, memory->n_threads, now + share, here);
@@ -284,19 +304,19 @@ int tc_hook_capture(struct tc_hook_dump *dump)
 	bool dumpable = tc_syscall2(SYS_prctl, PR_GET_DUMPABLE, 0) == 1;
 	struct tc_hook_memory memory;
 
-	dump->dumpable = dumpable || tc_hook_settings.nondumpable_full;
-	long n = tc_syscall2(SYS_getcwd, (long)dump->cwd, sizeof(dump->cwd));
-	dump->cwd[n > 0 ? n - 1 : 0] = 0; /* its size holds the zero */
-	dump->no_child = !tc_hook_may_have_child();
+	dump->way.dumpable = dumpable || tc_hook_settings.nondumpable_full;
+	long n = tc_syscall2(SYS_getcwd, (long)dump->names.cwd, sizeof(dump->names.cwd));
+	dump->names.cwd[n > 0 ? n - 1 : 0] = 0; /* its size holds the zero */
+	dump->way.no_child = !tc_hook_may_have_child();
 	if (tc_hook_has_spare()) /* if not, a child reads what needs descriptors */
 		dump->proc = tc_sys_open(AT_FDCWD, "/proc/self", O_RDONLY | O_DIRECTORY, 0);
 	tc_hook_memory(dump->proc, dumpable || tc_syscall0(SYS_geteuid) == 0, &memory);
-	dump->room = memory.room;
-	dump->n_numbers = memory.n_numbers;
+	dump->way.room = memory.room;
+	dump->fds.n_numbers = memory.n_numbers;
 	int r = -ENOMEM;
-	if (take_thread_memory(dump, &memory)) {
+	if (take_memory(dump, &memory)) {
 		uint64_t clone_ns = tc_hook_clone_ns(dump, &memory);
-		dump->why_place = why_no_clone(dump, &memory, clone_ns);
+		dump->way.why_no_clone = why_no_clone(dump, &memory, clone_ns);
 		gather_threads(dump, &memory, clone_ns);
 		/* freeze closes dump->proc before it makes a child: a child may share our memory,
 		 * and uses the field from then on. */

@@ -9,9 +9,12 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#include "dumper/hook/common/hook.h"
-#include "dumper/hook/signals/hook_next.h"
 #include "dumper/hook/common/hook_process.h"
+#include "dumper/hook/hook.h"
+#include "dumper/hook/hook_python.h"
+#include "dumper/hook/hook_turn.h"
+#include "dumper/hook/signals/hook_next.h"
+#include "lib/sys/arch_x86_64.h"
 
 /* Is the caller Python: its executable, its library, or an extension module
  * (select.cpython-311-….so, uvloop's loop.cpython-….so)? In a process without Python we must make

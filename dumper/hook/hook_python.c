@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Is there a Python in this process, and where? */
+#include "dumper/hook/hook_python.h"
+
 #include <stdatomic.h>
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "lib/python/find_python.h"
-#include "lib/mem/mem_self.h"
-#include "lib/sys/sys.h"
-#include "dumper/hook/common/hook.h"
+#include "dumper/hook/capture/hook_cgroup.h"
+#include "dumper/hook/capture/hook_gather.h"
+#include "dumper/hook/common/hook_dump.h"
+#include "dumper/hook/common/hook_emulator.h"
 #include "dumper/hook/common/hook_process.h"
 #include "dumper/hook/hook_turn.h"
+#include "dumper/hook/signals/hook_guard.h"
+#include "lib/base/arena.h"
+#include "lib/mem/mem_self.h"
+#include "lib/python/find_python.h"
+#include "lib/sys/arch_x86_64.h"
+#include "lib/sys/sys.h"
 #include "lib/base/safe.h"
 
 #define LOCATE_MEMORY (16u << 20)

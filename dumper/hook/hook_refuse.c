@@ -1,13 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Says why a request was refused: at most one line a second. */
+#include "dumper/hook/hook_refuse.h"
+
 #include <errno.h>
 #include <linux/sched.h>
 #include <stdatomic.h>
 #include <time.h>
 
-#include "lib/sys/sys.h"
-#include "dumper/hook/common/hook.h"
+#include "dumper/hook/child/hook_guest.h"
+#include "dumper/hook/common/hook_emulator.h"
+#include "dumper/hook/common/hook_outcome.h"
 #include "dumper/hook/common/hook_process.h"
+#include "dumper/hook/common/hook_say.h"
+#include "dumper/hook/common/hook_settings.h"
+#include "dumper/hook/signals/hook_guard.h"
+#include "lib/base/strbuf.h"
+#include "lib/sys/arch_x86_64.h"
+#include "lib/sys/sys.h"
 #include "lib/base/safe.h"
 
 /* speaking is 1 while a thread is about to start the child. */

@@ -1,14 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The signal handler: what each signal asks for. It runs on the stack of the thread that got the
  * signal, which may be small; everything that needs more switches to a stack of the hook's. */
+#include "dumper/hook/hook_signal.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <time.h>
 
-#include "lib/sys/sys.h"
-#include "dumper/hook/common/hook.h"
-#include "dumper/hook/signals/hook_chain.h"
+#include "dumper/base/wire.h"
+#include "dumper/hook/common/hook_outcome.h"
 #include "dumper/hook/common/hook_process.h"
+#include "dumper/hook/common/hook_settings.h"
+#include "dumper/hook/hook_python.h"
+#include "dumper/hook/hook_refuse.h"
+#include "dumper/hook/hook_request.h"
+#include "dumper/hook/hook_turn.h"
+#include "dumper/hook/signals/hook_chain.h"
+#include "lib/sys/sys.h"
 #include "lib/base/safe.h"
 
 /* Does a signal of this code name its sender? Those of timers and of the kernel do not. */
@@ -74,7 +82,8 @@ static void on_cookie(siginfo_t *info, void *context, uint64_t cookie)
 /* The attribute is for qemu-user 7.2: it calls handlers with a stack that is 8 bytes off the
  * alignment of 16 that the System V ABI (section 3.2.2) demands, so that an aligned store would
  * fault. */
-__attribute__((force_align_arg_pointer)) void tc_hook_on_signal(int sig, siginfo_t *info, void *context)
+__attribute__((force_align_arg_pointer)) void tc_hook_on_signal(int sig, siginfo_t *info,
+								void *context)
 {
 	/* everything in memory belongs to the parent */
 	if (tc_process_kind() == TC_PROCESS_VFORKED) {

@@ -9,8 +9,11 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "dumper/hook/common/hook_outcome.h"
+#include "dumper/hook/common/hook_settings.h"
+#include "dumper/hook/hook_refuse.h"
+#include "lib/sys/arch_x86_64.h"
 #include "lib/sys/sys.h"
-#include "dumper/hook/common/hook.h"
 #include "lib/base/safe.h"
 
 /* A parked thread waits at most TASKCORE_PAUSE_MS and this. */
@@ -49,28 +52,29 @@ void tc_hook_give_turn(struct tc_hook_process *process, uint64_t mask)
  * nobody has said that its dump is lost: say so. True: there is no such child. */
 static bool reap_maker(struct tc_hook_process *process)
 {
-	struct tc_outcome_page *page = process->outcome;
+	struct tc_hook_outcome *outcome = process->outcome;
 	uint32_t running = TC_OUTCOME_RUNNING;
 	int status = 0;
 
 	if (!tc_process_reap(&process->child, &status))
 		return false;
-	if (!WIFSIGNALED(status) || !page ||
-	    !atomic_compare_exchange_strong(&page->outcome, &running, TC_OUTCOME_REFUSED))
+	if (!WIFSIGNALED(status) || !outcome ||
+	    !atomic_compare_exchange_strong(&outcome->state, &running, TC_OUTCOME_REFUSED))
 		return true;
 	process->lost = 1;
-	tc_hook_refuse(&(struct tc_request){ .reason = page->reason }, -EOWNERDEAD, 0);
+	tc_hook_refuse(&(struct tc_request){ .reason = outcome->reason }, -EOWNERDEAD, 0);
 	return true;
 }
 
-/* A child that is a copy and has done its work (its outcome is `from` or later) is only giving back
- * its memory, which may take long. Do not let the next dump wait for it: it is reaped later. */
+/* A child that is a snapshot and has done its work (its outcome is `from` or later) is only giving
+ * back its memory, which may take long. Do not let the next dump wait for it: it is reaped
+ * later. */
 static bool let_go(struct tc_hook_process *process, uint32_t from)
 {
-	const struct tc_outcome_page *page = process->outcome;
+	const struct tc_hook_outcome *outcome = process->outcome;
 	uint32_t child = process->child;
 
-	if (!process->child_apart || process->leaving || !page || page->outcome < from ||
+	if (!process->child_apart || process->leaving || !outcome || outcome->state < from ||
 	    !atomic_compare_exchange_strong(&process->child, &child, 0))
 		return false;
 	process->leaving = child;
@@ -129,7 +133,8 @@ bool tc_hook_has_left(void)
 bool tc_hook_is_free(const struct tc_hook_process *process)
 {
 	return tc_hook_reap() ||
-	       (process->outcome && process->outcome->outcome >= TC_OUTCOME_LEAVING && tc_hook_has_left());
+	       (process->outcome && process->outcome->state >= TC_OUTCOME_LEAVING &&
+		tc_hook_has_left());
 }
 
 /* Whoever has the turn (busy) has asked us to park: wait until it is given back. */

@@ -24,4 +24,15 @@ bool tc_hook_is_free(const struct tc_hook_process *process);
  * a new dump any more. */
 bool tc_hook_has_left(void);
 
+/* Reap our children that have ended. True: none makes a dump or uses our memory. */
+bool tc_hook_reap(void);
+/* The same. True: no child of ours is left. */
+bool tc_hook_reap_all(void);
+/* Before a fork: wait, for TASKCORE_PAUSE_MS at most, while another thread begins a dump. Otherwise
+ * the forked child would inherit its descriptors and memory. */
+void tc_hook_before_fork(void);
+/* In the handler of a thread that is parked: wait until the dump that asked for it is over, for
+ * TASKCORE_PAUSE_MS and 20 ms at most. */
+void tc_hook_park(void);
+
 #endif

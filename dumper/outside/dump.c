@@ -47,12 +47,9 @@ struct dump {
 	/* all that was read is of one moment: the target stood still, or a copy of that moment was
 	 * read */
 	bool frozen;
-	struct tc_counts counts;
-	struct tc_python python;
+	struct tc_walk_result walk;
 	struct tc_looks looks;
 	uint32_t maps_crc; /* of target.maps.regions, to see whether it was overwritten */
-	char notices[TC_NOTICES_MAX][TC_NOTICE_SIZE];
-	unsigned n_notices;
 };
 
 static void *reserve(size_t size)
@@ -134,9 +131,7 @@ static int walk(struct dump *d)
 		options.seed = options.now_ns;
 	tc_watch_step(d->watch,
 		      "reading its memory (a page behind a file system that does not answer?)");
-	d->n_notices = 0;
-	return tc_walk(&d->target.reader.mem, &d->core.rec, &d->arena, &options, &d->counts,
-		       &d->python, d->notices, &d->n_notices);
+	return tc_walk(&d->target.reader.mem, &d->core.rec, &d->arena, &options, &d->walk);
 }
 
 static volatile sig_atomic_t hurries;
@@ -198,11 +193,10 @@ static uint32_t crc_of_maps(const struct dump *d)
  * happened once. Everything that is read depends on it, so the dump must say so. */
 static void check_maps(struct dump *d)
 {
-	if (crc_of_maps(d) == d->maps_crc || d->n_notices == TC_NOTICES_MAX)
-		return;
-	snprintf(d->notices[d->n_notices++], TC_NOTICE_SIZE,
-		 "a fault in taskcore: its map of the process was overwritten during the walk; "
-		 "please report it");
+	if (crc_of_maps(d) != d->maps_crc)
+		tc_notices_add(&d->walk.notices,
+			       "a fault in taskcore: its map of the process was overwritten during "
+			       "the walk; please report it");
 }
 
 /* The walk takes long: copy what it may still need, and let the target go. A read in the middle of
@@ -256,8 +250,8 @@ static void put_fds(struct dump *d)
 	char notice[TC_NOTICE_SIZE];
 
 	tc_fds_finish(&d->fds, &d->core.rec, d->watch, notice);
-	if (notice[0] && d->n_notices < TC_NOTICES_MAX)
-		memcpy(d->notices[d->n_notices++], notice, sizeof(notice));
+	if (notice[0])
+		tc_notices_add(&d->walk.notices, notice);
 }
 
 /* Did the threads of event loops run while memory was read? If a --stop did not hold, we have
@@ -266,8 +260,8 @@ static void look_again(struct dump *d)
 {
 	struct tc_target *target = &d->target;
 
-	tc_look_choose(&d->looks, target->threads, target->n_threads, d->python.loop_tids,
-		       d->python.n_loop_tids);
+	tc_look_choose(&d->looks, target->threads, target->n_threads, d->walk.python.loop_tids,
+		       d->walk.python.n_loop_tids);
 	for (unsigned i = 0; i < d->looks.n; i++) {
 		struct tc_os_thread *thread =
 			&target->threads[d->looks.at[i].thread - target->threads];
@@ -329,14 +323,10 @@ static uint32_t status_flags(const struct dump *d, int walked)
 
 	if (d->options->stop)
 		flags |= d->frozen ? TC_STATUS_FROZEN : TC_STATUS_UNFROZEN;
-	if (d->counts.cut || d->counts.objects_cut)
-		flags |= TC_STATUS_CUT;
 	if (d->target.reader.mem.lost)
 		flags |= TC_STATUS_REPLACED;
 	if (is_unknown(walked))
 		flags |= TC_STATUS_UNKNOWN_PYTHON;
-	if (d->counts.disagreed)
-		flags |= TC_STATUS_DISAGREED;
 	return flags;
 }
 
@@ -348,14 +338,12 @@ static int seal(struct dump *d, int walked)
 	tc_look_watch(d->target.proc, &d->looks, &d->watch->beats);
 	tc_look_put(&d->looks, &d->core.rec);
 	struct tc_core_status status = {
-		.counts = &d->counts,
+		.walk = &d->walk,
 		.flags = status_flags(d, walked),
 		.pause_ns = d->pause_ns,
 		.stopping_ns = d->stopping_ns,
 		.releasing_ns = d->releasing_ns,
 		.duration_ns = tc_sys_clock_ns(CLOCK_MONOTONIC) - d->began_ns,
-		.notices = (const char(*)[TC_NOTICE_SIZE])d->notices,
-		.n_notices = d->n_notices,
 		.pages_swapped = mem->pages_swapped,
 		.bytes_read = mem->bytes_read,
 	};
@@ -375,11 +363,11 @@ static int commit(struct dump *d, int walked)
 	if (d->target.reader.mem.lost)
 		return tc_watch_end(
 			d->watch, TC_EXIT_GONE,
-			"process %d ended, or started another program, while it was read: "
-			"the dump holds what was read before",
+			"process %d ended, or started another program, while it was read: the dump "
+			"holds what was read before",
 			d->options->pid);
 	char other[TC_OTHER_SIZE];
-	tc_unsupported_name(walked, &d->target.reader.mem, &d->python, other);
+	tc_unsupported_name(walked, &d->target.reader.mem, &d->walk.python, other);
 	if (other[0])
 		return tc_watch_end(d->watch, TC_EXIT_INPUT,
 				    "process %d runs %s, which is not supported (" TC_SUPPORTED
@@ -389,7 +377,8 @@ static int commit(struct dump *d, int walked)
 		return tc_watch_end(d->watch, TC_EXIT_INPUT,
 				    "process %d: %s (%s): the dump holds its threads and modules",
 				    d->options->pid, tc_strcode(walked),
-				    d->n_notices ? d->notices[0] : d->python.layout);
+				    d->walk.notices.n ? d->walk.notices.lines[0] :
+							d->walk.python.layout);
 	return TC_EXIT_OK;
 }
 
@@ -397,7 +386,7 @@ static int finish(struct dump *d, int walked)
 {
 	bool lost = !tc_mem_pid_alive(&d->target.reader, 0);
 
-	if (lost && d->counts.read == 0) {
+	if (lost && d->walk.counts.read == 0) {
 		tc_output_abort(&d->out);
 		return tc_watch_end(
 			d->watch, TC_EXIT_GONE,
@@ -407,7 +396,7 @@ static int finish(struct dump *d, int walked)
 	if (walked == -TC_ENOPYTHON) {
 		char other[TC_OTHER_SIZE];
 		tc_output_abort(&d->out);
-		tc_unsupported_name(walked, &d->target.reader.mem, &d->python, other);
+		tc_unsupported_name(walked, &d->target.reader.mem, &d->walk.python, other);
 		if (other[0])
 			return tc_watch_end(
 				d->watch, TC_EXIT_INPUT,
@@ -440,8 +429,8 @@ static int open_target(struct dump *d, uint64_t budget)
 		d->target.process.flags |= TC_HEAD_STOP;
 		if (d->target.tracer) {
 			snprintf(d->target.line, sizeof(d->target.line),
-				 "process %d is traced already (by process %d): "
-				 "--stop needs it alone; without --stop it can be read",
+				 "process %d is traced already (by process %d): --stop needs it "
+				 "alone; without --stop it can be read",
 				 d->target.pid, d->target.tracer);
 			return -TC_EPERM;
 		}
@@ -481,7 +470,7 @@ static int job(struct tc_watch *watch, void *context)
 	struct tc_arena before = d->arena;
 	struct tc_maps maps = d->target.maps;
 	r = attempt(d);
-	if (d->options->stop && d->counts.disagreed && !d->target.reader.mem.lost &&
+	if (d->options->stop && d->walk.counts.disagreed && !d->target.reader.mem.lost &&
 	    (r == 0 || r == -TC_EWRITE))
 		r = attempt_again(d, before, maps);
 	return finish(d, r);
@@ -494,7 +483,8 @@ static int copy_out(int fd, int code)
 	int r = tc_output_copy(fd);
 
 	if (r < 0)
-		fprintf(stderr, "taskcore: cannot write to the standard output: %s\n", strerror(-r));
+		fprintf(stderr, "taskcore: cannot write to the standard output: %s\n",
+			strerror(-r));
 	return r < 0 ? TC_EXIT_INPUT : code;
 }
 

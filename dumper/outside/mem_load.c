@@ -141,15 +141,15 @@ static unsigned look_up(struct tc_mem_pid *m, unsigned i)
 	return n;
 }
 
-/* Pieces of our memory and of the target's, the same bytes in the same order. */
-struct pieces {
+/* Ranges of our memory and of the target's, the same bytes in the same order. */
+struct ranges {
 	struct iovec local[IOVS_MAX], remote[IOVS_MAX];
 	int n_local, n_remote;
 	size_t total;
 };
 
-/* Without process_vm_readv: one call per piece of the target. */
-static ssize_t read_by_mem(struct tc_mem_pid *m, const struct pieces *p)
+/* Without process_vm_readv: one call for each range of the target. */
+static ssize_t read_by_mem(struct tc_mem_pid *m, const struct ranges *p)
 {
 	ssize_t sum = 0;
 
@@ -170,7 +170,7 @@ static ssize_t read_by_mem(struct tc_mem_pid *m, const struct pieces *p)
 	return sum;
 }
 
-static ssize_t read_pieces(struct tc_mem_pid *m, const struct pieces *p)
+static ssize_t read_ranges(struct tc_mem_pid *m, const struct ranges *p)
 {
 	if (m->pid) {
 		ssize_t r = process_vm_readv(m->pid, p->local, (unsigned long)p->n_local, p->remote,
@@ -184,9 +184,9 @@ static ssize_t read_pieces(struct tc_mem_pid *m, const struct pieces *p)
 	return read_by_mem(m, p);
 }
 
-/* Add pages of a slot. Pages that follow the last ones in the target's memory make its last piece
+/* Add pages of a slot. Pages that follow the last ones in the target's memory make its last range
  * longer. */
-static void add_piece(struct tc_mem_pid *m, struct pieces *p, uint32_t slot, unsigned page,
+static void add_range(struct tc_mem_pid *m, struct ranges *p, uint32_t slot, unsigned page,
 		      unsigned n)
 {
 	uintptr_t addr = (m->slots[slot].key << TC_SLOT_BITS) + page * PAGE;
@@ -206,11 +206,11 @@ static void read_singly(struct tc_mem_pid *m)
 	for (unsigned i = 0; i < m->n_plan; i++) {
 		struct tc_load_request *req = &m->plan[i];
 		for (unsigned p = 0; p < TC_SLOT_PAGES && !m->mem.lost; p++) {
-			struct pieces one = { .n_local = 0 };
+			struct ranges one = { .n_local = 0 };
 			if (!(req->present >> p & 1))
 				continue;
-			add_piece(m, &one, req->slot, p, 1);
-			bool good = read_pieces(m, &one) == PAGE;
+			add_range(m, &one, req->slot, p, 1);
+			bool good = read_ranges(m, &one) == PAGE;
 			*(good ? &m->slots[req->slot].valid : &m->slots[req->slot].bad) |=
 				(uint8_t)(1u << p);
 			m->mem.bytes_read += good ? PAGE : 0;
@@ -221,7 +221,7 @@ static void read_singly(struct tc_mem_pid *m)
 /* Copy the present pages. The address of one of them, 0 when there is none. */
 static tc_addr read_present(struct tc_mem_pid *m)
 {
-	struct pieces all;
+	struct ranges all;
 
 	all.n_local = all.n_remote = 0;
 	all.total = 0;
@@ -230,13 +230,13 @@ static tc_addr read_present(struct tc_mem_pid *m)
 		while (mask) {
 			unsigned first = (unsigned)__builtin_ctz(mask);
 			unsigned run = (unsigned)__builtin_ctz(~(mask >> first));
-			add_piece(m, &all, m->plan[i].slot, first, run);
+			add_range(m, &all, m->plan[i].slot, first, run);
 			mask &= ~(((1u << run) - 1) << first);
 		}
 	}
 	if (all.total == 0)
 		return 0;
-	if (read_pieces(m, &all) != (ssize_t)all.total) {
+	if (read_ranges(m, &all) != (ssize_t)all.total) {
 		read_singly(m);
 		return (tc_addr)(uintptr_t)all.remote[0].iov_base;
 	}

@@ -46,7 +46,8 @@ static void plan(struct tc_mem_pid *m, struct tc_slot *slot, uint8_t want, uint8
 		}
 	if (m->n_plan == TC_PLAN_MAX)
 		tc_mem_pid_load(m);
-	m->plan[m->n_plan++] = (struct tc_load_request){ .slot = index, .must = must, .want = want };
+	m->plan[m->n_plan++] =
+		(struct tc_load_request){ .slot = index, .must = must, .want = want };
 	slot->pinned = true;
 }
 
@@ -61,7 +62,8 @@ static void plan_around(struct tc_mem_pid *m, uint64_t key, unsigned n)
 		return;
 	for (uint64_t next = first; next < first + n; next++) {
 		tc_addr addr = next << TC_SLOT_BITS;
-		if (next == key || addr < region->start || addr >= region->end || tc_cache_find(m, next))
+		if (next == key || addr < region->start || addr >= region->end ||
+		    tc_cache_find(m, next))
 			continue;
 		struct tc_slot *slot = tc_cache_make(m, next);
 		note_guess(m, slot);

@@ -14,7 +14,8 @@
 /* The bytes that were read again. */
 static uint8_t fresh[TOGETHER_BYTES];
 
-static bool read_anew(struct tc_mem_pid *m, const struct tc_mem_piece *pieces, size_t n, size_t total)
+static bool read_anew(struct tc_mem_pid *m, const struct tc_mem_piece *pieces, size_t n,
+		      size_t total)
 {
 	struct iovec local = { fresh, total }, remote[TOGETHER];
 	uint8_t *to = fresh;
@@ -24,7 +25,8 @@ static bool read_anew(struct tc_mem_pid *m, const struct tc_mem_piece *pieces, s
 	if (m->pid)
 		return process_vm_readv(m->pid, &local, 1, remote, n, 0) == (ssize_t)total;
 	for (size_t i = 0; i < n; i++) {
-		if (pread(m->fd, to, pieces[i].size, (off_t)pieces[i].from) != (ssize_t)pieces[i].size)
+		if (pread(m->fd, to, pieces[i].size, (off_t)pieces[i].from) !=
+		    (ssize_t)pieces[i].size)
 			return false;
 		to += pieces[i].size;
 	}

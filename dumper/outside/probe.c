@@ -54,7 +54,7 @@ static int look(struct tc_probe *probe, struct tc_mem *mem)
 	int r = tc_find_runtime(mem, &site);
 
 	probe->has_python = r == 0;
-	tc_unsupported_name(r, mem, &probe->python, probe->other);
+	tc_unsupported_name(r, mem, &probe->walk.python, probe->other);
 	return probe->code = r < 0 ? TC_EXIT_INPUT : TC_EXIT_OK;
 }
 
@@ -66,33 +66,31 @@ static int walk(struct tc_probe *probe, struct tc_target *target, struct tc_aren
 					   .max_objects = 1,
 					   .now_ns = tc_sys_clock_ns(CLOCK_MONOTONIC),
 					   .seed = (uint64_t)getpid() };
-	static char notices[TC_NOTICES_MAX][TC_NOTICE_SIZE];
-	unsigned n;
 	void *buf = tc_arena_take(arena, TC_RECORDS_BUFFER);
 
 	if (!buf)
 		return fail(probe, target, -TC_ENOSPACE);
 	tc_records_init(&rec, buf, &sink, 0);
-	int r = tc_walk(&target->reader.mem, &rec, arena, &options, &probe->counts, &probe->python,
-			notices, &n);
+	int r = tc_walk(&target->reader.mem, &rec, arena, &options, &probe->walk);
 	if (target->reader.mem.lost)
 		return fail(probe, target, -TC_EGONE);
 	probe->has_python = r != -TC_ENOPYTHON;
 	snprintf(probe->module, sizeof(probe->module), "%s",
-		 probe->python.module ? probe->python.module : "");
+		 probe->walk.python.module ? probe->walk.python.module : "");
 	probe->bytes_read = target->reader.mem.bytes_read;
-	tc_unsupported_name(r, &target->reader.mem, &probe->python, probe->other);
+	tc_unsupported_name(r, &target->reader.mem, &probe->walk.python, probe->other);
 	if (probe->other[0])
 		snprintf(probe->line, sizeof(probe->line),
-			 "process %d runs %s, which is not supported (" TC_SUPPORTED ")", probe->pid,
-			 probe->other);
+			 "process %d runs %s, which is not supported (" TC_SUPPORTED ")",
+			 probe->pid, probe->other);
 	else if (r == -TC_ENOPYTHON)
 		snprintf(probe->line, sizeof(probe->line),
 			 "no Python interpreter in process %d (%.200s)", probe->pid,
 			 probe->exe[0] ? probe->exe : probe->comm);
 	else if (r < 0)
 		snprintf(probe->line, sizeof(probe->line), "%s (%s)", tc_strcode(r),
-			 n ? notices[0] : probe->python.layout);
+			 probe->walk.notices.n ? probe->walk.notices.lines[0] :
+						 probe->walk.python.layout);
 	return probe->code = r < 0 ? TC_EXIT_INPUT : TC_EXIT_OK;
 }
 

@@ -15,7 +15,7 @@
 struct tc_probe {
 	pid_t pid;
 	uint64_t max_memory;
-	bool no_walk; /* set by the caller: only look for a Python, leave counts at 0 */
+	bool no_walk;	/* set by the caller: only look for a Python, leave the counts at 0 */
 	int code;	/* exit code as of dump: 0, 3, 4, 5 */
 	char line[512]; /* why code is not 0; fit for a terminal, as the texts below */
 	char exe[512], comm[TC_COMM_MAX];
@@ -24,9 +24,8 @@ struct tc_probe {
 	pid_t tracer, via;
 	bool has_python, pagemap;
 	char other[TC_OTHER_SIZE]; /* a Python that cannot be walked, as "PyPy 3.9"; else empty */
-	struct tc_python python;
 	char module[512]; /* where the interpreter was found */
-	struct tc_counts counts;
+	struct tc_walk_result walk;
 	uint64_t bytes_read, took_ns;
 };
 

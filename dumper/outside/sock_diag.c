@@ -76,7 +76,7 @@ static int take_messages(struct talk *talk, const struct nlmsghdr *msg, size_t s
 /* Ask, and take all answers. */
 static int ask(struct talk *talk, void *request, size_t size, bool dump)
 {
-	_Alignas(struct nlmsghdr) char piece[ANSWER_SIZE];
+	_Alignas(struct nlmsghdr) char answer[ANSWER_SIZE];
 	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
 	struct nlmsghdr *head = request;
 	int r;
@@ -89,9 +89,9 @@ static int ask(struct talk *talk, void *request, size_t size, bool dump)
 	if (n < 0)
 		return (int)n;
 	do {
-		if ((n = receive(talk, piece)) < 0)
+		if ((n = receive(talk, answer)) < 0)
 			return (int)n;
-		r = take_messages(talk, (struct nlmsghdr *)piece, (size_t)n, dump);
+		r = take_messages(talk, (struct nlmsghdr *)answer, (size_t)n, dump);
 	} while (r == 1);
 	return r;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Memory for the walker: one fixed piece from the caller, handed out from the front, never freed.
+ * Memory for the walker: one fixed block from the caller, handed out from the front, never freed.
  * Everything here may run in a signal handler. */
 #ifndef TC_ARENA_H
 #define TC_ARENA_H

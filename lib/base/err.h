@@ -3,8 +3,8 @@
 #ifndef TC_ERR_H
 #define TC_ERR_H
 
-/* In the order of their values, which faults carry into the dump (docs/format.md section 12): new ones at
- * the end. */
+/* In the order of their values, which faults carry into the dump (docs/format.md section 12): new
+ * ones at the end. */
 #define TC_CODES(C)                                             \
 	C(OK, "no error")                                       \
 	C(EFAULT, "memory could not be read")                   \

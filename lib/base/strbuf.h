@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Text without libc's formatting: builds lines in a fixed piece of memory, and reads numbers out of
+ * Text without libc's formatting: builds lines in a buffer of fixed size, and reads numbers out of
  * text. Everything here may run in a signal handler. */
 #ifndef TC_STRBUF_H
 #define TC_STRBUF_H

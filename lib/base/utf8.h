@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * UTF-8 that may be damaged, and what of it a terminal must not get. May run in a signal handler. */
+ * UTF-8 that may be damaged, and what of it a terminal must not get. May run in a signal
+ * handler. */
 #ifndef TC_UTF8_H
 #define TC_UTF8_H
 

@@ -92,13 +92,13 @@ static int put_phdrs(struct tc_core *core, uint64_t notes_at, uint64_t notes_siz
 
 static int put_pages(struct tc_core *core)
 {
-	uint8_t piece[1024];
+	uint8_t part[1024];
 
 	for (size_t i = 0; i < core->n_pages; i++)
-		for (size_t at = 0; at < TC_ARCH_PAGE; at += sizeof(piece)) {
-			if (tc_read(core->mem, core->pages[i] + at, piece, sizeof(piece)) < 0)
-				memset(piece, 0, sizeof(piece));
-			if (tc_core_put(core, piece, sizeof(piece)) < 0)
+		for (size_t at = 0; at < TC_ARCH_PAGE; at += sizeof(part)) {
+			if (tc_read(core->mem, core->pages[i] + at, part, sizeof(part)) < 0)
+				memset(part, 0, sizeof(part));
+			if (tc_core_put(core, part, sizeof(part)) < 0)
 				return -TC_EWRITE;
 		}
 	return tc_core_flush(core);
@@ -147,26 +147,37 @@ int tc_core_begin(struct tc_core *core, int fd, struct tc_mem *mem, const struct
 	return tc_core_more_head_records(core);
 }
 
+static uint32_t status_flags(const struct tc_core_status *s)
+{
+	const struct tc_counts *counts = &s->walk->counts;
+
+	return s->flags | (counts->cut || counts->objects_cut ? TC_STATUS_CUT : 0u) |
+	       (counts->disagreed ? TC_STATUS_DISAGREED : 0u);
+}
+
 static void put_status(struct tc_records *rec, const struct tc_core_status *s)
 {
+	const struct tc_counts *counts = &s->walk->counts;
+	const struct tc_notices *notices = &s->walk->notices;
+
 	tc_record_begin(rec, TC_REC_STATUS);
-	tc_put_u(rec, s->counts->found);
-	tc_put_u(rec, s->counts->read);
-	tc_put_u(rec, s->counts->torn);
-	tc_put_u(rec, s->counts->cut);
-	tc_put_u(rec, s->counts->done);
-	tc_put_u(rec, s->counts->faults);
-	tc_put_u(rec, s->counts->objects);
-	tc_put_u(rec, s->counts->objects_cut);
-	tc_put_u(rec, s->flags);
+	tc_put_u(rec, counts->found);
+	tc_put_u(rec, counts->read);
+	tc_put_u(rec, counts->torn);
+	tc_put_u(rec, counts->cut);
+	tc_put_u(rec, counts->done);
+	tc_put_u(rec, counts->faults);
+	tc_put_u(rec, counts->objects);
+	tc_put_u(rec, counts->objects_cut);
+	tc_put_u(rec, status_flags(s));
 	tc_put_u(rec, s->pause_ns);
 	tc_put_u(rec, s->duration_ns);
-	tc_put_u(rec, s->n_notices);
-	for (unsigned i = 0; i < s->n_notices; i++)
-		tc_put_b(rec, s->notices[i], strlen(s->notices[i]));
+	tc_put_u(rec, notices->n);
+	for (unsigned i = 0; i < notices->n; i++)
+		tc_put_b(rec, notices->lines[i], strlen(notices->lines[i]));
 	tc_put_u(rec, s->pages_swapped);
 	tc_put_u(rec, s->bytes_read);
-	tc_put_u(rec, s->counts->retaken);
+	tc_put_u(rec, counts->retaken);
 	tc_put_u(rec, s->stopping_ns);
 	tc_put_u(rec, s->releasing_ns);
 	tc_record_end(rec);

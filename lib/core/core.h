@@ -35,11 +35,9 @@ struct tc_process {
 
 /* What the status record, in the last note, says (format.md section 12). */
 struct tc_core_status {
-	const struct tc_counts *counts;
-	uint32_t flags; /* TC_STATUS_… */
+	const struct tc_walk_result *walk;
+	uint32_t flags; /* TC_STATUS_…; those that follow from the counts are added to them */
 	uint64_t pause_ns, duration_ns;
-	const char (*notices)[TC_NOTICE_SIZE];
-	unsigned n_notices;
 	uint64_t pages_swapped, bytes_read;
 	uint64_t stopping_ns, releasing_ns; /* parts of pause_ns; 0: not known */
 };

@@ -26,8 +26,10 @@ int tc_core_put(struct tc_core *core, const void *data, size_t size)
 
 	core->at += size;
 	while (size) {
-		size_t part = TC_CORE_OUT_SIZE - core->n_out < size ? TC_CORE_OUT_SIZE - core->n_out : size;
-		if (core->n_out == 0 && size >= TC_CORE_OUT_SIZE) { /* long pieces need no copy */
+		size_t part = TC_CORE_OUT_SIZE - core->n_out < size ?
+				      TC_CORE_OUT_SIZE - core->n_out :
+				      size;
+		if (core->n_out == 0 && size >= TC_CORE_OUT_SIZE) { /* what is long needs no copy */
 			int r = core->sys ? -core->sys : tc_sys_write(core->fd, from, size);
 			core->sys = r < 0 ? -r : 0;
 			return r < 0 ? -TC_EWRITE : 0;

@@ -92,17 +92,10 @@ static inline uint8_t *room(struct tc_records *rec, size_t size)
 
 void tc_put_long(struct tc_records *rec, uint64_t value)
 {
-	uint8_t *p = room(rec, 10); /* the longest; what is not used is given back */
-	size_t n = 0;
+	uint8_t *p = room(rec, TC_LEB_MAX); /* what is not used is given back */
 
-	if (!p)
-		return;
-	while (value > 127) {
-		p[n++] = (uint8_t)(value | 128);
-		value >>= 7;
-	}
-	p[n++] = (uint8_t)value;
-	rec->used -= 10 - n;
+	if (p)
+		rec->used = (size_t)(tc_leb_u(p, value) - rec->buf);
 }
 
 void tc_put_s(struct tc_records *rec, int64_t value)

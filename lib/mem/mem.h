@@ -40,7 +40,8 @@ enum tc_looked { TC_LOOKED_NOT, TC_LOOKED_STOOD, TC_LOOKED_RAN };
 
 /* A thread as the kernel sees it. */
 struct tc_os_thread {
-	/* in our pid namespace; aligned, so that consecutive pieces of an arena form an array */
+	/* in our pid namespace; aligned, so that one that is taken from an arena after another
+	 * forms an array with it */
 	_Alignas(16) uint32_t tid;
 	uint32_t tid_ns; /* in the target's own pid namespace */
 	char comm[TC_COMM_MAX];

@@ -22,7 +22,8 @@ static int read_snapshot(struct tc_mem *mem, tc_addr from, void *to, size_t size
 	int r = read_guarded(mem, from, to, size);
 
 	if (r == 0)
-		tc_window_put(mem, from, (const uint8_t *)(uintptr_t)(from & -(tc_addr)TC_ARCH_PAGE));
+		tc_window_put(mem, from,
+			      (const uint8_t *)(uintptr_t)(from & -(tc_addr)TC_ARCH_PAGE));
 	return r;
 }
 

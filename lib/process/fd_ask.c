@@ -36,7 +36,8 @@ static void ask_address(struct tc_strbuf *to, uint32_t fd, long call)
 	if (size > sizeof(at))
 		size = sizeof(at);
 	if (at.any.ss_family == AF_UNIX) {
-		tc_fd_put_unix(to, at.local.sun_path, size - offsetof(struct sockaddr_un, sun_path));
+		tc_fd_put_unix(to, at.local.sun_path,
+			       size - offsetof(struct sockaddr_un, sun_path));
 	} else if (at.any.ss_family == AF_INET && size >= sizeof(at.ipv4)) {
 		tc_fd_put_ipv4(to, (const uint8_t *)&at.ipv4.sin_addr, &at.ipv4.sin_port);
 	} else if (at.any.ss_family == AF_INET6 && size >= sizeof(at.ipv6)) {

@@ -51,7 +51,8 @@ void tc_fd_begin(struct tc_fd_facts *facts, uint32_t number);
  * scope is the number of an interface, 0: none. size is that of the name of an AF_UNIX socket, 0:
  * it has no name. */
 void tc_fd_put_ipv4(struct tc_strbuf *to, const uint8_t bytes[4], const void *port);
-void tc_fd_put_ipv6(struct tc_strbuf *to, const uint8_t bytes[16], uint32_t scope, const void *port);
+void tc_fd_put_ipv6(struct tc_strbuf *to, const uint8_t bytes[16], uint32_t scope,
+		    const void *port);
 void tc_fd_put_unix(struct tc_strbuf *to, const char *name, size_t size);
 
 /* Read the link with the name number in the directory dir (a descriptor of /proc/PID/fd; or

@@ -51,7 +51,8 @@ void tc_look_choose(struct tc_looks *looks, const struct tc_os_thread *threads, 
 	for (unsigned i = 0; i < n; i++)
 		for (size_t t = 0; t < n_threads && looks->n < TC_LOOKS_MAX; t++)
 			if (threads[t].tid_ns == tids_ns[i]) {
-				looks->at[looks->n++] = (struct tc_thread_look){ .thread = &threads[t] };
+				looks->at[looks->n++] =
+					(struct tc_thread_look){ .thread = &threads[t] };
 				break;
 			}
 }
@@ -78,8 +79,9 @@ static bool was_running(const struct tc_os_thread *thread)
  * none: time.sleep is one up to Python 3.10. */
 static bool is_held(const struct tc_os_thread *thread)
 {
-	static const uint16_t waits[] = { SYS_epoll_wait, SYS_epoll_pwait, SYS_epoll_pwait2, SYS_poll,
-					  SYS_ppoll,	  SYS_select,	   SYS_pselect6 };
+	static const uint16_t waits[] = { SYS_epoll_wait, SYS_epoll_pwait, SYS_epoll_pwait2,
+					  SYS_poll,	  SYS_ppoll,	   SYS_select,
+					  SYS_pselect6 };
 	bool select = thread->syscall == SYS_select || thread->syscall == SYS_pselect6;
 	bool asleep = thread->look == TC_LOOKED_STOOD && thread->syscall >= 0 &&
 		      (thread->state == 'S' || thread->state == 'D' || thread->state == '?');

@@ -12,7 +12,7 @@
 #include "lib/base/strbuf.h"
 #include "lib/base/safe.h"
 
-#define PIECE 65536u
+#define READ_BYTES 65536u /* that are asked for at once */
 #define DIRENTS 2048u
 
 long tc_proc_read(int dir, const char *path, char *buf, size_t size)
@@ -46,7 +46,8 @@ char *tc_proc_read_all(int fd, struct tc_arena *arena, size_t *ret_size,
 	/* only aligns: the final take then returns the address that we read to */
 	tc_arena_take(arena, 0);
 	char *text = (char *)arena->at;
-	while (used + PIECE < arena->left && (n = tc_sys_read(fd, text + used, PIECE)) > 0) {
+	while (used + READ_BYTES < arena->left &&
+	       (n = tc_sys_read(fd, text + used, READ_BYTES)) > 0) {
 		used += (size_t)n;
 		if (progress)
 			(*progress)++;

@@ -27,7 +27,7 @@ struct tc_stat {
 long tc_proc_read(int dir, const char *path, char *buf, size_t size);
 
 /* Read the whole open file fd into the arena, with one byte more behind it; *ret_size gets its
- * size. *progress (progress may be NULL) is incremented with each piece. NULL: the arena is full. A
+ * size. *progress (progress may be NULL) is incremented with each read. NULL: the arena is full. A
  * failed read ends the text, as the end of the file does. */
 char *tc_proc_read_all(int fd, struct tc_arena *arena, size_t *ret_size,
 		       volatile uint64_t *progress);

@@ -177,7 +177,8 @@ static bool calls_around(uint64_t to, uint64_t one, uint64_t other)
 	uint8_t call[5]; /* call rel32 */
 	int32_t by;
 
-	if (to < TC_ARCH_PAGE || tc_arch_copy(call, (const void *)(uintptr_t)(to - 5), sizeof(call)) < 0 ||
+	if (to < TC_ARCH_PAGE ||
+	    tc_arch_copy(call, (const void *)(uintptr_t)(to - 5), sizeof(call)) < 0 ||
 	    call[0] != 0xe8)
 		return false;
 	memcpy(&by, call + 1, sizeof(by));
@@ -223,13 +224,13 @@ static bool is_interrupted(int64_t result)
 
 int64_t tc_arch_slept_in(const uint64_t regs[TC_ARCH_N_REGS], uint64_t args[6])
 {
-	static const uint8_t places[6] = { 14, 13, 12, 7, 9, 8 }; /* rdi rsi rdx r10 r8 r9 */
+	static const uint8_t indexes[6] = { 14, 13, 12, 7, 9, 8 }; /* rdi rsi rdx r10 r8 r9 */
 	int64_t number = (int64_t)regs[TC_ARCH_REG_CALL];
 
 	if (number < 0 || !is_interrupted((int64_t)regs[TC_ARCH_REG_RESULT]))
 		return TC_ARCH_NO_SYSCALL;
 	for (int i = 0; i < 6; i++)
-		args[i] = regs[places[i]];
+		args[i] = regs[indexes[i]];
 	return number;
 }
 

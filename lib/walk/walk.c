@@ -4,6 +4,13 @@
 #include "lib/walk/walk.h"
 
 #include "lib/python/find_python.h"
+#include "lib/walk/walk_loop.h"
+#include "lib/walk/walk_note.h"
+#include "lib/walk/walk_object.h"
+#include "lib/walk/walk_registry.h"
+#include "lib/walk/walk_settle.h"
+#include "lib/walk/walk_string.h"
+#include "lib/walk/walk_thread.h"
 #include "lib/walk/walker.h"
 #include "lib/base/safe.h"
 
@@ -29,9 +36,9 @@ static int take_scratch(struct tc_walker *w)
 	const struct {
 		void *at;
 		size_t size;
-	} pieces[] = {
-		{ &w->text, TC_STRING_MAX + 64 },
-		{ &w->name_ids, TC_NAMES_MAX * sizeof(*w->name_ids) },
+	} scratch[] = {
+		{ &w->strings.text, TC_STRING_MAX + 64 },
+		{ &w->codes.names, TC_NAMES_MAX * sizeof(*w->codes.names) },
 		{ &w->locals.bytes, TC_LOCALS_BYTES },
 		{ &w->locals.words, TC_NAMES_MAX * sizeof(*w->locals.words) },
 		{ &w->locals.refs, TC_REFS_KEPT * sizeof(*w->locals.refs) },
@@ -39,31 +46,33 @@ static int take_scratch(struct tc_walker *w)
 		{ &w->locals.slots, TC_SLOT_CACHE * sizeof(*w->locals.slots) },
 		{ &w->ties.pieces, w->mem->ops->same ? TC_TIES_MAX * sizeof(*w->ties.pieces) : 0 },
 		{ &w->ties.same, w->mem->ops->same ? TC_TIES_MAX * sizeof(*w->ties.same) : 0 },
-		{ &w->ties.renewed, w->mem->ops->same ? TC_TIES_MAX * sizeof(*w->ties.renewed) : 0 },
+		{ &w->ties.renewed,
+		  w->mem->ops->same ? TC_TIES_MAX * sizeof(*w->ties.renewed) : 0 },
 		{ &w->ties.bytes, w->mem->ops->same ? TC_TIES_BYTES : 0 },
-		{ &w->context, sizeof(*w->context) },
-		{ &w->contexts, TC_CONTEXT_CACHE * sizeof(*w->contexts) },
-		{ &w->loop_views, TC_LOOPS_MAX * sizeof(*w->loop_views) },
-		{ &w->current, TC_CURRENT_MAX * sizeof(*w->current) },
-		{ &w->todo, TC_TODO_MAX * sizeof(*w->todo) },
-		{ &w->attr_values, TC_ATTRS_MAX * sizeof(*w->attr_values) },
-		{ &w->item_values, TC_ITEMS_MAX * sizeof(*w->item_values) },
+		{ &w->contexts.scratch, sizeof(*w->contexts.scratch) },
+		{ &w->contexts.known, TC_CONTEXT_CACHE * sizeof(*w->contexts.known) },
+		{ &w->loops.at, TC_LOOPS_MAX * sizeof(*w->loops.at) },
+		{ &w->threads.current, TC_CURRENT_MAX * sizeof(*w->threads.current) },
+		{ &w->objects.todo, TC_TODO_MAX * sizeof(*w->objects.todo) },
+		{ &w->objects.attrs, TC_ATTRS_MAX * sizeof(*w->objects.attrs) },
+		{ &w->objects.items, TC_ITEMS_MAX * sizeof(*w->objects.items) },
 	};
-	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++)
-		if (take(w, pieces[i].at, pieces[i].size) < 0)
+	for (size_t i = 0; i < sizeof(scratch) / sizeof(scratch[0]); i++)
+		if (take(w, scratch[i].at, scratch[i].size) < 0)
 			return -TC_ENOSPACE;
 	return 0;
 }
 
 static void init_tables(struct tc_walker *w)
 {
-	struct tc_hash *tables[] = { &w->strings, &w->types, &w->codes,	    &w->sites,
-				     &w->chains,  &w->loops, &w->os_threads };
+	struct tc_hash *tables[] = { &w->strings.known, &w->types.known, &w->codes.known,
+				     &w->codes.sites,	&w->codes.links, &w->loops.ids,
+				     &w->threads.os };
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		tc_hash_init(tables[i], w->arena);
-	tc_seen_init(&w->seen, w->arena);
-	tc_seen_init(&w->seen_tasks, w->arena);
+	tc_seen_init(&w->objects.seen, w->arena);
+	tc_seen_init(&w->tasks.seen, w->arena);
 }
 
 static void put_interp(struct tc_walker *w, uint32_t version, const char *layout)
@@ -72,17 +81,17 @@ static void put_interp(struct tc_walker *w, uint32_t version, const char *layout
 	uint32_t source = tc_walker_text(w, layout, strlen(layout), TC_STR_CODE);
 	uint32_t cpython = tc_walker_text(w, "cpython", 7, TC_STR_CODE);
 
-	if (w->interp && w->py.at.is_id != TC_NONE)
-		tc_get(w->mem, w->interp + w->py.at.is_id, &id);
+	if (w->interp.addr && w->py.at.is_id != TC_NONE)
+		tc_get(w->mem, w->interp.addr + w->py.at.is_id, &id);
 	tc_record_begin(w->out, TC_REC_INTERP);
-	tc_put_u(w->out, w->interp);
+	tc_put_u(w->out, w->interp.addr);
 	tc_put_u(w->out, id);
 	tc_put_u(w->out, TC_RUNTIME_CPYTHON);
 	tc_put_u(w->out, version);
-	tc_put_u(w->out, w->interp_flags);
+	tc_put_u(w->out, w->interp.flags);
 	tc_put_u(w->out, source);
 	tc_put_u(w->out, cpython);
-	tc_record_define(w->out, TC_TAB_INTERP, &w->interp_id);
+	tc_record_define(w->out, TC_TAB_INTERP, &w->interp.id);
 	w->counts->interps++;
 }
 
@@ -93,25 +102,26 @@ static void find_modules(struct tc_walker *w)
 	struct tc_dict dict;
 	uint64_t n = 0;
 
-	w->asyncio_tasks = w->asyncio_c = 0;
-	int r = tc_get(w->mem, w->interp + w->py.at.is_modules, &modules);
+	w->interp.asyncio_tasks = w->interp.asyncio_c = 0;
+	int r = tc_get(w->mem, w->interp.addr + w->py.at.is_modules, &modules);
 	if (r == 0 && !modules) /* not made yet, or gone */
 		return;
 	if (r == 0)
 		r = tc_dict_open(&w->py, modules, &dict);
 	for (; r == 0 && (r = tc_dict_next(&dict, &key, &value)) > 0; r = 0) {
 		n++;
-		if (!w->asyncio_tasks && tc_str_is(&w->py, key, "asyncio.tasks"))
-			w->asyncio_tasks = value;
-		else if (!w->asyncio_c && tc_str_is(&w->py, key, "_asyncio"))
-			w->asyncio_c = value;
+		if (!w->interp.asyncio_tasks && tc_str_is(&w->py, key, "asyncio.tasks"))
+			w->interp.asyncio_tasks = value;
+		else if (!w->interp.asyncio_c && tc_str_is(&w->py, key, "_asyncio"))
+			w->interp.asyncio_c = value;
 		else if (tc_str_is(&w->py, key, "trio"))
-			tc_walker_notice(w,
-					 "trio is loaded: its tasks are not read by this version");
+			tc_notices_add(w->notices,
+				       "trio is loaded: its tasks are not read by this version");
 	}
 	if (r < 0 || (n != dict.used && !w->mem->live)) {
 		w->counts->disagreed |= !w->mem->live;
-		tc_walker_notice(w, "sys.modules could not be read whole: tasks may be missing");
+		tc_notices_add(w->notices,
+			       "sys.modules could not be read whole: tasks may be missing");
 	}
 }
 
@@ -120,12 +130,13 @@ static void adopt_asyncio_offsets(struct tc_walker *w)
 {
 	tc_addr state, debug;
 
-	if (w->py.at.as_debug == TC_NONE || !w->asyncio_c ||
-	    tc_get(w->mem, w->asyncio_c + w->py.at.module_state, &state) < 0 || !state ||
+	if (w->py.at.as_debug == TC_NONE || !w->interp.asyncio_c ||
+	    tc_get(w->mem, w->interp.asyncio_c + w->py.at.module_state, &state) < 0 || !state ||
 	    tc_get(w->mem, state + w->py.at.as_debug, &debug) < 0 || !debug ||
 	    tc_layout_asyncio(w->mem, debug, &w->py.at) < 0)
-		tc_walker_notice(
-			w, "asyncio's own offsets could not be read: those of the table are used");
+		tc_notices_add(
+			w->notices,
+			"asyncio's own offsets could not be read: those of the table are used");
 }
 
 static bool has_abiflag(struct tc_walker *w, char flag)
@@ -133,7 +144,7 @@ static bool has_abiflag(struct tc_walker *w, char flag)
 	tc_addr sysdict, str;
 	char flags[8];
 
-	if (tc_get(w->mem, w->interp + w->py.at.is_sysdict, &sysdict) < 0 ||
+	if (tc_get(w->mem, w->interp.addr + w->py.at.is_sysdict, &sysdict) < 0 ||
 	    tc_dict_get(&w->py, sysdict, "abiflags", &str) < 0 ||
 	    tc_str_read(&w->py, str, flags, sizeof(flags), NULL) < 0)
 		return false;
@@ -145,38 +156,40 @@ static bool is_collecting(struct tc_walker *w)
 	int32_t collecting = 0;
 
 	if (w->py.at.is_gc_collecting != TC_NONE)
-		tc_get(w->mem, w->interp + w->py.at.is_gc_collecting, &collecting);
+		tc_get(w->mem, w->interp.addr + w->py.at.is_gc_collecting, &collecting);
 	return collecting == 1;
 }
 
-static void note_loop_threads(const struct tc_walker *w, struct tc_python *python)
+static void note_loop_threads(struct tc_walker *w)
 {
+	struct tc_python *python = w->python;
 	const unsigned max = sizeof(python->loop_tids) / sizeof(python->loop_tids[0]);
 
-	for (uint32_t i = 0; i < w->n_threads && python->n_loop_tids < max; i++)
-		if (w->threads[i].running_loop && w->threads[i].tid)
-			python->loop_tids[python->n_loop_tids++] = w->threads[i].tid;
+	for (uint32_t i = 0; i < w->threads.n && python->n_loop_tids < max; i++)
+		if (w->threads.at[i].running_loop && w->threads.at[i].tid)
+			python->loop_tids[python->n_loop_tids++] = w->threads.at[i].tid;
 }
 
-static void walk_interp(struct tc_walker *w, struct tc_python *python)
+static void walk_interp(struct tc_walker *w)
 {
-	uint32_t first_loop = w->n_loops;
+	struct tc_python *python = w->python;
+	uint32_t first_loop = w->loops.n;
 
 	find_modules(w);
-	bool asyncio = w->asyncio_tasks || w->asyncio_c;
+	bool asyncio = w->interp.asyncio_tasks || w->interp.asyncio_c;
 	if (asyncio && w->py.at.as_debug != TC_NONE)
 		adopt_asyncio_offsets(w);
 	python->asyncio |= asyncio;
 	python->debug |= has_abiflag(w, 'd');
-	w->interp_flags = (asyncio ? 0u : TC_INTERP_NO_ASYNCIO) |
+	w->interp.flags = (asyncio ? 0u : TC_INTERP_NO_ASYNCIO) |
 			  (python->debug ? TC_INTERP_DEBUG : 0u) |
 			  (is_collecting(w) ? TC_INTERP_COLLECTING : 0u);
 	put_interp(w, python->version, python->layout);
 	tc_walker_threads(w);
-	note_loop_threads(w, python);
+	note_loop_threads(w);
 	if (w->options->on_interp &&
 	    !w->options->on_interp(w->options->context, tc_walker_gil_holder(w),
-				   w->n_threads + w->threads_cut)) {
+				   w->threads.n + w->threads.cut)) {
 		w->stopped = true;
 		return;
 	}
@@ -185,54 +198,67 @@ static void walk_interp(struct tc_walker *w, struct tc_python *python)
 	tc_walker_loop_records(w, first_loop);
 }
 
-static void walk_interps(struct tc_walker *w, struct tc_python *python)
+static void walk_interps(struct tc_walker *w)
 {
 	tc_addr first, next;
 
 	if (tc_get(w->mem, w->runtime + w->py.at.rt_interp_head, &first) < 0)
 		return;
-	w->interp = first;
-	for (unsigned n = 0; w->interp; n++) {
+	w->interp.addr = first;
+	for (unsigned n = 0; w->interp.addr; n++) {
 		if (n == INTERPS_MAX) {
-			tc_walker_notice(w, "more than 1024 interpreters: the rest is left out");
+			tc_notices_add(w->notices,
+				       "more than 1024 interpreters: the rest is left out");
 			return;
 		}
-		walk_interp(w, python);
-		if (w->stopped || tc_get(w->mem, w->interp + w->py.at.is_next, &next) < 0 || next == w->interp ||
-		    next == first)
+		walk_interp(w);
+		if (w->stopped || tc_get(w->mem, w->interp.addr + w->py.at.is_next, &next) < 0 ||
+		    next == w->interp.addr || next == first)
 			return;
-		w->interp = next;
+		w->interp.addr = next;
 	}
 }
 
 /* A Python whose layout is not known: one record says that it is there, and nothing is guessed. */
-static void put_unknown(struct tc_walker *w, const struct tc_python *python, int why)
+static void put_unknown(struct tc_walker *w, int why)
 {
-	w->interp = 0;
-	w->interp_flags =
+	const struct tc_python *python = w->python;
+
+	w->interp.addr = 0;
+	w->interp.flags =
 		TC_INTERP_UNKNOWN | (python->free_threaded ? TC_INTERP_FREE_THREADED : 0u);
 	put_interp(w, python->version, "none");
-	tc_walker_notice(
-		w, python->free_threaded ?
-			   "this Python is free-threaded, which this version cannot walk: threads and "
-			   "modules only" :
-		   why == -TC_ESTARTING ?
-			   "its interpreter has not started yet, or has ended: threads and modules only" :
-			   "this Python's memory layout is not known: threads and modules only");
+	tc_notices_add(
+		w->notices,
+		python->free_threaded ?
+			"this Python is free-threaded, which this version cannot walk: threads and "
+			"modules only" :
+		why == -TC_ESTARTING ?
+			"its interpreter has not started yet, or has ended: threads and modules "
+			"only" :
+			"this Python's memory layout is not known: threads and modules only");
+}
+
+/* Everything of the walker that needs no layout. 0 or -TC_ENOSPACE. */
+static int init(struct tc_walker *w)
+{
+	init_tables(w);
+	/* the first call only notes the counters that later calls compare with */
+	tc_walker_moves(w);
+	if (take_scratch(w) < 0)
+		return -TC_ENOSPACE;
+	tc_walker_object_names(w);
+	return 0;
 }
 
 int tc_walk(struct tc_mem *mem, struct tc_records *out, struct tc_arena *arena,
-	    const struct tc_walk_options *options, struct tc_counts *ret_counts,
-	    struct tc_python *ret_python, char ret_notices[TC_NOTICES_MAX][TC_NOTICE_SIZE],
-	    unsigned *ret_n)
+	    const struct tc_walk_options *options, struct tc_walk_result *ret)
 {
 	struct tc_runtime_site site;
 	struct tc_walker *w;
 	uint32_t version = 0;
 
-	*ret_counts = (struct tc_counts){ 0 };
-	*ret_python = (struct tc_python){ 0 };
-	*ret_n = 0;
+	memset(ret, 0, sizeof(*ret));
 	int r = tc_find_runtime(mem, &site);
 	if (r < 0)
 		return r;
@@ -243,28 +269,17 @@ int tc_walk(struct tc_mem *mem, struct tc_records *out, struct tc_arena *arena,
 	w->out = out;
 	w->arena = arena;
 	w->options = options;
-	w->counts = ret_counts;
-	w->notices = ret_notices;
+	w->counts = &ret->counts;
+	w->python = &ret->python;
+	w->notices = &ret->notices;
 	w->runtime = site.runtime;
-	init_tables(w);
-	/* the first call only notes the counters that later calls compare with */
-	tc_walker_moves(w);
-	if (take_scratch(w) < 0)
+	if (init(w) < 0)
 		return -TC_ENOSPACE;
-	w->state_name = tc_walker_text(w, "_state", 6, TC_STR_CODE);
-	w->states[TC_STATE_PENDING] = tc_walker_text(w, "PENDING", 7, TC_STR_CODE);
-	w->states[TC_STATE_CANCELLED] = tc_walker_text(w, "CANCELLED", 9, TC_STR_CODE);
-	w->states[TC_STATE_FINISHED] = tc_walker_text(w, "FINISHED", 8, TC_STR_CODE);
-	w->inner_name = tc_walker_text(w, "inner", 5, TC_STR_CODE);
-	w->source_name = tc_walker_text(w, "source", 6, TC_STR_CODE);
-	w->transport_name = tc_walker_text(w, "_transport", 10, TC_STR_CODE);
-	w->tls_name = tc_walker_text(w, "_ssl_protocol", 13, TC_STR_CODE);
-	r = tc_layout_choose(mem, &site, &w->py.at, &version, ret_python->layout);
-	describe(&site, version, ret_python);
+	r = tc_layout_choose(mem, &site, &w->py.at, &version, w->python->layout);
+	describe(&site, version, w->python);
 	if (r < 0)
-		put_unknown(w, ret_python, r);
+		put_unknown(w, r);
 	else
-		walk_interps(w, ret_python);
-	*ret_n = w->n_notices;
+		walk_interps(w);
 	return out->error ? out->error : w->stopped ? -TC_EBOUND : r;
 }

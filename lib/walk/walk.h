@@ -7,6 +7,7 @@
 
 #include "lib/base/arena.h"
 #include "lib/base/err.h"
+#include "lib/base/notices.h"
 #include "lib/python/layout.h"
 #include "lib/mem/mem.h"
 #include "lib/format/record.h"
@@ -45,9 +46,6 @@ struct tc_counts {
 	bool disagreed;
 };
 
-#define TC_NOTICES_MAX 16
-#define TC_NOTICE_SIZE 160
-
 /* What the walk found out about the interpreter, for taskcore status and doctor, and for exit
  * codes. */
 struct tc_python {
@@ -62,6 +60,13 @@ struct tc_python {
 	unsigned n_loop_tids;
 };
 
+/* All that a walk tells beside the records that it writes. */
+struct tc_walk_result {
+	struct tc_counts counts;
+	struct tc_python python;
+	struct tc_notices notices;
+};
+
 /* Count tasks and threads, by what their registries say. Counting stops soon after max, so a *ret
  * above max only means "more than max". 0, or the error because of which it is not known. */
 int tc_walk_count(struct tc_mem *mem, const struct tc_runtime_site *site, uint64_t max,
@@ -71,18 +76,16 @@ int tc_walk_count(struct tc_mem *mem, const struct tc_runtime_site *site, uint64
  * ids (of the target's own pid namespace) go to tids. Up to Python 3.10 there may be two numbers
  * for a thread, one of which is no id: glibc and musl keep it at different offsets. The number of
  * ids; 0 also when it is not known. */
-size_t tc_walk_runners(struct tc_mem *mem, const struct tc_runtime_site *site, uint32_t *tids, size_t max);
+size_t tc_walk_runners(struct tc_mem *mem, const struct tc_runtime_site *site, uint32_t *tids,
+		       size_t max);
 
 /* Walk everything and write it to out. arena: at least 8 MiB plus 96 bytes for each expected task;
- * what does not fit is cut and counted. ret_counts and ret_python are always filled. ret_notices
- * gets up to TC_NOTICES_MAX lines about what is missing and why, *ret_n their number. 0;
- * -TC_ENOPYTHON: nothing was written; -TC_EUNKNOWN, -TC_EPROBE or -TC_ESTARTING: what is known
- * without a layout was written; -TC_ENOSPACE: the arena is too small to begin; -TC_EWRITE;
- * -TC_EBOUND: the options ended the walk, and what was written is of no use. A fault in the
- * target's memory is no error: it becomes a record, is counted, and the walk goes on. */
+ * what does not fit is cut and counted. *ret is always filled. 0; -TC_ENOPYTHON: nothing was
+ * written; -TC_EUNKNOWN, -TC_EPROBE or -TC_ESTARTING: what is known without a layout was written;
+ * -TC_ENOSPACE: the arena is too small to begin; -TC_EWRITE; -TC_EBOUND: the options ended the
+ * walk, and what was written is of no use. A fault in the target's memory is no error: it becomes a
+ * record, is counted, and the walk goes on. */
 int tc_walk(struct tc_mem *mem, struct tc_records *out, struct tc_arena *arena,
-	    const struct tc_walk_options *options, struct tc_counts *ret_counts,
-	    struct tc_python *ret_python, char ret_notices[TC_NOTICES_MAX][TC_NOTICE_SIZE],
-	    unsigned *ret_n);
+	    const struct tc_walk_options *options, struct tc_walk_result *ret);
 
 #endif

@@ -3,6 +3,15 @@
  * running task goes on through the frames of its thread. Sources for what each kind of object
  * awaits: Objects/genobject.c, Modules/_asynciomodule.c and, for Cython,
  * Cython/Utility/Coroutine.c. */
+#include "lib/walk/walk_chain.h"
+
+#include "lib/walk/walk_code.h"
+#include "lib/walk/walk_locals.h"
+#include "lib/walk/walk_object.h"
+#include "lib/walk/walk_string.h"
+#include "lib/walk/walk_thread.h"
+#include "lib/walk/walk_ties.h"
+#include "lib/walk/walk_type.h"
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
@@ -45,7 +54,7 @@ static struct tc_link_cache *link_cache(struct tc_walker *w, uint32_t parent,
 {
 	uint64_t hash = (frame->code >> 4) + (uint64_t)frame->lasti * 7 + parent * 31ul;
 
-	return &w->link_cache[hash % TC_LINK_CACHE];
+	return &w->links[hash % TC_LINK_CACHE];
 }
 
 /* While ties are gathered: the frame's code, without writing a link. */
@@ -63,8 +72,9 @@ static const struct tc_walk_code *add_unwritten(struct chain_walk *walk,
 
 /* Add a frame as a link. Its code; NULL: it has none. *ret_awaits: the frame is suspended in an
  * await (known up to 3.12 only). */
-static const struct tc_walk_code *add_frame(struct chain_walk *walk, const struct tc_frame_view *frame,
-					 tc_addr qualname, bool *ret_awaits)
+static const struct tc_walk_code *add_frame(struct chain_walk *walk,
+					    const struct tc_frame_view *frame, tc_addr qualname,
+					    bool *ret_awaits)
 {
 	struct tc_walker *w = walk->w;
 	uint32_t parent = walk->out->id;
@@ -115,15 +125,16 @@ static bool add_apart(struct chain_walk *walk, const struct tc_gen *gen)
 	struct tc_walker *w = walk->w;
 	bool awaits;
 
-	for (uint32_t t = 0; t < w->n_threads; t++) {
-		const struct tc_walk_thread *thread = &w->threads[t];
-		if (!w->walking || thread->running_task != w->walking || !thread->n_frames ||
-		    !top_is_same(w, thread))
+	for (uint32_t t = 0; t < w->threads.n; t++) {
+		const struct tc_walk_thread *thread = &w->threads.at[t];
+		if (!w->tasks.walking || thread->running_task != w->tasks.walking ||
+		    !thread->n_frames || !top_is_same(w, thread))
 			continue;
 		walk->out->running = true;
 		walk->out->tid = thread->tid;
 		add_frame(walk, &gen->frame, gen->qualname, &awaits);
-		add_text(walk, thread->cut ? "frames are left out here" : "frames are left out here: a greenlet runs");
+		add_text(walk, thread->cut ? "frames are left out here" :
+					     "frames are left out here: a greenlet runs");
 		uint32_t n = thread->n_frames;
 		if (n > TC_CHAIN_MAX - 2)
 			n = TC_CHAIN_MAX - 2;
@@ -143,8 +154,8 @@ static void add_running(struct chain_walk *walk, const struct tc_gen *gen, tc_ad
 	struct tc_walker *w = walk->w;
 	bool awaits;
 
-	for (uint32_t t = 0; t < w->n_threads; t++) {
-		const struct tc_walk_thread *thread = &w->threads[t];
+	for (uint32_t t = 0; t < w->threads.n; t++) {
+		const struct tc_walk_thread *thread = &w->threads.at[t];
 		for (uint32_t i = 0; i < thread->n_frames; i++) {
 			if (thread->frames[i].addr != frame)
 				continue;
@@ -242,9 +253,9 @@ static bool is_awaitable(const struct tc_walk_type *type)
 	enum tc_kind kind = type ? type->kind : TC_KIND_NONE;
 
 	return tc_kind_is_future(kind) || kind == TC_KIND_CORO || kind == TC_KIND_GENERATOR ||
-	       kind == TC_KIND_GEN_PROXY || kind == TC_KIND_WRAPPER || kind == TC_KIND_FUTURE_ITER ||
-	       kind == TC_KIND_CYTHON_CORO || kind == TC_KIND_CYTHON_WRAPPER ||
-	       (type && type->facts.iternext);
+	       kind == TC_KIND_GEN_PROXY || kind == TC_KIND_WRAPPER ||
+	       kind == TC_KIND_FUTURE_ITER || kind == TC_KIND_CYTHON_CORO ||
+	       kind == TC_KIND_CYTHON_WRAPPER || (type && type->facts.iternext);
 }
 
 static void follow_cython(struct chain_walk *walk, const struct tc_walk_type *type)
@@ -352,7 +363,7 @@ void tc_walker_chain(struct tc_walker *w, tc_addr coro, struct tc_walk_chain *re
 		follow(&walk);
 	}
 	if (w->full) {
-		tc_walker_notice(w, "the walker's memory is full: raise --max-memory");
+		tc_notices_add(w->notices, "the walker's memory is full: raise --max-memory");
 		ret->cut = true;
 	}
 	if (w->ties.wanted)

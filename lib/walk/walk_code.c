@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Code objects, sites (instructions in them) and links of chains: each is written once. */
+#include "lib/walk/walk_code.h"
+
+#include "lib/walk/walk_string.h"
+#include "lib/walk/walk_type.h"
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
@@ -40,17 +44,18 @@ static uint32_t read_names(struct tc_walker *w, const struct tc_code_facts *fact
 static void define_code(struct tc_walker *w, struct tc_walk_code *code, tc_addr qualname)
 {
 	const struct tc_code_facts *facts = &code->facts;
-	uint32_t *ids = w->name_ids;
+	uint32_t *ids = w->codes.names;
 	uint32_t file = tc_walker_str(w, facts->filename, TC_STR_CODE);
 
-	/* w->text holds the text that was read last: the name of the file */
-	code->library = file && (contains(w->text, "/asyncio/") ||
-				 contains(w->text, "/concurrent/futures/") ||
-				 strncmp(w->text, "asyncio/", 8) == 0);
+	/* w->strings.text holds the text that was read last: the name of the file */
+	code->library = file && (contains(w->strings.text, "/asyncio/") ||
+				 contains(w->strings.text, "/concurrent/futures/") ||
+				 strncmp(w->strings.text, "asyncio/", 8) == 0);
 	/* Only code of gevent's hub on a stack shows that gevent is used: in many programs a
 	 * library loads it, and nothing runs in it. */
-	if (file && contains(w->text, "/gevent/hub.py"))
-		tc_walker_notice(w, "gevent runs: its greenlets are not read by this version");
+	if (file && contains(w->strings.text, "/gevent/hub.py"))
+		tc_notices_add(w->notices,
+			       "gevent runs: its greenlets are not read by this version");
 	uint32_t name = tc_walker_str(w, facts->name, TC_STR_CODE);
 	uint32_t qual = tc_walker_str(w, facts->qualname ? facts->qualname : qualname, TC_STR_CODE);
 	uint32_t n = read_names(w, facts, ids);
@@ -70,7 +75,7 @@ const struct tc_walk_code *tc_walker_code(struct tc_walker *w, tc_addr addr, tc_
 	/* Up to 3.10 coroutines have the qualified name, not code objects: one code may have
 	 * several names. */
 	bool by_name = qualname && w->py.at.co_qualname == TC_NONE;
-	uint64_t *slot = tc_hash_at(&w->codes, by_name ? tc_mix(addr, qualname) : addr);
+	uint64_t *slot = tc_hash_at(&w->codes.known, by_name ? tc_mix(addr, qualname) : addr);
 
 	if (!slot) {
 		w->full = true;
@@ -104,7 +109,8 @@ uint32_t tc_walker_site(struct tc_walker *w, const struct tc_walk_code *code, in
 
 	if (lasti < 0 || lasti >= UINT32_MAX - 1)
 		lasti = -1;
-	uint64_t *slot = tc_hash_at(&w->sites, (uint64_t)code->id << 32 | (uint32_t)(lasti + 1));
+	uint64_t *slot =
+		tc_hash_at(&w->codes.sites, (uint64_t)code->id << 32 | (uint32_t)(lasti + 1));
 	if (!slot) {
 		w->full = true;
 		return 0;
@@ -130,8 +136,8 @@ uint32_t tc_walker_site(struct tc_walker *w, const struct tc_walk_code *code, in
 uint32_t tc_walker_link(struct tc_walker *w, uint32_t parent, enum tc_frame kind,
 			uint32_t reference)
 {
-	uint64_t *slot = tc_hash_at(&w->chains, (uint64_t)parent << 32 | (uint32_t)kind << 28 |
-							(reference & 0x0fffffff));
+	uint64_t *slot = tc_hash_at(&w->codes.links, (uint64_t)parent << 32 | (uint32_t)kind << 28 |
+							     (reference & 0x0fffffff));
 	uint32_t id = parent;
 
 	if (!slot) {

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Contexts: the variables of a task, kept in a hash array mapped trie (CPython, Python/hamt.c). */
+#include "lib/walk/walk_context.h"
+
+#include "lib/walk/walk_string.h"
+#include "lib/walk/walk_type.h"
+#include "lib/walk/walk_value.h"
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
@@ -48,7 +53,7 @@ static void add_variable(struct tc_walker *w, struct tc_context_scratch *scratch
 	tc_addr name;
 
 	if (scratch->n == TC_CONTEXT_MAX)
-		tc_walker_notice(w, "more than 64 context variables: the rest is left out");
+		tc_notices_add(w->notices, "more than 64 context variables: the rest is left out");
 	if (!type || type->kind != TC_KIND_CONTEXTVAR || scratch->n == TC_CONTEXT_MAX ||
 	    tc_get(w->mem, var + VAR_NAME, &name) < 0)
 		return;
@@ -100,18 +105,18 @@ uint32_t tc_walker_context(struct tc_walker *w, tc_addr context)
 	if (tc_get(w->mem, context + CTX_VARS, &vars) < 0 ||
 	    tc_get(w->mem, vars + HAMT_ROOT, &root) < 0)
 		return 0;
-	struct tc_context_cache *known = &w->contexts[tc_mix(root, 0) % TC_CONTEXT_CACHE];
+	struct tc_context_cache *known = &w->contexts.known[tc_mix(root, 0) % TC_CONTEXT_CACHE];
 	if (known->root == root)
 		return (uint32_t)known->id;
-	w->context->n = 0;
+	w->contexts.scratch->n = 0;
 	descend(w, &walk, root);
 	for (unsigned steps = 0; walk.depth > 0 && steps < 4096; steps++) {
 		if (walk.level[walk.depth - 1].i >= walk.level[walk.depth - 1].n)
 			walk.depth--;
 		else
-			step(w, &walk, w->context);
+			step(w, &walk, w->contexts.scratch);
 	}
 	known->root = root;
-	known->id = w->context->n ? define_context(w, w->context) : 0;
+	known->id = w->contexts.scratch->n ? define_context(w, w->contexts.scratch) : 0;
 	return (uint32_t)known->id;
 }

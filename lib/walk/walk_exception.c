@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * How a task failed: the traceback of its exception (Include/cpython/pyerrors.h,
  * PyBaseExceptionObject; Include/cpython/traceback.h). */
+#include "lib/walk/walk_exception.h"
+
+#include "lib/walk/walk_code.h"
+#include "lib/walk/walk_string.h"
+#include "lib/walk/walk_type.h"
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"

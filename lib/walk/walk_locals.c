@@ -2,6 +2,11 @@
  * The locals of one chain, encoded while its frames are read, outermost first. When the chain ends,
  * the record is complete but for its first reference, which is written relative to an address that
  * is known only then. */
+#include "lib/walk/walk_locals.h"
+
+#include "lib/walk/walk_code.h"
+#include "lib/walk/walk_object.h"
+#include "lib/walk/walk_value.h"
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
@@ -39,7 +44,8 @@ static tc_addr reference_of(const struct tc_walk_value *value)
 
 /* Encode the first reference without its address: where it belongs, and the address, are kept for
  * later. */
-static uint8_t *encode_first(struct tc_walk_locals *locals, uint8_t *to, const struct tc_walk_value *value)
+static uint8_t *encode_first(struct tc_walk_locals *locals, uint8_t *to,
+			     const struct tc_walk_value *value)
 {
 	*to++ = (uint8_t)value->tag;
 	to = tc_leb_u(to, value->type);
@@ -105,8 +111,9 @@ static void leave_out(struct tc_walker *w, const struct tc_walk_code *code, uint
 	struct tc_walk_value value;
 
 	if (n > 0 && !w->options->no_locals)
-		tc_walker_notice(w, "locals of more than 4096 frames, or 256 KiB of them, in one "
-				    "chain: the rest is left out");
+		tc_notices_add(w->notices,
+			       "locals of more than 4096 frames, or 256 KiB of them, in one chain: "
+			       "the rest is left out");
 	for (uint32_t i = 0; i < n && code->library; i++) {
 		slot_value(w, w->locals.words[i], &value);
 		keep_ref(&w->locals, code, reference_of(&value));

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Event loops, and what is in their queues (Lib/asyncio/base_events.py, selector_events.py). */
+#include "lib/walk/walk_loop.h"
+
+#include "lib/walk/walk_code.h"
+#include "lib/walk/walk_thread.h"
+#include "lib/walk/walk_type.h"
+#include "lib/walk/walk_value.h"
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
@@ -32,26 +38,27 @@ static uint32_t define_loop(struct tc_walker *w, tc_addr addr, const struct tc_w
 	tc_put_u(w->out, type->id);
 	tc_record_define(w->out, TC_TAB_LOOP, &id);
 	*slot = id;
-	if (w->n_loops == TC_LOOPS_MAX)
-		tc_walker_notice(w, "more than 4096 loops: of the rest only the names are recorded");
-	if (id && w->n_loops < TC_LOOPS_MAX)
-		w->loop_views[w->n_loops++] = (struct tc_walk_loop){ .addr = addr, .id = id };
+	if (w->loops.n == TC_LOOPS_MAX)
+		tc_notices_add(w->notices,
+			       "more than 4096 loops: of the rest only the names are recorded");
+	if (id && w->loops.n < TC_LOOPS_MAX)
+		w->loops.at[w->loops.n++] = (struct tc_walk_loop){ .addr = addr, .id = id };
 	return id;
 }
 
 uint32_t tc_walker_loop(struct tc_walker *w, tc_addr addr)
 {
-	if (addr == w->last_loop)
-		return w->last_loop_id;
+	if (addr == w->loops.last)
+		return w->loops.last_id;
 	const struct tc_walk_type *type = tc_walker_type_of(w, addr);
 	if (!type || type->kind == TC_KIND_NONE)
 		return 0;
-	uint64_t *slot = tc_hash_at(&w->loops, addr);
+	uint64_t *slot = tc_hash_at(&w->loops.ids, addr);
 	if (!slot)
 		return 0;
-	w->last_loop = addr;
-	w->last_loop_id = *slot ? (uint32_t)*slot : define_loop(w, addr, type, slot);
-	return w->last_loop_id;
+	w->loops.last = addr;
+	w->loops.last_id = *slot ? (uint32_t)*slot : define_loop(w, addr, type, slot);
+	return w->loops.last_id;
 }
 
 static bool find_slots(struct tc_walker *w, tc_addr handle, struct handle_slots *ret)
@@ -279,8 +286,8 @@ static void read_loop(struct tc_walker *w, struct loop *loop)
 			loop_attribute(w, loop, key, value);
 	if (!loop->ready)
 		loop->flags |= TC_LOOP_OPAQUE;
-	for (uint32_t i = 0; i < w->n_threads; i++) {
-		const struct tc_walk_thread *thread = &w->threads[i];
+	for (uint32_t i = 0; i < w->threads.n; i++) {
+		const struct tc_walk_thread *thread = &w->threads.at[i];
 		/* A loop whose callback runs another loop is not its thread's running loop any
 		 * more, but it does run: it still has the thread's id. */
 		bool outer = thread->running_loop && loop->thread_ident == thread->ident;
@@ -297,7 +304,7 @@ static void put_loop(struct tc_walker *w, const struct loop *loop)
 {
 	tc_record_begin(w->out, TC_REC_LOOP);
 	tc_put_u(w->out, loop->id);
-	tc_put_u(w->out, w->interp_id);
+	tc_put_u(w->out, w->interp.id);
 	tc_put_u(w->out, loop->flags);
 	tc_put_u(w->out, loop->thread_ident);
 	tc_put_u(w->out, loop->tid);
@@ -314,8 +321,8 @@ static void put_loop(struct tc_walker *w, const struct loop *loop)
 
 void tc_walker_loop_records(struct tc_walker *w, uint32_t first)
 {
-	for (uint32_t i = first; i < w->n_loops; i++) {
-		struct loop loop = { .addr = w->loop_views[i].addr, .id = w->loop_views[i].id };
+	for (uint32_t i = first; i < w->loops.n; i++) {
+		struct loop loop = { .addr = w->loops.at[i].addr, .id = w->loops.at[i].id };
 		read_loop(w, &loop);
 		read_ready(w, &loop);
 		read_timers(w, &loop);

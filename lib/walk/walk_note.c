@@ -1,25 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the walk reports beside its results: lines for people, and faults of the target's memory. */
+ * What the walk reports when something is wrong: faults of the target's memory, and its own. */
+#include "lib/walk/walk_note.h"
+
+#include "lib/walk/walk_string.h"
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
 
 #define FAULT_RECORDS_MAX 1000u
-
-void tc_walker_notice(struct tc_walker *w, const char *text)
-{
-	size_t len = strlen(text);
-
-	for (unsigned i = 0; i < w->n_notices; i++)
-		if (strncmp(w->notices[i], text, TC_NOTICE_SIZE - 1) == 0)
-			return; /* once is enough */
-	if (w->n_notices == TC_NOTICES_MAX)
-		return;
-	if (len >= TC_NOTICE_SIZE)
-		len = TC_NOTICE_SIZE - 1;
-	memcpy(w->notices[w->n_notices], text, len);
-	w->notices[w->n_notices++][len] = 0;
-}
 
 void tc_walker_fault(struct tc_walker *w, tc_addr addr, int code, const char *what)
 {
@@ -40,6 +28,7 @@ void tc_walker_fault(struct tc_walker *w, tc_addr addr, int code, const char *wh
 void tc_walker_check_arena(struct tc_walker *w)
 {
 	if (w->arena->left > ARENA_SPARE)
-		tc_walker_notice(w, "a fault in taskcore: the walker's memory was used by somebody "
-				    "else too; please report it");
+		tc_notices_add(w->notices,
+			       "a fault in taskcore: the walker's memory was used by somebody "
+			       "else too; please report it");
 }

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Object records: the objects that chains end in, and what these refer to. The walker knows shapes
  * (instance, container, function), not libraries: the analyzer knows what an attribute means. */
+#include "lib/walk/walk_object.h"
+
+#include "lib/walk/walk_string.h"
+#include "lib/walk/walk_type.h"
+#include "lib/walk/walk_value.h"
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
@@ -29,6 +34,20 @@ struct object {
 	uint32_t attr_names[TC_ATTRS_MAX];
 };
 
+void tc_walker_object_names(struct tc_walker *w)
+{
+	struct tc_walk_objects *objects = &w->objects;
+
+	objects->state_name = tc_walker_text(w, "_state", 6, TC_STR_CODE);
+	objects->states[TC_STATE_PENDING] = tc_walker_text(w, "PENDING", 7, TC_STR_CODE);
+	objects->states[TC_STATE_CANCELLED] = tc_walker_text(w, "CANCELLED", 9, TC_STR_CODE);
+	objects->states[TC_STATE_FINISHED] = tc_walker_text(w, "FINISHED", 8, TC_STR_CODE);
+	objects->inner_name = tc_walker_text(w, "inner", 5, TC_STR_CODE);
+	objects->source_name = tc_walker_text(w, "source", 6, TC_STR_CODE);
+	objects->transport_name = tc_walker_text(w, "_transport", 10, TC_STR_CODE);
+	objects->tls_name = tc_walker_text(w, "_ssl_protocol", 13, TC_STR_CODE);
+}
+
 void tc_walker_want(struct tc_walker *w, tc_addr addr, unsigned depth)
 {
 	const struct tc_walk_type *type = tc_walker_type_of(w, addr);
@@ -56,16 +75,16 @@ void tc_walker_want(struct tc_walker *w, tc_addr addr, unsigned depth)
 	default:
 		return; /* a value says all about it */
 	}
-	if (type->kind == TC_KIND_OTHER && tc_hash_find(&w->loops, addr))
+	if (type->kind == TC_KIND_OTHER && tc_hash_find(&w->loops.ids, addr))
 		return; /* loops have records of their own */
 	uint64_t max = w->options->max_objects ? w->options->max_objects : DEFAULT_MAX_OBJECTS;
-	if (w->todo_n == TC_TODO_MAX || w->counts->objects + w->todo_n >= max) {
+	if (w->objects.n == TC_TODO_MAX || w->counts->objects + w->objects.n >= max) {
 		w->counts->objects_cut++;
 		return;
 	}
-	if (tc_seen_mark(&w->seen, addr) != 1)
+	if (tc_seen_mark(&w->objects.seen, addr) != 1)
 		return;
-	w->todo[(w->todo_first + w->todo_n++) % TC_TODO_MAX] =
+	w->objects.todo[(w->objects.first + w->objects.n++) % TC_TODO_MAX] =
 		(struct tc_object_todo){ .addr = addr, .depth = (uint8_t)depth };
 }
 
@@ -76,7 +95,7 @@ static struct tc_walk_value *attr(struct tc_walker *w, struct object *object, ui
 		return NULL;
 	}
 	object->attr_names[object->n_attrs] = name;
-	return &w->attr_values[object->n_attrs++];
+	return &w->objects.attrs[object->n_attrs++];
 }
 
 static uint32_t name_of(struct tc_walker *w, const char *name)
@@ -89,7 +108,7 @@ static uint32_t name_of(struct tc_walker *w, const char *name)
  * sslproto.py). */
 static bool leads_to_descriptor(const struct tc_walker *w, uint32_t name)
 {
-	return name && (name == w->transport_name || name == w->tls_name);
+	return name && (name == w->objects.transport_name || name == w->objects.tls_name);
 }
 
 /* Is this a variable of a callback by which one future completes another? Following it costs no
@@ -99,7 +118,7 @@ static bool leads_to_descriptor(const struct tc_walker *w, uint32_t name)
 static bool leads_to_future(const struct tc_walker *w, const struct object *object, uint32_t name)
 {
 	return object->type->kind == TC_KIND_FUNCTION && name &&
-	       (name == w->inner_name || name == w->source_name);
+	       (name == w->objects.inner_name || name == w->objects.source_name);
 }
 
 /* Add an attribute that holds an object; its name is text, or, when name is NULL, an identifier.
@@ -135,7 +154,7 @@ static void add_text(struct tc_walker *w, struct object *object, uint32_t name, 
 
 static void add_state(struct tc_walker *w, struct object *object, uint32_t text)
 {
-	add_text(w, object, w->state_name, text);
+	add_text(w, object, w->objects.state_name, text);
 }
 
 /* The task that a wake-up callback wakes; of another callback itself. */
@@ -163,7 +182,7 @@ static void add_item(struct tc_walker *w, struct object *object, tc_addr item)
 		object->flags |= TC_OBJ_CUT;
 		return;
 	}
-	struct tc_walk_value *to = &w->item_values[object->n_items++];
+	struct tc_walk_value *to = &w->objects.items[object->n_items++];
 	tc_walker_value(w, item, to);
 	if (object->depth > 0 && to->tag == TC_VAL_REF)
 		tc_walker_want(w, item, object->depth - 1);
@@ -184,7 +203,7 @@ static void future_fields(struct tc_walker *w, struct object *object)
 	uint32_t state;
 
 	if (tc_get(w->mem, object->addr + w->py.at.fut_state, &state) == 0 && state < 3)
-		add_state(w, object, w->states[state]);
+		add_state(w, object, w->objects.states[state]);
 	if (tc_get(w->mem, object->addr + FUT_CALLBACK0, &callback) == 0 && callback)
 		add_callback(w, object, callback);
 	if (tc_get(w->mem, object->addr + FUT_EXCEPTION, &exception) == 0 && exception)
@@ -283,7 +302,7 @@ static void instance_fields(struct tc_walker *w, struct object *object)
 		uint32_t name = tc_walker_name(w, key);
 		/* The state of a future, of concurrent.futures too, is a constant word and no data
 		 * of the program: its text is recorded even if texts are not. */
-		if (name && name == w->state_name)
+		if (name && name == w->objects.state_name)
 			add_state(w, object, tc_walker_str(w, value, TC_STR_CODE));
 		else if (name)
 			add_ref(w, object, NULL, name, value);
@@ -334,12 +353,12 @@ static void put_object(struct tc_walker *w, const struct object *object)
 	tc_put_u(w->out, object->n_attrs);
 	for (uint32_t i = 0; i < object->n_attrs; i++) {
 		tc_put_u(w->out, object->attr_names[i]);
-		tc_walker_put_value(w, &w->attr_values[i]);
+		tc_walker_put_value(w, &w->objects.attrs[i]);
 	}
 	tc_put_u(w->out, object->total_items);
 	tc_put_u(w->out, object->n_items);
 	for (uint32_t i = 0; i < object->n_items; i++)
-		tc_walker_put_value(w, &w->item_values[i]);
+		tc_walker_put_value(w, &w->objects.items[i]);
 	if (tc_record_end(w->out) == 0)
 		w->counts->objects++;
 	else
@@ -348,10 +367,10 @@ static void put_object(struct tc_walker *w, const struct object *object)
 
 void tc_walker_objects(struct tc_walker *w)
 {
-	while (w->todo_n > 0) {
-		struct tc_object_todo todo = w->todo[w->todo_first];
-		w->todo_first = (w->todo_first + 1) % TC_TODO_MAX;
-		w->todo_n--;
+	while (w->objects.n > 0) {
+		struct tc_object_todo todo = w->objects.todo[w->objects.first];
+		w->objects.first = (w->objects.first + 1) % TC_TODO_MAX;
+		w->objects.n--;
 		struct object object = { .addr = todo.addr, .depth = todo.depth };
 		object.type = tc_walker_type_of(w, todo.addr);
 		if (!object.type)

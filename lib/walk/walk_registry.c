@@ -2,7 +2,13 @@
  * Where asyncio registers its tasks: weak sets and sets, from 3.14 on also lists of each thread and
  * of the interpreter (Lib/asyncio/tasks.py, Modules/_asynciomodule.c). All addresses are collected
  * before any task is read, because that is quick, and a running target changes little meanwhile. */
+#include "lib/walk/walk_registry.h"
+
 #include "lib/walk/order.h"
+#include "lib/walk/walk_note.h"
+#include "lib/walk/walk_settle.h"
+#include "lib/walk/walk_task.h"
+#include "lib/walk/walk_type.h"
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
@@ -23,7 +29,7 @@ struct collected {
 
 static void collect(struct tc_walker *w, struct collected *to, tc_addr addr)
 {
-	/* Two addresses at a time, because the arena hands out pieces of 16 bytes. Nothing else may
+	/* Two addresses at a time, because the arena hands out 16 bytes at a time. Nothing else may
 	 * take from it meanwhile. */
 	if (to->n % 2 == 0) {
 		const tc_addr *end = to->addrs ? to->addrs + to->n : NULL;
@@ -43,7 +49,7 @@ static void cut_rest(struct tc_walker *w, uint64_t n)
 {
 	w->counts->found += n;
 	w->counts->cut += n;
-	tc_walker_notice(w, "the walker's memory is full: raise --max-memory");
+	tc_notices_add(w->notices, "the walker's memory is full: raise --max-memory");
 }
 
 struct set_head {
@@ -201,7 +207,8 @@ static void deref(struct tc_walker *w, struct collected *refs)
 	for (size_t i = 0; i < refs->n; i++) {
 		tc_addr ref = refs->addrs[i], task;
 		if (i % TC_BATCH == 0)
-			tc_hint(w->mem, refs->addrs + i, refs->n - i < TC_BATCH ? refs->n - i : TC_BATCH);
+			tc_hint(w->mem, refs->addrs + i,
+				refs->n - i < TC_BATCH ? refs->n - i : TC_BATCH);
 		if ((task = referent(w, ref)))
 			refs->addrs[n++] = task;
 		else
@@ -217,8 +224,9 @@ static void walk_set(struct tc_walker *w, tc_addr set, bool weak, uint32_t known
 
 	if (r < 0) {
 		tc_walker_fault(w, set, r, "set of tasks");
-		tc_walker_notice(
-			w, "a set of tasks changed at each try to read it: tasks may be missing");
+		tc_notices_add(
+			w->notices,
+			"a set of tasks changed at each try to read it: tasks may be missing");
 	}
 	if (!w->mem->live && weak) {
 		deref(w, &keys);
@@ -228,7 +236,8 @@ static void walk_set(struct tc_walker *w, tc_addr set, bool weak, uint32_t known
 	if (!w->mem->live)
 		keys.addrs = tc_order_by_page(keys.addrs, keys.n, w->arena);
 	for (size_t i = 0; i < keys.n && !w->stopped; i += TC_BATCH)
-		walk_batch(w, keys.addrs + i, keys.n - i < TC_BATCH ? keys.n - i : TC_BATCH, weak, known);
+		walk_batch(w, keys.addrs + i, keys.n - i < TC_BATCH ? keys.n - i : TC_BATCH, weak,
+			   known);
 }
 
 /* WeakSet keeps a set of weak references in its attribute `data` (Lib/_weakrefset.py). */
@@ -280,7 +289,7 @@ struct cursor {
 };
 
 /* Set the cursor to a good node after one that does not fit. If three repairs lead to the same
- * place, the list is broken, not changing: -TC_ETORN. */
+ * node, the list is broken, not changing: -TC_ETORN. */
 static int mend(struct tc_walker *w, tc_addr head, struct collected *nodes, struct cursor *cursor)
 {
 	if (!w->mem->live || cursor->repairs++ == LIST_REPAIRS ||
@@ -344,20 +353,21 @@ static void walk_list(struct tc_walker *w, tc_addr head, uint32_t known)
 	if (r < 0) {
 		w->counts->disagreed = true;
 		tc_walker_fault(w, head, r, "list of tasks");
-		tc_walker_notice(
-			w,
+		tc_notices_add(
+			w->notices,
 			"a list of tasks could not be followed to its end: tasks may be missing");
 	}
 	if (nodes.cut)
-		tc_walker_notice(
-			w, "the walker's memory is full, tasks are missing: raise --max-memory");
+		tc_notices_add(
+			w->notices,
+			"the walker's memory is full, tasks are missing: raise --max-memory");
 	for (size_t i = 0; i < nodes.n; i++)
 		nodes.addrs[i] -= w->py.at.task_node;
 	if (!w->mem->live)
 		nodes.addrs = tc_order_by_page(nodes.addrs, nodes.n, w->arena);
 	for (size_t i = 0; i < nodes.n && !w->stopped; i += TC_BATCH)
-		walk_batch(w, nodes.addrs + i, nodes.n - i < TC_BATCH ? nodes.n - i : TC_BATCH, false,
-			   known);
+		walk_batch(w, nodes.addrs + i, nodes.n - i < TC_BATCH ? nodes.n - i : TC_BATCH,
+			   false, known);
 }
 
 static int module_attr(struct tc_walker *w, tc_addr module, const char *name, tc_addr *ret)
@@ -375,14 +385,14 @@ static void walk_python_side(struct tc_walker *w)
 	tc_addr object;
 
 	if (w->py.at.registry == TC_REGISTRY_ALL) {
-		if (module_attr(w, w->asyncio_tasks, "_all_tasks", &object) == 0)
+		if (module_attr(w, w->interp.asyncio_tasks, "_all_tasks", &object) == 0)
 			walk_weakset(w, object, 0);
 		return;
 	}
 	/* The eager tasks first: a task may be in both, and only this set says that it is eager. */
-	if (module_attr(w, w->asyncio_tasks, "_eager_tasks", &object) == 0)
+	if (module_attr(w, w->interp.asyncio_tasks, "_eager_tasks", &object) == 0)
 		walk_set(w, object, false, TC_TASK_EAGER);
-	if (module_attr(w, w->asyncio_tasks, "_scheduled_tasks", &object) == 0)
+	if (module_attr(w, w->interp.asyncio_tasks, "_scheduled_tasks", &object) == 0)
 		walk_weakset(w, object, 0);
 }
 
@@ -391,8 +401,8 @@ static void walk_c_side(struct tc_walker *w)
 {
 	tc_addr state, object;
 
-	if (w->py.at.as_scheduled == TC_NONE || !w->asyncio_c ||
-	    tc_get(w->mem, w->asyncio_c + w->py.at.module_state, &state) < 0 || !state)
+	if (w->py.at.as_scheduled == TC_NONE || !w->interp.asyncio_c ||
+	    tc_get(w->mem, w->interp.asyncio_c + w->py.at.module_state, &state) < 0 || !state)
 		return;
 	if (tc_get(w->mem, state + w->py.at.as_eager, &object) == 0 && object)
 		walk_set(w, object, false, TC_TASK_EAGER);
@@ -402,15 +412,15 @@ static void walk_c_side(struct tc_walker *w)
 
 static void walk_lists(struct tc_walker *w)
 {
-	for (uint32_t i = 0; i < w->n_threads; i++)
-		walk_list(w, w->threads[i].tstate + w->py.at.ts_tasks_head, 0);
+	for (uint32_t i = 0; i < w->threads.n; i++)
+		walk_list(w, w->threads.at[i].tstate + w->py.at.ts_tasks_head, 0);
 	/* Tasks of threads that ended are handed to the interpreter. */
-	walk_list(w, w->interp + w->py.at.is_tasks_head, TC_TASK_ORPHAN);
+	walk_list(w, w->interp.addr + w->py.at.is_tasks_head, TC_TASK_ORPHAN);
 }
 
 void tc_walker_registries(struct tc_walker *w)
 {
-	if (!w->asyncio_tasks && !w->asyncio_c)
+	if (!w->interp.asyncio_tasks && !w->interp.asyncio_c)
 		return;
 	if (w->py.at.registry == TC_REGISTRY_LISTS)
 		walk_lists(w);

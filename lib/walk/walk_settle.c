@@ -3,6 +3,10 @@
  * cache may be older than the present. So all bytes that the chains rest on (ties) are gathered
  * from the cache, then read from the target again, all within some microseconds, and compared. If
  * nothing changed, the chain existed at one moment; else it is read again. */
+#include "lib/walk/walk_settle.h"
+
+#include "lib/walk/walk_task.h"
+#include "lib/walk/walk_ties.h"
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
@@ -41,7 +45,8 @@ static void gather(struct tc_walker *w, const tc_addr *tasks, size_t n, const bo
 	w->ties.wanted = false;
 }
 
-size_t tc_walker_settle(struct tc_walker *w, const tc_addr *tasks, size_t n, bool first, bool *whole)
+size_t tc_walker_settle(struct tc_walker *w, const tc_addr *tasks, size_t n, bool first,
+			bool *whole)
 {
 	struct tc_ties *ties = &w->ties;
 	size_t left = 0;

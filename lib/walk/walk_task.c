@@ -1,7 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One task: its fields, in C (Modules/_asynciomodule.c, TaskObj) or in Python (asyncio/tasks.py),
  * its chain, its record. */
+#include "lib/walk/walk_task.h"
+
 #include "lib/base/strbuf.h"
+#include "lib/walk/walk_chain.h"
+#include "lib/walk/walk_context.h"
+#include "lib/walk/walk_exception.h"
+#include "lib/walk/walk_locals.h"
+#include "lib/walk/walk_loop.h"
+#include "lib/walk/walk_note.h"
+#include "lib/walk/walk_object.h"
+#include "lib/walk/walk_string.h"
+#include "lib/walk/walk_ties.h"
+#include "lib/walk/walk_type.h"
+#include "lib/walk/walk_value.h"
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
@@ -160,8 +173,8 @@ static int read_task(struct tc_walker *w, tc_addr addr, uint32_t known, struct t
 
 static bool is_current(const struct tc_walker *w, tc_addr task)
 {
-	for (uint32_t i = 0; i < w->n_current; i++)
-		if (w->current[i] == task)
+	for (uint32_t i = 0; i < w->threads.n_current; i++)
+		if (w->threads.current[i] == task)
 			return true;
 	return false;
 }
@@ -191,7 +204,7 @@ void tc_walker_task_ties(struct tc_walker *w, tc_addr addr)
 	if (read_task(w, addr, 0, &task) < 0 ||
 	    (task.flags & TC_TASK_STATE_MASK) != TC_STATE_PENDING)
 		return;
-	w->walking = addr;
+	w->tasks.walking = addr;
 	if (task.coro)
 		tc_walker_chain(w, task.coro, &chain);
 	if (task.name) {
@@ -207,7 +220,7 @@ static int read_whole(struct tc_walker *w, tc_addr addr, uint32_t known, struct 
 	int r = read_task(w, addr, known & ~(uint32_t)TC_TASK_TORN, task);
 	if (r < 0 || (task->flags & TC_TASK_STATE_MASK) != TC_STATE_PENDING)
 		return r;
-	w->walking = addr;
+	w->tasks.walking = addr;
 	if (task->coro)
 		tc_walker_chain(w, task->coro, chain);
 	return !(known & TC_TASK_TORN) && consistent(w, task, chain) ? 0 : -TC_ETORN;
@@ -236,10 +249,10 @@ static uint64_t numbered_name(struct tc_walker *w, struct task *task, uint64_t n
 		task->flags |= TC_TASK_LAZY_NAME;
 		return number;
 	}
-	tc_strbuf_init(&text, w->text, TC_STRING_MAX);
+	tc_strbuf_init(&text, w->strings.text, TC_STRING_MAX);
 	tc_strbuf_s(&text, "Task-");
 	tc_strbuf_u(&text, number);
-	return tc_walker_label(w, w->text, (size_t)(text.at - w->text));
+	return tc_walker_label(w, w->strings.text, (size_t)(text.at - w->strings.text));
 }
 
 /* The name as it is written: the number of a default name ("Task-7", which from 3.12 on is only an
@@ -257,10 +270,10 @@ static uint64_t task_name(struct tc_walker *w, struct task *task)
 	    number > 0)
 		return numbered_name(w, task, (uint64_t)number);
 	if (type->kind != TC_KIND_STR ||
-	    tc_str_read(&w->py, task->name, w->text, TC_STRING_MAX, &len) < 0)
+	    tc_str_read(&w->py, task->name, w->strings.text, TC_STRING_MAX, &len) < 0)
 		return 0;
-	uint64_t n = number_of(w->text, len);
-	return n ? numbered_name(w, task, n) : tc_walker_label(w, w->text, len);
+	uint64_t n = number_of(w->strings.text, len);
+	return n ? numbered_name(w, task, n) : tc_walker_label(w, w->strings.text, len);
 }
 
 static void put_task(struct tc_walker *w, struct task *task, const struct tc_walk_chain *chain)
@@ -280,7 +293,7 @@ static void put_task(struct tc_walker *w, struct task *task, const struct tc_wal
 		tc_walker_want(w, leaf, TC_LEAF_DEPTH);
 	tc_record_begin(w->out, TC_REC_TASK);
 	tc_put_u(w->out, task->flags);
-	tc_put_u(w->out, w->interp_id);
+	tc_put_u(w->out, w->interp.id);
 	tc_put_d(w->out, TC_STREAM_TASK, task->addr);
 	tc_put_u(w->out, task->type ? task->type->id : 0);
 	tc_put_d(w->out, TC_STREAM_NAME, name);
@@ -334,7 +347,7 @@ static void count(struct tc_walker *w, struct task *task, const struct tc_walk_c
 
 bool tc_walker_task_new(struct tc_walker *w, tc_addr addr)
 {
-	int new = tc_seen_mark(&w->seen_tasks, addr);
+	int new = tc_seen_mark(&w->tasks.seen, addr);
 
 	if (new == 0)
 		return false;

@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The interpreter's threads: their ids in the kernel, their frames, their running loop and task,
  * the GIL. */
-#include "lib/walk/walker.h"
+#include "lib/walk/walk_thread.h"
 
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "lib/sys/sys.h"
 #include "lib/base/strbuf.h"
+#include "lib/sys/sys.h"
+#include "lib/walk/walk_code.h"
+#include "lib/walk/walk_locals.h"
+#include "lib/walk/walk_loop.h"
+#include "lib/walk/walk_note.h"
+#include "lib/walk/walk_object.h"
+#include "lib/walk/walk_string.h"
+#include "lib/walk/walk_type.h"
+#include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
 
@@ -28,7 +36,7 @@ static const uint16_t pthread_tid[] = { 720, 48 };
 /* The kernel's thread with this id in the target's own pid namespace; NULL: none. */
 static const struct tc_os_thread *os_thread(const struct tc_walker *w, uint64_t tid_ns)
 {
-	const uint64_t *number = tc_hash_find(&w->os_threads, tid_ns);
+	const uint64_t *number = tc_hash_find(&w->threads.os, tid_ns);
 
 	return number && *number ? &w->mem->threads[*number - 1] : NULL;
 }
@@ -36,11 +44,11 @@ static const struct tc_os_thread *os_thread(const struct tc_walker *w, uint64_t 
 /* Fill the table for os_thread; only the first call does. */
 static void index_os_threads(struct tc_walker *w)
 {
-	if (w->os_threads.n)
+	if (w->threads.os.n)
 		return;
 	for (size_t i = 0; i < w->mem->n_threads; i++) {
 		uint32_t tid = w->mem->threads[i].tid_ns; /* 0: could not be told */
-		uint64_t *number = tid ? tc_hash_at(&w->os_threads, tid) : NULL;
+		uint64_t *number = tid ? tc_hash_at(&w->threads.os, tid) : NULL;
 		if (number && !*number)
 			*number = i + 1;
 	}
@@ -83,12 +91,12 @@ static void match_single(struct tc_walker *w)
 {
 	struct tc_walk_thread *only = NULL;
 
-	for (uint32_t i = 0; i < w->n_threads; i++) {
-		if (!w->threads[i].n_frames)
+	for (uint32_t i = 0; i < w->threads.n; i++) {
+		if (!w->threads.at[i].n_frames)
 			continue;
-		if (only || w->threads[i].tid)
+		if (only || w->threads.at[i].tid)
 			return;
-		only = &w->threads[i];
+		only = &w->threads.at[i];
 	}
 	if (only && w->mem->n_threads == 1)
 		only->tid = w->mem->threads[0].tid_ns;
@@ -131,7 +139,7 @@ static bool is_code(struct tc_walker *w, tc_addr addr)
 static bool comes_first(const struct tc_walker *w, const struct tc_walk_thread *thread)
 {
 	return thread->running_loop || thread->running_task ||
-	       thread + 1 == w->threads + w->n_threads;
+	       thread + 1 == w->threads.at + w->threads.n;
 }
 
 static bool is_late(const struct tc_walker *w)
@@ -155,7 +163,8 @@ static void read_frames(struct tc_walker *w, struct tc_walk_thread *thread)
 	}
 	while (at) {
 		struct tc_frame_view *frame = tc_arena_extend(
-			w->arena, thread->frames ? thread->frames + thread->n_frames + n_foreign : NULL,
+			w->arena,
+			thread->frames ? thread->frames + thread->n_frames + n_foreign : NULL,
 			sizeof(*frame));
 		if (!frame || thread->n_frames == TC_CHAIN_MAX || n_foreign == TC_CHAIN_MAX) {
 			if (!frame)
@@ -181,7 +190,7 @@ static void read_frames(struct tc_walker *w, struct tc_walk_thread *thread)
 
 static void read_thread(struct tc_walker *w, tc_addr tstate)
 {
-	struct tc_walk_thread *thread = &w->threads[w->n_threads++];
+	struct tc_walk_thread *thread = &w->threads.at[w->threads.n++];
 
 	*thread = (struct tc_walk_thread){ .tstate = tstate };
 	tc_get(w->mem, tstate + w->py.at.ts_thread_id, &thread->ident);
@@ -197,11 +206,11 @@ static void read_stacks(struct tc_walker *w)
 {
 	bool late = false;
 
-	for (uint32_t i = 0; i < w->n_threads; i++)
-		if (comes_first(w, &w->threads[i]))
-			read_frames(w, &w->threads[i]);
-	for (uint32_t i = 0; i < w->n_threads; i++) {
-		struct tc_walk_thread *thread = &w->threads[i];
+	for (uint32_t i = 0; i < w->threads.n; i++)
+		if (comes_first(w, &w->threads.at[i]))
+			read_frames(w, &w->threads.at[i]);
+	for (uint32_t i = 0; i < w->threads.n; i++) {
+		struct tc_walk_thread *thread = &w->threads.at[i];
 		if (comes_first(w, thread))
 			continue;
 		late = late || is_late(w);
@@ -214,8 +223,8 @@ static void read_stacks(struct tc_walker *w)
 
 static void note_current(struct tc_walker *w, tc_addr task)
 {
-	if (task && w->n_current < TC_CURRENT_MAX)
-		w->current[w->n_current++] = task;
+	if (task && w->threads.n_current < TC_CURRENT_MAX)
+		w->threads.current[w->threads.n_current++] = task;
 }
 
 /* asyncio.tasks._current_tasks, {loop: task}: the running tasks up to 3.13; from 3.14 on only
@@ -225,15 +234,15 @@ static void read_current(struct tc_walker *w)
 	tc_addr dict, loop, task;
 	struct tc_dict entries;
 
-	if (tc_get(w->mem, w->asyncio_tasks + TC_MODULE_DICT, &dict) < 0 ||
+	if (tc_get(w->mem, w->interp.asyncio_tasks + TC_MODULE_DICT, &dict) < 0 ||
 	    tc_dict_get(&w->py, dict, "_current_tasks", &dict) < 0 ||
 	    tc_dict_open(&w->py, dict, &entries) < 0)
 		return;
 	while (tc_dict_next(&entries, &loop, &task) > 0) {
 		note_current(w, task);
-		for (uint32_t i = 0; i < w->n_threads; i++)
-			if (w->threads[i].running_loop == loop && !w->threads[i].running_task)
-				w->threads[i].running_task = task;
+		for (uint32_t i = 0; i < w->threads.n; i++)
+			if (w->threads.at[i].running_loop == loop && !w->threads.at[i].running_task)
+				w->threads.at[i].running_task = task;
 	}
 }
 
@@ -243,11 +252,11 @@ static uint32_t count_threads(struct tc_walker *w)
 	tc_addr tstate, back;
 	uint32_t n = 0;
 
-	if (tc_try_read(w->mem, w->interp + w->py.at.is_threads_head, &tstate, 8) < 0)
+	if (tc_try_read(w->mem, w->interp.addr + w->py.at.is_threads_head, &tstate, 8) < 0)
 		return 0;
 	for (; tstate && n < TC_THREADS_MAX; n++)
 		if (tc_try_read(w->mem, tstate + w->py.at.ts_interp, &back, 8) < 0 ||
-		    back != w->interp ||
+		    back != w->interp.addr ||
 		    tc_try_read(w->mem, tstate + w->py.at.ts_next, &tstate, 8) < 0)
 			break;
 	return n + 1; /* one more, so that the walk gets to the broken one, and reports it */
@@ -256,17 +265,17 @@ static uint32_t count_threads(struct tc_walker *w)
 /* Take room for n threads, but at most a quarter of the memory that is left. */
 static void take_threads(struct tc_walker *w, uint32_t n)
 {
-	size_t most = w->arena->left / 4 / sizeof(*w->threads);
+	size_t most = w->arena->left / 4 / sizeof(*w->threads.at);
 
 	if (n > most)
 		n = (uint32_t)most;
-	if (n <= w->max_threads)
+	if (n <= w->threads.max)
 		return;
 	struct tc_walk_thread *threads = tc_arena_take(w->arena, n * sizeof(*threads));
 	if (!threads)
 		return;
-	w->threads = threads;
-	w->max_threads = n;
+	w->threads.at = threads;
+	w->threads.max = n;
 }
 
 /* Say how many threads, and how many stacks, were left out. */
@@ -276,18 +285,18 @@ static void note_cut(struct tc_walker *w, uint32_t n_skipped)
 	struct tc_strbuf text;
 
 	tc_strbuf_init(&text, notice, sizeof(notice));
-	tc_strbuf_u(&text, w->threads_cut);
+	tc_strbuf_u(&text, w->threads.cut);
 	tc_strbuf_s(&text, " more threads of the interpreter: there was no memory to read them");
 	if (w->py.at.registry == TC_REGISTRY_LISTS)
 		tc_strbuf_s(&text, "; tasks that they list may be missing");
-	if (w->threads_cut)
-		tc_walker_notice(w, notice);
+	if (w->threads.cut)
+		tc_notices_add(w->notices, notice);
 	tc_strbuf_init(&text, notice, sizeof(notice));
 	tc_strbuf_s(&text, "Python frames of ");
 	tc_strbuf_u(&text, n_skipped);
 	tc_strbuf_s(&text, " threads that run no loop: there was no time to read them");
 	if (n_skipped)
-		tc_walker_notice(w, notice);
+		tc_notices_add(w->notices, notice);
 }
 
 void tc_walker_threads(struct tc_walker *w)
@@ -295,26 +304,27 @@ void tc_walker_threads(struct tc_walker *w)
 	tc_addr tstate, back;
 	uint32_t n = count_threads(w);
 
-	w->n_threads = w->n_current = w->threads_cut = 0;
+	w->threads.n = w->threads.n_current = w->threads.cut = 0;
 	index_os_threads(w);
 	take_threads(w, n);
-	if (tc_get(w->mem, w->interp + w->py.at.is_threads_head, &tstate) < 0)
+	if (tc_get(w->mem, w->interp.addr + w->py.at.is_threads_head, &tstate) < 0)
 		return;
 	while (tstate) {
-		if (tc_get(w->mem, tstate + w->py.at.ts_interp, &back) < 0 || back != w->interp) {
+		if (tc_get(w->mem, tstate + w->py.at.ts_interp, &back) < 0 ||
+		    back != w->interp.addr) {
 			tc_walker_fault(w, tstate, TC_ETORN, "thread state");
 			break;
 		}
-		if (w->n_threads == w->max_threads) {
-			w->threads_cut = n > w->n_threads + 1 ? n - 1 - w->n_threads : 1;
+		if (w->threads.n == w->threads.max) {
+			w->threads.cut = n > w->threads.n + 1 ? n - 1 - w->threads.n : 1;
 			break;
 		}
 		read_thread(w, tstate);
-		note_current(w, w->threads[w->n_threads - 1].running_task);
+		note_current(w, w->threads.at[w->threads.n - 1].running_task);
 		if (tc_get(w->mem, tstate + w->py.at.ts_next, &tstate) < 0)
 			break;
 	}
-	if (w->asyncio_tasks)
+	if (w->interp.asyncio_tasks)
 		read_current(w);
 	read_stacks(w);
 	match_single(w);
@@ -356,7 +366,8 @@ static struct gil read_gil(struct tc_walker *w)
 	struct gil gil = { .at = w->runtime + w->py.at.rt_gil_last_holder - GIL_LAST_HOLDER };
 	int32_t locked = 0;
 
-	if ((w->py.at.is_gil != TC_NONE && tc_get(w->mem, w->interp + w->py.at.is_gil, &gil.at) < 0) ||
+	if ((w->py.at.is_gil != TC_NONE &&
+	     tc_get(w->mem, w->interp.addr + w->py.at.is_gil, &gil.at) < 0) ||
 	    tc_get(w->mem, gil.at + GIL_LOCKED, &locked) < 0 ||
 	    tc_get(w->mem, gil.at + GIL_LAST_HOLDER, &gil.holder) < 0)
 		return (struct gil){ 0 };
@@ -379,9 +390,9 @@ uint32_t tc_walker_gil_holder(struct tc_walker *w)
 {
 	struct gil gil = read_gil(w);
 
-	for (uint32_t i = 0; i < w->n_threads; i++)
-		if (w->threads[i].tstate == gil.holder)
-			return w->threads[i].tid;
+	for (uint32_t i = 0; i < w->threads.n; i++)
+		if (w->threads.at[i].tstate == gil.holder)
+			return w->threads.at[i].tid;
 	return 0;
 }
 
@@ -391,23 +402,25 @@ void tc_walker_thread_records(struct tc_walker *w)
 	bool late = false;
 	uint32_t n_skipped = 0;
 
-	for (uint32_t i = 0; i < w->n_threads; i++) {
-		struct tc_walk_thread *thread = &w->threads[i];
+	for (uint32_t i = 0; i < w->threads.n; i++) {
+		struct tc_walk_thread *thread = &w->threads.at[i];
 		late = late || (!comes_first(w, thread) && is_late(w));
 		thread->skipped |= late && !comes_first(w, thread);
 		n_skipped += thread->skipped;
 		uint32_t loop = thread->running_loop ? tc_walker_loop(w, thread->running_loop) : 0;
 		uint32_t chain = thread->skipped ? 0 : stack_chain(w, thread);
 		tc_record_begin(w->out, TC_REC_PYTHREAD);
-		tc_put_u(w->out, w->interp_id);
+		tc_put_u(w->out, w->interp.id);
 		tc_put_u(w->out, thread->tstate);
 		tc_put_u(w->out, thread->tid);
 		tc_put_u(w->out, thread->ident);
-		tc_put_u(w->out, (thread->tstate == gil.holder ? TC_PYTHREAD_HOLDS_GIL : 0u) |
-					 (i + 1 == w->n_threads && !w->threads_cut ? TC_PYTHREAD_MAIN : 0u) |
-					 (thread->torn ? TC_PYTHREAD_TORN : 0u) |
-					 (gil.at ? TC_PYTHREAD_GIL_KNOWN : 0u) |
-					 (waits_for_gil(w, &gil, thread->tid) ? TC_PYTHREAD_WAITS_GIL : 0u));
+		tc_put_u(
+			w->out,
+			(thread->tstate == gil.holder ? TC_PYTHREAD_HOLDS_GIL : 0u) |
+				(i + 1 == w->threads.n && !w->threads.cut ? TC_PYTHREAD_MAIN : 0u) |
+				(thread->torn ? TC_PYTHREAD_TORN : 0u) |
+				(gil.at ? TC_PYTHREAD_GIL_KNOWN : 0u) |
+				(waits_for_gil(w, &gil, thread->tid) ? TC_PYTHREAD_WAITS_GIL : 0u));
 		tc_put_u(w->out, loop);
 		tc_put_u(w->out, thread->running_task);
 		tc_put_u(w->out, chain);
@@ -435,7 +448,8 @@ static size_t native_ids(const struct tc_py *py, tc_addr tstate, uint32_t ids[2]
 		ids[n++] = (uint32_t)id;
 	else if (tc_get(py->mem, tstate + py->at.ts_thread_id, &ident) == 0 && ident)
 		for (size_t i = 0; i < sizeof(pthread_tid) / sizeof(pthread_tid[0]); i++)
-			if (tc_try_read(py->mem, ident + pthread_tid[i], &tid, sizeof(tid)) == 0 && tid > 0)
+			if (tc_try_read(py->mem, ident + pthread_tid[i], &tid, sizeof(tid)) == 0 &&
+			    tid > 0)
 				ids[n++] = (uint32_t)tid;
 	return n;
 }
@@ -458,7 +472,8 @@ static size_t interp_runners(const struct tc_py *py, tc_addr interp, uint32_t *t
 	return n;
 }
 
-size_t tc_walk_runners(struct tc_mem *mem, const struct tc_runtime_site *site, uint32_t *tids, size_t max)
+size_t tc_walk_runners(struct tc_mem *mem, const struct tc_runtime_site *site, uint32_t *tids,
+		       size_t max)
 {
 	struct tc_py py = { .mem = mem };
 	char source[64];

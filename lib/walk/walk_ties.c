@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Notes ties, that is, the bytes that a chain rests on (walker.h, struct tc_ties), while the chain
+ * Notes ties, that is, the bytes that a chain rests on (struct tc_ties), while the chain
  * of a task of a running target is followed. They are needed because the cached pages of one chain
  * may have been read at different moments of the walk. */
+#include "lib/walk/walk_ties.h"
+
+#include "lib/walk/walk_code.h"
+#include "lib/walk/walk_type.h"
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
@@ -62,7 +66,9 @@ void tc_walker_tie_frame(struct tc_walker *w, const struct tc_frame_view *frame,
 		tc_walker_tie(w, frame->addr + at->fo_back,
 			      frame->addr + (innermost ? at->fo_code + 8u : at->fo_lasti + 4u));
 	else
-		tc_walker_tie(w, frame->addr + (at->if_code < at->if_previous ? at->if_code : at->if_previous),
+		tc_walker_tie(w,
+			      frame->addr + (at->if_code < at->if_previous ? at->if_code :
+									     at->if_previous),
 			      frame->addr + (innermost ? (at->if_code < at->if_previous ?
 								  at->if_previous :
 								  at->if_code) +
@@ -97,10 +103,12 @@ void tc_walker_anew(struct tc_walker *w, tc_addr addr)
 		if (ties->renewed[t] - addr <= TIE_BEGINS)
 			return;
 	for (unsigned i = 0; i < 4; i++)
-		page[i] = (struct tc_mem_piece){ (addr & ~4095ul) + i * TC_PIECE_MAX, TC_PIECE_MAX };
+		page[i] =
+			(struct tc_mem_piece){ (addr & ~4095ul) + i * TC_PIECE_MAX, TC_PIECE_MAX };
 	w->mem->ops->renew(w->mem, page, 4);
 	if ((addr & 4095) + TC_ANEW_BYTES > 4096)
-		w->mem->ops->renew(w->mem, &(struct tc_mem_piece){ (addr | 4095) + 1, TC_ANEW_BYTES }, 1);
+		w->mem->ops->renew(w->mem,
+				   &(struct tc_mem_piece){ (addr | 4095) + 1, TC_ANEW_BYTES }, 1);
 	if (ties->n_renewed < TC_TIES_MAX)
 		ties->renewed[ties->n_renewed++] = addr;
 }

@@ -2,6 +2,10 @@
  * Values of locals, attributes and context variables. Numbers, bools and None are recorded by
  * value, the text of a str only if it is asked for, everything else by type and address. No code of
  * the target is ever run. */
+#include "lib/walk/walk_value.h"
+
+#include "lib/walk/walk_string.h"
+#include "lib/walk/walk_type.h"
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
@@ -28,7 +32,8 @@ static bool small_int(const struct tc_walker *w, const uint8_t *body, struct tc_
 	return true;
 }
 
-static void sized(struct tc_walker *w, tc_addr object, const uint8_t *body, struct tc_walk_value *ret)
+static void sized(struct tc_walker *w, tc_addr object, const uint8_t *body,
+		  struct tc_walk_value *ret)
 {
 	ret->tag = TC_VAL_SIZED;
 	ret->size = word_at(body, TC_OB_SIZE);
@@ -45,7 +50,8 @@ static void atom(const uint8_t *body, struct tc_walk_value *ret)
 	ret->tag = ret->size > 1ul << 40 ? TC_VAL_REF : TC_VAL_ATOM;
 }
 
-static void by_kind(struct tc_walker *w, tc_addr object, const uint8_t *body, struct tc_walk_value *ret)
+static void by_kind(struct tc_walker *w, tc_addr object, const uint8_t *body,
+		    struct tc_walk_value *ret)
 {
 	switch (ret->kind) {
 	case TC_KIND_NONE:

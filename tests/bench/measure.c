@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * measure N FILE COMMAND…: runs a command N times and prints for each run: wall time in ns, peak resident memory in
- * KiB, exit code, processor time in ns. FILE is removed before each run; - is none. It is small itself, because the peak of a child counts
- * the memory of the process that forked it. */
+ * measure N FILE COMMAND…: runs a command N times and prints for each run: wall time in ns, peak
+ * resident memory in KiB, exit code, processor time in ns. FILE is removed before each run; - is
+ * none. It is small itself, because the peak of a child counts the memory of the process that
+ * forked it. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>

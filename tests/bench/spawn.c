@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * spawn N PROGRAM LIBRARY…: N times, starts PROGRAM and waits for its end: as it is, and with each library preloaded. Prints one
- * line for each of the N rounds: what each took in ns, in the order of the arguments. Within a round they take turns to be first. */
+ * spawn N PROGRAM LIBRARY…: N times, starts PROGRAM and waits for its end: as it is, and with each
+ * library preloaded. Prints one line for each of the N rounds: what each took in ns, in the order
+ * of the arguments. Within a round they take turns to be first. */
 #define _GNU_SOURCE
 #include <spawn.h>
 #include <stdio.h>
@@ -41,7 +42,8 @@ static long long run(char *program, char **env)
 	int status;
 	pid_t pid;
 
-	if (posix_spawn(&pid, program, NULL, NULL, argv, env) != 0 || waitpid(pid, &status, 0) != pid || status != 0)
+	if (posix_spawn(&pid, program, NULL, NULL, argv, env) != 0 ||
+	    waitpid(pid, &status, 0) != pid || status != 0)
 		exit(1);
 	return now_ns() - start;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Wrong on purpose: a call through a pointer that stack-indirect.list does not name must be refused. */
+ * Wrong on purpose: a call through a pointer that stack-indirect.list does not name must be
+ * refused. */
 #include "lib/base/safe.h"
 
 int control_indirect(int (*call)(int));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Wrong on purpose: compiles, because safe.h cannot name all of libc, and must be found by the symbol test. */
+ * Wrong on purpose: compiles, because safe.h cannot name all of libc, and must be found by the
+ * symbol test. */
 #include "lib/base/safe.h"
 
 extern double strtod(const char *text, char **end);

@@ -38,7 +38,8 @@ static void show_some(const struct tc_report *report, struct tc_out *out)
 static void read_back(const char *text, size_t size)
 {
 	json_error_t error;
-	json_t *root = size < 10u << 20 ? json_loadb(text, size, JSON_ALLOW_NUL, &error) : json_null();
+	json_t *root =
+		size < 10u << 20 ? json_loadb(text, size, JSON_ALLOW_NUL, &error) : json_null();
 
 	if (!root) {
 		printf("not ok - the JSON of a damaged dump cannot be read back: %s\n", error.text);

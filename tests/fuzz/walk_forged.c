@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A hostile target: the walker reads a real Python process through a reader that forges words of what it reads, the
- * same ones for the same seed. It must neither crash, nor run on, nor lose the sum of its counts.
+ * A hostile target: the walker reads a real Python process through a reader that forges words of
+ * what it reads, the same ones for the same seed. It must neither crash, nor run on, nor lose the
+ * sum of its counts.
  *
  *   walk_forged PID SEEDS [FIRST]     prints a line of totals; exit 1 when a sum does not balance
  *
- * What is forged is a function of address and seed, so a structure looks forged the same way each time it is read. */
+ * What is forged is a function of address and seed, so a structure looks forged the same way each
+ * time it is read. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,7 +18,13 @@
 #include "lib/base/intern.h"
 #include "lib/walk/walk.h"
 
-enum { MODULES_MAX = 4096, THREADS_MAX = 64, ARENA_BYTES = 96 << 20, CACHE_PAGES = 1 << 14, PAGE = 4096 };
+enum {
+	MODULES_MAX = 4096,
+	THREADS_MAX = 64,
+	ARENA_BYTES = 96 << 20,
+	CACHE_PAGES = 1 << 14,
+	PAGE = 4096
+};
 
 static int mem_fd;
 static uint64_t seed, rate, n_reads;
@@ -67,7 +75,8 @@ static int read_forged(struct tc_mem *mem, tc_addr from, void *to, size_t size)
 			return -TC_EFAULT;
 		memcpy(&word, page + (word_at & (PAGE - 1)), 8);
 		word = forge(word_at, word);
-		size_t skip = (from + done) - word_at, n = 8 - skip < size - done ? 8 - skip : size - done;
+		size_t skip = (from + done) - word_at,
+		       n = 8 - skip < size - done ? 8 - skip : size - done;
 		memcpy(out + done, (uint8_t *)&word + skip, n);
 		done += n;
 	}
@@ -90,11 +99,14 @@ static size_t read_modules(const char *pid, struct tc_module *modules)
 	while (maps && fgets(line, sizeof(line), maps) && n < MODULES_MAX) {
 		uint64_t lo, hi, offset, inode;
 		int at = 0;
-		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %" SCNx64 " %*s %" SCNu64 " %n", &lo, &hi, &offset,
-			   &inode, &at) < 4 || !inode || offset || !at || strncmp(line + at, "/", 1) != 0)
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %" SCNx64 " %*s %" SCNu64 " %n", &lo,
+			   &hi, &offset, &inode, &at) < 4 ||
+		    !inode || offset || !at || strncmp(line + at, "/", 1) != 0)
 			continue;
 		line[strcspn(line, "\n")] = 0;
-		modules[n++] = (struct tc_module){ .base = lo, .end = hi, .inode = inode, .path = strdup(line + at) };
+		modules[n++] = (struct tc_module){
+			.base = lo, .end = hi, .inode = inode, .path = strdup(line + at)
+		};
 	}
 	if (maps)
 		fclose(maps);
@@ -122,7 +134,10 @@ int main(int argc, char **argv)
 		return 2;
 	snprintf(name, sizeof(name), "/proc/%s/mem", argv[1]);
 	mem_fd = open(name, O_RDONLY);
-	struct tc_mem base = { .ops = &ops, .modules = modules, .n_modules = read_modules(argv[1], modules), .live = true };
+	struct tc_mem base = { .ops = &ops,
+			       .modules = modules,
+			       .n_modules = read_modules(argv[1], modules),
+			       .live = true };
 	cache = calloc(CACHE_PAGES, sizeof(*cache));
 	void *buf = malloc(TC_RECORDS_BUFFER);
 	uint64_t first = argc > 3 ? strtoull(argv[3], NULL, 0) : 0, n = strtoull(argv[2], NULL, 0);
@@ -131,29 +146,29 @@ int main(int argc, char **argv)
 		struct tc_sink sink = { drop_chunk };
 		struct tc_records records;
 		struct tc_arena arena;
-		struct tc_counts counts;
-		struct tc_python python;
+		struct tc_walk_result walk;
+		const struct tc_counts *counts = &walk.counts;
 		struct tc_walk_options options = { .now_ns = 1, .seed = i };
-		char notices[TC_NOTICES_MAX][TC_NOTICE_SIZE];
-		unsigned n_notices;
-		void *memory = mmap(NULL, ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		void *memory = mmap(NULL, ARENA_BYTES, PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		tc_arena_init(&arena, memory, ARENA_BYTES);
 		seed = tc_mix(i, 7);
 		rate = 1ul << (6 + i % 11); /* one word of 64 … of 65536 */
 		tc_records_init(&records, buf, &sink, 1);
 		double start = seconds();
-		int r = tc_walk(&mem, &records, &arena, &options, &counts, &python, notices, &n_notices);
+		int r = tc_walk(&mem, &records, &arena, &options, &walk);
 		double took = seconds() - start;
 		munmap(memory, ARENA_BYTES);
 		worst = took > worst ? took : worst;
 		if (took > 2)
 			fprintf(stderr, "seed %" PRIu64 ": %.1f s\n", i, took);
 		answers += r == 0;
-		found += counts.found, torn += counts.torn, cut += counts.cut;
-		if (counts.found != counts.read + counts.torn + counts.cut)
+		found += counts->found, torn += counts->torn, cut += counts->cut;
+		if (counts->found != counts->read + counts->torn + counts->cut)
 			bad = printf("seed %" PRIu64 ": the sum does not balance\n", i);
 	}
-	printf("%" PRIu64 " forged walks, %" PRIu64 " with an answer: found %" PRIu64 ", torn %" PRIu64 ", cut %" PRIu64
-	       ", longest %.2f s, %" PRIu64 " reads\n", n, answers, found, torn, cut, worst, n_reads);
+	printf("%" PRIu64 " forged walks, %" PRIu64 " with an answer: found %" PRIu64
+	       ", torn %" PRIu64 ", cut %" PRIu64 ", longest %.2f s, %" PRIu64 " reads\n",
+	       n, answers, found, torn, cut, worst, n_reads);
 	return bad ? 1 : 0;
 }

@@ -29,6 +29,7 @@ TOP = os.path.dirname(os.path.dirname(HERE))
 CC = os.environ.get("CC", "cc").split()
 FLAGS = "-std=gnu11 -Wall -Wextra -Werror -O2 -g".split()
 CHAIN = "common/hook_process signals/hook_action signals/hook_chain signals/hook_fault signals/hook_next signals/hook_names hook_exec".split()
+CASES = "start end handler guard storm".split()
 WITH_DEATH = ("die", "pid-1")  # SIG_DFL ends the process, as in one without Python
 WITH_HOOK = ("exec", "long-list", "die", "entry-stack")  # need nothing of the test library
 NEEDS_UVLOOP = ("uvloop",)
@@ -54,9 +55,9 @@ class Built:
         self.chain = self.build("chain_entry", library + ["-iquote", TOP], sources)
         self.naive = self.build("chain_naive", ["-shared", "-fPIC"])
         self.no_restart = self.build("chain_naive", ["-shared", "-fPIC", "-DNO_RESTART"], name="no_restart")
-        self.calls, self.cases, self.eintr = (
-            self.build(name, ["-pthread"]) for name in ("chain_calls", "chain_cases", "chain_eintr")
-        )
+        self.calls, self.eintr = (self.build(name, ["-pthread"]) for name in ("chain_calls", "chain_eintr"))
+        cases = [os.path.join(HERE, "chain_case_%s.c" % name) for name in CASES]
+        self.cases = self.build("chain_cases", ["-pthread", "-iquote", TOP], cases)
         self.hook = lab.program("libtaskcore.so")
 
     def build(self, source, options, more=(), name=None):

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * chain_calls SEED STEPS: calls sigaction and its relatives at random and prints all that the program
- * can see of it, until a signal ends it. With the hook's chain preloaded the output and the end must
- * be the same. */
+ * chain_calls SEED STEPS: calls sigaction and its relatives at random and prints all that the
+ * program can see of it, until a signal ends it. With the hook's chain preloaded the output and the
+ * end must be the same. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>

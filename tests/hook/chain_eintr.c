@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * chain_eintr bare|hook|python N: which blocking calls give EINTR when SIGUSR1 comes N times while they block. bare: a
- * handler of its own with SA_RESTART; hook: nothing is set, the preloaded hook takes the signal; python: the same, with an
- * interpreter in the process and a dump awaited in TASKCORE_DIR after each signal. One line for each call: its name, how
- * many EINTR the signalled thread saw, how many another thread saw that was in the same call. */
+ * chain_eintr bare|hook|python N: which blocking calls give EINTR when SIGUSR1 comes N times while
+ * they block. bare: a handler of its own with SA_RESTART; hook: nothing is set, the preloaded hook
+ * takes the signal; python: the same, with an interpreter in the process and a dump awaited in
+ * TASKCORE_DIR after each signal. One line for each call: its name, how many EINTR the signalled
+ * thread saw, how many another thread saw that was in the same call. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>

@@ -6,7 +6,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "dumper/hook/common/hook.h"
+#include "dumper/hook/hook.h"
+#include "dumper/hook/hook_exit.h"
+#include "dumper/hook/hook_turn.h"
 #include "dumper/hook/signals/hook_action.h"
 #include "dumper/hook/signals/hook_chain.h"
 #include "dumper/hook/common/hook_process.h"

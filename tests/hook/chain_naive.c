@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The positive control: what a hook does that interposes sigaction and signal as one would at first. The tests must
- * find it wanting: it keeps no flags and no mask of the program's, does not know a vfork child from its parent, and
- * takes a signal raised in a handler for a new one. */
+ * The positive control: what a hook does that interposes sigaction and signal as one would at
+ * first. The tests must find it wanting: it keeps no flags and no mask of the program's, does not
+ * know a vfork child from its parent, and takes a signal raised in a handler for a new one. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <signal.h>

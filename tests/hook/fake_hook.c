@@ -59,8 +59,8 @@ static void publish(const char *how, const char *published)
 static void write_dump(uint64_t cookie, const char *tail, char *to, size_t size)
 {
 	static struct tc_core core;
-	static const struct tc_counts counts;
-	const struct tc_core_status status = { .counts = &counts };
+	static const struct tc_walk_result walk;
+	const struct tc_core_status status = { .walk = &walk };
 	struct timespec now;
 	struct fake_mem fake;
 	struct tc_arena arena;
@@ -68,9 +68,17 @@ static void write_dump(uint64_t cookie, const char *tail, char *to, size_t size)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	struct tc_process process = {
-		.pid = (uint32_t)getpid(), .pid_ns = (uint32_t)getpid(), .reason = "request",
-		.signal = (uint32_t)SIGNAL, .exe = "/usr/bin/fake", .args = "", .host = "", .release = "",
-		.cgroup = "", .state = 'R', .cookie = cookie,
+		.pid = (uint32_t)getpid(),
+		.pid_ns = (uint32_t)getpid(),
+		.reason = "request",
+		.signal = (uint32_t)SIGNAL,
+		.exe = "/usr/bin/fake",
+		.args = "",
+		.host = "",
+		.release = "",
+		.cgroup = "",
+		.state = 'R',
+		.cookie = cookie,
 		.wall_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec,
 	};
 	fake_mem_init(&fake, 0, NULL, 0);
@@ -137,7 +145,8 @@ static void *serve(void *mode)
 
 int main(int argc, char **argv)
 {
-	struct sigaction action = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART };
+	struct sigaction action = { .sa_sigaction = on_signal,
+				    .sa_flags = SA_SIGINFO | SA_RESTART };
 	const char *mode = argc > 2 ? argv[1] : "";
 	pthread_t thread;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A C program that embeds Python, loaded late by dlopen, and looks at itself around a dump. fault_host LIBPYTHON CODE MODE: runs CODE (which leaves a loop
- * with tasks behind), then the mode; each line that begins with "bad" is a failure. Python sets no signal action in it. */
+ * A C program that embeds Python, loaded late by dlopen, and looks at itself around a dump.
+ * fault_host LIBPYTHON CODE MODE: runs CODE (which leaves a loop with tasks behind), then the mode;
+ * each line that begins with "bad" is a failure. Python sets no signal action in it. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -21,7 +22,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CHECK(holds, ...) ((holds) ? (void)0 : (printf("bad: " __VA_ARGS__), printf(" (line %d)\n", __LINE__), (void)n_bad++))
+#define CHECK(holds, ...)    \
+	((holds) ? (void)0 : \
+		   (printf("bad: " __VA_ARGS__), printf(" (line %d)\n", __LINE__), (void)n_bad++))
 
 static int n_bad;
 static volatile int n_handled;
@@ -34,27 +37,34 @@ static void raise_now(int sig)
 /* The last dump is made: the next one can be. */
 static void settle(void)
 {
-	int (*wait)(int, char *, size_t) = (int (*)(int, char *, size_t))dlsym(RTLD_DEFAULT, "taskcore_wait");
+	int (*wait)(int, char *, size_t) =
+		(int (*)(int, char *, size_t))dlsym(RTLD_DEFAULT, "taskcore_wait");
 
 	CHECK(wait && wait(60000, NULL, 0) == 0, "taskcore_wait: %s", strerror(errno));
 }
 
-/* The vector registers before and after a tgkill that is handled when it returns: nothing of ours runs in between. */
+/* The vector registers before and after a tgkill that is handled when it returns: nothing of ours
+ * runs in between. */
 static __attribute__((target("avx"))) void check_avx(void)
 {
-	static uint8_t in[16][32] __attribute__((aligned(32))), out[16][32] __attribute__((aligned(32)));
+	static uint8_t in[16][32] __attribute__((aligned(32))),
+		out[16][32] __attribute__((aligned(32)));
 	long pid = getpid(), tid = syscall(SYS_gettid), ret = SYS_tgkill;
 
 	for (int i = 0; i < 16 * 32; i++)
 		in[i / 32][i % 32] = (uint8_t)(i * 37 + 11);
 #define LOAD(n) "vmovdqa " #n "*32(%[in]), %%ymm" #n "\n\t"
 #define STORE(n) "vmovdqa %%ymm" #n ", " #n "*32(%[out])\n\t"
-#define ALL(do) do(0) do(1) do(2) do(3) do(4) do(5) do(6) do(7) do(8) do(9) do(10) do(11) do(12) do(13) do(14) do(15)
+#define ALL(do)                                                                                   \
+	do                                                                                        \
+	(0) do(1) do(2) do(3) do(4) do(5) do(6) do(7) do(8) do(9) do(10) do(11) do(12) do(13) do( \
+		14) do(15)
 	__asm__ volatile(ALL(LOAD) "syscall\n\t" ALL(STORE) "vzeroupper"
 			 : "+a"(ret)
 			 : [in] "r"(in), [out] "r"(out), "D"(pid), "S"(tid), "d"((long)SIGUSR1)
-			 : "rcx", "r11", "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11",
-			   "xmm12", "xmm13", "xmm14", "xmm15");
+			 : "rcx", "r11", "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5",
+			   "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13",
+			   "xmm14", "xmm15");
 	CHECK(ret == 0, "tgkill: %ld", ret);
 	CHECK(memcmp(in, out, sizeof(in)) == 0, "vector registers");
 }
@@ -62,7 +72,8 @@ static __attribute__((target("avx"))) void check_avx(void)
 static void check_float(void)
 {
 	uint16_t x87, x87_after;
-	uint32_t mxcsr = _mm_getcsr() ^ 0xa040, mxcsr_before = _mm_getcsr(); /* rounding, flush to zero, denormals are zero */
+	uint32_t mxcsr = _mm_getcsr() ^ 0xa040,
+		 mxcsr_before = _mm_getcsr(); /* rounding, flush to zero, denormals are zero */
 	long double pi;
 
 	__asm__ volatile("fnstcw %0" : "=m"(x87));
@@ -106,12 +117,17 @@ static void check_signals(void)
 		sigqueue(getpid(), SIGRTMIN + 5, (union sigval){ .sival_int = 100 + i });
 	raise_now(SIGUSR1);
 	sigprocmask(SIG_BLOCK, NULL, &after);
-	CHECK(memcmp(&before, &after, 8) == 0, "mask %lx, was %lx", *(unsigned long *)&after, *(unsigned long *)&before);
+	CHECK(memcmp(&before, &after, 8) == 0, "mask %lx, was %lx", *(unsigned long *)&after,
+	      *(unsigned long *)&before);
 	sigaltstack(NULL, &stack_after);
-	CHECK(stack_after.ss_sp == stack.ss_sp && stack_after.ss_size == stack.ss_size && stack_after.ss_flags == 0, "alternate stack");
+	CHECK(stack_after.ss_sp == stack.ss_sp && stack_after.ss_size == stack.ss_size &&
+		      stack_after.ss_flags == 0,
+	      "alternate stack");
 	for (int i = 0; i < 3; i++)
-		CHECK(sigtimedwait(&some, &info, &now) > 0 && (i == 0 || info.si_signo != SIGUSR2), "a pending signal was lost");
-	CHECK(sigtimedwait(&some, &info, &now) == SIGRTMIN + 5 && info.si_value.sival_int == 102, "data of a pending signal");
+		CHECK(sigtimedwait(&some, &info, &now) > 0 && (i == 0 || info.si_signo != SIGUSR2),
+		      "a pending signal was lost");
+	CHECK(sigtimedwait(&some, &info, &now) == SIGRTMIN + 5 && info.si_value.sival_int == 102,
+	      "data of a pending signal");
 	CHECK(sigtimedwait(&some, &info, &now) < 0, "a signal too many");
 	sigprocmask(SIG_UNBLOCK, &some, NULL);
 }
@@ -235,14 +251,16 @@ static void *fault(void *unused)
 	return unused;
 }
 
-/* A thread that has nothing but faults, and an alternate stack, which the handler wants or not. Dumps until a hundred of them came during one. */
+/* A thread that has nothing but faults, and an alternate stack, which the handler wants or not.
+ * Dumps until a hundred of them came during one. */
 static void mode_faults(void)
 {
 	struct sigaction action = { .sa_sigaction = mend };
 	stack_t none = { .ss_flags = SS_DISABLE };
 	pthread_t thread;
 
-	/* That of faulthandler in Python 3.8: a dump by a thread that stands on one cannot lend SA_ONSTACK to the others. */
+	/* That of faulthandler in Python 3.8: a dump by a thread that stands on one cannot lend
+	 * SA_ONSTACK to the others. */
 	sigaltstack(&none, NULL);
 	alternate = malloc(65536);
 	page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -263,7 +281,8 @@ static void mode_faults(void)
 		}
 		at_end = true;
 		pthread_join(thread, NULL);
-		CHECK(n_elsewhere == 0, "%ld of %ld handlers not on the %s stack", n_elsewhere, n_faults, i ? "alternate" : "own");
+		CHECK(n_elsewhere == 0, "%ld of %ld handlers not on the %s stack", n_elsewhere,
+		      n_faults, i ? "alternate" : "own");
 	}
 }
 
@@ -278,7 +297,8 @@ static void mode_vfork(void)
 		_exit(33);
 	}
 	CHECK(waitpid(child, &status, 0) == child, "waitpid");
-	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGUSR1, "the vfork child ended with %x", status);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGUSR1, "the vfork child ended with %x",
+	      status);
 	child = fork();
 	if (child == 0) {
 		raise(SIGUSR1);
@@ -287,7 +307,8 @@ static void mode_vfork(void)
 	}
 	printf("fork %d\n", child);
 	CHECK(waitpid(child, &status, 0) == child, "waitpid");
-	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 34, "the forked child ended with %x", status);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 34, "the forked child ended with %x",
+	      status);
 	CHECK(waitpid(-1, &status, 0) < 0 && errno == ECHILD, "a child of somebody else");
 	raise_now(SIGUSR1);
 }
@@ -297,7 +318,9 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		void (*run)(void);
-	} modes[] = { { "state", mode_state }, { "control", mode_control }, { "blocked", mode_blocked }, { "jump", mode_jump }, { "vfork", mode_vfork }, { "faults", mode_faults } };
+	} modes[] = { { "state", mode_state },	   { "control", mode_control },
+		      { "blocked", mode_blocked }, { "jump", mode_jump },
+		      { "vfork", mode_vfork },	   { "faults", mode_faults } };
 
 	void *lib = argc > 3 ? dlopen(argv[1], RTLD_NOW | RTLD_GLOBAL) : NULL;
 	if (!lib)

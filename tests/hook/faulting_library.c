@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A library whose own thread faults all the time and handles it on its alternate stack, as runtimes with
- * guard pages do: a bad pointer and an overflow of its stack in turn. It counts what it did not find
- * as it had set it. */
+ * A library whose own thread faults all the time and handles it on its alternate stack, as runtimes
+ * with guard pages do: a bad pointer and an overflow of its stack in turn. It counts what it did
+ * not find as it had set it. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <setjmp.h>

@@ -2,13 +2,13 @@
  * A library to preload after the hook (or after unsafe.c): raises the signal where locks are held,
  * and ends the process when the handler calls what it must not call.
  *
- * inject_arm(signal, limit): from now on, at each place that was not seen yet, at most limit of them.
- * A place is a name given to inject_here (tests, inject_module.c), or, for the allocator, the four
- * addresses of code that lie next on the stack (its callers, mostly), so also all places in libc that
- * allocate under a lock of theirs. When the process ends, "inject: N places, M in the allocator".
- * inject_poison(signal): from now on the allocator and the functions of THUNKS below end the process
- * when the handler of the signal (and of all signals that have the same), or a child of it, calls one.
- */
+ * inject_arm(signal, limit): from now on, at each place that was not seen yet, at most limit of
+ * them. A place is a name given to inject_here (tests, inject_module.c), or, for the allocator, the
+ * four addresses of code that lie next on the stack (its callers, mostly), so also all places in
+ * libc that allocate under a lock of theirs. When the process ends, "inject: N places, M in the
+ * allocator". inject_poison(signal): from now on the allocator and the functions of THUNKS below
+ * end the process when the handler of the signal (and of all signals that have the same), or a
+ * child of it, calls one. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -73,7 +73,8 @@ static void end(const char *what, const char *name)
 /* True: this place is new. */
 static bool is_new(uintptr_t place)
 {
-	for (unsigned i = (unsigned)(place * 0x9e3779b97f4a7c15u >> 40) % PLACES;; i = (i + 1) % PLACES) {
+	for (unsigned i = (unsigned)(place * 0x9e3779b97f4a7c15u >> 40) % PLACES;;
+	     i = (i + 1) % PLACES) {
 		uintptr_t nothing = 0;
 		if (state->seen[i] == place)
 			return false;
@@ -347,7 +348,8 @@ EXPORT int inject_poison(int sig)
 		return 0;
 	handler = action.handler;
 	for (int i = 1; i < 65; i++)
-		if (syscall(SYS_rt_sigaction, i, NULL, &action, 8) == 0 && action.handler == handler) {
+		if (syscall(SYS_rt_sigaction, i, NULL, &action, 8) == 0 &&
+		    action.handler == handler) {
 			handlers[i] = handler;
 			action.handler = enter_handler;
 			n += syscall(SYS_rt_sigaction, i, &action, NULL, 8) == 0;
@@ -364,14 +366,19 @@ static void poisoned(const char *name)
 }
 
 #define THUNKS(X)                                                                                  \
-	X(0, pthread_mutex_lock) X(1, pthread_mutex_trylock) X(2, dlopen) X(3, dlclose) X(4, dlsym)       \
-	X(5, dl_iterate_phdr) X(6, getenv) X(7, setenv) X(8, printf) X(9, fprintf) X(10, snprintf)      \
-	X(11, vsnprintf) X(12, sprintf) X(13, puts) X(14, fputs) X(15, fwrite) X(16, fopen)             \
-	X(17, fclose) X(18, fflush) X(19, localtime_r) X(20, localtime) X(21, strftime) X(22, syslog)   \
-	X(23, pthread_cond_wait) X(24, pthread_cond_signal) X(25, pthread_create) X(26, getaddrinfo)    \
-	X(27, sem_wait) X(28, sem_post) X(29, write) X(30, open) X(31, close) X(32, mmap)               \
-	X(33, strtod) X(34, qsort) X(35, pthread_rwlock_rdlock) X(36, __snprintf_chk) X(37, fork)       \
-	X(38, pthread_getspecific) X(39, fputc) X(40, sigaction) X(41, pthread_sigmask)
+	X(0, pthread_mutex_lock)                                                                   \
+	X(1, pthread_mutex_trylock) X(2, dlopen) X(3, dlclose) X(4, dlsym) X(                      \
+		5, dl_iterate_phdr) X(6, getenv) X(7, setenv) X(8, printf) X(9, fprintf)           \
+		X(10, snprintf) X(11, vsnprintf) X(12, sprintf) X(13, puts) X(14, fputs) X(        \
+			15, fwrite) X(16, fopen) X(17, fclose) X(18, fflush) X(19, localtime_r)    \
+			X(20, localtime) X(21, strftime) X(22, syslog) X(23, pthread_cond_wait) X( \
+				24, pthread_cond_signal) X(25, pthread_create) X(26, getaddrinfo)  \
+				X(27, sem_wait) X(28, sem_post) X(29, write) X(30, open)           \
+					X(31, close) X(32, mmap) X(33, strtod) X(34, qsort)        \
+						X(35, pthread_rwlock_rdlock) X(36, __snprintf_chk) \
+							X(37, fork) X(38, pthread_getspecific)     \
+								X(39, fputc) X(40, sigaction)      \
+									X(41, pthread_sigmask)
 #define NAME(i, function) [i] = #function,
 static const char *const thunk_names[] = { THUNKS(NAME) };
 #define N_THUNKS (sizeof(thunk_names) / sizeof(thunk_names[0]))
@@ -395,28 +402,28 @@ void *inject_thunk(unsigned i)
 }
 
 /* Any function of any arguments: all registers of a call are kept, the caller's address stays. */
-#define THUNK(i, function)                                                                         \
-	__asm__(".text\n"                                                                          \
-		".globl " #function "\n"                                                           \
-		".type " #function ", @function\n" #function ":\n"                                 \
-		"	push %rax\n	push %rdi\n	push %rsi\n	push %rdx\n"                               \
-		"	push %rcx\n	push %r8\n	push %r9\n"                                         \
-		"	sub $128, %rsp\n"                                                          \
-		"	movups %xmm0, (%rsp)\n	movups %xmm1, 16(%rsp)\n"                            \
-		"	movups %xmm2, 32(%rsp)\n	movups %xmm3, 48(%rsp)\n"                          \
-		"	movups %xmm4, 64(%rsp)\n	movups %xmm5, 80(%rsp)\n"                          \
-		"	movups %xmm6, 96(%rsp)\n	movups %xmm7, 112(%rsp)\n"                         \
-		"	mov $" #i ", %edi\n"                                                       \
-		"	call inject_thunk\n"                                                       \
-		"	mov %rax, %r11\n"                                                          \
-		"	movups (%rsp), %xmm0\n	movups 16(%rsp), %xmm1\n"                            \
-		"	movups 32(%rsp), %xmm2\n	movups 48(%rsp), %xmm3\n"                          \
-		"	movups 64(%rsp), %xmm4\n	movups 80(%rsp), %xmm5\n"                          \
-		"	movups 96(%rsp), %xmm6\n	movups 112(%rsp), %xmm7\n"                         \
-		"	add $128, %rsp\n"                                                          \
-		"	pop %r9\n	pop %r8\n	pop %rcx\n"                                         \
-		"	pop %rdx\n	pop %rsi\n	pop %rdi\n	pop %rax\n"                                 \
-		"	jmp *%r11\n"                                                               \
+#define THUNK(i, function)                                            \
+	__asm__(".text\n"                                             \
+		".globl " #function "\n"                              \
+		".type " #function ", @function\n" #function ":\n"    \
+		"	push %rax\n	push %rdi\n	push %rsi\n	push %rdx\n"    \
+		"	push %rcx\n	push %r8\n	push %r9\n"                  \
+		"	sub $128, %rsp\n"                                   \
+		"	movups %xmm0, (%rsp)\n	movups %xmm1, 16(%rsp)\n"    \
+		"	movups %xmm2, 32(%rsp)\n	movups %xmm3, 48(%rsp)\n"  \
+		"	movups %xmm4, 64(%rsp)\n	movups %xmm5, 80(%rsp)\n"  \
+		"	movups %xmm6, 96(%rsp)\n	movups %xmm7, 112(%rsp)\n" \
+		"	mov $" #i ", %edi\n"                          \
+		"	call inject_thunk\n"                                \
+		"	mov %rax, %r11\n"                                   \
+		"	movups (%rsp), %xmm0\n	movups 16(%rsp), %xmm1\n"    \
+		"	movups 32(%rsp), %xmm2\n	movups 48(%rsp), %xmm3\n"  \
+		"	movups 64(%rsp), %xmm4\n	movups 80(%rsp), %xmm5\n"  \
+		"	movups 96(%rsp), %xmm6\n	movups 112(%rsp), %xmm7\n" \
+		"	add $128, %rsp\n"                                   \
+		"	pop %r9\n	pop %r8\n	pop %rcx\n"                     \
+		"	pop %rdx\n	pop %rsi\n	pop %rdi\n	pop %rax\n"        \
+		"	jmp *%r11\n"                                        \
 		".size " #function ", . - " #function "\n");
 THUNKS(THUNK)
 
@@ -452,7 +459,8 @@ static int cookie_close(void *cookie)
 	return 0;
 }
 
-/* Something to check of stdio: 3 x 1000 bytes through a stream whose lock is held in the callbacks. */
+/* Something to check of stdio: 3 x 1000 bytes through a stream whose lock is held in the
+ * callbacks. */
 EXPORT long inject_stdio(void)
 {
 	FILE *file = fopencookie(NULL, "w+", (cookie_io_functions_t){ cookie_read, cookie_write,
@@ -512,8 +520,8 @@ EXPORT long inject_threads(void)
 	return n;
 }
 
-/* For a forged heap: a word of memory is another one while the signal is handled. Without its thread
- * leaving C, nobody else can meet it as long as the caller holds the GIL. */
+/* For a forged heap: a word of memory is another one while the signal is handled. Without its
+ * thread leaving C, nobody else can meet it as long as the caller holds the GIL. */
 EXPORT void inject_forged(int sig, uint64_t *word, uint64_t value)
 {
 	uint64_t was = *word;
@@ -538,8 +546,8 @@ __attribute__((destructor)) static void destruct(void)
 
 __attribute__((constructor)) static void construct(void)
 {
-	void *memory = mmap(NULL, sizeof(*state), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-			    -1, 0);
+	void *memory = mmap(NULL, sizeof(*state), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	home = first = (pid_t)syscall(SYS_getpid);
 	state = memory == MAP_FAILED ? NULL : memory;

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Raises a signal at chosen instructions of a running program, or makes its hook fault there: breaks
- * into a function, steps some instructions further, and injects. One process, by ptrace.
+ * Raises a signal at chosen instructions of a running program, or makes its hook fault there:
+ * breaks into a function, steps some instructions further, and injects. One process, by ptrace.
  *
  *   step PID ANSWERS COUNT MAX_STEPS SEED HIT_S ANSWER_S signal NUMBER <functions
  *   step PID ANSWERS COUNT MAX_STEPS SEED HIT_S ANSWER_S fault NUMBER <functions
  *
  * functions: one name a line, those that the program has are taken in turn; "MODULE:NAME" only in a
- * file whose name holds MODULE; one that nobody calls for HIT_S is left out. ANSWERS: the file that is
- * the program's standard error; after each injection a new line beginning with "taskcore: " must come
- * within ANSWER_S; after a fault it may stay away, because refusals are told once a second. fault: the signal is sent to the
- * process, the function belongs to the hook, in the handler or in its child, and jumps to nowhere.
- * Prints "site FUNCTION+STEPS FILE+OFFSET HOW" for each injection; exit code 1 when the program hangs
- * or ends. HOW: handler (at once), blocked (the thread has the signal blocked), call (in a system call
- * that waits), fault. */
+ * file whose name holds MODULE; one that nobody calls for HIT_S is left out. ANSWERS: the file that
+ * is the program's standard error; after each injection a new line beginning with "taskcore: " must
+ * come within ANSWER_S; after a fault it may stay away, because refusals are told once a second.
+ * fault: the signal is sent to the process, the function belongs to the hook, in the handler or in
+ * its child, and jumps to nowhere. Prints "site FUNCTION+STEPS FILE+OFFSET HOW" for each injection;
+ * exit code 1 when the program hangs or ends. HOW: handler (at once), blocked (the thread has the
+ * signal blocked), call (in a system call that waits), fault. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -73,7 +73,8 @@ static bool poke(pid_t of, uint64_t at, uint8_t byte, uint8_t *was)
 	int fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return false;
-	bool good = (!was || pread(fd, was, 1, (off_t)at) == 1) && pwrite(fd, &byte, 1, (off_t)at) == 1;
+	bool good =
+		(!was || pread(fd, was, 1, (off_t)at) == 1) && pwrite(fd, &byte, 1, (off_t)at) == 1;
 	close(fd);
 	return good;
 }
@@ -162,8 +163,8 @@ static void set_pc(pid_t tid, uint64_t pc)
 	}
 }
 
-/* A stop that nobody waits for. keep: children of the hook stay traced, with the breakpoint in them.
- * True: the breakpoint was hit, and the thread still stands there. */
+/* A stop that nobody waits for. keep: children of the hook stay traced, with the breakpoint in
+ * them. True: the breakpoint was hit, and the thread still stands there. */
 static bool pass(pid_t tid, int status, bool keep)
 {
 	int sig = WSTOPSIG(status), event = status >> 16;
@@ -322,7 +323,8 @@ static void describe(void)
 	printf("HANG no answer for %.0f s\n", answer_s);
 	fflush(stdout);
 	snprintf(command, sizeof(command),
-		 "cd /proc/%d/task && head -v -n 1 */syscall */wchan && grep -H ^Sig */status", pid);
+		 "cd /proc/%d/task && head -v -n 1 */syscall */wchan && grep -H ^Sig */status",
+		 pid);
 	if (system(command) != 0)
 		printf("no such process any more\n");
 }

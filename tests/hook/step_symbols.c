@@ -38,7 +38,8 @@ static void read_names(FILE *names)
 	}
 }
 
-/* The compiler's own endings (.part.0, .cold) do not count, except that cold parts are no function. */
+/* The compiler's own endings (.part.0, .cold) do not count, except that cold parts are no
+ * function. */
 static bool is_wanted(size_t i, const char *symbol, const char *module)
 {
 	size_t n = strlen(wanted[i]);
@@ -69,7 +70,8 @@ static void read_table(const uint8_t *file, const Elf64_Shdr *sections, const El
 					add(i, bias + symbols[k].st_value);
 }
 
-/* A file that is mapped with its first byte at start. map_files leads to it from every namespace. */
+/* A file that is mapped with its first byte at start. map_files leads to it from every
+ * namespace. */
 static void read_module(pid_t pid, const char *path, uint64_t start, uint64_t end)
 {
 	char seen[128];
@@ -126,7 +128,8 @@ struct site *find_sites(pid_t pid, FILE *names, size_t *ret_n)
 
 	read_names(names);
 	while (maps && fgets(line, sizeof(line), maps))
-		if (sscanf(line, "%lx-%lx %*s %lx %*s %*s %4095[^\n]", &start, &end, &offset, path) == 4 &&
+		if (sscanf(line, "%lx-%lx %*s %lx %*s %*s %4095[^\n]", &start, &end, &offset,
+			   path) == 4 &&
 		    offset == 0 && path[0] == '/')
 			read_module(pid, path, start, end);
 	if (maps)
@@ -145,10 +148,14 @@ void locate(pid_t pid, uint64_t at, char *to, size_t size)
 	snprintf(to, size, "%#lx", (unsigned long)at);
 	while (maps && fgets(line, sizeof(line), maps)) {
 		path[0] = 0;
-		if (sscanf(line, "%lx-%lx %*s %lx %*s %*s %4095[^\n]", &start, &end, &offset, path) >= 3 &&
+		if (sscanf(line, "%lx-%lx %*s %lx %*s %*s %4095[^\n]", &start, &end, &offset,
+			   path) >= 3 &&
 		    at >= start && at < end) {
 			const char *base = strrchr(path, '/');
-			snprintf(to, size, "%s+%#lx", base ? base + 1 : path[0] ? path : "anonymous",
+			snprintf(to, size, "%s+%#lx",
+				 base	 ? base + 1 :
+				 path[0] ? path :
+					   "anonymous",
 				 (unsigned long)at - start + offset);
 			break;
 		}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * For step.c: functions of a running process by name, from the symbol tables of its mapped files. */
+ * For step.c: functions of a running process by name, from the symbol tables of its mapped
+ * files. */
 #ifndef TC_STEP_SYMBOLS_H
 #define TC_STEP_SYMBOLS_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A hook as it must not be: its handler calls what $UNSAFE names. The tests of the hook must fail with it. */
+ * A hook as it must not be: its handler calls what $UNSAFE names. The tests of the hook must fail
+ * with it. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <signal.h>
@@ -21,7 +22,8 @@ static void handle(int sig)
 	(void)sig;
 	if (strcmp(what, "malloc") == 0)
 		for (size_t size = 32; size < 65536; size *= 4) {
-			char *volatile at = malloc(size); /* which the compiler must not leave out */
+			char *volatile at =
+				malloc(size); /* which the compiler must not leave out */
 			if (at)
 				memset(at, 0x55, size);
 			free(at);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Prints the layout rows of lib/python/layout_table.c for check_sources.py: minor, micro_first, micro_last, field, offset. */
+ * Prints the layout rows of lib/python/layout_table.c for check_sources.py: minor, micro_first,
+ * micro_last, field, offset. */
 #include <stdio.h>
 
 #include "lib/python/layout.h"

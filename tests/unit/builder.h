@@ -16,8 +16,8 @@ struct builder {
 	uint8_t *bytes;	     /* the file so far */
 	size_t size, room;
 	size_t tail; /* offset of the tail notes */
-	/* As a later version might write it: so many words more at the end of each chunk's header, more
-	 * tables among them; features of the head that a reader must know. */
+	/* As a later version might write it: so many words more at the end of each chunk's header,
+	 * more tables among them; features of the head that a reader must know. */
 	uint32_t more_words, more_tables;
 	uint64_t features;
 };

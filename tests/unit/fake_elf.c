@@ -63,13 +63,15 @@ static void put_gnu(uint32_t *to, const struct fake_symbol *symbols, size_t n)
 	memcpy(to + 4, &filter, sizeof(filter));
 }
 
-void fake_elf(uint8_t *bytes, tc_addr base, const struct fake_symbol *symbols, size_t n, enum fake_hash hash)
+void fake_elf(uint8_t *bytes, tc_addr base, const struct fake_symbol *symbols, size_t n,
+	      enum fake_hash hash)
 {
 	uint32_t words[32] = { 0 };
 	Elf64_Dyn dynamic[] = {
 		{ .d_tag = DT_SYMTAB, .d_un.d_ptr = FAKE_ELF_SYMTAB },
 		{ .d_tag = DT_STRTAB, .d_un.d_ptr = FAKE_ELF_STRTAB },
-		{ .d_tag = hash == FAKE_HASH_GNU ? DT_GNU_HASH : DT_HASH, .d_un.d_ptr = FAKE_ELF_HASH },
+		{ .d_tag = hash == FAKE_HASH_GNU ? DT_GNU_HASH : DT_HASH,
+		  .d_un.d_ptr = FAKE_ELF_HASH },
 		{ .d_tag = DT_NULL },
 	};
 

@@ -24,6 +24,7 @@ enum {
 };
 
 /* Write it to the FAKE_ELF_SIZE zeroed bytes that are at base in the target. At most 16 symbols. */
-void fake_elf(uint8_t *bytes, tc_addr base, const struct fake_symbol *symbols, size_t n, enum fake_hash hash);
+void fake_elf(uint8_t *bytes, tc_addr base, const struct fake_symbol *symbols, size_t n,
+	      enum fake_hash hash);
 
 #endif

@@ -15,7 +15,8 @@ static bool is_object(const struct fake *f)
 /* The instruction at 0 is of the first line, all that follow of the next one. */
 static tc_addr default_table(struct fake *f)
 {
-	static const uint8_t lnotab[] = { 2, 1 }, table[] = { 2, 0, 200, 1 }, locations[] = { 0xe8, 0, 0xef, 2 };
+	static const uint8_t lnotab[] = { 2, 1 }, table[] = { 2, 0, 200, 1 },
+			     locations[] = { 0xe8, 0, 0xef, 2 };
 
 	switch (f->py.at.lines) {
 	case TC_LINES_LNOTAB:
@@ -34,7 +35,8 @@ static void put_instructions(struct fake *f, tc_addr code, bool awaits)
 	uint8_t units[32] = { 0 };
 
 	if (awaits) {
-		units[SUSPENDED_AT + 2] = at->await == TC_AWAIT_YIELD_FROM ? YIELD_FROM : at->resume[0];
+		units[SUSPENDED_AT + 2] =
+			at->await == TC_AWAIT_YIELD_FROM ? YIELD_FROM : at->resume[0];
 		units[SUSPENDED_AT + 3] = AFTER_AWAIT;
 	}
 	if (at->co_adaptive != TC_NONE)
@@ -77,7 +79,8 @@ tc_addr fake_code(struct fake *f, struct fake_code code)
 	fake_put(f, object + at->co_filename, fake_str(f, code.file ? code.file : "/app/main.py"));
 	fake_put(f, object + at->co_name, fake_str(f, name));
 	if (at->co_qualname != TC_NONE)
-		fake_put(f, object + at->co_qualname, fake_str(f, code.qualname ? code.qualname : name));
+		fake_put(f, object + at->co_qualname,
+			 fake_str(f, code.qualname ? code.qualname : name));
 	fake_put(f, object + at->co_linetable,
 		 code.table ? fake_bytes(f, code.table, code.table_size) : default_table(f));
 	put_instructions(f, object, code.awaits);
@@ -126,19 +129,22 @@ static void put_frame(struct fake *f, tc_addr at, const struct fake_frame *frame
 		return;
 	}
 	fake_put(f, at + layout->if_code, frame->code);
-	fake_put(f, at + layout->if_instr, frame->code + layout->co_adaptive + (uint64_t)frame->lasti);
+	fake_put(f, at + layout->if_instr,
+		 frame->code + layout->co_adaptive + (uint64_t)frame->lasti);
 	fake_put8(f, at + layout->if_owner, (uint8_t)frame->owner);
 }
 
 static size_t frame_bytes(const struct fake *f, size_t n_locals)
 {
-	return (is_object(f) ? f->py.at.fo_locals : f->py.at.if_locals) + 8 * (n_locals + FRAME_STACK);
+	return (is_object(f) ? f->py.at.fo_locals : f->py.at.if_locals) +
+	       8 * (n_locals + FRAME_STACK);
 }
 
 tc_addr fake_frame(struct fake *f, struct fake_frame frame)
 {
-	tc_addr at = is_object(f) ? fake_object(f, f->types[FAKE_FRAME], frame_bytes(f, frame.n_locals)) :
-				    fake_alloc(f, frame_bytes(f, frame.n_locals));
+	tc_addr at = is_object(f) ?
+			     fake_object(f, f->types[FAKE_FRAME], frame_bytes(f, frame.n_locals)) :
+			     fake_alloc(f, frame_bytes(f, frame.n_locals));
 
 	put_frame(f, at, &frame, 0);
 	return at;
@@ -161,15 +167,16 @@ static int8_t state_value(const struct tc_gen_states *states, enum tc_gen_state 
 	case TC_GEN_EXECUTING:
 		return states->executing;
 	case TC_GEN_FINISHED:
-		return (int8_t)(states->executing + (states->executing ? 1 : 4)); /* FRAME_CLEARED */
+		return (int8_t)(states->executing +
+				(states->executing ? 1 : 4)); /* FRAME_CLEARED */
 	default:
 		return awaits && states->yield_from != 127 ? states->yield_from : states->suspended;
 	}
 }
 
 /* Up to 3.10 the generator points to a frame object, which it loses at its end. */
-static void put_object_gen(struct fake *f, tc_addr gen, const struct fake_frame *frame, enum tc_gen_state state,
-			   tc_addr awaits)
+static void put_object_gen(struct fake *f, tc_addr gen, const struct fake_frame *frame,
+			   enum tc_gen_state state, tc_addr awaits)
 {
 	const struct tc_layout *at = &f->py.at;
 
@@ -179,7 +186,8 @@ static void put_object_gen(struct fake *f, tc_addr gen, const struct fake_frame 
 	put_stack(f, object, frame->n_locals, awaits);
 	fake_put(f, gen + at->gi_frame, object);
 	if (at->fo_state != TC_NONE)
-		fake_put8(f, object + at->fo_state, (uint8_t)state_value(&at->states, state, false));
+		fake_put8(f, object + at->fo_state,
+			  (uint8_t)state_value(&at->states, state, false));
 	else if (state == TC_GEN_EXECUTING)
 		fake_put8(f, gen + at->gi_running, 1);
 }
@@ -193,7 +201,8 @@ tc_addr fake_coro(struct fake *f, struct fake_coro coro)
 				    .n_locals = coro.n_locals,
 				    .locals = coro.locals,
 				    .owner = 1 };
-	tc_addr gen = fake_object(f, f->types[coro.type ? coro.type : FAKE_CORO], 160 + frame_bytes(f, coro.n_locals));
+	tc_addr gen = fake_object(f, f->types[coro.type ? coro.type : FAKE_CORO],
+				  160 + frame_bytes(f, coro.n_locals));
 
 	fake_put(f, gen + at->gi_qualname, fake_str(f, coro.qualname ? coro.qualname : "f"));
 	if (is_object(f)) {
@@ -201,7 +210,8 @@ tc_addr fake_coro(struct fake *f, struct fake_coro coro)
 		return gen;
 	}
 	put_frame(f, gen + at->gi_frame, &frame, coro.awaits);
-	fake_put8(f, gen + at->gi_state, (uint8_t)state_value(&at->states, state, coro.awaits != 0));
+	fake_put8(f, gen + at->gi_state,
+		  (uint8_t)state_value(&at->states, state, coro.awaits != 0));
 	return gen;
 }
 

@@ -18,7 +18,8 @@ static inline int fake_mem_read(struct tc_mem *mem, tc_addr from, void *to, size
 	struct fake_mem *fake = (struct fake_mem *)mem;
 
 	fake->n_reads++;
-	if (from < fake->base || from - fake->base > fake->size || size > fake->size - (from - fake->base))
+	if (from < fake->base || from - fake->base > fake->size ||
+	    size > fake->size - (from - fake->base))
 		return -TC_EFAULT;
 	memcpy(to, fake->bytes + (from - fake->base), size);
 	mem->bytes_read += size;
@@ -29,7 +30,9 @@ static const struct tc_mem_ops fake_mem_ops = { .read = fake_mem_read };
 
 static inline void fake_mem_init(struct fake_mem *fake, tc_addr base, void *bytes, size_t size)
 {
-	*fake = (struct fake_mem){ .mem = { .ops = &fake_mem_ops }, .base = base, .bytes = bytes, .size = size };
+	*fake = (struct fake_mem){
+		.mem = { .ops = &fake_mem_ops }, .base = base, .bytes = bytes, .size = size
+	};
 }
 
 /* xorshift64 (Marsaglia 2003): the same numbers on every run. */

@@ -6,14 +6,21 @@
 
 #include "tests/unit/fake_elf.h"
 
-enum { INTERP_BYTES = 12288, RUNTIME_BYTES = 4096, THREAD_BYTES = 2048, PTHREAD_BYTES = 1024, PTHREAD_TID = 720 };
+enum {
+	INTERP_BYTES = 12288,
+	RUNTIME_BYTES = 4096,
+	THREAD_BYTES = 2048,
+	PTHREAD_BYTES = 1024,
+	PTHREAD_TID = 720
+};
 enum { TP_BASICSIZE = 32, TP_DICTOFFSET = 288, TYPE_BYTES = 1024, HEAD_ROOM = 32 };
 
 /* Memory. */
 
 static uint8_t *bytes_at(const struct fake *f, tc_addr at, size_t size)
 {
-	if (at < FAKE_BASE || at - FAKE_BASE > f->target.size || size > f->target.size - (at - FAKE_BASE))
+	if (at < FAKE_BASE || at - FAKE_BASE > f->target.size ||
+	    size > f->target.size - (at - FAKE_BASE))
 		abort();
 	return f->target.bytes + (at - FAKE_BASE);
 }
@@ -74,7 +81,8 @@ tc_addr fake_at_end(struct fake *f, tc_addr type, size_t size)
 	return at;
 }
 
-static void fill_type(struct fake *f, tc_addr type, const char *tp_name, uint64_t flags, size_t size)
+static void fill_type(struct fake *f, tc_addr type, const char *tp_name, uint64_t flags,
+		      size_t size)
 {
 	tc_addr name = fake_alloc(f, strlen(tp_name) + 1);
 
@@ -99,10 +107,12 @@ static uint64_t add_slots(struct fake *f, tc_addr dict, const char *slots)
 	uint64_t n = fake_word(f, names + TC_OB_SIZE);
 
 	for (uint64_t i = 0; i < n; i++) {
-		tc_addr descriptor = fake_object(f, f->types[FAKE_MEMBER], 56), member = fake_alloc(f, 32);
+		tc_addr descriptor = fake_object(f, f->types[FAKE_MEMBER], 56),
+			member = fake_alloc(f, 32);
 		fake_put(f, descriptor + 40, member);
 		fake_put(f, member + 16, 16 + 8 * i);
-		fake_dict_add(f, dict, fake_word(f, names + f->py.at.tuple_item + 8 * i), descriptor);
+		fake_dict_add(f, dict, fake_word(f, names + f->py.at.tuple_item + 8 * i),
+			      descriptor);
 	}
 	return 16 + 8 * n;
 }
@@ -120,7 +130,8 @@ static void set_attrs(struct fake *f, tc_addr type, const struct fake_class *cla
 	if (class->attrs == FAKE_ATTRS_VALUES) {
 		tc_addr keys = fake_names(f, class->keys), dict = fake_dict(f, FAKE_EMPTY);
 		for (uint64_t i = 0; i < fake_word(f, keys + TC_OB_SIZE); i++)
-			fake_dict_add(f, dict, fake_word(f, keys + f->py.at.tuple_item + 8 * i), f->none);
+			fake_dict_add(f, dict, fake_word(f, keys + f->py.at.tuple_item + 8 * i),
+				      f->none);
 		fake_put(f, type + f->py.at.ht_cached_keys, fake_dict_keys(f, dict));
 		if (f->py.at.new_keys)
 			fake_put8(f, fake_dict_keys(f, dict) + 10, 2); /* split */
@@ -140,7 +151,8 @@ tc_addr fake_class(struct fake *f, struct fake_class class)
 		mro[n] = class.bases[n - 1];
 		n++;
 	}
-	dict = fake_dict(f, FAKE_PAIRS({ "__module__", fake_str(f, class.module ? class.module : "app") }));
+	dict = fake_dict(
+		f, FAKE_PAIRS({ "__module__", fake_str(f, class.module ? class.module : "app") }));
 	set_attrs(f, type, &class, add_slots(f, dict, class.slots));
 	fake_put(f, type + TC_TP_DICT, dict);
 	fake_put(f, type + TC_TP_BASE, class.bases[0]);
@@ -167,7 +179,8 @@ static void make_types(struct fake *f)
 	for (unsigned i = 1; i < FAKE_N_TYPES; i++)
 		f->types[i] = fake_static_type(f, types[i].name, types[i].flags, types[i].size);
 	bool object = f->py.at.frames == TC_FRAMES_OBJECT;
-	uint64_t embedded = (uint64_t)f->py.at.gi_frame + f->py.at.if_locals, gi_qualname = f->py.at.gi_qualname;
+	uint64_t embedded = (uint64_t)f->py.at.gi_frame + f->py.at.if_locals,
+		 gi_qualname = f->py.at.gi_qualname;
 	fake_put(f, f->types[FAKE_CORO] + TP_BASICSIZE, object ? gi_qualname + 48 : embedded);
 	fake_put(f, f->types[FAKE_GENERATOR] + TP_BASICSIZE, object ? gi_qualname + 40 : embedded);
 	fake_put(f, f->types[FAKE_FUTURE] + TP_BASICSIZE, f->py.at.fut_size);
@@ -247,7 +260,8 @@ tc_addr fake_thread(struct fake *f, tc_addr interp, uint32_t tid)
 
 void fake_run(struct fake *f, tc_addr thread, tc_addr frame)
 {
-	uint16_t previous = f->py.at.frames == TC_FRAMES_OBJECT ? f->py.at.fo_back : f->py.at.if_previous;
+	uint16_t previous =
+		f->py.at.frames == TC_FRAMES_OBJECT ? f->py.at.fo_back : f->py.at.if_previous;
 
 	fake_put(f, frame + previous, fake_word(f, stack_top(f, thread)));
 	fake_put(f, stack_top(f, thread), frame);
@@ -265,7 +279,8 @@ void fake_running_loop(struct fake *f, tc_addr thread, tc_addr loop)
 		holder = fake_object(f, f->types[FAKE_CELL], 32);
 		fake_put(f, holder + 16, loop);
 	}
-	fake_dict_add(f, fake_word(f, thread + f->py.at.ts_dict), fake_str(f, "__asyncio_running_event_loop__"), holder);
+	fake_dict_add(f, fake_word(f, thread + f->py.at.ts_dict),
+		      fake_str(f, "__asyncio_running_event_loop__"), holder);
 }
 
 tc_addr fake_gil(struct fake *f, tc_addr interp)
@@ -296,7 +311,8 @@ static tc_addr make_interp(struct fake *f, uint64_t id, tc_addr *ret_sysdict, tc
 	const struct tc_layout *at = &f->py.at;
 	tc_addr interp = fake_alloc(f, INTERP_BYTES);
 
-	*ret_sysdict = fake_dict(f, FAKE_PAIRS({ "maxsize", fake_int(f, 7) }, { "hexversion", fake_int(f, f->version) },
+	*ret_sysdict = fake_dict(f, FAKE_PAIRS({ "maxsize", fake_int(f, 7) },
+					       { "hexversion", fake_int(f, f->version) },
 					       { "abiflags", fake_str(f, "") }));
 	*ret_modules = fake_dict(f, FAKE_EMPTY);
 	fake_put(f, interp + at->is_id, id);
@@ -331,12 +347,17 @@ static void make_executable(struct fake *f)
 	};
 
 	fake_put(f, hex, f->version);
-	fake_elf(f->target.bytes, FAKE_BASE, symbols, sizeof(symbols) / sizeof(symbols[0]), FAKE_HASH_GNU);
-	f->module = (struct tc_module){ .base = FAKE_BASE, .end = FAKE_BASE + FAKE_MEMORY_BYTES, .path = "/usr/bin/python3" };
+	fake_elf(f->target.bytes, FAKE_BASE, symbols, sizeof(symbols) / sizeof(symbols[0]),
+		 FAKE_HASH_GNU);
+	f->module = (struct tc_module){ .base = FAKE_BASE,
+					.end = FAKE_BASE + FAKE_MEMORY_BYTES,
+					.path = "/usr/bin/python3" };
 	f->target.mem.modules = &f->module;
 	f->target.mem.n_modules = 1;
 	for (uint32_t i = 0; i < 4; i++)
-		f->threads[i] = (struct tc_os_thread){ .tid = 100 + i, .tid_ns = 100 + i, .state = 'S', .syscall = -1 };
+		f->threads[i] = (struct tc_os_thread){
+			.tid = 100 + i, .tid_ns = 100 + i, .state = 'S', .syscall = -1
+		};
 	f->target.mem.threads = f->threads;
 	f->target.mem.n_threads = 4;
 }
@@ -345,7 +366,8 @@ static const struct tc_layout *find_row(unsigned minor, unsigned micro)
 {
 	for (unsigned i = 0; i < tc_layout_n_rows; i++) {
 		const struct tc_layout *row = &tc_layout_rows[i];
-		if (row->minor == minor && micro >= row->micro_first && (!row->micro_last || micro <= row->micro_last))
+		if (row->minor == minor && micro >= row->micro_first &&
+		    (!row->micro_last || micro <= row->micro_last))
 			return row;
 	}
 	abort();

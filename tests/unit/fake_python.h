@@ -6,7 +6,8 @@
  *	tc_addr code = fake_code(f, (struct fake_code){ .name = "main", .awaits = true });
  *	tc_addr future = fake_future(f, (struct fake_future){ 0 });
  *	tc_addr coro = fake_coro(f, (struct fake_coro){ .code = code, .awaits = future });
- *	fake_register(f, fake_task(f, (struct fake_task){ .name = fake_str(f, "T"), .coro = coro, .waiter = future }));
+ *	tc_addr task = fake_task(f, (struct fake_task){ .coro = coro, .waiter = future });
+ *	fake_register(f, task);
  *
  * Then tc_walk(&f->target.mem, …), or fake_walk() of walked.h. A test that needs something damaged
  * writes over it with fake_put: offsets are in f->py.at and in the files that read them.
@@ -25,24 +26,24 @@ static const unsigned minors[] = { 8, 9, 10, 11, 12, 13, 14, 15 };
 
 /* Types that exist from the start: f->types[FAKE_STR]. */
 /* clang-format off */
-#define FAKE_TYPES(T)                                                                               \
-	T(TYPE, "type", TC_TPFLAG_TYPE, 1024) T(NONE, "NoneType", 0, 16)                            \
-	T(BOOL, "bool", TC_TPFLAG_LONG, 32) T(INT, "int", TC_TPFLAG_LONG, 32)                       \
-	T(FLOAT, "float", 0, 24) T(STR, "str", TC_TPFLAG_UNICODE, 80)                               \
-	T(BYTES, "bytes", TC_TPFLAG_BYTES, 33) T(LIST, "list", TC_TPFLAG_LIST, 40)                  \
-	T(TUPLE, "tuple", TC_TPFLAG_TUPLE, 24) T(DICT, "dict", TC_TPFLAG_DICT, 64)                  \
-	T(SET, "set", 0, 200) T(DEQUE, "collections.deque", 0, 232) T(CELL, "cell", 0, 40)          \
-	T(CODE, "code", 0, 176) T(CORO, "coroutine", 0, 120) T(GENERATOR, "generator", 0, 120)      \
-	T(ASYNCGEN, "async_generator", 0, 120) T(ASEND, "async_generator_asend", 0, 48)             \
-	T(CORO_WRAPPER, "coroutine_wrapper", 0, 24) T(FUTURE_ITER, "_asyncio.FutureIter", 0, 32)    \
-	T(WAKEUP, "TaskWakeupMethWrapper", 0, 32) T(FUNCTION, "function", 0, 136)                   \
-	T(METHOD, "method", 0, 48) T(BUILTIN, "builtin_function_or_method", 0, 48)                  \
-	T(PARTIAL, "functools.partial", 0, 56) T(TRACEBACK, "traceback", 0, 64)                     \
-	T(FRAME, "frame", 0, 96) T(WEAKREF, "weakref", 0, 72) T(MODULE, "module", 0, 56)            \
-	T(CONTEXT, "Context", 0, 40) T(CONTEXTVAR, "ContextVar", 0, 64) T(HAMT, "hamt", 0, 40)      \
-	T(HAMT_BITMAP, "hamt_bitmap_node", 0, 32) T(HAMT_ARRAY, "hamt_array_node", 0, 280)          \
-	T(HAMT_COLLISION, "hamt_collision_node", 0, 32)                                             \
-	T(EXCEPTION, "ValueError", TC_TPFLAG_EXCEPTION, 72) T(MEMBER, "member_descriptor", 0, 56)   \
+#define FAKE_TYPES(T)                                                                             \
+	T(TYPE, "type", TC_TPFLAG_TYPE, 1024) T(NONE, "NoneType", 0, 16)                          \
+	T(BOOL, "bool", TC_TPFLAG_LONG, 32) T(INT, "int", TC_TPFLAG_LONG, 32)                     \
+	T(FLOAT, "float", 0, 24) T(STR, "str", TC_TPFLAG_UNICODE, 80)                             \
+	T(BYTES, "bytes", TC_TPFLAG_BYTES, 33) T(LIST, "list", TC_TPFLAG_LIST, 40)                \
+	T(TUPLE, "tuple", TC_TPFLAG_TUPLE, 24) T(DICT, "dict", TC_TPFLAG_DICT, 64)                \
+	T(SET, "set", 0, 200) T(DEQUE, "collections.deque", 0, 232) T(CELL, "cell", 0, 40)        \
+	T(CODE, "code", 0, 176) T(CORO, "coroutine", 0, 120) T(GENERATOR, "generator", 0, 120)    \
+	T(ASYNCGEN, "async_generator", 0, 120) T(ASEND, "async_generator_asend", 0, 48)           \
+	T(CORO_WRAPPER, "coroutine_wrapper", 0, 24) T(FUTURE_ITER, "_asyncio.FutureIter", 0, 32)  \
+	T(WAKEUP, "TaskWakeupMethWrapper", 0, 32) T(FUNCTION, "function", 0, 136)                 \
+	T(METHOD, "method", 0, 48) T(BUILTIN, "builtin_function_or_method", 0, 48)                \
+	T(PARTIAL, "functools.partial", 0, 56) T(TRACEBACK, "traceback", 0, 64)                   \
+	T(FRAME, "frame", 0, 96) T(WEAKREF, "weakref", 0, 72) T(MODULE, "module", 0, 56)          \
+	T(CONTEXT, "Context", 0, 40) T(CONTEXTVAR, "ContextVar", 0, 64) T(HAMT, "hamt", 0, 40)    \
+	T(HAMT_BITMAP, "hamt_bitmap_node", 0, 32) T(HAMT_ARRAY, "hamt_array_node", 0, 280)        \
+	T(HAMT_COLLISION, "hamt_collision_node", 0, 32)                                           \
+	T(EXCEPTION, "ValueError", TC_TPFLAG_EXCEPTION, 72) T(MEMBER, "member_descriptor", 0, 56) \
 	T(FUTURE, "_asyncio.Future", 0, 0) T(TASK, "_asyncio.Task", 0, 0)
 /* clang-format on */
 
@@ -115,11 +116,16 @@ struct fake_pair {
 #define FAKE_PAIRS(...)                                                         \
 	sizeof((struct fake_pair[]){ __VA_ARGS__ }) / sizeof(struct fake_pair), \
 		(struct fake_pair[]){ __VA_ARGS__ }
-#define FAKE_ITEMS(...) sizeof((tc_addr[]){ __VA_ARGS__ }) / sizeof(tc_addr), (tc_addr[]){ __VA_ARGS__ }
+#define FAKE_ITEMS(...)                                                   \
+	sizeof((tc_addr[]){ __VA_ARGS__ }) / sizeof(tc_addr), (tc_addr[]) \
+	{                                                                 \
+		__VA_ARGS__                                               \
+	}
 #define FAKE_EMPTY 0, NULL
 
 tc_addr fake_str(struct fake *f, const char *ascii);
-tc_addr fake_str_units(struct fake *f, unsigned kind, const void *units, size_t n); /* kind: 1, 2, 4 bytes each */
+tc_addr fake_str_units(struct fake *f, unsigned kind, const void *units,
+		       size_t n); /* kind: 1, 2, 4 bytes each */
 tc_addr fake_int(struct fake *f, int64_t value);
 tc_addr fake_float(struct fake *f, double value);
 tc_addr fake_bool(struct fake *f, bool value);
@@ -145,7 +151,8 @@ struct fake_code {
 	const char *cells, *frees;	    /* NULL: none */
 	uint32_t flags, line;		    /* co_flags; line 0: 10 */
 	bool awaits; /* the instruction behind lasti 2 says that the frame awaits (up to 3.12) */
-	const void *table; /* of lines; NULL: the instruction at 0 is of line, all others of the next */
+	const void *
+		table; /* of lines; NULL: the instruction at 0 is of line, all others of the next */
 	size_t table_size;
 };
 tc_addr fake_code(struct fake *f, struct fake_code code);
@@ -195,17 +202,19 @@ tc_addr fake_task(struct fake *f, struct fake_task task);
 /* The same of asyncio/tasks.py. */
 tc_addr fake_python_task(struct fake *f, struct fake_task task);
 tc_addr fake_weakref(struct fake *f, tc_addr object);
-/* Into the place where asyncio keeps the running interpreter's tasks: those in C from 3.14 on in the
- * list of the main thread, all others in the WeakSet. */
+/* Into the place where asyncio keeps the running interpreter's tasks: those in C from 3.14 on in
+ * the list of the main thread, all others in the WeakSet. */
 void fake_register(struct fake *f, tc_addr task);
 void fake_link(struct fake *f, tc_addr head, tc_addr task); /* to the end of this list of tasks */
 
 /* Callables and the like. */
 tc_addr fake_cell(struct fake *f, tc_addr content);
-tc_addr fake_function(struct fake *f, tc_addr code, const char *qualname, size_t n_cells, const tc_addr *contents);
+tc_addr fake_function(struct fake *f, tc_addr code, const char *qualname, size_t n_cells,
+		      const tc_addr *contents);
 tc_addr fake_method(struct fake *f, tc_addr func, tc_addr self);
 tc_addr fake_partial(struct fake *f, tc_addr func, size_t n, const tc_addr *args);
-tc_addr fake_wrapper(struct fake *f, enum fake_type type, tc_addr inner); /* of those that keep it at 16 */
+tc_addr fake_wrapper(struct fake *f, enum fake_type type,
+		     tc_addr inner); /* of those that keep it at 16 */
 tc_addr fake_builtin(struct fake *f, tc_addr self);
 tc_addr fake_traceback(struct fake *f, tc_addr frame, int32_t lasti, tc_addr next);
 tc_addr fake_exception(struct fake *f, tc_addr traceback);
@@ -218,7 +227,8 @@ tc_addr fake_hamt_array(struct fake *f, size_t n, const tc_addr *children);
 tc_addr fake_context(struct fake *f, tc_addr root);
 
 /* Threads, interpreters, loops. */
-tc_addr fake_thread(struct fake *f, tc_addr interp, uint32_t tid); /* the newest is the first of the list */
+tc_addr fake_thread(struct fake *f, tc_addr interp,
+		    uint32_t tid);		  /* the newest is the first of the list */
 tc_addr fake_interp(struct fake *f, uint64_t id); /* one more, with a thread, without asyncio */
 void fake_run(struct fake *f, tc_addr thread, tc_addr frame); /* on top of the thread's stack */
 void fake_running_loop(struct fake *f, tc_addr thread, tc_addr loop);

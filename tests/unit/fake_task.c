@@ -3,7 +3,13 @@
  * Layouts: Modules/_asynciomodule.c, Python/hamt.c, Lib/asyncio/{tasks,futures,events}.py. */
 #include "tests/unit/fake_python.h"
 
-enum { FUT_LOOP = 16, FUT_CALLBACK0 = 24, FUT_CALLBACKS = 40, FUT_EXCEPTION = 48, STATE_BYTES = 256 };
+enum {
+	FUT_LOOP = 16,
+	FUT_CALLBACK0 = 24,
+	FUT_CALLBACKS = 40,
+	FUT_EXCEPTION = 48,
+	STATE_BYTES = 256
+};
 enum { HAMT_ROOT = 16, HAMT_PAIRS = 32, HAMT_CHILDREN = 16, CONTEXT_VARS = 24 };
 
 static void put_flag(struct fake *f, tc_addr object, uint16_t offset, unsigned bit, bool value)
@@ -38,7 +44,9 @@ tc_addr fake_task(struct fake *f, struct fake_task task)
 	const struct tc_layout *at = &f->py.at;
 	tc_addr object = fake_object(f, f->types[FAKE_TASK], at->task_size + 64u);
 
-	put_future(f, object, &(struct fake_future){ .loop = task.loop, .exception = task.exception, .state = task.state });
+	put_future(f, object,
+		   &(struct fake_future){
+			   .loop = task.loop, .exception = task.exception, .state = task.state });
 	fake_put(f, object + at->task_coro, task.coro);
 	fake_put(f, object + at->task_waiter, task.waiter);
 	fake_put(f, object + at->task_name, task.name);
@@ -56,15 +64,16 @@ tc_addr fake_python_task(struct fake *f, struct fake_task task)
 	static const char *const states[] = { "PENDING", "CANCELLED", "FINISHED" };
 
 #define OR_NONE(value) ((value) ? (value) : f->none)
-	return fake_instance(f, f->py_task,
-			     FAKE_PAIRS({ "_coro", task.coro }, { "_fut_waiter", OR_NONE(task.waiter) },
-					{ "_loop", OR_NONE(task.loop) }, { "_name", OR_NONE(task.name) },
-					{ "_context", OR_NONE(task.context) },
-					{ "_exception", OR_NONE(task.exception) },
-					{ "_state", fake_str(f, states[task.state]) },
-					{ "_must_cancel", task.must_cancel ? f->yes : f->no },
-					{ "_Future__log_traceback", task.log_tb ? f->yes : f->no },
-					{ "_num_cancels_requested", fake_int(f, task.cancels) }));
+	return fake_instance(
+		f, f->py_task,
+		FAKE_PAIRS({ "_coro", task.coro }, { "_fut_waiter", OR_NONE(task.waiter) },
+			   { "_loop", OR_NONE(task.loop) }, { "_name", OR_NONE(task.name) },
+			   { "_context", OR_NONE(task.context) },
+			   { "_exception", OR_NONE(task.exception) },
+			   { "_state", fake_str(f, states[task.state]) },
+			   { "_must_cancel", task.must_cancel ? f->yes : f->no },
+			   { "_Future__log_traceback", task.log_tb ? f->yes : f->no },
+			   { "_num_cancels_requested", fake_int(f, task.cancels) }));
 #undef OR_NONE
 }
 
@@ -90,7 +99,8 @@ void fake_link(struct fake *f, tc_addr head, tc_addr task)
 
 void fake_register(struct fake *f, tc_addr task)
 {
-	if (f->py.at.registry == TC_REGISTRY_LISTS && fake_word(f, task + TC_OB_TYPE) == f->types[FAKE_TASK])
+	if (f->py.at.registry == TC_REGISTRY_LISTS &&
+	    fake_word(f, task + TC_OB_TYPE) == f->types[FAKE_TASK])
 		fake_link(f, f->main_thread + f->py.at.ts_tasks_head, task);
 	else
 		fake_set_add(f, f->tasks, fake_weakref(f, task));
@@ -115,8 +125,18 @@ static tc_addr make_module(struct fake *f, const char *name, tc_addr dict)
 static tc_addr make_debug_table(struct fake *f)
 {
 	const struct tc_layout *at = &f->py.at;
-	const uint64_t words[13] = { at->task_size, at->task_name, 0, 0, 0, at->task_coro, at->task_node, 0,
-				     at->is_tasks_head, 0, at->ts_running_loop, at->ts_running_task,
+	const uint64_t words[13] = { at->task_size,
+				     at->task_name,
+				     0,
+				     0,
+				     0,
+				     at->task_coro,
+				     at->task_node,
+				     0,
+				     at->is_tasks_head,
+				     0,
+				     at->ts_running_loop,
+				     at->ts_running_task,
 				     at->ts_tasks_head };
 	tc_addr table = fake_alloc(f, sizeof(words));
 
@@ -142,25 +162,32 @@ static void make_state(struct fake *f, tc_addr weakset)
 void fake_asyncio(struct fake *f);
 void fake_asyncio(struct fake *f)
 {
-	tc_addr weakset = fake_class(f, (struct fake_class){ .name = "WeakSet", .module = "_weakrefset" });
-	tc_addr tasks = make_weakset(f, weakset, &f->tasks), c_tasks = make_weakset(f, weakset, &f->c_tasks);
+	tc_addr weakset =
+		fake_class(f, (struct fake_class){ .name = "WeakSet", .module = "_weakrefset" });
+	tc_addr tasks = make_weakset(f, weakset, &f->tasks),
+		c_tasks = make_weakset(f, weakset, &f->c_tasks);
 
 	f->eager = fake_set(f, FAKE_EMPTY);
 	f->c_eager = fake_set(f, FAKE_EMPTY);
 	f->current = fake_general_dict(f);
-	f->asyncio_tasks = make_module(f, "asyncio.tasks",
-				       fake_dict(f, FAKE_PAIRS({ "_all_tasks", tasks }, { "_scheduled_tasks", tasks },
-							       { "_eager_tasks", f->eager },
-							       { "_current_tasks", f->current })));
-	f->asyncio_c = make_module(f, "_asyncio", fake_dict(f, FAKE_PAIRS({ "Future", f->types[FAKE_FUTURE] },
-									  { "Task", f->types[FAKE_TASK] })));
+	f->asyncio_tasks = make_module(
+		f, "asyncio.tasks",
+		fake_dict(f, FAKE_PAIRS({ "_all_tasks", tasks }, { "_scheduled_tasks", tasks },
+					{ "_eager_tasks", f->eager },
+					{ "_current_tasks", f->current })));
+	f->asyncio_c = make_module(f, "_asyncio",
+				   fake_dict(f, FAKE_PAIRS({ "Future", f->types[FAKE_FUTURE] },
+							   { "Task", f->types[FAKE_TASK] })));
 	make_state(f, c_tasks);
-	f->py_future = fake_class(f, (struct fake_class){ .name = "Future", .module = "asyncio.futures" });
+	f->py_future =
+		fake_class(f, (struct fake_class){ .name = "Future", .module = "asyncio.futures" });
 	f->py_task = fake_class(f, (struct fake_class){ .name = "Task", .module = "asyncio.tasks",
 							.bases = { f->py_future } });
-	f->handle_class = fake_class(f, (struct fake_class){ .name = "TimerHandle", .module = "asyncio.events",
-							     .attrs = FAKE_ATTRS_NONE,
-							     .slots = "_callback _args _cancelled _when" });
+	f->handle_class =
+		fake_class(f, (struct fake_class){ .name = "TimerHandle",
+						   .module = "asyncio.events",
+						   .attrs = FAKE_ATTRS_NONE,
+						   .slots = "_callback _args _cancelled _when" });
 }
 
 /* Callables and the like. */
@@ -178,7 +205,8 @@ tc_addr fake_cell(struct fake *f, tc_addr content)
 	return fake_wrapper(f, FAKE_CELL, content);
 }
 
-tc_addr fake_function(struct fake *f, tc_addr code, const char *qualname, size_t n_cells, const tc_addr *contents)
+tc_addr fake_function(struct fake *f, tc_addr code, const char *qualname, size_t n_cells,
+		      const tc_addr *contents)
 {
 	tc_addr function = fake_object(f, f->types[FAKE_FUNCTION], 160), cells[32];
 
@@ -264,7 +292,8 @@ tc_addr fake_handle(struct fake *f, struct fake_handle handle)
 /* A tuple (fileobj, fd, events, data), Lib/selectors.py. */
 tc_addr fake_selector_key(struct fake *f, tc_addr reader, tc_addr writer)
 {
-	tc_addr data = fake_tuple(f, FAKE_ITEMS(reader ? reader : f->none, writer ? writer : f->none));
+	tc_addr data =
+		fake_tuple(f, FAKE_ITEMS(reader ? reader : f->none, writer ? writer : f->none));
 
 	return fake_tuple(f, FAKE_ITEMS(f->none, f->none, f->none, data));
 }
@@ -273,15 +302,21 @@ tc_addr fake_loop(struct fake *f, struct fake_loop loop)
 {
 	tc_addr class = fake_class(f, (struct fake_class){ .name = "_UnixSelectorEventLoop",
 							   .module = "asyncio.unix_events" });
-	tc_addr selector = fake_class(f, (struct fake_class){ .name = "EpollSelector", .module = "selectors" });
+	tc_addr selector = fake_class(
+		f, (struct fake_class){ .name = "EpollSelector", .module = "selectors" });
 
 	return fake_instance(
 		f, class,
-		FAKE_PAIRS({ "_ready", loop.ready ? loop.ready : fake_deque(f, FAKE_EMPTY) },
-			   { "_scheduled", loop.scheduled ? loop.scheduled : fake_list(f, FAKE_EMPTY) },
-			   { "_selector", fake_instance(f, selector, FAKE_PAIRS({ "_fd_to_key", loop.fds ? loop.fds :
-								   fake_general_dict(f) })) },
-			   { "_closed", loop.closed ? f->yes : f->no },
-			   { "_stopping", loop.stopping ? f->yes : f->no },
-			   { "_thread_id", loop.ident ? fake_int(f, (int64_t)loop.ident) : f->none }));
+		FAKE_PAIRS(
+			{ "_ready", loop.ready ? loop.ready : fake_deque(f, FAKE_EMPTY) },
+			{ "_scheduled",
+			  loop.scheduled ? loop.scheduled : fake_list(f, FAKE_EMPTY) },
+			{ "_selector",
+			  fake_instance(
+				  f, selector,
+				  FAKE_PAIRS({ "_fd_to_key",
+					       loop.fds ? loop.fds : fake_general_dict(f) })) },
+			{ "_closed", loop.closed ? f->yes : f->no },
+			{ "_stopping", loop.stopping ? f->yes : f->no },
+			{ "_thread_id", loop.ident ? fake_int(f, (int64_t)loop.ident) : f->none }));
 }

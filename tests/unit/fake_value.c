@@ -6,7 +6,15 @@
 
 #include "tests/unit/fake_python.h"
 
-enum { MA_USED = 16, MA_KEYS = 32, MA_VALUES = 40, OLD_NENTRIES = 32, OLD_HEAD = 40, NEW_NENTRIES = 24, NEW_HEAD = 32 };
+enum {
+	MA_USED = 16,
+	MA_KEYS = 32,
+	MA_VALUES = 40,
+	OLD_NENTRIES = 32,
+	OLD_HEAD = 40,
+	NEW_NENTRIES = 24,
+	NEW_HEAD = 32
+};
 enum { SET_USED = 24, SET_MASK = 32, SET_TABLE = 40, REGISTRY_ROOM = 2048 };
 enum { BLOCK_LENGTH = 64, BLOCK_ITEMS = 8, BLOCK_RIGHT = 520, BLOCK_BYTES = 528, DEQUE_FIRST = 62 };
 enum { TP_BASICSIZE = 32, TP_DICTOFFSET = 288 };
@@ -101,7 +109,11 @@ static tc_addr entry_at(const struct fake *f, tc_addr keys, uint64_t i, size_t *
 
 	*ret_size = 24;
 	if (!f->py.at.new_keys)
-		return keys + OLD_HEAD + size * (size <= 0xff ? 1 : size <= 0xffff ? 2 : 4) + 24 * i;
+		return keys + OLD_HEAD +
+		       size * (size <= 0xff   ? 1 :
+			       size <= 0xffff ? 2 :
+						4) +
+		       24 * i;
 	if (word >> 16 & 255)
 		*ret_size = 16;
 	return keys + NEW_HEAD + (1ul << (word >> 8 & 255)) + *ret_size * i;
@@ -114,7 +126,8 @@ tc_addr fake_dict_keys(const struct fake *f, tc_addr dict)
 
 void fake_dict_add(struct fake *f, tc_addr dict, tc_addr key, tc_addr value)
 {
-	tc_addr keys = fake_dict_keys(f, dict), n_at = keys + (f->py.at.new_keys ? NEW_NENTRIES : OLD_NENTRIES);
+	tc_addr keys = fake_dict_keys(f, dict),
+		n_at = keys + (f->py.at.new_keys ? NEW_NENTRIES : OLD_NENTRIES);
 	uint64_t n = fake_word(f, n_at), head = fake_word(f, keys + 8);
 	size_t size;
 	tc_addr entry = entry_at(f, keys, n, &size);
@@ -148,7 +161,8 @@ tc_addr fake_general_dict(struct fake *f)
 /* Instances. */
 
 /* Put each value where the class's shared keys have its name. */
-static void put_values(struct fake *f, tc_addr keys, tc_addr values, size_t n, const struct fake_pair *pairs)
+static void put_values(struct fake *f, tc_addr keys, tc_addr values, size_t n,
+		       const struct fake_pair *pairs)
 {
 	uint64_t n_keys = fake_word(f, keys + (f->py.at.new_keys ? NEW_NENTRIES : OLD_NENTRIES));
 	size_t size;
@@ -156,7 +170,8 @@ static void put_values(struct fake *f, tc_addr keys, tc_addr values, size_t n, c
 	for (size_t p = 0; p < n; p++) {
 		uint64_t i = 0;
 		while (i < n_keys &&
-		       !tc_str_is(&f->py, fake_word(f, entry_at(f, keys, i, &size) + size - 16), pairs[p].name))
+		       !tc_str_is(&f->py, fake_word(f, entry_at(f, keys, i, &size) + size - 16),
+				  pairs[p].name))
 			i++;
 		if (i == n_keys)
 			abort(); /* the class has no such key */
@@ -178,13 +193,15 @@ static void attach(struct fake *f, tc_addr object, tc_addr class, tc_addr dict)
 {
 	uint64_t offset = fake_word(f, class + TP_DICTOFFSET);
 
-	fake_put(f, f->py.at.attrs == TC_ATTRS_SLOT || offset ? object + offset : object - 24, dict);
+	fake_put(f, f->py.at.attrs == TC_ATTRS_SLOT || offset ? object + offset : object - 24,
+		 dict);
 }
 
 tc_addr fake_instance(struct fake *f, tc_addr class, size_t n, const struct fake_pair *pairs)
 {
 	uint64_t size = fake_word(f, class + TP_BASICSIZE);
-	tc_addr object = fake_object(f, class, size + 512), keys = fake_word(f, class + f->py.at.ht_cached_keys);
+	tc_addr object = fake_object(f, class, size + 512),
+		keys = fake_word(f, class + f->py.at.ht_cached_keys);
 	tc_addr block = f->py.at.attrs == TC_ATTRS_INLINE ? object + size : fake_alloc(f, 512);
 
 	if (!keys || !(fake_word(f, class + TC_TP_FLAGS) & TC_TPFLAG_HEAPTYPE)) {
@@ -265,7 +282,8 @@ tc_addr fake_set(struct fake *f, size_t n, const tc_addr *items)
 /* The first item is near the end of its block: the third is in the next one. */
 tc_addr fake_deque(struct fake *f, size_t n, const tc_addr *items)
 {
-	tc_addr deque = fake_object(f, f->types[FAKE_DEQUE], 232), block = fake_alloc(f, BLOCK_BYTES);
+	tc_addr deque = fake_object(f, f->types[FAKE_DEQUE], 232),
+		block = fake_alloc(f, BLOCK_BYTES);
 
 	fake_put(f, deque + TC_OB_SIZE, n);
 	fake_put(f, deque + 24, block);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The container of a dump (docs/format.md sections 1 to 3), as it is written and at each moment before. */
+ * The container of a dump (docs/format.md sections 1 to 3), as it is written and at each moment
+ * before. */
 #define _GNU_SOURCE
 #include <check.h>
 #include <elf.h>
@@ -23,7 +24,7 @@ static struct tc_os_thread *threads;
 static struct fake_mem fake;
 static struct tc_arena arena;
 static struct tc_core core;
-static const struct tc_counts counts = { .found = 3, .read = 2, .torn = 1 };
+static const struct tc_walk_result walk = { .counts = { .found = 3, .read = 2, .torn = 1 } };
 
 static const struct tc_process process = {
 	.pid = 4711, .exe = "/usr/bin/prog", .args = "prog\0-x", .args_size = 8, .reason = "attach",
@@ -140,7 +141,7 @@ START_TEST(test_the_tail_has_no_size_until_it_is_sealed)
 	ck_assert_uint_eq(phdr_at(fd, tail).p_filesz, 0);
 	ck_assert_uint_eq(phdr_at(fd, tail).p_offset, (uint64_t)lseek(fd, 0, SEEK_END));
 	add_record();
-	struct tc_core_status status = { .counts = &counts };
+	struct tc_core_status status = { .walk = &walk };
 	ck_assert_int_eq(tc_core_seal(&core, &status), 0);
 	Elf64_Phdr phdr = phdr_at(fd, tail);
 	uint64_t end = (uint64_t)lseek(fd, 0, SEEK_END);
@@ -181,7 +182,7 @@ START_TEST(test_threads_beyond_one_chunk_go_to_the_tail)
 	uint64_t last;
 
 	ck_assert_int_eq(tc_core_begin(&core, fd, &fake.mem, NULL, &process, &arena), 0);
-	struct tc_core_status status = { .counts = &counts };
+	struct tc_core_status status = { .walk = &walk };
 	ck_assert_int_eq(tc_core_seal(&core, &status), 0);
 	Elf64_Phdr notes = phdr_at(fd, 0), tail = phdr_at(fd, count_phdrs(fd) - 1);
 	ck_assert_uint_eq(count_notes(fd, notes.p_offset, notes.p_offset + notes.p_filesz,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Finding _PyRuntime in the symbol tables of modules made of bytes: whole, foreign and damaged ones. */
+ * Finding _PyRuntime in the symbol tables of modules made of bytes: whole, foreign and damaged
+ * ones. */
 #include <check.h>
 #include <elf.h>
 
@@ -36,12 +37,15 @@ struct one {
 	uint8_t bytes[2 * FAKE_ELF_SIZE];
 };
 
-static void one_module(struct one *one, const struct fake_symbol *symbols, size_t n, enum fake_hash hash)
+static void one_module(struct one *one, const struct fake_symbol *symbols, size_t n,
+		       enum fake_hash hash)
 {
 	memset(one, 0, sizeof(*one));
 	fake_mem_init(&one->target, BASE, one->bytes, sizeof(one->bytes));
 	fake_elf(one->bytes, BASE, symbols, n, hash);
-	one->module = (struct tc_module){ .base = BASE, .end = BASE + sizeof(one->bytes), .path = "/app/server" };
+	one->module = (struct tc_module){ .base = BASE,
+					  .end = BASE + sizeof(one->bytes),
+					  .path = "/app/server" };
 	one->target.mem.modules = &one->module;
 	one->target.mem.n_modules = 1;
 }
@@ -55,14 +59,32 @@ static const struct {
 	uint32_t version;
 	const char *other;
 } exports[] = {
-	{ { { "_PyRuntime", RUNTIME, false }, { "PyConfig_InitPythonConfig", BASE, false } }, 2, 0, 0, NULL },
-	{ { { "a", 0, false }, { "b", 0, false }, { "PyConfig_InitPythonConfig", BASE, false },
-	    { "_PyRuntime", RUNTIME, false } }, 4, 0, 0, NULL },
-	{ { { "_PyRuntime", RUNTIME, false } }, 1, 0, 0x03070000, NULL }, /* 3.7 */
+	{ { { "_PyRuntime", RUNTIME, false }, { "PyConfig_InitPythonConfig", BASE, false } },
+	  2,
+	  0,
+	  0,
+	  NULL },
+	{ { { "a", 0, false },
+	    { "b", 0, false },
+	    { "PyConfig_InitPythonConfig", BASE, false },
+	    { "_PyRuntime", RUNTIME, false } },
+	  4,
+	  0,
+	  0,
+	  NULL },
+	{ { { "_PyRuntime", RUNTIME, false } }, 1, 0, 0x03070000, NULL },   /* 3.7 */
 	{ { { "_PyRuntime", RUNTIME, true } }, 1, -TC_ENOPYTHON, 0, NULL }, /* imported */
-	{ { { "_PyRuntimeX", RUNTIME, false }, { "_PyRuntim", RUNTIME, false } }, 2, -TC_ENOPYTHON, 0, NULL },
+	{ { { "_PyRuntimeX", RUNTIME, false }, { "_PyRuntim", RUNTIME, false } },
+	  2,
+	  -TC_ENOPYTHON,
+	  0,
+	  NULL },
 	{ { { "Py_Initialize", BASE, false } }, 1, -TC_ENOPYTHON, 0, "Python" }, /* 2.7, 3.6 */
-	{ { { "PyPy_GetVersion", BASE, false }, { "Py_Initialize", BASE, false } }, 2, -TC_ENOPYTHON, 0, "PyPy" },
+	{ { { "PyPy_GetVersion", BASE, false }, { "Py_Initialize", BASE, false } },
+	  2,
+	  -TC_ENOPYTHON,
+	  0,
+	  "PyPy" },
 	{ { { "main", BASE, false } }, 1, -TC_ENOPYTHON, 0, NULL },
 };
 
@@ -80,7 +102,8 @@ START_TEST(test_module_is_what_its_exports_say)
 			ck_assert_uint_eq(site.runtime, RUNTIME);
 			ck_assert_uint_eq(site.version, exports[_i].version);
 		} else {
-			ck_assert_pstr_eq(tc_find_other(&one.target.mem, &module), exports[_i].other);
+			ck_assert_pstr_eq(tc_find_other(&one.target.mem, &module),
+					  exports[_i].other);
 		}
 	}
 }
@@ -119,8 +142,10 @@ static const struct {
 
 START_TEST(test_damaged_module_holds_no_python)
 {
-	static const struct fake_symbol symbols[] = { { "main", BASE, false }, { "_PyRuntime", RUNTIME, false },
-						      { "PyConfig_InitPythonConfig", BASE, false } };
+	static const struct fake_symbol symbols[] = { { "main", BASE, false },
+						      { "_PyRuntime", RUNTIME, false },
+						      { "PyConfig_InitPythonConfig", BASE,
+							false } };
 	struct tc_runtime_site site;
 	const char *module;
 	static struct one one;
@@ -187,8 +212,10 @@ START_TEST(test_python_that_has_started_comes_before_one_that_has_not)
 {
 	struct fake *f = fake_new(12);
 	struct tc_module modules[2] = { f->module, f->module };
-	tc_addr idle = fake_alloc(f, 4096), second = (fake_alloc(f, FAKE_ELF_SIZE + 4096) + 4095) & ~4095ul;
-	struct fake_symbol symbols[] = { { "_PyRuntime", idle, false }, { "PyConfig_InitPythonConfig", idle, false },
+	tc_addr idle = fake_alloc(f, 4096),
+		second = (fake_alloc(f, FAKE_ELF_SIZE + 4096) + 4095) & ~4095ul;
+	struct fake_symbol symbols[] = { { "_PyRuntime", idle, false },
+					 { "PyConfig_InitPythonConfig", idle, false },
 					 { "Py_Version", idle + 8, false } };
 	struct tc_runtime_site site;
 

@@ -12,7 +12,10 @@
 #include <unistd.h>
 
 #include "tests/unit/run_suite.h"
-#include "dumper/hook/common/hook.h"
+#include "dumper/hook/capture/hook_memory.h"
+#include "dumper/hook/child/hook_file.h"
+#include "dumper/hook/common/hook_dump.h"
+#include "dumper/hook/common/hook_settings.h"
 
 #define BEGAN_NS 5000000000ull
 
@@ -80,7 +83,7 @@ static int create_behind(int n, int (*make)(const char *path), struct tc_hook_fi
 
 	dump.pid = 77;
 	dump.began_ns = BEGAN_NS;
-	dump.guest = true;
+	dump.maker.guest = true;
 	strcpy(tc_hook_settings.dir, directory);
 	ck_assert_int_eq(chdir("/proc"), 0); /* nobody can create files in the other places */
 	for (int i = 0; i < n; i++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Objects of a target that lies: memory full of pointers into itself, with every layout there is. Each reader must
- * come to an end within its bounds; under the sanitizers, without touching what is not its own. */
+ * Objects of a target that lies: memory full of pointers into itself, with every layout there is.
+ * Each reader must come to an end within its bounds; under the sanitizers, without touching what is
+ * not its own. */
 #include <check.h>
 
 #include "tests/unit/run_suite.h"
@@ -18,7 +19,8 @@ static uint64_t words[N_WORDS];
 static struct fake_mem fake;
 static uint64_t state = 88172645463325252u;
 
-/* Words that look like what the readers follow: pointers into the memory itself, small counts, flags, noise. */
+/* Words that look like what the readers follow: pointers into the memory itself, small counts,
+ * flags, noise. */
 static void forge(void)
 {
 	for (unsigned i = 0; i < N_WORDS; i++) {
@@ -75,7 +77,8 @@ static void read_dicts(const struct tc_py *py)
 	if (tc_dict_open(py, somewhere(), &dict) == 0)
 		for (unsigned i = 0; i < STEPS && tc_dict_next(&dict, &key, &value) > 0; i++)
 			;
-	if (tc_type_facts_read(py, somewhere(), &type) == 0 && tc_attrs_open(py, somewhere(), &type, &dict) == 0)
+	if (tc_type_facts_read(py, somewhere(), &type) == 0 &&
+	    tc_attrs_open(py, somewhere(), &type, &dict) == 0)
 		for (unsigned i = 0; i < STEPS && tc_dict_next(&dict, &key, &value) > 0; i++)
 			;
 	tc_slot_offset(py, somewhere(), "_state", &offset);
@@ -106,7 +109,8 @@ static void read_frames(const struct tc_py *py)
 	tc_code_position(py, somewhere(), (int64_t)(fake_random(&state) % 4096) - 2, &position);
 	tc_code_awaits(py, somewhere(), (int64_t)(fake_random(&state) % 4096) - 2);
 	if (tc_thread_frame(py, somewhere(), &frame) == 0)
-		for (unsigned i = 0; i < STEPS && tc_frame_read(py, frame, &view, &foreign, &frame) == 0; i++)
+		for (unsigned i = 0;
+		     i < STEPS && tc_frame_read(py, frame, &view, &foreign, &frame) == 0; i++)
 			;
 }
 
@@ -135,7 +139,8 @@ int main(void)
 	TCase *c = tcase_create("all");
 
 	tcase_set_timeout(c, 120);
-	tcase_add_loop_test(c, test_forged_objects_are_read_within_bounds, 0, (int)tc_layout_n_rows);
+	tcase_add_loop_test(c, test_forged_objects_are_read_within_bounds, 0,
+			    (int)tc_layout_n_rows);
 	suite_add_tcase(s, c);
 	return run_suite(s);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Choosing a layout: the row of each version is believed where the fake interpreter reads back as it, and
- * refused where anything on the way is not so. */
+ * Choosing a layout: the row of each version is believed where the fake interpreter reads back as
+ * it, and refused where anything on the way is not so. */
 #include <check.h>
 
 #include "tests/unit/run_suite.h"
@@ -53,19 +53,23 @@ START_TEST(test_unknown_and_free_threaded_versions_have_no_row)
 	char source[64];
 
 	site.version = 0x03070000;
-	ck_assert_int_eq(tc_layout_choose(&f->target.mem, &site, &layout, &version, source), -TC_EUNKNOWN);
+	ck_assert_int_eq(tc_layout_choose(&f->target.mem, &site, &layout, &version, source),
+			 -TC_EUNKNOWN);
 	ck_assert_str_eq(source, "");
 	site.version = 0x03630000;
-	ck_assert_int_eq(tc_layout_choose(&f->target.mem, &site, &layout, &version, source), -TC_EUNKNOWN);
+	ck_assert_int_eq(tc_layout_choose(&f->target.mem, &site, &layout, &version, source),
+			 -TC_EUNKNOWN);
 	site.version = f->version;
 	site.free_threaded = true;
-	ck_assert_int_eq(tc_layout_choose(&f->target.mem, &site, &layout, &version, source), -TC_EUNKNOWN);
+	ck_assert_int_eq(tc_layout_choose(&f->target.mem, &site, &layout, &version, source),
+			 -TC_EUNKNOWN);
 	fake_free(f);
 }
 END_TEST
 
-/* What is broken, and what is said then: where the version is exported, and where each row is tried. What
- * one row takes for a dict another may find empty, unless the version was told before. */
+/* What is broken, and what is said then: where the version is exported, and where each row is
+ * tried. What one row takes for a dict another may find empty, unless the version was told
+ * before. */
 static void no_interp(struct fake *f)
 {
 	fake_put(f, f->runtime + f->py.at.rt_interp_head, 0);
@@ -98,7 +102,8 @@ static void other_interp_of_thread(struct fake *f)
 
 static void set_hexversion(struct fake *f, tc_addr value)
 {
-	fake_put(f, f->interp + f->py.at.is_sysdict, fake_dict(f, FAKE_PAIRS({ "hexversion", value })));
+	fake_put(f, f->interp + f->py.at.is_sysdict,
+		 fake_dict(f, FAKE_PAIRS({ "hexversion", value })));
 }
 
 static void other_version(struct fake *f)
@@ -152,7 +157,8 @@ START_TEST(test_row_that_does_not_fit_is_not_believed)
 		uint32_t version;
 		char source[64];
 		broken[_i].breaks(f);
-		int r = choose(f, &layout, &version, source), want = exported ? broken[_i].want : broken[_i].tried;
+		int r = choose(f, &layout, &version, source),
+		    want = exported ? broken[_i].want : broken[_i].tried;
 		if (want)
 			ck_assert_int_eq(r, want);
 		else
@@ -214,7 +220,8 @@ START_TEST(test_debug_offsets_at_the_end_of_memory_are_refused)
 	char source[64];
 
 	site.runtime = FAKE_BASE + f->target.size - 64;
-	ck_assert_int_eq(tc_layout_choose(&f->target.mem, &site, &layout, &version, source), -TC_EPROBE);
+	ck_assert_int_eq(tc_layout_choose(&f->target.mem, &site, &layout, &version, source),
+			 -TC_EPROBE);
 	fake_free(f);
 }
 END_TEST
@@ -223,7 +230,8 @@ END_TEST
 static const struct {
 	unsigned word;
 	uint64_t value;
-} asyncio[] = { { 0, 5000 }, { 0, 100 }, { 1, 165 }, { 5, 4000 }, { 6, 160 }, { 8, 70000 }, { 10, 1ul << 32 }, { 12, UINT64_MAX } };
+} asyncio[] = { { 0, 5000 }, { 0, 100 },   { 1, 165 },	      { 5, 4000 },
+		{ 6, 160 },  { 8, 70000 }, { 10, 1ul << 32 }, { 12, UINT64_MAX } };
 
 START_TEST(test_asyncio_table_that_lies_changes_nothing)
 {

@@ -9,7 +9,9 @@
 static struct walked *walk_loop(struct fake *f, tc_addr loop)
 {
 	fake_running_loop(f, f->main_thread, loop);
-	return fake_walk_with(f, &(struct tc_walk_options){ .now_ns = 50000000000, .value_strings = true }, 32u << 20);
+	return fake_walk_with(
+		f, &(struct tc_walk_options){ .now_ns = 50000000000, .value_strings = true },
+		32u << 20);
 }
 
 static const struct tc_loop *the_loop(const struct walked *w)
@@ -21,10 +23,12 @@ static const struct tc_loop *the_loop(const struct walked *w)
 START_TEST(test_loop_has_its_queues_and_state)
 {
 	struct fake *f = fake_new(minors[_i]);
-	tc_addr handle = fake_handle(f, (struct fake_handle){ .callback = fake_builtin(f, f->none) });
+	tc_addr handle =
+		fake_handle(f, (struct fake_handle){ .callback = fake_builtin(f, f->none) });
 	tc_addr timers[] = { fake_handle(f, (struct fake_handle){ .when = fake_float(f, 60.5) }),
 			     fake_handle(f, (struct fake_handle){ .when = fake_int(f, 40) }),
-			     fake_handle(f, (struct fake_handle){ .when = fake_float(f, 30), .cancelled = f->yes }),
+			     fake_handle(f, (struct fake_handle){ .when = fake_float(f, 30),
+								  .cancelled = f->yes }),
 			     fake_handle(f, (struct fake_handle){ .when = f->none }) };
 	tc_addr fds = fake_general_dict(f);
 
@@ -102,8 +106,9 @@ static const struct {
 	const char *code;
 	bool task;
 } callbacks[] = {
-	{ function_callback, "cb", false }, { method_callback, "cb", true },	{ method_of_another, "cb", false },
-	{ wakeup_callback, "", true },	    { builtin_callback, "", true },	{ builtin_of_another, "", false },
+	{ function_callback, "cb", false }, { method_callback, "cb", true },
+	{ method_of_another, "cb", false }, { wakeup_callback, "", true },
+	{ builtin_callback, "", true },	    { builtin_of_another, "", false },
 	{ no_callback, "", false },
 };
 
@@ -112,11 +117,16 @@ START_TEST(test_callback_has_its_code_and_the_task_that_it_steps)
 	for (int m = 0; m < ROWS(minors); m++) {
 		struct fake *f = fake_new(minors[m]);
 		tc_addr task = fake_task(f, (struct fake_task){ 0 });
-		tc_addr handle = fake_handle(f, (struct fake_handle){ .callback = callbacks[_i].make(f, task),
-								      .args = fake_tuple(f, FAKE_ITEMS(f->yes)) });
-		struct walked *w = walk_loop(f, fake_loop(f, (struct fake_loop){ .ready = fake_deque(f, FAKE_ITEMS(handle)) }));
+		tc_addr handle = fake_handle(
+			f, (struct fake_handle){ .callback = callbacks[_i].make(f, task),
+						 .args = fake_tuple(f, FAKE_ITEMS(f->yes)) });
+		struct walked *w = walk_loop(
+			f, fake_loop(f, (struct fake_loop){
+						.ready = fake_deque(f, FAKE_ITEMS(handle)) }));
 		ck_assert_uint_eq(w->model.n_handles, 1);
-		ck_assert_str_eq(walked_string(w, tc_model_code(&w->model, w->model.handles[0].code)->name), callbacks[_i].code);
+		ck_assert_str_eq(
+			walked_string(w, tc_model_code(&w->model, w->model.handles[0].code)->name),
+			callbacks[_i].code);
 		ck_assert_uint_eq(w->model.handles[0].task, callbacks[_i].task ? task : 0);
 		walked_free(w);
 		fake_free(f);
@@ -129,7 +139,9 @@ START_TEST(test_loop_without_a_queue_is_opaque)
 {
 	struct fake *f = fake_new(minors[_i]);
 	tc_addr class = fake_class(f, (struct fake_class){ .name = "Loop", .module = "uvloop" });
-	struct walked *w = walk_loop(f, fake_instance(f, class, FAKE_PAIRS({ "_ready", f->none }, { "_closed", f->yes })));
+	struct walked *w = walk_loop(
+		f,
+		fake_instance(f, class, FAKE_PAIRS({ "_ready", f->none }, { "_closed", f->yes })));
 
 	ck_assert_uint_eq(the_loop(w)->flags, TC_LOOP_RUNNING | TC_LOOP_OPAQUE | TC_LOOP_CLOSED);
 	ck_assert_uint_eq(the_loop(w)->ready, 0);
@@ -149,7 +161,7 @@ START_TEST(test_loop_of_a_task_is_recorded_though_nobody_runs_it)
 	fake_register(f, fake_task(f, (struct fake_task){ .loop = f->none }));
 	struct walked *w = fake_walk(f);
 	ck_assert_uint_eq(the_loop(w)->flags, TC_LOOP_CLOSED);
-	ck_assert_uint_eq(w->counts.read, 3);
+	ck_assert_uint_eq(w->walk.counts.read, 3);
 	walked_free(w);
 	fake_free(f);
 }
@@ -160,7 +172,8 @@ START_TEST(test_outer_of_two_nested_loops_is_running_too)
 {
 	struct fake *f = fake_new(minors[_i]);
 	tc_addr ident = fake_word(f, f->main_thread + f->py.at.ts_thread_id);
-	tc_addr outer = fake_loop(f, (struct fake_loop){ .ident = ident }), inner = fake_loop(f, (struct fake_loop){ .ident = ident });
+	tc_addr outer = fake_loop(f, (struct fake_loop){ .ident = ident }),
+		inner = fake_loop(f, (struct fake_loop){ .ident = ident });
 
 	fake_register(f, fake_task(f, (struct fake_task){ .loop = outer }));
 	struct walked *w = walk_loop(f, inner);
@@ -175,12 +188,14 @@ END_TEST
 START_TEST(test_queue_longer_than_the_bound_is_counted_in_full)
 {
 	struct fake *f = fake_new(minors[_i]);
-	tc_addr handle = fake_handle(f, (struct fake_handle){ .when = fake_float(f, 1) }), items[1500];
+	tc_addr handle = fake_handle(f, (struct fake_handle){ .when = fake_float(f, 1) }),
+		items[1500];
 
 	for (int i = 0; i < 1500; i++)
 		items[i] = handle;
-	struct walked *w = walk_loop(f, fake_loop(f, (struct fake_loop){ .ready = fake_deque(f, 1500, items),
-									 .scheduled = fake_list(f, 1500, items) }));
+	struct walked *w = walk_loop(
+		f, fake_loop(f, (struct fake_loop){ .ready = fake_deque(f, 1500, items),
+						    .scheduled = fake_list(f, 1500, items) }));
 	ck_assert_uint_eq(the_loop(w)->ready, 1501);
 	ck_assert_uint_eq(the_loop(w)->overdue, 1501);
 	ck_assert_uint_eq(w->model.n_handles, 2000);
@@ -193,8 +208,10 @@ END_TEST
 START_TEST(test_queue_of_strangers_has_a_length_only)
 {
 	struct fake *f = fake_new(minors[_i]);
-	struct walked *w = walk_loop(f, fake_loop(f, (struct fake_loop){ .ready = fake_deque(f, FAKE_ITEMS(f->none, 0x18)),
-									 .scheduled = fake_list(f, FAKE_ITEMS(f->yes)) }));
+	struct walked *w = walk_loop(
+		f,
+		fake_loop(f, (struct fake_loop){ .ready = fake_deque(f, FAKE_ITEMS(f->none, 0x18)),
+						 .scheduled = fake_list(f, FAKE_ITEMS(f->yes)) }));
 
 	ck_assert_uint_eq(the_loop(w)->ready, 3);
 	ck_assert_uint_eq(the_loop(w)->timers, 2);
@@ -210,7 +227,8 @@ START_TEST(test_more_loops_than_the_bound_are_named_only)
 	tc_addr class = fake_class(f, (struct fake_class){ .name = "Loop" });
 
 	for (int i = 0; i < 4100; i++) {
-		tc_addr task = fake_task(f, (struct fake_task){ .loop = fake_object(f, class, 64) });
+		tc_addr task =
+			fake_task(f, (struct fake_task){ .loop = fake_object(f, class, 64) });
 		if (i < 2000)
 			fake_register(f, task);
 		else if (f->py.at.registry == TC_REGISTRY_LISTS)
@@ -218,7 +236,7 @@ START_TEST(test_more_loops_than_the_bound_are_named_only)
 	}
 	struct walked *w = fake_walk(f);
 	bool over = f->py.at.registry == TC_REGISTRY_LISTS;
-	ck_assert_uint_eq(w->counts.loops, over ? 4096 : 2000);
+	ck_assert_uint_eq(w->walk.counts.loops, over ? 4096 : 2000);
 	ck_assert_int_eq(walked_says(w, "more than 4096 loops"), over);
 	walked_free(w);
 	fake_free(f);
@@ -232,11 +250,14 @@ int main(void)
 
 	tcase_set_timeout(c, 60);
 	tcase_add_loop_test(c, test_loop_has_its_queues_and_state, 0, ROWS(minors));
-	tcase_add_loop_test(c, test_callback_has_its_code_and_the_task_that_it_steps, 0, ROWS(callbacks));
+	tcase_add_loop_test(c, test_callback_has_its_code_and_the_task_that_it_steps, 0,
+			    ROWS(callbacks));
 	tcase_add_loop_test(c, test_loop_without_a_queue_is_opaque, 0, ROWS(minors));
-	tcase_add_loop_test(c, test_loop_of_a_task_is_recorded_though_nobody_runs_it, 0, ROWS(minors));
+	tcase_add_loop_test(c, test_loop_of_a_task_is_recorded_though_nobody_runs_it, 0,
+			    ROWS(minors));
 	tcase_add_loop_test(c, test_outer_of_two_nested_loops_is_running_too, 0, ROWS(minors));
-	tcase_add_loop_test(c, test_queue_longer_than_the_bound_is_counted_in_full, 0, ROWS(minors));
+	tcase_add_loop_test(c, test_queue_longer_than_the_bound_is_counted_in_full, 0,
+			    ROWS(minors));
 	tcase_add_loop_test(c, test_queue_of_strangers_has_a_length_only, 0, ROWS(minors));
 	tcase_add_loop_test(c, test_more_loops_than_the_bound_are_named_only, 0, ROWS(minors));
 	suite_add_tcase(suite, c);

@@ -11,10 +11,12 @@
 #define POLL 7
 
 /* Facts of one moment about a loop that runs: its thread sleeps, or runs. */
-#define ASLEEP                                                                                     \
-	.running = true, .has_thread = true, .moment = TC_MOMENT_ONE, .state = 'S', .has_frames = true
-#define RUNNING                                                                                    \
-	.running = true, .has_thread = true, .moment = TC_MOMENT_ONE, .state = 'R', .has_frames = true
+#define ASLEEP                                                                      \
+	.running = true, .has_thread = true, .moment = TC_MOMENT_ONE, .state = 'S', \
+	.has_frames = true
+#define RUNNING                                                                     \
+	.running = true, .has_thread = true, .moment = TC_MOMENT_ONE, .state = 'R', \
+	.has_frames = true
 
 /* clang-format off */
 static const struct {
@@ -72,7 +74,8 @@ static const struct {
 	  { ASLEEP, .syscall = FUTEX, .waits_gil = true }, TC_LOOP_RUNS,
 	    TC_LOOP_HINT_WAITS_GIL },
 	{ "asleep in a call that is not known, and the GIL is held elsewhere",
-	  { ASLEEP, .in_callback = true, .syscall = -1, .may_wait_gil = true }, TC_LOOP_UNKNOWN, 0 },
+	  { ASLEEP, .in_callback = true, .syscall = -1, .may_wait_gil = true }, TC_LOOP_UNKNOWN,
+	    0 },
 	{ "asleep in a call that is not known, and nobody holds the GIL",
 	  { ASLEEP, .in_callback = true, .syscall = -1 }, TC_LOOP_BLOCKED, 0 },
 	{ "in the selector, in a call that is not known, with callbacks",
@@ -83,8 +86,8 @@ static const struct {
 	  { ASLEEP, .in_callback = true, .syscall = FUTEX },
 	    TC_LOOP_BLOCKED, 0 },
 	{ "back from the selector, the GIL is held elsewhere",
-	  { ASLEEP, .in_selector = true, .syscall = FUTEX, .waits_gil = true, .ready = 1 }, TC_LOOP_RUNS,
-	    TC_LOOP_HINT_WAITS_GIL },
+	  { ASLEEP, .in_selector = true, .syscall = FUTEX, .waits_gil = true, .ready = 1 },
+	    TC_LOOP_RUNS, TC_LOOP_HINT_WAITS_GIL },
 	{ "the same for a long time",
 	  { ASLEEP, .in_selector = true, .syscall = FUTEX, .waits_gil = true, .ready = 1,
 	    .overdue_ns = 5000000000 }, TC_LOOP_BLOCKED, TC_LOOP_HINT_WAITS_GIL },

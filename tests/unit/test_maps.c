@@ -72,15 +72,17 @@ static const struct {
 	tc_addr addr;
 	int region; /* -1: none */
 } finds[] = {
-	{ 0, -1 }, { 0xfff, -1 }, { 0x1000, 0 }, { 0x1fff, 0 }, { 0x2000, 1 }, { 0x2fff, 1 }, { 0x3000, -1 },
-	{ 0x8fff, -1 }, { 0x9000, 2 }, { 0x9fff, 2 }, { 0xa000, -1 }, { UINT64_MAX, -1 },
+	{ 0, -1 },     { 0xfff, -1 }, { 0x1000, 0 },  { 0x1fff, 0 },
+	{ 0x2000, 1 }, { 0x2fff, 1 }, { 0x3000, -1 }, { 0x8fff, -1 },
+	{ 0x9000, 2 }, { 0x9fff, 2 }, { 0xa000, -1 }, { UINT64_MAX, -1 },
 };
 
 START_TEST(test_find_gives_the_region_that_holds_the_address)
 {
 	char text[] = "1000-2000 r--p 0 0:0 0\n2000-3000 rw-p 0 0:0 0\n9000-a000 rw-p 0 0:0 0\n";
 	struct tc_maps maps = parse(text);
-	const struct tc_region *want = finds[_i].region < 0 ? NULL : &maps.regions[finds[_i].region];
+	const struct tc_region *want =
+		finds[_i].region < 0 ? NULL : &maps.regions[finds[_i].region];
 
 	ck_assert_ptr_eq(tc_maps_find(&maps, finds[_i].addr), want);
 }
@@ -101,7 +103,9 @@ END_TEST
 /* An ELF file of 12 KiB with a build-id note of size bytes at 0x100. */
 static void make_elf(uint8_t *image, uint32_t id_size)
 {
-	Elf64_Ehdr head = { .e_phoff = sizeof(head), .e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 3 };
+	Elf64_Ehdr head = { .e_phoff = sizeof(head),
+			    .e_phentsize = sizeof(Elf64_Phdr),
+			    .e_phnum = 3 };
 	Elf64_Phdr phdrs[3] = {
 		{ .p_type = PT_NOTE, .p_vaddr = 0x100, .p_memsz = 16 + id_size },
 		{ .p_type = PT_LOAD, .p_vaddr = 0, .p_memsz = 0x1000 },
@@ -190,7 +194,8 @@ int main(void)
 
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, test_every_field_of_a_line_is_read);
-	tcase_add_loop_test(c, test_lines_that_are_damaged_or_out_of_order_are_left_out, 0, ROWS(damaged));
+	tcase_add_loop_test(c, test_lines_that_are_damaged_or_out_of_order_are_left_out, 0,
+			    ROWS(damaged));
 	tcase_add_loop_test(c, test_find_gives_the_region_that_holds_the_address, 0, ROWS(finds));
 	tcase_add_test(c, test_an_arena_too_small_is_said);
 	tcase_add_test(c, test_a_module_spans_its_segments_and_has_its_build_id);

@@ -7,6 +7,7 @@
 #include "lib/base/arena.h"
 #include "tests/unit/fake_mem.h"
 #include "lib/base/intern.h"
+#include "lib/base/notices.h"
 #include "lib/base/seen.h"
 
 #define BASE 0x10000u
@@ -120,7 +121,8 @@ START_TEST(test_seen_tells_the_first_mark_of_each_address_from_later_ones)
 		ck_assert_int_eq(tc_seen_mark(&seen, 0x7f0000000000 + 48 * i), 1);
 	for (uint64_t i = 0; i < 100000; i++) {
 		uint64_t n = fake_random(&state) % 300000;
-		ck_assert_int_eq(tc_seen_mark(&seen, 0x7f0000000000 + 16 * n) == 0 || n % 3 != 0, 1);
+		ck_assert_int_eq(tc_seen_mark(&seen, 0x7f0000000000 + 16 * n) == 0 || n % 3 != 0,
+				 1);
 	}
 	ck_assert_int_eq(tc_seen_mark(&seen, 0), 1);
 	ck_assert_int_eq(tc_seen_mark(&seen, 0), 0);
@@ -147,6 +149,28 @@ START_TEST(test_seen_in_a_full_arena_says_so)
 }
 END_TEST
 
+START_TEST(test_notices_are_said_once_and_cut)
+{
+	struct tc_notices notices = { .n = 0 };
+	char line[TC_NOTICE_SIZE + 10];
+
+	memset(line, 'x', sizeof(line));
+	line[sizeof(line) - 1] = 0;
+	for (int i = 0; i < 2; i++) {
+		tc_notices_add(&notices, "one");
+		tc_notices_add(&notices, line);
+	}
+	ck_assert_uint_eq(notices.n, 2);
+	ck_assert_str_eq(notices.lines[0], "one");
+	ck_assert_uint_eq(strlen(notices.lines[1]), TC_NOTICE_SIZE - 1);
+	while (tc_notices_next(&notices))
+		;
+	ck_assert_uint_eq(notices.n, TC_NOTICES_MAX);
+	tc_notices_add(&notices, "one too many");
+	ck_assert_uint_eq(notices.n, TC_NOTICES_MAX);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("mem");
@@ -158,6 +182,7 @@ int main(void)
 	tcase_add_test(c, test_hash_in_a_full_arena_refuses_new_keys);
 	tcase_add_test(c, test_seen_tells_the_first_mark_of_each_address_from_later_ones);
 	tcase_add_test(c, test_seen_in_a_full_arena_says_so);
+	tcase_add_test(c, test_notices_are_said_once_and_cut);
 	suite_add_tcase(s, c);
 	return run_suite(s);
 }

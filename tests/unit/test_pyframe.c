@@ -7,14 +7,17 @@
 
 /* Generators */
 
-static const enum tc_gen_state states[] = { TC_GEN_CREATED, TC_GEN_SUSPENDED, TC_GEN_EXECUTING, TC_GEN_FINISHED };
+static const enum tc_gen_state states[] = { TC_GEN_CREATED, TC_GEN_SUSPENDED, TC_GEN_EXECUTING,
+					    TC_GEN_FINISHED };
 
 START_TEST(test_generator_is_in_the_state_that_it_was_made_in)
 {
 	for (int m = 0; m < ROWS(minors); m++) {
 		struct fake *f = fake_new(minors[m]);
 		tc_addr code = fake_code(f, (struct fake_code){ .name = "f" }), frame;
-		tc_addr at = fake_coro(f, (struct fake_coro){ .code = code, .state = states[_i], .qualname = "A.f" });
+		tc_addr at = fake_coro(
+			f,
+			(struct fake_coro){ .code = code, .state = states[_i], .qualname = "A.f" });
 		struct tc_gen gen;
 		ck_assert_int_eq(tc_gen_read(&f->py, at, &gen), 0);
 		ck_assert_int_eq(gen.state, states[_i]);
@@ -36,7 +39,8 @@ END_TEST
 START_TEST(test_what_a_generator_awaits_is_below_the_top_of_its_stack)
 {
 	struct fake *f = fake_new(minors[_i]);
-	tc_addr code = fake_code(f, (struct fake_code){ .names = "a b", .awaits = true }), target = fake_str(f, "x");
+	tc_addr code = fake_code(f, (struct fake_code){ .names = "a b", .awaits = true }),
+		target = fake_str(f, "x");
 	tc_addr at = fake_coro(f, (struct fake_coro){ .code = code, .awaits = target, .n_locals = 2,
 						      .locals = (tc_addr[]){ f->yes, f->no } });
 	struct tc_gen gen;
@@ -63,7 +67,8 @@ START_TEST(test_generator_whose_stack_lies_is_a_fault)
 {
 	struct fake *f = fake_new(minors[_i]);
 	tc_addr code = fake_code(f, (struct fake_code){ .awaits = true });
-	tc_addr at = fake_coro(f, (struct fake_coro){ .code = code, .awaits = f->none }), frame = fake_coro_frame(f, at);
+	tc_addr at = fake_coro(f, (struct fake_coro){ .code = code, .awaits = f->none }),
+		frame = fake_coro_frame(f, at);
 	struct tc_gen gen;
 
 	if (f->py.at.frames != TC_FRAMES_OBJECT && f->py.at.stack_is_pointer)
@@ -90,7 +95,8 @@ START_TEST(test_stack_of_a_thread_is_read_from_its_top)
 	struct fake *f = fake_new(minors[_i]);
 	tc_addr code = fake_code(f, (struct fake_code){ 0 }), at, previous;
 	tc_addr outer = fake_frame(f, (struct fake_frame){ .code = code, .lasti = 4 });
-	tc_addr entry = fake_frame(f, (struct fake_frame){ .owner = 3 }), inner = fake_frame(f, (struct fake_frame){ .code = code });
+	tc_addr entry = fake_frame(f, (struct fake_frame){ .owner = 3 }),
+		inner = fake_frame(f, (struct fake_frame){ .code = code });
 	struct tc_frame_view view;
 	bool foreign;
 
@@ -122,8 +128,14 @@ END_TEST
 START_TEST(test_code_has_its_names_and_number_of_slots)
 {
 	struct fake *f = fake_new(minors[_i]);
-	tc_addr code = fake_code(f, (struct fake_code){ .name = "f", .qualname = "A.f", .file = "/x.py", .names = "a b",
-							.cells = "c", .frees = "d e", .flags = 0x80, .line = 7 });
+	tc_addr code = fake_code(f, (struct fake_code){ .name = "f",
+							.qualname = "A.f",
+							.file = "/x.py",
+							.names = "a b",
+							.cells = "c",
+							.frees = "d e",
+							.flags = 0x80,
+							.line = 7 });
 	struct tc_code_facts facts;
 
 	ck_assert_int_eq(tc_code_facts_read(&f->py, code, &facts), 0);
@@ -175,9 +187,17 @@ static const struct {
 	/* none */
 	{ 11, { 0x80 | 15 << 3 }, 1, 0, { .line = 0 } },
 	/* the second entry */
-	{ 11, { 0x80 | 13 << 3 | 1, 0, 0x80 | 13 << 3, 2 }, 4, 4, { .line = 101, .end_line = 101 } },
+	{ 11,
+	  { 0x80 | 13 << 3 | 1, 0, 0x80 | 13 << 3, 2 },
+	  4,
+	  4,
+	  { .line = 101, .end_line = 101 } },
 	{ 11, { 0x80 | 13 << 3, 0 }, 2, 100, { .line = 0 } }, /* behind its end */
-	{ 11, { 0x80 | 14 << 3, 0x40, 0x40, 0x40 }, 4, 0, { .line = 100, .end_line = 100 } }, /* cut */
+	{ 11,
+	  { 0x80 | 14 << 3, 0x40, 0x40, 0x40 },
+	  4,
+	  0,
+	  { .line = 100, .end_line = 100 } }, /* cut */
 	/* not started */
 	{ 8, { 4, 1 }, 2, -1, { .line = 100 } },
 	{ 14, { 0 }, 0, -1, { .line = 100 } },
@@ -186,7 +206,9 @@ static const struct {
 START_TEST(test_instruction_is_of_the_line_that_its_table_says)
 {
 	struct fake *f = fake_new(lines[_i].minor);
-	tc_addr code = fake_code(f, (struct fake_code){ .line = 100, .table = lines[_i].table, .table_size = lines[_i].size });
+	tc_addr code = fake_code(f, (struct fake_code){ .line = 100,
+							.table = lines[_i].table,
+							.table_size = lines[_i].size });
 	struct tc_position position;
 
 	ck_assert_int_eq(tc_code_position(&f->py, code, lines[_i].lasti, &position), 0);
@@ -201,7 +223,8 @@ END_TEST
 START_TEST(test_table_of_lines_that_cannot_be_read_gives_no_line)
 {
 	struct fake *f = fake_new(minors[_i]);
-	tc_addr code = fake_code(f, (struct fake_code){ .line = 100 }), table = fake_word(f, code + f->py.at.co_linetable);
+	tc_addr code = fake_code(f, (struct fake_code){ .line = 100 }),
+		table = fake_word(f, code + f->py.at.co_linetable);
 	struct tc_position position;
 
 	fake_put(f, table + TC_OB_SIZE, 1ul << 40);
@@ -209,7 +232,8 @@ START_TEST(test_table_of_lines_that_cannot_be_read_gives_no_line)
 	ck_assert_uint_eq(position.line, 0);
 	fake_put(f, code + f->py.at.co_linetable, 0x10);
 	ck_assert_int_eq(tc_code_position(&f->py, code, 2, &position), -TC_EFAULT);
-	ck_assert_int_eq(tc_code_position(&f->py, code, -1, &position), 0); /* the first line needs no table */
+	ck_assert_int_eq(tc_code_position(&f->py, code, -1, &position),
+			 0); /* the first line needs no table */
 	ck_assert_uint_eq(position.line, 100);
 	ck_assert_int_eq(tc_code_position(&f->py, 0, 2, &position), -TC_EFAULT);
 	fake_free(f);
@@ -223,12 +247,14 @@ int main(void)
 
 	tcase_set_timeout(c, 60);
 	tcase_add_loop_test(c, test_generator_is_in_the_state_that_it_was_made_in, 0, ROWS(states));
-	tcase_add_loop_test(c, test_what_a_generator_awaits_is_below_the_top_of_its_stack, 0, ROWS(minors));
+	tcase_add_loop_test(c, test_what_a_generator_awaits_is_below_the_top_of_its_stack, 0,
+			    ROWS(minors));
 	tcase_add_loop_test(c, test_generator_whose_stack_lies_is_a_fault, 0, ROWS(minors));
 	tcase_add_loop_test(c, test_stack_of_a_thread_is_read_from_its_top, 0, ROWS(minors));
 	tcase_add_loop_test(c, test_code_has_its_names_and_number_of_slots, 0, ROWS(minors));
 	tcase_add_loop_test(c, test_instruction_is_of_the_line_that_its_table_says, 0, ROWS(lines));
-	tcase_add_loop_test(c, test_table_of_lines_that_cannot_be_read_gives_no_line, 0, ROWS(minors));
+	tcase_add_loop_test(c, test_table_of_lines_that_cannot_be_read_gives_no_line, 0,
+			    ROWS(minors));
 	suite_add_tcase(suite, c);
 	return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Basic objects of a fake interpreter: str, int, dict, instances, sequences; whole ones and such as lie. */
+ * Basic objects of a fake interpreter: str, int, dict, instances, sequences; whole ones and such as
+ * lie. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +31,8 @@ START_TEST(test_str_of_each_width_is_utf8)
 		char text[32];
 		size_t len;
 		for (size_t i = 0; i < strings[_i].n; i++)
-			memcpy(units + i * strings[_i].kind, &strings[_i].units[i], strings[_i].kind);
+			memcpy(units + i * strings[_i].kind, &strings[_i].units[i],
+			       strings[_i].kind);
 		tc_addr str = fake_str_units(f, strings[_i].kind, units, strings[_i].n);
 		ck_assert_int_eq(tc_str_read(&f->py, str, text, sizeof(text), &len), 0);
 		ck_assert_str_eq(text, strings[_i].utf8);
@@ -48,13 +50,17 @@ START_TEST(test_str_longer_than_its_room_ends_in_an_ellipsis)
 	char text[16];
 	size_t len;
 
-	ck_assert_int_eq(tc_str_read(&f->py, fake_str(f, "0123456789abcdefghij"), text, sizeof(text), &len), 0);
+	ck_assert_int_eq(
+		tc_str_read(&f->py, fake_str(f, "0123456789abcdefghij"), text, sizeof(text), &len),
+		0);
 	ck_assert_str_eq(text, "0123456789ab\xe2\x80\xa6");
 	memset(units, 0xe9, sizeof(units));
-	ck_assert_int_eq(tc_str_read(&f->py, fake_str_units(f, 1, units, 300), text, sizeof(text), &len), 0);
+	ck_assert_int_eq(
+		tc_str_read(&f->py, fake_str_units(f, 1, units, 300), text, sizeof(text), &len), 0);
 	ck_assert_uint_le(len, 15);
 	ck_assert_str_eq(text + len - 3, "\xe2\x80\xa6");
-	ck_assert_int_eq(tc_str_read(&f->py, fake_str(f, "0123456789abcde"), text, sizeof(text), &len), 0);
+	ck_assert_int_eq(
+		tc_str_read(&f->py, fake_str(f, "0123456789abcde"), text, sizeof(text), &len), 0);
 	ck_assert_str_eq(text, "0123456789abcde");
 	fake_free(f);
 }
@@ -96,7 +102,8 @@ START_TEST(test_str_that_lies_is_refused_or_cut)
 	tc_addr str = fake_str(f, "plain text that is long enough for the room below");
 	char text[16];
 
-	fake_put_bytes(f, str + bad_strings[_i].offset, &bad_strings[_i].value, bad_strings[_i].size);
+	fake_put_bytes(f, str + bad_strings[_i].offset, &bad_strings[_i].value,
+		       bad_strings[_i].size);
 	ck_assert_int_eq(tc_str_read(&f->py, str, text, sizeof(text), NULL), bad_strings[_i].want);
 	ck_assert(!tc_str_is(&f->py, str, "plain text that is long enough for the room below"));
 	ck_assert_int_eq(tc_str_read(&f->py, 0, text, sizeof(text), NULL), -TC_EFAULT);
@@ -117,7 +124,8 @@ START_TEST(test_int_of_up_to_two_digits_is_its_value)
 		uint64_t digits;
 		ck_assert_int_eq(tc_int_read(&f->py, fake_int(f, ints[_i]), &value, &digits), 0);
 		ck_assert_int_eq(value, ints[_i]);
-		ck_assert_int_eq(tc_int_read(&f->py, fake_int(f, INT64_MIN), &value, &digits), -TC_EBOUND);
+		ck_assert_int_eq(tc_int_read(&f->py, fake_int(f, INT64_MIN), &value, &digits),
+				 -TC_EBOUND);
 		ck_assert_uint_eq(digits, 3);
 		fake_free(f);
 	}
@@ -191,9 +199,9 @@ static const struct {
 	unsigned minor, offset, size;
 	uint64_t value;
 } bad_keys[] = {
-	{ 8, 8, 8, 0 },		 { 8, 8, 8, 1ul << 33 }, { 8, 32, 8, UINT64_MAX }, { 8, 32, 8, 33 },
-	{ 12, 8, 1, 33 },	 { 12, 9, 1, 41 },	 { 12, 10, 1, 3 },	   { 12, 24, 8, 33 },
-	{ 12, 24, 8, UINT64_MAX },
+	{ 8, 8, 8, 0 },	  { 8, 8, 8, 1ul << 33 }, { 8, 32, 8, UINT64_MAX },
+	{ 8, 32, 8, 33 }, { 12, 8, 1, 33 },	  { 12, 9, 1, 41 },
+	{ 12, 10, 1, 3 }, { 12, 24, 8, 33 },	  { 12, 24, 8, UINT64_MAX },
 };
 
 START_TEST(test_dict_whose_keys_lie_is_refused)
@@ -201,7 +209,8 @@ START_TEST(test_dict_whose_keys_lie_is_refused)
 	struct fake *f = fake_new(bad_keys[_i].minor);
 	tc_addr dict = fake_dict(f, FAKE_PAIRS({ "a", f->none })), value;
 
-	fake_put_bytes(f, fake_dict_keys(f, dict) + bad_keys[_i].offset, &bad_keys[_i].value, bad_keys[_i].size);
+	fake_put_bytes(f, fake_dict_keys(f, dict) + bad_keys[_i].offset, &bad_keys[_i].value,
+		       bad_keys[_i].size);
 	ck_assert_int_eq(tc_dict_get(&f->py, dict, "a", &value), -TC_ETYPE);
 	fake_put(f, dict + 32, 0x10);
 	ck_assert_int_eq(tc_dict_get(&f->py, dict, "a", &value), -TC_EFAULT);
@@ -222,7 +231,8 @@ START_TEST(test_dict_entries_behind_indices_of_each_width_are_found)
 		for (size_t i = 0; i < sizes[s]; i++)
 			pairs[i] = (struct fake_pair){ i + 1 == sizes[s] ? "last" : "x", f->none };
 		pairs[sizes[s] - 1].value = f->yes;
-		ck_assert_int_eq(tc_dict_get(&f->py, fake_dict(f, sizes[s], pairs), "last", &value), 0);
+		ck_assert_int_eq(tc_dict_get(&f->py, fake_dict(f, sizes[s], pairs), "last", &value),
+				 0);
 		ck_assert_uint_eq(value, f->yes);
 		free(pairs);
 	}
@@ -237,8 +247,10 @@ START_TEST(test_attributes_are_found_wherever_the_version_keeps_them)
 	tc_addr value;
 
 	for (int k = 0; k < 2; k++) {
-		tc_addr class = fake_class(f, (struct fake_class){ .name = "C", .attrs = kinds[k], .keys = "a b c" });
-		tc_addr object = fake_instance(f, class, FAKE_PAIRS({ "a", f->yes }, { "c", f->no }));
+		tc_addr class = fake_class(
+			f, (struct fake_class){ .name = "C", .attrs = kinds[k], .keys = "a b c" });
+		tc_addr object =
+			fake_instance(f, class, FAKE_PAIRS({ "a", f->yes }, { "c", f->no }));
 		ck_assert_int_eq(tc_attr_get(&f->py, object, "a", &value), 0);
 		ck_assert_uint_eq(value, f->yes);
 		ck_assert_int_eq(tc_attr_get(&f->py, object, "c", &value), 0);
@@ -253,7 +265,8 @@ END_TEST
 START_TEST(test_dict_of_an_instance_comes_before_its_inline_values)
 {
 	struct fake *f = fake_new(minors[_i]);
-	tc_addr class = fake_class(f, (struct fake_class){ .name = "C", .attrs = FAKE_ATTRS_VALUES, .keys = "a" });
+	tc_addr class = fake_class(
+		f, (struct fake_class){ .name = "C", .attrs = FAKE_ATTRS_VALUES, .keys = "a" });
 	tc_addr object = fake_instance(f, class, FAKE_PAIRS({ "a", f->yes })), value;
 
 	if (f->py.at.attrs == TC_ATTRS_SLOT)
@@ -273,7 +286,8 @@ START_TEST(test_instance_without_attributes_says_so)
 	struct fake *f = fake_new(minors[_i]);
 	tc_addr none = fake_class(f, (struct fake_class){ .name = "N", .attrs = FAKE_ATTRS_NONE });
 	tc_addr dict = fake_class(f, (struct fake_class){ .name = "D" }), value;
-	tc_addr values = fake_class(f, (struct fake_class){ .name = "V", .attrs = FAKE_ATTRS_VALUES, .keys = "a" });
+	tc_addr values = fake_class(
+		f, (struct fake_class){ .name = "V", .attrs = FAKE_ATTRS_VALUES, .keys = "a" });
 
 	ck_assert_int_eq(tc_attr_get(&f->py, fake_object(f, none, 64), "a", &value), -TC_ETYPE);
 	ck_assert_int_eq(tc_attr_get(&f->py, fake_object(f, dict, 64), "a", &value), -TC_ETYPE);
@@ -291,8 +305,10 @@ END_TEST
 START_TEST(test_slot_is_found_in_the_class_or_its_bases)
 {
 	struct fake *f = fake_new(minors[_i]);
-	tc_addr base = fake_class(f, (struct fake_class){ .name = "B", .attrs = FAKE_ATTRS_NONE, .slots = "x y" });
-	tc_addr class = fake_class(f, (struct fake_class){ .name = "C", .attrs = FAKE_ATTRS_NONE, .bases = { base } });
+	tc_addr base = fake_class(
+		f, (struct fake_class){ .name = "B", .attrs = FAKE_ATTRS_NONE, .slots = "x y" });
+	tc_addr class = fake_class(
+		f, (struct fake_class){ .name = "C", .attrs = FAKE_ATTRS_NONE, .bases = { base } });
 	tc_addr at = class, dict = fake_word(f, base + TC_TP_DICT), descriptor;
 	uint64_t offset;
 
@@ -300,7 +316,9 @@ START_TEST(test_slot_is_found_in_the_class_or_its_bases)
 	ck_assert_uint_eq(offset, 24);
 	ck_assert_int_eq(tc_slot_offset(&f->py, class, "z", &offset), -TC_ETYPE);
 	for (int i = 0; i < 9; i++) /* deeper than is looked */
-		at = fake_class(f, (struct fake_class){ .name = "D", .attrs = FAKE_ATTRS_NONE, .bases = { at } });
+		at = fake_class(f, (struct fake_class){ .name = "D",
+							.attrs = FAKE_ATTRS_NONE,
+							.bases = { at } });
 	ck_assert_int_eq(tc_slot_offset(&f->py, at, "y", &offset), -TC_ETYPE);
 	ck_assert_int_eq(tc_dict_get(&f->py, dict, "y", &descriptor), 0);
 	fake_put(f, fake_word(f, descriptor + 40) + 16, 5000); /* further than objects are long */
@@ -333,7 +351,9 @@ START_TEST(test_sequence_gives_all_items_in_order)
 			items[i] = f->none + 16 * i;
 		for (size_t n = 0; n <= 200; n += 67) {
 			struct tc_seq seq;
-			ck_assert_int_eq(tc_seq_open(&f->py, make_seq(f, kinds[_i], n, items), kinds[_i], &seq), 0);
+			ck_assert_int_eq(tc_seq_open(&f->py, make_seq(f, kinds[_i], n, items),
+						     kinds[_i], &seq),
+					 0);
 			ck_assert_uint_eq(seq.total, n);
 			for (size_t i = 0; i < n; i++) {
 				ck_assert_int_eq(tc_seq_next(&seq, &item), 1);
@@ -429,11 +449,15 @@ int main(void)
 	tcase_add_loop_test(c, test_int_of_up_to_two_digits_is_its_value, 0, ROWS(ints));
 	tcase_add_loop_test(c, test_int_at_the_end_of_its_mapping_is_read, 0, ROWS(minors));
 	tcase_add_loop_test(c, test_dict_gives_its_entries_in_order_and_by_name, 0, ROWS(minors));
-	tcase_add_loop_test(c, test_dict_passes_over_removed_entries_and_other_keys, 0, ROWS(minors));
+	tcase_add_loop_test(c, test_dict_passes_over_removed_entries_and_other_keys, 0,
+			    ROWS(minors));
 	tcase_add_loop_test(c, test_dict_whose_keys_lie_is_refused, 0, ROWS(bad_keys));
-	tcase_add_loop_test(c, test_dict_entries_behind_indices_of_each_width_are_found, 0, ROWS(minors));
-	tcase_add_loop_test(c, test_attributes_are_found_wherever_the_version_keeps_them, 0, ROWS(minors));
-	tcase_add_loop_test(c, test_dict_of_an_instance_comes_before_its_inline_values, 0, ROWS(minors));
+	tcase_add_loop_test(c, test_dict_entries_behind_indices_of_each_width_are_found, 0,
+			    ROWS(minors));
+	tcase_add_loop_test(c, test_attributes_are_found_wherever_the_version_keeps_them, 0,
+			    ROWS(minors));
+	tcase_add_loop_test(c, test_dict_of_an_instance_comes_before_its_inline_values, 0,
+			    ROWS(minors));
 	tcase_add_loop_test(c, test_instance_without_attributes_says_so, 0, ROWS(minors));
 	tcase_add_loop_test(c, test_slot_is_found_in_the_class_or_its_bases, 0, ROWS(minors));
 	tcase_add_loop_test(c, test_sequence_gives_all_items_in_order, 0, ROWS(kinds));

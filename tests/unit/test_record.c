@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The encoder: field types, record and chunk framing, bounds, and the worked example of docs/format.md. */
+ * The encoder: field types, record and chunk framing, bounds, and the worked example of
+ * docs/format.md. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,7 +63,8 @@ static struct tc_chunk chunk_head(void)
 	ck_assert_uint_ge(kept.size, sizeof(head));
 	memcpy(&head, kept.chunk, sizeof(head));
 	ck_assert_uint_eq(head.version, TC_FORMAT_VERSION);
-	ck_assert_uint_eq(head.crc, tc_crc32c(kept.chunk + TC_CHUNK_SUMMED, kept.size - TC_CHUNK_SUMMED));
+	ck_assert_uint_eq(head.crc,
+			  tc_crc32c(kept.chunk + TC_CHUNK_SUMMED, kept.size - TC_CHUNK_SUMMED));
 	return head;
 }
 
@@ -139,7 +141,12 @@ static const struct {
 	int64_t value;
 	uint64_t zigzag;
 } zigzags[] = {
-	{ 0, 0 }, { -1, 1 }, { 1, 2 }, { -2, 3 }, { INT64_MAX, UINT64_MAX - 1 }, { INT64_MIN, UINT64_MAX },
+	{ 0, 0 },
+	{ -1, 1 },
+	{ 1, 2 },
+	{ -2, 3 },
+	{ INT64_MAX, UINT64_MAX - 1 },
+	{ INT64_MIN, UINT64_MAX },
 };
 
 START_TEST(test_signed_is_zigzag)
@@ -288,7 +295,8 @@ START_TEST(test_the_first_failure_of_the_sink_is_kept)
 }
 END_TEST
 
-/* The bytes of the block "```worked" in docs/format.md: lines of an offset, hex bytes, two blanks, a remark. */
+/* The bytes of the block "```worked" in docs/format.md: lines of an offset, hex bytes, two blanks,
+ * a remark. */
 static size_t read_worked_example(uint8_t *to, size_t room)
 {
 	const char *dir = getenv("srcdir");
@@ -304,7 +312,8 @@ static size_t read_worked_example(uint8_t *to, size_t room)
 		unsigned byte;
 		int used;
 		ck_assert_uint_eq(strtoul(line, NULL, 16), n);
-		for (const char *p = line + 6; *p != ' ' && sscanf(p, "%2x%n", &byte, &used) == 1; p += 3) {
+		for (const char *p = line + 6; *p != ' ' && sscanf(p, "%2x%n", &byte, &used) == 1;
+		     p += 3) {
 			ck_assert_uint_lt(n, room);
 			to[n++] = (uint8_t)byte;
 			if (p[2] != ' ')

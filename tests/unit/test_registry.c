@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Where asyncio keeps its tasks: sets, weak sets and lists, whole, torn and in motion; and counting them. */
+ * Where asyncio keeps its tasks: sets, weak sets and lists, whole, torn and in motion; and counting
+ * them. */
 #include <check.h>
 
 #include "tests/unit/run_suite.h"
@@ -58,8 +59,8 @@ START_TEST(test_tasks_of_every_registry_are_found_once)
 		n += 2;
 	}
 	struct walked *w = fake_walk(f);
-	ck_assert_uint_eq(w->counts.read, n);
-	ck_assert_uint_eq(w->counts.faults, 0);
+	ck_assert_uint_eq(w->walk.counts.read, n);
+	ck_assert_uint_eq(w->walk.counts.faults, 0);
 	ck_assert_uint_eq(w->model.n_tasks, n);
 	uint32_t flags = 0;
 	for (size_t i = 0; i < w->model.n_tasks; i++)
@@ -80,8 +81,8 @@ START_TEST(test_many_tasks_are_found_in_each_version)
 	for (int i = 0; i < 1000; i++)
 		fake_register(f, a_task(f));
 	struct walked *w = fake_walk(f);
-	ck_assert_uint_eq(w->counts.read, 1000);
-	ck_assert(!w->counts.disagreed);
+	ck_assert_uint_eq(w->walk.counts.read, 1000);
+	ck_assert(!w->walk.counts.disagreed);
 	ck_assert_uint_eq(count(f, 5000, 0), 1001);
 	ck_assert_uint_ge(count(f, 10, 0), 10);
 	walked_free(w);
@@ -95,14 +96,15 @@ START_TEST(test_dead_weak_references_are_no_tasks)
 
 	fake_set_add(f, f->tasks, fake_weakref(f, f->none));
 	struct walked *w = fake_walk(f);
-	ck_assert_uint_eq(w->counts.found, 0);
-	ck_assert_uint_eq(w->counts.faults, 0);
+	ck_assert_uint_eq(w->walk.counts.found, 0);
+	ck_assert_uint_eq(w->walk.counts.faults, 0);
 	walked_free(w);
 	fake_free(f);
 }
 END_TEST
 
-/* What is in the set of weak references without being one. In memory that does not move each is a lost task. */
+/* What is in the set of weak references without being one. In memory that does not move each is a
+ * lost task. */
 START_TEST(test_what_is_no_weak_reference_is_a_lost_task)
 {
 	struct fake *f = fake_new(minors[_i]);
@@ -112,9 +114,9 @@ START_TEST(test_what_is_no_weak_reference_is_a_lost_task)
 	fake_set_add(f, f->tasks, fake_weakref(f, 0x7ffff000)); /* that refers to nothing */
 	fake_set_add(f, f->tasks, fake_weakref(f, a_task(f)));
 	struct walked *w = fake_walk(f);
-	ck_assert_uint_eq(w->counts.found, 4);
-	ck_assert_uint_eq(w->counts.torn, 3);
-	ck_assert_uint_eq(w->counts.read, 1);
+	ck_assert_uint_eq(w->walk.counts.found, 4);
+	ck_assert_uint_eq(w->walk.counts.torn, 3);
+	ck_assert_uint_eq(w->walk.counts.read, 1);
 	walked_free(w);
 	fake_free(f);
 }
@@ -134,8 +136,8 @@ START_TEST(test_set_that_lies_is_a_fault_or_a_disagreement)
 	fake_register(f, a_task(f));
 	fake_put(f, f->tasks + bad_sets[_i].offset, bad_sets[_i].word);
 	struct walked *w = fake_walk(f);
-	ck_assert(w->counts.disagreed || w->counts.faults > 0);
-	ck_assert_int_eq(w->counts.faults > 0, bad_sets[_i].fault);
+	ck_assert(w->walk.counts.disagreed || w->walk.counts.faults > 0);
+	ck_assert_int_eq(w->walk.counts.faults > 0, bad_sets[_i].fault);
 	if (bad_sets[_i].fault)
 		ck_assert(walked_says(w, "tasks may be missing"));
 	walked_free(w);
@@ -146,15 +148,17 @@ END_TEST
 START_TEST(test_registry_without_its_set_is_a_fault)
 {
 	struct fake *f = fake_new(minors[_i]);
-	tc_addr modules = fake_dict(f, FAKE_EMPTY), module = fake_object(f, f->types[FAKE_MODULE], 64);
+	tc_addr modules = fake_dict(f, FAKE_EMPTY),
+		module = fake_object(f, f->types[FAKE_MODULE], 64);
 
 	fake_put(f, module + TC_MODULE_DICT,
-		 fake_dict(f, FAKE_PAIRS({ "_all_tasks", f->none }, { "_scheduled_tasks", f->none })));
+		 fake_dict(f,
+			   FAKE_PAIRS({ "_all_tasks", f->none }, { "_scheduled_tasks", f->none })));
 	fake_dict_add(f, modules, fake_str(f, "asyncio.tasks"), module);
 	fake_put(f, f->interp + f->py.at.is_modules, modules);
 	struct walked *w = fake_walk(f);
-	ck_assert_uint_eq(w->counts.faults, 1);
-	ck_assert_uint_eq(w->counts.found, 0);
+	ck_assert_uint_eq(w->walk.counts.faults, 1);
+	ck_assert_uint_eq(w->walk.counts.found, 0);
 	ck_assert_uint_eq(count(f, 100, 0), 1);
 	walked_free(w);
 	fake_free(f);
@@ -171,10 +175,11 @@ START_TEST(test_list_that_breaks_is_read_from_both_ends)
 	link_tasks(f, tasks, 10);
 	fake_put(f, tasks[4] + f->py.at.task_node, 0x10); /* its next */
 	struct walked *w = fake_walk(f);
-	/* 0 to 4 from the front; from the end back to 5, whose way back to 4 is whole, but not its way here */
-	ck_assert_uint_eq(w->counts.read, 10);
-	ck_assert(w->counts.disagreed);
-	ck_assert_uint_eq(w->counts.faults, 1);
+	/* 0 to 4 from the front; from the end back to 5, whose way back to 4 is whole, but not its
+	 * way here */
+	ck_assert_uint_eq(w->walk.counts.read, 10);
+	ck_assert(w->walk.counts.disagreed);
+	ck_assert_uint_eq(w->walk.counts.faults, 1);
 	ck_assert(walked_says(w, "could not be followed"));
 	walked_free(w);
 	fake_free(f);
@@ -190,9 +195,9 @@ START_TEST(test_list_that_breaks_twice_loses_its_middle)
 	fake_put(f, tasks[3] + f->py.at.task_node, 0);
 	fake_put(f, tasks[7] + f->py.at.task_node + 8, 0);
 	struct walked *w = fake_walk(f);
-	ck_assert_uint_ge(w->counts.read, 5);
-	ck_assert_uint_lt(w->counts.read, 10);
-	ck_assert(w->counts.disagreed);
+	ck_assert_uint_ge(w->walk.counts.read, 5);
+	ck_assert_uint_lt(w->walk.counts.read, 10);
+	ck_assert(w->walk.counts.disagreed);
 	walked_free(w);
 	fake_free(f);
 }
@@ -207,14 +212,14 @@ START_TEST(test_list_that_is_a_ring_ends)
 	link_tasks(f, tasks, 10);
 	fake_put(f, tasks[6] + f->py.at.task_node, tasks[2] + f->py.at.task_node);
 	struct walked *w = fake_walk(f);
-	ck_assert_uint_eq(w->counts.read, 10);
-	ck_assert(w->counts.disagreed);
+	ck_assert_uint_eq(w->walk.counts.read, 10);
+	ck_assert(w->walk.counts.disagreed);
 	walked_free(w);
 	ck_assert_uint_ge(count(f, 50, 0), 50); /* counting has a bound only */
 	fake_put(f, list_head(f), 0); /* never used */
 	fake_put(f, list_head(f) + 8, 0);
 	w = fake_walk(f);
-	ck_assert_uint_eq(w->counts.found, 0);
+	ck_assert_uint_eq(w->walk.counts.found, 0);
 	walked_free(w);
 	fake_free(f);
 }
@@ -229,10 +234,12 @@ static int read_and_move(struct tc_mem *mem, tc_addr from, void *to, size_t size
 	int r = fake_mem_read(mem, from, to, size);
 
 	/* after the node was read as broken, the target mends it */
-	if (moving && from <= moving_task + moving->py.at.task_node && from + size > moving_task + moving->py.at.task_node) {
+	if (moving && from <= moving_task + moving->py.at.task_node &&
+	    from + size > moving_task + moving->py.at.task_node) {
 		struct fake *f = moving;
 		moving = NULL;
-		fake_put(f, moving_task + f->py.at.task_node + 8, fake_word(f, moving_task + f->py.at.task_node + 8) ^ 64);
+		fake_put(f, moving_task + f->py.at.task_node + 8,
+			 fake_word(f, moving_task + f->py.at.task_node + 8) ^ 64);
 	}
 	return r;
 }
@@ -251,12 +258,13 @@ START_TEST(test_list_that_moves_is_taken_up_again)
 	link_tasks(f, tasks, 10);
 	moving = f;
 	moving_task = tasks[5];
-	fake_put(f, moving_task + f->py.at.task_node + 8, fake_word(f, moving_task + f->py.at.task_node + 8) ^ 64);
+	fake_put(f, moving_task + f->py.at.task_node + 8,
+		 fake_word(f, moving_task + f->py.at.task_node + 8) ^ 64);
 	f->target.mem.ops = &ops;
 	f->target.mem.live = true;
 	struct walked *w = fake_walk(f);
-	ck_assert_uint_eq(w->counts.read, 10);
-	ck_assert(!w->counts.disagreed);
+	ck_assert_uint_eq(w->walk.counts.read, 10);
+	ck_assert(!w->walk.counts.disagreed);
 	walked_free(w);
 	fake_free(f);
 }
@@ -275,9 +283,9 @@ START_TEST(test_list_that_stays_broken_ends_a_live_walk)
 	f->target.mem.ops = &ops;
 	f->target.mem.live = true;
 	struct walked *w = fake_walk(f);
-	ck_assert_uint_ge(w->counts.read, 6);
-	ck_assert(w->counts.disagreed);
-	ck_assert_uint_gt(w->counts.retaken + w->counts.faults, 0);
+	ck_assert_uint_ge(w->walk.counts.read, 6);
+	ck_assert(w->walk.counts.disagreed);
+	ck_assert_uint_gt(w->walk.counts.retaken + w->walk.counts.faults, 0);
 	walked_free(w);
 	fake_free(f);
 }
@@ -291,12 +299,13 @@ START_TEST(test_registry_of_more_tasks_than_wanted_ends_the_walk)
 
 	for (int i = 0; i < 20; i++)
 		fake_register(f, a_task(f));
-	struct walked *w = fake_walk_with(f, &(struct tc_walk_options){ .max_tasks = 10 }, 32u << 20);
+	struct walked *w =
+		fake_walk_with(f, &(struct tc_walk_options){ .max_tasks = 10 }, 32u << 20);
 	ck_assert_int_eq(w->r, -TC_EBOUND);
 	walked_free(w);
 	w = fake_walk_with(f, &(struct tc_walk_options){ .max_tasks = 20 }, 32u << 20);
 	ck_assert_int_eq(w->r, 0);
-	ck_assert_uint_eq(w->counts.read, 20);
+	ck_assert_uint_eq(w->walk.counts.read, 20);
 	walked_free(w);
 	fake_free(f);
 }
@@ -329,7 +338,8 @@ int main(void)
 	tcase_add_loop_test(c, test_list_that_is_a_ring_ends, 0, ROWS(with_lists));
 	tcase_add_loop_test(c, test_list_that_moves_is_taken_up_again, 0, ROWS(with_lists));
 	tcase_add_loop_test(c, test_list_that_stays_broken_ends_a_live_walk, 0, ROWS(with_lists));
-	tcase_add_loop_test(c, test_registry_of_more_tasks_than_wanted_ends_the_walk, 0, ROWS(minors));
+	tcase_add_loop_test(c, test_registry_of_more_tasks_than_wanted_ends_the_walk, 0,
+			    ROWS(minors));
 	tcase_add_loop_test(c, test_count_of_what_is_no_python_is_an_error, 0, ROWS(minors));
 	suite_add_tcase(suite, c);
 	return run_suite(suite);

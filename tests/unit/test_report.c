@@ -156,7 +156,8 @@ START_TEST(test_edges_lead_both_ways)
 	}
 	ck_assert_uint_eq(members, 2);
 	for (size_t i = 0; (edge = tc_graph_in(&o.graph, object, i)); i++)
-		n_waits += edge->kind == TC_EDGE_WAITS && tc_graph_task(&o.graph, edge->from) == task;
+		n_waits +=
+			edge->kind == TC_EDGE_WAITS && tc_graph_task(&o.graph, edge->from) == task;
 	ck_assert_uint_eq(n_waits, 1);
 	ck_assert_ptr_null(tc_graph_task(&o.graph, object));
 	close_sample(&o);
@@ -225,7 +226,8 @@ static void build_many_threads(struct builder *b)
 	builder_head(b, MANY);
 	for (uint64_t i = 0; i < MANY + SAME; i++) {
 		/* the last thread first, as the interpreter has them; then those of tid 100 */
-		const uint64_t state[8] = { 0, 0x80000000 + i, i < MANY ? 100 + MANY - 1 - i : 100 };
+		const uint64_t state[8] = { 0, 0x80000000 + i,
+					    i < MANY ? 100 + MANY - 1 - i : 100 };
 		tc_record_begin(&b->rec, TC_REC_PYTHREAD);
 		for (size_t n = 0; n < 8; n++)
 			tc_put_u(&b->rec, state[n]);
@@ -443,17 +445,20 @@ START_TEST(test_any_text_and_number_can_be_read_back)
 	tc_json_u(&json, "largest", UINT64_MAX);
 	tc_json_i(&json, "smallest", INT64_MIN);
 	tc_json_f(&json, "tiny", 5e-324);
-	tc_json_text(&json, "surrogates", (struct tc_text){ (const uint8_t *)"\xed\xa0\x80\xed\xb3\xbf", 6 });
+	tc_json_text(&json, "surrogates",
+		     (struct tc_text){ (const uint8_t *)"\xed\xa0\x80\xed\xb3\xbf", 6 });
 	tc_json_text(&json, "nul", (struct tc_text){ key, 3 });
 	tc_json_key(&json, (struct tc_text){ key, 3 });
 	tc_json_bool(&json, TC_JSON_KEYED, true);
 	tc_json_end(&json, '}');
 	json_t *root = json_loadb(out.buffer, out.used, JSON_ALLOW_NUL, NULL);
 	ck_assert_ptr_nonnull(root);
-	ck_assert_double_eq(json_real_value(json_object_get(root, "largest")), 18446744073709551616.0);
+	ck_assert_double_eq(json_real_value(json_object_get(root, "largest")),
+			    18446744073709551616.0);
 	ck_assert_int_eq(json_integer_value(json_object_get(root, "smallest")), INT64_MIN);
 	ck_assert_double_eq(json_real_value(json_object_get(root, "tiny")), 5e-324);
-	ck_assert_str_eq(json_string_value(json_object_get(root, "surrogates")), "\xef\xbf\xbd\xef\xbf\xbd");
+	ck_assert_str_eq(json_string_value(json_object_get(root, "surrogates")),
+			 "\xef\xbf\xbd\xef\xbf\xbd");
 	ck_assert_uint_eq(json_string_length(json_object_get(root, "nul")), 3);
 	ck_assert(json_is_true(json_object_get(root, "a")));
 	json_decref(root);
@@ -614,8 +619,8 @@ START_TEST(test_path_tells_whose_code_it_is)
 }
 END_TEST
 
-/* Chains in letters, outermost first: u and v own code, a and b packages, l the library, n without code.
- * Capitals are the links that a page shows. */
+/* Chains in letters, outermost first: u and v own code, a and b packages, l the library, n without
+ * code. Capitals are the links that a page shows. */
 static const char *const briefs[] = {
 	"UABLN",	    /* short enough */
 	"UaaaaaaaAL",	    /* what own code calls last */

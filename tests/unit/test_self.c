@@ -201,7 +201,8 @@ START_TEST(a_system_call_whose_number_stands_on_the_stack)
 	stack[2] = (uint64_t)(uintptr_t)(code + 2000); /* no call is before it */
 	stack[3] = 7;
 	ck_assert_int_eq(tc_arch_syscall(&context, before, before, args), TC_ARCH_SOME_SYSCALL);
-	stack[4] = put_call(code + 2100, code + 200); /* an old return address: of another function */
+	stack[4] =
+		put_call(code + 2100, code + 200); /* an old return address: of another function */
 	stack[5] = 8;
 	ck_assert_int_eq(tc_arch_syscall(&context, before, before, args), TC_ARCH_SOME_SYSCALL);
 	stack[6] = put_call(code + 2200, code + 1000);

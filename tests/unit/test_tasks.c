@@ -9,19 +9,22 @@
 
 static const struct tc_task *the_task(const struct walked *w)
 {
-	ck_assert_msg(w->model.n_tasks == 1, "%zu tasks, %s, %s", w->model.n_tasks, tc_strcode(w->r), w->notices[0]);
+	ck_assert_msg(w->model.n_tasks == 1, "%zu tasks, %s, %s", w->model.n_tasks,
+		      tc_strcode(w->r), w->walk.notices.lines[0]);
 	return &w->model.tasks[0];
 }
 
 static tc_addr plain_code(struct fake *f)
 {
-	return fake_code(f, (struct fake_code){ .name = "f", .flags = TC_CO_COROUTINE, .awaits = true });
+	return fake_code(
+		f, (struct fake_code){ .name = "f", .flags = TC_CO_COROUTINE, .awaits = true });
 }
 
 /* A registered task with this coroutine and waiter. */
 static tc_addr plain_task(struct fake *f, tc_addr coro, tc_addr waiter)
 {
-	tc_addr task = fake_task(f, (struct fake_task){ .name = fake_str(f, "T"), .coro = coro, .waiter = waiter });
+	tc_addr task = fake_task(
+		f, (struct fake_task){ .name = fake_str(f, "T"), .coro = coro, .waiter = waiter });
 
 	fake_register(f, task);
 	return task;
@@ -32,25 +35,27 @@ START_TEST(test_task_is_read_with_all_its_fields)
 	struct fake *f = fake_new(minors[_i]);
 	tc_addr future = fake_future(f, (struct fake_future){ 0 });
 	tc_addr coro = fake_coros(f, plain_code(f), 2, fake_wrapper(f, FAKE_FUTURE_ITER, future));
-	tc_addr root = fake_hamt_node(f, FAKE_HAMT_BITMAP, 2, (tc_addr[]){ fake_contextvar(f, "user"), fake_int(f, 7) });
-	tc_addr task = fake_task(f, (struct fake_task){ .name = fake_str(f, "worker"),
-							.coro = coro,
-							.waiter = future,
-							.loop = fake_loop(f, (struct fake_loop){ 0 }),
-							.context = fake_context(f, root),
-							.cancels = 2,
-							.must_cancel = true,
-							.blocking = true });
+	tc_addr root = fake_hamt_node(f, FAKE_HAMT_BITMAP, 2,
+				      (tc_addr[]){ fake_contextvar(f, "user"), fake_int(f, 7) });
+	tc_addr task =
+		fake_task(f, (struct fake_task){ .name = fake_str(f, "worker"),
+						 .coro = coro,
+						 .waiter = future,
+						 .loop = fake_loop(f, (struct fake_loop){ 0 }),
+						 .context = fake_context(f, root),
+						 .cancels = 2,
+						 .must_cancel = true,
+						 .blocking = true });
 
 	fake_register(f, task);
 	struct walked *w = fake_walk(f);
 	const struct tc_task *read = the_task(w);
 	ck_assert_int_eq(w->r, 0);
-	ck_assert_uint_eq(w->python.version, f->version);
-	ck_assert(w->python.asyncio && !w->python.debug);
-	ck_assert_uint_eq(w->counts.read, 1);
-	ck_assert_uint_eq(w->counts.faults, 0);
-	ck_assert_uint_eq(w->n_notices, 0);
+	ck_assert_uint_eq(w->walk.python.version, f->version);
+	ck_assert(w->walk.python.asyncio && !w->walk.python.debug);
+	ck_assert_uint_eq(w->walk.counts.read, 1);
+	ck_assert_uint_eq(w->walk.counts.faults, 0);
+	ck_assert_uint_eq(w->walk.notices.n, 0);
 	ck_assert_uint_eq(read->addr, task);
 	ck_assert_uint_eq(read->leaf, future);
 	ck_assert_uint_eq(read->waiter, future);
@@ -68,20 +73,23 @@ END_TEST
 START_TEST(test_python_task_is_read_with_all_its_fields)
 {
 	struct fake *f = fake_new(minors[_i]);
-	tc_addr waiter = fake_instance(f, f->py_future, FAKE_PAIRS({ "_state", fake_str(f, "PENDING") }));
-	tc_addr task = fake_python_task(f, (struct fake_task){ .name = fake_str(f, "Task-7"),
-							       .coro = fake_coros(f, plain_code(f), 1, waiter),
-							       .waiter = waiter,
-							       .loop = fake_loop(f, (struct fake_loop){ 0 }),
-							       .cancels = 1,
-							       .must_cancel = true,
-							       .log_tb = true });
+	tc_addr waiter =
+		fake_instance(f, f->py_future, FAKE_PAIRS({ "_state", fake_str(f, "PENDING") }));
+	tc_addr task = fake_python_task(
+		f, (struct fake_task){ .name = fake_str(f, "Task-7"),
+				       .coro = fake_coros(f, plain_code(f), 1, waiter),
+				       .waiter = waiter,
+				       .loop = fake_loop(f, (struct fake_loop){ 0 }),
+				       .cancels = 1,
+				       .must_cancel = true,
+				       .log_tb = true });
 
 	fake_register(f, task);
 	struct walked *w = fake_walk(f);
 	const struct tc_task *read = the_task(w);
-	ck_assert_uint_eq(w->counts.read, 1);
-	ck_assert_uint_eq(read->flags, TC_TASK_PYTHON | TC_TASK_MUST_CANCEL | TC_TASK_LOG_TB | TC_TASK_LAZY_NAME);
+	ck_assert_uint_eq(w->walk.counts.read, 1);
+	ck_assert_uint_eq(read->flags, TC_TASK_PYTHON | TC_TASK_MUST_CANCEL | TC_TASK_LOG_TB |
+					       TC_TASK_LAZY_NAME);
 	ck_assert_uint_eq(read->name, 7);
 	ck_assert_uint_eq(read->leaf, waiter);
 	ck_assert_uint_eq(read->waiter, waiter);
@@ -98,11 +106,13 @@ START_TEST(test_foreign_task_says_that_it_is_one)
 	struct fake *f = fake_new(minors[_i]);
 	tc_addr class = fake_class(f, (struct fake_class){ .name = "MyTask" });
 	tc_addr future = fake_future(f, (struct fake_future){ 0 });
-	tc_addr task = fake_instance(f, class, FAKE_PAIRS({ "_coro", fake_coros(f, plain_code(f), 1, future) }));
+	tc_addr task = fake_instance(
+		f, class, FAKE_PAIRS({ "_coro", fake_coros(f, plain_code(f), 1, future) }));
 
 	fake_register(f, task);
 	struct walked *w = fake_walk(f);
-	ck_assert_uint_eq(the_task(w)->flags, TC_TASK_PYTHON | TC_TASK_THIRD_PARTY | TC_TASK_STATE_UNKNOWN | TC_TASK_NO_WAITER);
+	ck_assert_uint_eq(the_task(w)->flags, TC_TASK_PYTHON | TC_TASK_THIRD_PARTY |
+						      TC_TASK_STATE_UNKNOWN | TC_TASK_NO_WAITER);
 	ck_assert_str_eq(walked_chain(w, the_task(w)->chain), "f:11");
 	walked_free(w);
 	fake_free(f);
@@ -123,26 +133,38 @@ static tc_addr awaits_wrapped(struct fake *f, tc_addr future)
 
 static tc_addr awaits_async_generator(struct fake *f, tc_addr future)
 {
-	tc_addr code = fake_code(f, (struct fake_code){ .name = "agen", .flags = TC_CO_ASYNC_GENERATOR, .awaits = true });
+	tc_addr code = fake_code(f, (struct fake_code){ .name = "agen",
+							.flags = TC_CO_ASYNC_GENERATOR,
+							.awaits = true });
 
 	return fake_wrapper(f, FAKE_ASEND,
-			    fake_coro(f, (struct fake_coro){ .type = FAKE_ASYNCGEN, .code = code, .awaits = future,
+			    fake_coro(f, (struct fake_coro){ .type = FAKE_ASYNCGEN,
+							     .code = code,
+							     .awaits = future,
 							     .qualname = "agen" }));
 }
 
 static tc_addr awaits_generator(struct fake *f, tc_addr future)
 {
-	tc_addr code = fake_code(f, (struct fake_code){ .name = "gen", .flags = TC_CO_GENERATOR, .awaits = true });
+	tc_addr code = fake_code(
+		f, (struct fake_code){ .name = "gen", .flags = TC_CO_GENERATOR, .awaits = true });
 
-	return fake_coro(f, (struct fake_coro){ .type = FAKE_GENERATOR, .code = code, .awaits = future, .qualname = "gen" });
+	return fake_coro(f, (struct fake_coro){ .type = FAKE_GENERATOR,
+						.code = code,
+						.awaits = future,
+						.qualname = "gen" });
 }
 
 static tc_addr awaits_bare_yield(struct fake *f, tc_addr future)
 {
-	tc_addr code = fake_code(f, (struct fake_code){ .name = "pause", .flags = TC_CO_GENERATOR });
+	tc_addr code =
+		fake_code(f, (struct fake_code){ .name = "pause", .flags = TC_CO_GENERATOR });
 
 	(void)future;
-	return fake_coro(f, (struct fake_coro){ .type = FAKE_GENERATOR, .code = code, .suspended = true, .qualname = "pause" });
+	return fake_coro(f, (struct fake_coro){ .type = FAKE_GENERATOR,
+						.code = code,
+						.suspended = true,
+						.qualname = "pause" });
 }
 
 static tc_addr awaits_iterator(struct fake *f, tc_addr future)
@@ -157,7 +179,8 @@ static tc_addr awaits_iterator(struct fake *f, tc_addr future)
 /* Cython 3.1: names and what is awaited are found from the object's end. */
 static tc_addr cython_coro(struct fake *f, tc_addr awaits)
 {
-	tc_addr type = fake_static_type(f, "_cython_3_1_0.coroutine", 0, 160), coro = fake_object(f, type, 160);
+	tc_addr type = fake_static_type(f, "_cython_3_1_0.coroutine", 0, 160),
+		coro = fake_object(f, type, 160);
 
 	fake_put(f, coro + 160 - 40, fake_str(f, "fast"));
 	fake_put(f, coro + 160 - 64, awaits);
@@ -166,7 +189,8 @@ static tc_addr cython_coro(struct fake *f, tc_addr awaits)
 
 static tc_addr awaits_cython(struct fake *f, tc_addr future)
 {
-	tc_addr type = fake_static_type(f, "_cython_3_1_0.coroutine_wrapper", 0, 24), wrapper = fake_object(f, type, 24);
+	tc_addr type = fake_static_type(f, "_cython_3_1_0.coroutine_wrapper", 0, 24),
+		wrapper = fake_object(f, type, 24);
 
 	fake_put(f, wrapper + 16, cython_coro(f, future));
 	return wrapper;
@@ -253,7 +277,7 @@ static void follow_one(unsigned minor, int row)
 	fake_await(f, coro, awaited[row].make(f, future));
 	struct walked *w = fake_walk(f);
 	ck_assert_str_eq(walked_chain(w, the_task(w)->chain), awaited[row].chain);
-	ck_assert_uint_eq(w->counts.torn, awaited[row].torn);
+	ck_assert_uint_eq(w->walk.counts.torn, awaited[row].torn);
 	ck_assert_int_eq((the_task(w)->flags & TC_TASK_TORN) != 0, awaited[row].torn);
 	if (awaited[row].leads)
 		ck_assert_uint_eq(the_task(w)->leaf, future);
@@ -275,11 +299,12 @@ END_TEST
 START_TEST(test_waiter_that_is_not_the_leaf_is_torn)
 {
 	struct fake *f = fake_new(minors[_i]);
-	tc_addr future = fake_future(f, (struct fake_future){ 0 }), other = fake_future(f, (struct fake_future){ 0 });
+	tc_addr future = fake_future(f, (struct fake_future){ 0 }),
+		other = fake_future(f, (struct fake_future){ 0 });
 
 	plain_task(f, fake_coros(f, plain_code(f), 1, future), other);
 	struct walked *w = fake_walk(f);
-	ck_assert_uint_eq(w->counts.torn, 1);
+	ck_assert_uint_eq(w->walk.counts.torn, 1);
 	ck_assert_uint_eq(the_task(w)->waiter, other);
 	walked_free(w);
 	fake_free(f);
@@ -296,7 +321,7 @@ START_TEST(test_ring_of_coroutines_is_said_and_torn)
 	plain_task(f, first, 0);
 	struct walked *w = fake_walk(f);
 	const char *chain = walked_chain(w, the_task(w)->chain);
-	ck_assert_uint_eq(w->counts.torn, 1);
+	ck_assert_uint_eq(w->walk.counts.torn, 1);
 	ck_assert_ptr_nonnull(strstr(chain, "'a ring: this chain leads back into itself'"));
 	ck_assert_uint_lt(strlen(chain), 500);
 	walked_free(w);
@@ -313,7 +338,7 @@ START_TEST(test_ring_of_wrappers_is_said_and_torn)
 	fake_put(f, wrapper + 16, wrapper);
 	plain_task(f, wrapper, 0);
 	struct walked *w = fake_walk(f);
-	ck_assert_uint_eq(w->counts.torn, 1);
+	ck_assert_uint_eq(w->walk.counts.torn, 1);
 	walked_free(w);
 	fake_free(f);
 }
@@ -326,7 +351,7 @@ START_TEST(test_chain_of_more_links_than_the_bound_is_cut)
 
 	plain_task(f, fake_coros(f, plain_code(f), TC_CHAIN_MAX + 1, future), future);
 	struct walked *w = fake_walk(f);
-	ck_assert_uint_eq(w->counts.cut, 1);
+	ck_assert_uint_eq(w->walk.counts.cut, 1);
 	ck_assert(the_task(w)->flags & TC_TASK_CUT);
 	ck_assert_uint_eq(tc_model_chain(&w->model, the_task(w)->chain)->kind, TC_FRAME_TEXT);
 	walked_free(w);
@@ -340,9 +365,12 @@ START_TEST(test_coroutine_that_has_not_begun_is_at_its_first_line)
 {
 	struct fake *f = fake_new(minors[_i]);
 
-	plain_task(f, fake_coro(f, (struct fake_coro){ .code = plain_code(f), .state = TC_GEN_CREATED }), 0);
+	plain_task(
+		f,
+		fake_coro(f, (struct fake_coro){ .code = plain_code(f), .state = TC_GEN_CREATED }),
+		0);
 	struct walked *w = fake_walk(f);
-	ck_assert_uint_eq(w->counts.read, 1);
+	ck_assert_uint_eq(w->walk.counts.read, 1);
 	ck_assert(the_task(w)->flags & TC_TASK_NOT_STARTED);
 	ck_assert_str_eq(walked_chain(w, the_task(w)->chain), "f:10");
 	walked_free(w);
@@ -354,17 +382,22 @@ END_TEST
 START_TEST(test_running_task_goes_on_through_the_frames_of_its_thread)
 {
 	struct fake *f = fake_new(minors[_i]);
-	tc_addr coro = fake_coro(f, (struct fake_coro){ .code = plain_code(f), .state = TC_GEN_EXECUTING });
+	tc_addr coro = fake_coro(
+		f, (struct fake_coro){ .code = plain_code(f), .state = TC_GEN_EXECUTING });
 	tc_addr helper = fake_code(f, (struct fake_code){ .name = "helper", .line = 20 });
 	tc_addr task = plain_task(f, coro, 0), loop = fake_loop(f, (struct fake_loop){ 0 });
 
 	fake_dict_add(f, f->current, loop, task);
 	fake_running_loop(f, f->main_thread, loop);
-	fake_run(f, f->main_thread, fake_frame(f, (struct fake_frame){ .code = fake_code(f, (struct fake_code){ .name = "run" }) }));
+	fake_run(
+		f, f->main_thread,
+		fake_frame(f, (struct fake_frame){
+				      .code = fake_code(f, (struct fake_code){ .name = "run" }) }));
 	fake_run(f, f->main_thread, fake_coro_frame(f, coro));
-	fake_run(f, f->main_thread, fake_frame(f, (struct fake_frame){ .code = helper, .lasti = 2 }));
+	fake_run(f, f->main_thread,
+		 fake_frame(f, (struct fake_frame){ .code = helper, .lasti = 2 }));
 	struct walked *w = fake_walk(f);
-	ck_assert_uint_eq(w->counts.read, 1);
+	ck_assert_uint_eq(w->walk.counts.read, 1);
 	ck_assert(the_task(w)->flags & TC_TASK_RUNNING);
 	ck_assert_str_eq(walked_chain(w, the_task(w)->chain), "f:11 > helper:21");
 	ck_assert_uint_eq(the_task(w)->thread, 100);
@@ -377,14 +410,18 @@ END_TEST
 START_TEST(test_running_task_below_a_greenlet_says_what_is_left_out)
 {
 	struct fake *f = fake_new(minors[_i]);
-	tc_addr coro = fake_coro(f, (struct fake_coro){ .code = plain_code(f), .state = TC_GEN_EXECUTING });
+	tc_addr coro = fake_coro(
+		f, (struct fake_coro){ .code = plain_code(f), .state = TC_GEN_EXECUTING });
 	tc_addr task = plain_task(f, coro, 0), loop = fake_loop(f, (struct fake_loop){ 0 });
 
 	fake_dict_add(f, f->current, loop, task);
 	fake_running_loop(f, f->main_thread, loop);
-	fake_run(f, f->main_thread, fake_frame(f, (struct fake_frame){ .code = fake_code(f, (struct fake_code){ .name = "g" }) }));
+	fake_run(f, f->main_thread,
+		 fake_frame(f, (struct fake_frame){
+				       .code = fake_code(f, (struct fake_code){ .name = "g" }) }));
 	struct walked *w = fake_walk(f);
-	ck_assert_str_eq(walked_chain(w, the_task(w)->chain), "f:11 > 'frames are left out here: a greenlet runs' > g:10");
+	ck_assert_str_eq(walked_chain(w, the_task(w)->chain),
+			 "f:11 > 'frames are left out here: a greenlet runs' > g:10");
 	walked_free(w);
 	fake_free(f);
 }
@@ -393,17 +430,27 @@ END_TEST
 START_TEST(test_failed_task_has_its_exception_and_where_it_came_through)
 {
 	struct fake *f = fake_new(minors[_i]);
-	tc_addr outer = fake_frame(f, (struct fake_frame){ .code = fake_code(f, (struct fake_code){ .name = "outer" }) });
-	tc_addr inner = fake_frame(f, (struct fake_frame){ .code = fake_code(f, (struct fake_code){ .name = "inner" }) });
+	tc_addr outer = fake_frame(
+		f,
+		(struct fake_frame){ .code = fake_code(f, (struct fake_code){ .name = "outer" }) });
+	tc_addr inner = fake_frame(
+		f,
+		(struct fake_frame){ .code = fake_code(f, (struct fake_code){ .name = "inner" }) });
 	tc_addr traceback = fake_traceback(f, outer, 0, fake_traceback(f, inner, 2, f->none));
-	tc_addr coro = fake_coro(f, (struct fake_coro){ .code = plain_code(f), .state = TC_GEN_FINISHED, .qualname = "work" });
+	tc_addr coro = fake_coro(f, (struct fake_coro){ .code = plain_code(f),
+							.state = TC_GEN_FINISHED,
+							.qualname = "work" });
 
-	fake_register(f, fake_task(f, (struct fake_task){ .coro = coro, .state = TC_STATE_FINISHED, .log_tb = true,
-							  .exception = fake_exception(f, traceback) }));
+	fake_register(
+		f, fake_task(f, (struct fake_task){ .coro = coro,
+						    .state = TC_STATE_FINISHED,
+						    .log_tb = true,
+						    .exception = fake_exception(f, traceback) }));
 	struct walked *w = fake_walk(f);
 	const struct tc_failure *failure = tc_model_failure(&w->model, the_task(w));
-	ck_assert_uint_eq(w->counts.done, 1);
-	ck_assert_uint_eq(the_task(w)->flags, TC_STATE_FINISHED | TC_TASK_LOG_TB | TC_TASK_NO_WAITER);
+	ck_assert_uint_eq(w->walk.counts.done, 1);
+	ck_assert_uint_eq(the_task(w)->flags,
+			  TC_STATE_FINISHED | TC_TASK_LOG_TB | TC_TASK_NO_WAITER);
 	ck_assert_ptr_nonnull(failure);
 	ck_assert_str_eq(walked_chain(w, failure->traceback), "outer:10 > inner:11");
 	ck_assert_str_eq(walked_string(w, failure->coroutine), "work");
@@ -416,16 +463,22 @@ END_TEST
 static const struct {
 	unsigned entries;
 	const char *begins;
-} tracebacks[] = { { 64, "t:11 > t:11" }, { 65, "'outer frames were left out' > t:11" }, { 5000, "" } };
+} tracebacks[] = { { 64, "t:11 > t:11" },
+		   { 65, "'outer frames were left out' > t:11" },
+		   { 5000, "" } };
 
 START_TEST(test_long_traceback_keeps_its_innermost_entries)
 {
 	struct fake *f = fake_new(11);
-	tc_addr frame = fake_frame(f, (struct fake_frame){ .code = fake_code(f, (struct fake_code){ .name = "t" }) }), at = 0;
+	tc_addr frame = fake_frame(
+			f, (struct fake_frame){ .code = fake_code(
+							f, (struct fake_code){ .name = "t" }) }),
+		at = 0;
 
 	for (unsigned i = 0; i < tracebacks[_i].entries; i++)
 		at = fake_traceback(f, frame, 2, at);
-	fake_register(f, fake_task(f, (struct fake_task){ .state = TC_STATE_FINISHED, .exception = fake_exception(f, at) }));
+	fake_register(f, fake_task(f, (struct fake_task){ .state = TC_STATE_FINISHED,
+							  .exception = fake_exception(f, at) }));
 	struct walked *w = fake_walk(f);
 	const char *chain = walked_chain(w, tc_model_failure(&w->model, the_task(w))->traceback);
 	ck_assert_int_eq(strncmp(chain, tracebacks[_i].begins, strlen(tracebacks[_i].begins)), 0);
@@ -441,7 +494,8 @@ START_TEST(test_traceback_entry_without_a_frame_is_unknown)
 	tc_addr at = fake_traceback(f, fake_frame(f, (struct fake_frame){ .code = f->none }), 2, 0);
 
 	fake_put(f, at + 24, 0x10);
-	fake_register(f, fake_task(f, (struct fake_task){ .state = TC_STATE_FINISHED, .exception = fake_exception(f, at) }));
+	fake_register(f, fake_task(f, (struct fake_task){ .state = TC_STATE_FINISHED,
+							  .exception = fake_exception(f, at) }));
 	struct walked *w = fake_walk(f);
 	ck_assert_str_eq(walked_chain(w, tc_model_failure(&w->model, the_task(w))->traceback), "?");
 	walked_free(w);
@@ -474,7 +528,8 @@ START_TEST(test_name_is_recorded_as_number_where_it_is_a_default_one)
 {
 	for (int m = 0; m < ROWS(minors); m++) {
 		struct fake *f = fake_new(minors[m]);
-		tc_addr name = task_names[_i].text ? fake_str(f, task_names[_i].text) : fake_int(f, task_names[_i].number);
+		tc_addr name = task_names[_i].text ? fake_str(f, task_names[_i].text) :
+						     fake_int(f, task_names[_i].number);
 		fake_register(f, fake_task(f, (struct fake_task){ .name = name }));
 		struct walked *w = fake_walk(f);
 		bool number = the_task(w)->flags & TC_TASK_LAZY_NAME;
@@ -496,8 +551,9 @@ static const struct {
 	bool torn;
 } forged[] = {
 #define AT(name) offsetof(struct tc_layout, name)
-	{ AT(fut_state), 7, true },	 { AT(task_coro), 0x10, true },	  { AT(task_coro), 0, false },
-	{ AT(task_name), 0x10, false },	 { AT(task_name), 1, false },	  { AT(task_context), 0x10, false },
+	{ AT(fut_state), 7, true },	 { AT(task_coro), 0x10, true },
+	{ AT(task_coro), 0, false },	 { AT(task_name), 0x10, false },
+	{ AT(task_name), 1, false },	 { AT(task_context), 0x10, false },
 	{ AT(task_waiter), 0x10, true },
 #undef AT
 };
@@ -512,8 +568,8 @@ START_TEST(test_task_with_a_forged_word_is_read_or_torn)
 		memcpy(&offset, (char *)&f->py.at + forged[_i].field, sizeof(offset));
 		fake_put(f, task + offset, forged[_i].word);
 		struct walked *w = fake_walk(f);
-		ck_assert_uint_eq(w->counts.found, 1);
-		ck_assert_uint_eq(w->counts.torn, forged[_i].torn);
+		ck_assert_uint_eq(w->walk.counts.found, 1);
+		ck_assert_uint_eq(w->walk.counts.torn, forged[_i].torn);
 		ck_assert_uint_eq(the_task(w)->addr, task);
 		walked_free(w);
 		fake_free(f);
@@ -528,7 +584,8 @@ START_TEST(test_future_that_is_registered_as_a_task_is_a_foreign_one)
 
 	fake_set_add(f, f->tasks, fake_weakref(f, future));
 	struct walked *w = fake_walk(f);
-	ck_assert_uint_eq(the_task(w)->flags, TC_TASK_THIRD_PARTY | TC_STATE_CANCELLED | TC_TASK_NO_WAITER);
+	ck_assert_uint_eq(the_task(w)->flags,
+			  TC_TASK_THIRD_PARTY | TC_STATE_CANCELLED | TC_TASK_NO_WAITER);
 	walked_free(w);
 	fake_free(f);
 }
@@ -557,8 +614,8 @@ START_TEST(test_tasks_after_giving_up_are_counted_as_cut)
 
 	many_tasks(f, 10);
 	struct walked *w = fake_walk_with(f, &options, 32u << 20);
-	ck_assert_uint_eq(w->counts.read, 4);
-	ck_assert_uint_eq(w->counts.cut, 6);
+	ck_assert_uint_eq(w->walk.counts.read, 4);
+	ck_assert_uint_eq(w->walk.counts.cut, 6);
 	walked_free(w);
 	fake_free(f);
 }
@@ -572,10 +629,11 @@ START_TEST(test_arena_too_small_is_refused_or_cuts_and_says_so)
 
 	many_tasks(f, 200);
 	for (size_t kib = 64; kib < 16384; kib += kib / 8 + 64) {
-		struct walked *w = fake_walk_with(f, &(struct tc_walk_options){ .seed = 1 }, kib << 10);
+		struct walked *w =
+			fake_walk_with(f, &(struct tc_walk_options){ .seed = 1 }, kib << 10);
 		refused |= w->r == -TC_ENOSPACE;
-		whole |= w->r == 0 && w->counts.read == 200;
-		if (w->counts.cut)
+		whole |= w->r == 0 && w->walk.counts.read == 200;
+		if (w->walk.counts.cut)
 			ck_assert(walked_says(w, "memory"));
 		walked_free(w);
 	}
@@ -589,20 +647,32 @@ END_TEST
 START_TEST(test_locals_are_read_by_name_and_kind)
 {
 	struct fake *f = fake_new(minors[_i]);
-	tc_addr list = fake_list(f, FAKE_ITEMS(f->none, f->none)), future = fake_future(f, (struct fake_future){ 0 });
-	tc_addr code = fake_code(f, (struct fake_code){ .names = "a b c d", .cells = "e", .frees = "g h", .awaits = true });
-	tc_addr locals[] = { fake_int(f, -5), fake_str(f, "text"), list, list, fake_cell(f, f->yes), fake_float(f, 1.5), 0 };
+	tc_addr list = fake_list(f, FAKE_ITEMS(f->none, f->none)),
+		future = fake_future(f, (struct fake_future){ 0 });
+	tc_addr code = fake_code(
+		f, (struct fake_code){
+			   .names = "a b c d", .cells = "e", .frees = "g h", .awaits = true });
+	tc_addr locals[] = { fake_int(f, -5),	   fake_str(f, "text"), list, list,
+			     fake_cell(f, f->yes), fake_float(f, 1.5),	0 };
 	static const char *const names[] = { "a", "b", "c", "d", "e", "g" };
-	static const char *const values[] = { "-5", "'text'", "<list 2>", "<list 2>", "True", "1.5" };
+	static const char *const values[] = {
+		"-5", "'text'", "<list 2>", "<list 2>", "True", "1.5"
+	};
 	struct tc_locals at;
 	struct tc_value value;
 	uint32_t name;
 
-	plain_task(f, fake_coro(f, (struct fake_coro){ .code = code, .awaits = future, .n_locals = 7, .locals = locals }), future);
+	plain_task(f,
+		   fake_coro(f, (struct fake_coro){ .code = code,
+						    .awaits = future,
+						    .n_locals = 7,
+						    .locals = locals }),
+		   future);
 	struct walked *w = fake_walk(f);
 	tc_locals_begin(&at, the_task(w));
 	const struct tc_chain *link = tc_model_chain(&w->model, the_task(w)->chain);
-	ck_assert(tc_locals_frame(&at, tc_model_code(&w->model, tc_model_site(&w->model, link->ref)->code)));
+	ck_assert(tc_locals_frame(
+		&at, tc_model_code(&w->model, tc_model_site(&w->model, link->ref)->code)));
 	for (size_t i = 0; i < 6; i++) {
 		ck_assert(tc_locals_slot(&at, &name, &value));
 		ck_assert_str_eq(walked_string(w, name), names[i]);
@@ -617,14 +687,19 @@ END_TEST
 START_TEST(test_locals_of_more_frames_than_the_bound_are_left_out_and_said)
 {
 	struct fake *f = fake_new(minors[_i]);
-	tc_addr future = fake_future(f, (struct fake_future){ 0 }), at = future, one = fake_int(f, 1);
-	tc_addr code = fake_code(f, (struct fake_code){ .file = "/usr/lib/python3/asyncio/tasks.py", .names = "a", .awaits = true });
+	tc_addr future = fake_future(f, (struct fake_future){ 0 }), at = future,
+		one = fake_int(f, 1);
+	tc_addr code = fake_code(f, (struct fake_code){ .file = "/usr/lib/python3/asyncio/tasks.py",
+							.names = "a",
+							.awaits = true });
 
 	for (int i = 0; i < 4200; i++)
-		at = fake_coro(f, (struct fake_coro){ .code = code, .awaits = at, .n_locals = 1, .locals = &one });
+		at = fake_coro(f,
+			       (struct fake_coro){
+				       .code = code, .awaits = at, .n_locals = 1, .locals = &one });
 	plain_task(f, at, future);
 	struct walked *w = fake_walk(f);
-	ck_assert_uint_eq(w->counts.read, 1);
+	ck_assert_uint_eq(w->walk.counts.read, 1);
 	ck_assert(walked_says(w, "locals of more than 4096 frames"));
 	walked_free(w);
 	fake_free(f);
@@ -640,8 +715,14 @@ START_TEST(test_no_locals_and_no_values_leave_them_out)
 	struct tc_value value;
 	uint32_t name;
 
-	plain_task(f, fake_coro(f, (struct fake_coro){ .code = code, .awaits = future, .n_locals = 1, .locals = &one }), future);
-	struct walked *w = fake_walk_with(f, &(struct tc_walk_options){ .no_locals = true }, 32u << 20);
+	plain_task(f,
+		   fake_coro(f, (struct fake_coro){ .code = code,
+						    .awaits = future,
+						    .n_locals = 1,
+						    .locals = &one }),
+		   future);
+	struct walked *w =
+		fake_walk_with(f, &(struct tc_walk_options){ .no_locals = true }, 32u << 20);
 	ck_assert_ptr_null(the_task(w)->locals);
 	walked_free(w);
 	w = fake_walk_with(f, &(struct tc_walk_options){ .no_values = true }, 32u << 20);
@@ -663,24 +744,34 @@ int main(void)
 	tcase_add_loop_test(c, test_task_is_read_with_all_its_fields, 0, ROWS(minors));
 	tcase_add_loop_test(c, test_python_task_is_read_with_all_its_fields, 0, ROWS(minors));
 	tcase_add_loop_test(c, test_foreign_task_says_that_it_is_one, 0, ROWS(minors));
-	tcase_add_loop_test(c, test_chain_is_followed_through_each_kind_of_awaitable, 0, ROWS(awaited));
+	tcase_add_loop_test(c, test_chain_is_followed_through_each_kind_of_awaitable, 0,
+			    ROWS(awaited));
 	tcase_add_loop_test(c, test_waiter_that_is_not_the_leaf_is_torn, 0, ROWS(minors));
 	tcase_add_loop_test(c, test_ring_of_coroutines_is_said_and_torn, 0, ROWS(minors));
 	tcase_add_loop_test(c, test_ring_of_wrappers_is_said_and_torn, 0, ROWS(minors));
 	tcase_add_loop_test(c, test_chain_of_more_links_than_the_bound_is_cut, 0, ROWS(minors));
-	tcase_add_loop_test(c, test_coroutine_that_has_not_begun_is_at_its_first_line, 0, ROWS(minors));
-	tcase_add_loop_test(c, test_running_task_goes_on_through_the_frames_of_its_thread, 0, ROWS(minors));
-	tcase_add_loop_test(c, test_running_task_below_a_greenlet_says_what_is_left_out, 0, ROWS(minors));
-	tcase_add_loop_test(c, test_failed_task_has_its_exception_and_where_it_came_through, 0, ROWS(minors));
-	tcase_add_loop_test(c, test_long_traceback_keeps_its_innermost_entries, 0, ROWS(tracebacks));
+	tcase_add_loop_test(c, test_coroutine_that_has_not_begun_is_at_its_first_line, 0,
+			    ROWS(minors));
+	tcase_add_loop_test(c, test_running_task_goes_on_through_the_frames_of_its_thread, 0,
+			    ROWS(minors));
+	tcase_add_loop_test(c, test_running_task_below_a_greenlet_says_what_is_left_out, 0,
+			    ROWS(minors));
+	tcase_add_loop_test(c, test_failed_task_has_its_exception_and_where_it_came_through, 0,
+			    ROWS(minors));
+	tcase_add_loop_test(c, test_long_traceback_keeps_its_innermost_entries, 0,
+			    ROWS(tracebacks));
 	tcase_add_loop_test(c, test_traceback_entry_without_a_frame_is_unknown, 0, ROWS(minors));
-	tcase_add_loop_test(c, test_name_is_recorded_as_number_where_it_is_a_default_one, 0, ROWS(task_names));
+	tcase_add_loop_test(c, test_name_is_recorded_as_number_where_it_is_a_default_one, 0,
+			    ROWS(task_names));
 	tcase_add_loop_test(c, test_task_with_a_forged_word_is_read_or_torn, 0, ROWS(forged));
-	tcase_add_loop_test(c, test_future_that_is_registered_as_a_task_is_a_foreign_one, 0, ROWS(minors));
+	tcase_add_loop_test(c, test_future_that_is_registered_as_a_task_is_a_foreign_one, 0,
+			    ROWS(minors));
 	tcase_add_loop_test(c, test_tasks_after_giving_up_are_counted_as_cut, 0, ROWS(minors));
-	tcase_add_loop_test(c, test_arena_too_small_is_refused_or_cuts_and_says_so, 0, ROWS(minors));
+	tcase_add_loop_test(c, test_arena_too_small_is_refused_or_cuts_and_says_so, 0,
+			    ROWS(minors));
 	tcase_add_loop_test(c, test_locals_are_read_by_name_and_kind, 0, ROWS(minors));
-	tcase_add_loop_test(c, test_locals_of_more_frames_than_the_bound_are_left_out_and_said, 0, ROWS(minors));
+	tcase_add_loop_test(c, test_locals_of_more_frames_than_the_bound_are_left_out_and_said, 0,
+			    ROWS(minors));
 	tcase_add_loop_test(c, test_no_locals_and_no_values_leave_them_out, 0, ROWS(minors));
 	suite_add_tcase(suite, c);
 	return run_suite(suite);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A target that runs while it is read through a cache: chains that moved are read anew, and those that
- * never hold are torn. */
+ * A target that runs while it is read through a cache: chains that moved are read anew, and those
+ * that never hold are torn. */
 #include <check.h>
 #include <stdlib.h>
 
@@ -15,7 +15,8 @@ static bool never_same;
 static int read_cached(struct tc_mem *mem, tc_addr from, void *to, size_t size)
 {
 	(void)mem;
-	if (from < FAKE_BASE || from - FAKE_BASE > cached_size || size > cached_size - (from - FAKE_BASE))
+	if (from < FAKE_BASE || from - FAKE_BASE > cached_size ||
+	    size > cached_size - (from - FAKE_BASE))
 		return -TC_EFAULT;
 	memcpy(to, cached + (from - FAKE_BASE), size);
 	return 0;
@@ -24,16 +25,20 @@ static int read_cached(struct tc_mem *mem, tc_addr from, void *to, size_t size)
 static void renew(struct tc_mem *mem, const struct tc_mem_piece *pieces, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (pieces[i].from >= FAKE_BASE && pieces[i].from - FAKE_BASE + pieces[i].size <= cached_size)
-			fake_mem_read(mem, pieces[i].from, cached + (pieces[i].from - FAKE_BASE), pieces[i].size);
+		if (pieces[i].from >= FAKE_BASE &&
+		    pieces[i].from - FAKE_BASE + pieces[i].size <= cached_size)
+			fake_mem_read(mem, pieces[i].from, cached + (pieces[i].from - FAKE_BASE),
+				      pieces[i].size);
 }
 
-static void same(struct tc_mem *mem, const struct tc_mem_piece *pieces, size_t n, const uint8_t *known, bool *ret)
+static void same(struct tc_mem *mem, const struct tc_mem_piece *pieces, size_t n,
+		 const uint8_t *known, bool *ret)
 {
 	uint8_t now[TC_PIECE_MAX];
 
 	for (size_t i = 0; i < n; known += pieces[i++].size)
-		ret[i] = !never_same && fake_mem_read(mem, pieces[i].from, now, pieces[i].size) == 0 &&
+		ret[i] = !never_same &&
+			 fake_mem_read(mem, pieces[i].from, now, pieces[i].size) == 0 &&
 			 memcmp(now, known, pieces[i].size) == 0;
 }
 
@@ -48,7 +53,9 @@ static bool moved(struct tc_mem *mem)
 	return true;
 }
 
-static const struct tc_mem_ops ops = { .read = read_cached, .forget = forget, .moved = moved, .renew = renew, .same = same };
+static const struct tc_mem_ops ops = {
+	.read = read_cached, .forget = forget, .moved = moved, .renew = renew, .same = same
+};
 
 /* From here on the reader sees the target as it is now. */
 static void take_cache(struct fake *f)
@@ -73,18 +80,24 @@ START_TEST(test_chain_that_moved_is_read_as_it_is_now)
 {
 	struct fake *f = fake_new(minors[_i]);
 	tc_addr code = fake_code(f, (struct fake_code){ .awaits = true });
-	tc_addr old = fake_future(f, (struct fake_future){ 0 }), new = fake_future(f, (struct fake_future){ 0 });
-	tc_addr inner = fake_coros(f, code, 1, old), still = fake_future(f, (struct fake_future){ 0 });
-	tc_addr task = fake_task(f, (struct fake_task){ .name = fake_str(f, "moves"), .coro = fake_coros(f, code, 2, inner), .waiter = old });
+	tc_addr old = fake_future(f, (struct fake_future){ 0 }),
+		new = fake_future(f, (struct fake_future){ 0 });
+	tc_addr inner = fake_coros(f, code, 1, old),
+		still = fake_future(f, (struct fake_future){ 0 });
+	tc_addr task = fake_task(f, (struct fake_task){ .name = fake_str(f, "moves"),
+							.coro = fake_coros(f, code, 2, inner),
+							.waiter = old });
 
 	fake_register(f, task);
-	fake_register(f, fake_task(f, (struct fake_task){ .name = fake_int(f, 3), .coro = fake_coros(f, code, 2, still), .waiter = still }));
+	fake_register(f, fake_task(f, (struct fake_task){ .name = fake_int(f, 3),
+							  .coro = fake_coros(f, code, 2, still),
+							  .waiter = still }));
 	take_cache(f);
 	fake_await(f, inner, new);
 	fake_put(f, task + f->py.at.task_waiter, new);
 	struct walked *w = fake_walk(f);
-	ck_assert_uint_eq(w->counts.read, 2);
-	ck_assert_uint_eq(w->counts.torn, 0);
+	ck_assert_uint_eq(w->walk.counts.read, 2);
+	ck_assert_uint_eq(w->walk.counts.torn, 0);
 	ck_assert_uint_eq(tc_model_task_at(&w->model, task)->leaf, new);
 	end(f, w);
 }
@@ -93,14 +106,16 @@ END_TEST
 START_TEST(test_chain_that_never_holds_is_torn)
 {
 	struct fake *f = fake_new(minors[_i]);
-	tc_addr code = fake_code(f, (struct fake_code){ .awaits = true }), future = fake_future(f, (struct fake_future){ 0 });
+	tc_addr code = fake_code(f, (struct fake_code){ .awaits = true }),
+		future = fake_future(f, (struct fake_future){ 0 });
 
-	fake_register(f, fake_task(f, (struct fake_task){ .coro = fake_coros(f, code, 2, future), .waiter = future }));
+	fake_register(f, fake_task(f, (struct fake_task){ .coro = fake_coros(f, code, 2, future),
+							  .waiter = future }));
 	take_cache(f);
 	never_same = true;
 	struct walked *w = fake_walk(f);
-	ck_assert_uint_eq(w->counts.found, 1);
-	ck_assert_uint_eq(w->counts.torn, 1);
+	ck_assert_uint_eq(w->walk.counts.found, 1);
+	ck_assert_uint_eq(w->walk.counts.torn, 1);
 	ck_assert(w->model.tasks[0].flags & TC_TASK_TORN);
 	end(f, w);
 }
@@ -109,7 +124,8 @@ END_TEST
 START_TEST(test_running_task_that_stays_is_whole)
 {
 	struct fake *f = fake_new(minors[_i]);
-	tc_addr code = fake_code(f, (struct fake_code){ .awaits = true }), loop = fake_loop(f, (struct fake_loop){ 0 });
+	tc_addr code = fake_code(f, (struct fake_code){ .awaits = true }),
+		loop = fake_loop(f, (struct fake_loop){ 0 });
 	tc_addr coro = fake_coro(f, (struct fake_coro){ .code = code, .state = TC_GEN_EXECUTING });
 	tc_addr task = fake_task(f, (struct fake_task){ .coro = coro });
 
@@ -120,7 +136,7 @@ START_TEST(test_running_task_that_stays_is_whole)
 	fake_run(f, f->main_thread, fake_frame(f, (struct fake_frame){ .code = code }));
 	take_cache(f);
 	struct walked *w = fake_walk(f);
-	ck_assert_uint_eq(w->counts.read, 1);
+	ck_assert_uint_eq(w->walk.counts.read, 1);
 	ck_assert(w->model.tasks[0].flags & TC_TASK_RUNNING);
 	end(f, w);
 }

@@ -8,7 +8,8 @@
 
 #define ARENA_BYTES (32ul << 20)
 
-struct walked *fake_walk_with(struct fake *f, const struct tc_walk_options *options, size_t arena_bytes)
+struct walked *fake_walk_with(struct fake *f, const struct tc_walk_options *options,
+			      size_t arena_bytes)
 {
 	struct walked *w = calloc(1, sizeof(*w));
 	struct tc_arena arena;
@@ -17,11 +18,12 @@ struct walked *fake_walk_with(struct fake *f, const struct tc_walk_options *opti
 	tc_arena_init(&arena, w->memory, arena_bytes);
 	builder_init(&w->builder);
 	builder_head(&w->builder, 1);
-	w->r = tc_walk(&f->target.mem, &w->builder.rec, &arena, options, &w->counts, &w->python, w->notices,
-		       &w->n_notices);
-	builder_seal(&w->builder, w->counts.found, w->counts.torn, w->counts.cut);
-	ck_assert_uint_eq(w->counts.found, w->counts.read + w->counts.torn + w->counts.cut);
-	ck_assert_int_eq(tc_dump_open_bytes("fake", w->builder.bytes, w->builder.size, &w->dump), 0);
+	w->r = tc_walk(&f->target.mem, &w->builder.rec, &arena, options, &w->walk);
+	builder_seal(&w->builder, w->walk.counts.found, w->walk.counts.torn, w->walk.counts.cut);
+	ck_assert_uint_eq(w->walk.counts.found,
+			  w->walk.counts.read + w->walk.counts.torn + w->walk.counts.cut);
+	ck_assert_int_eq(tc_dump_open_bytes("fake", w->builder.bytes, w->builder.size, &w->dump),
+			 0);
 	ck_assert_int_eq(tc_model_init(&w->model, &w->dump, NULL), 0);
 	for (size_t i = 0; i < w->dump.n_problems; i++)
 		ck_abort_msg("the dump is damaged: %s", w->dump.problems[i].text);
@@ -30,7 +32,8 @@ struct walked *fake_walk_with(struct fake *f, const struct tc_walk_options *opti
 
 struct walked *fake_walk(struct fake *f)
 {
-	return fake_walk_with(f, &(struct tc_walk_options){ .value_strings = true, .seed = 1 }, ARENA_BYTES);
+	return fake_walk_with(f, &(struct tc_walk_options){ .value_strings = true, .seed = 1 },
+			      ARENA_BYTES);
 }
 
 void walked_free(struct walked *w)
@@ -44,8 +47,8 @@ void walked_free(struct walked *w)
 
 bool walked_says(const struct walked *w, const char *notice)
 {
-	for (unsigned i = 0; i < w->n_notices; i++)
-		if (strstr(w->notices[i], notice))
+	for (unsigned i = 0; i < w->walk.notices.n; i++)
+		if (strstr(w->walk.notices.lines[i], notice))
 			return true;
 	return false;
 }
@@ -94,7 +97,9 @@ static void link_text(const struct walked *w, const struct tc_chain *link, char 
 		snprintf(to, size, "?");
 		break;
 	default:
-		snprintf(to, size, "%s:%u", walked_string(w, code->qualname ? code->qualname : code->name), site->line);
+		snprintf(to, size, "%s:%u",
+			 walked_string(w, code->qualname ? code->qualname : code->name),
+			 site->line);
 	}
 }
 
@@ -137,7 +142,8 @@ const char *walked_value(const struct walked *w, const struct tc_value *value)
 		break;
 	case TC_VAL_SIZED:
 	case TC_VAL_ATOM:
-		snprintf(to, 4096, "<%s %llu>", type_name(w, value->type), (unsigned long long)value->size);
+		snprintf(to, 4096, "<%s %llu>", type_name(w, value->type),
+			 (unsigned long long)value->size);
 		break;
 	default:
 		snprintf(to, 4096, "%s", value->tag < 4 ? names[value->tag] : "?");

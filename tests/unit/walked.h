@@ -11,10 +11,7 @@
 
 struct walked {
 	int r; /* of tc_walk */
-	struct tc_counts counts;
-	struct tc_python python;
-	char notices[TC_NOTICES_MAX][TC_NOTICE_SIZE];
-	unsigned n_notices;
+	struct tc_walk_result walk;
 	struct builder builder;
 	struct tc_dump dump;
 	struct tc_model model;
@@ -23,14 +20,16 @@ struct walked {
 
 /* With an arena of 32 MiB and options that leave nothing out. The dump must be without damage. */
 struct walked *fake_walk(struct fake *f);
-struct walked *fake_walk_with(struct fake *f, const struct tc_walk_options *options, size_t arena_bytes);
+struct walked *fake_walk_with(struct fake *f, const struct tc_walk_options *options,
+			      size_t arena_bytes);
 void walked_free(struct walked *w);
 
 bool walked_says(const struct walked *w, const char *notice); /* as a part of one */
-/* The task's chain, outermost first, as "main:11 > [Future]": names of functions with lines, types in brackets,
- * texts in quotes. Into a static buffer. */
+/* The task's chain, outermost first, as "main:11 > [Future]": names of functions with lines, types
+ * in brackets, texts in quotes. Into a static buffer. */
 const char *walked_chain(const struct walked *w, uint32_t chain);
-/* A value as text: "None", "7", "1.5", "'text'", "<type>", "<type 3>" with its size. Static buffer. */
+/* A value as text: "None", "7", "1.5", "'text'", "<type>", "<type 3>" with its size. Static
+ * buffer. */
 const char *walked_value(const struct walked *w, const struct tc_value *value);
 /* An attribute of the object at addr; "-" when it, or its record, is not there. */
 const char *walked_attr(const struct walked *w, tc_addr addr, const char *name);

@@ -62,8 +62,8 @@ bool tc_json_ref(struct tc_json_report *r, const char *key, uint64_t addr)
 	return task || object;
 }
 
-/* The links of chains are few, and written for each task: their texts are kept, unless a forged file
- * makes them large. */
+/* The links of chains are few, and written for each task: their texts are kept, unless a forged
+ * file makes them large. */
 #define FRAMES_MAX (16u << 20)
 
 static void put_frame(struct tc_json_report *r, uint32_t chain)

@@ -99,7 +99,8 @@ static void put_title(struct tc_page *page)
 
 #define LONG_PAUSE_NS 20000000u
 
-/* What a long pause went into: who waits wants to know whether it was the machine or the reading. */
+/* What a long pause went into: who waits wants to know whether it was the machine or the
+ * reading. */
 static void put_long_pause(struct tc_page *page, const struct tc_status *status)
 {
 	uint64_t rest = status->stopping_ns + status->releasing_ns;

@@ -76,7 +76,8 @@ static void put_place(struct tc_page *page, const struct tc_loop_view *loop)
 
 	tc_place_init(&place, model, tc_place_best(model, chain));
 	/* Between two steps the thread is in the library: then where its task stands says more. */
-	if (tc_place_owner(model, place.file) > TC_OWNER_PACKAGE && loop->task && loop->task->chain) {
+	if (tc_place_owner(model, place.file) > TC_OWNER_PACKAGE && loop->task &&
+	    loop->task->chain) {
 		chain = loop->task->chain;
 		tc_place_init(&place, model, tc_place_best(model, chain));
 	}
@@ -138,7 +139,8 @@ static void state_runs(struct tc_page *page, const struct tc_loop_view *loop)
 
 	tc_out_str(out, "RUNNING");
 	tc_out_ink(out, TC_INK_NONE);
-	tc_out_printf(out, "  no loop is blocked or busy: L%u was running while it was read", loop->id);
+	tc_out_printf(out, "  no loop is blocked or busy: L%u was running while it was read",
+		      loop->id);
 	if (loop->task) {
 		tc_out_str(out, ", ");
 		tc_phrase_task(page, loop->task, 40);

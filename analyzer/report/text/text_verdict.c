@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The causes that were found, first on the page: what, where, the proof, who is hurt, whether it ends. */
+ * The causes that were found, first on the page: what, where, the proof, who is hurt, whether it
+ * ends. */
 #include <ctype.h>
 #include <inttypes.h>
 
@@ -89,18 +90,21 @@ void tc_part_findings(struct tc_page *page)
 	}
 	tc_out_count(page->out, findings->n + findings->n_more, "cause");
 	tc_out_printf(page->out, " explain%s %" PRIu64 " of %" PRIu64 " pending tasks",
-		      findings->n + findings->n_more == 1 ? "s" : "", findings->n_explained, n_tasks);
+		      findings->n + findings->n_more == 1 ? "s" : "", findings->n_explained,
+		      n_tasks);
 	tc_out_newline(page->out);
 	for (size_t i = 0; i < findings->n; i++) {
 		if (i == FINDINGS_SHOWN && !page->report->options->all) {
-			tc_out_printf(page->out, "...  %zu more findings: --all shows them", findings->n - i);
+			tc_out_printf(page->out, "...  %zu more findings: --all shows them",
+				      findings->n - i);
 			tc_out_newline(page->out);
 			break;
 		}
 		put_finding(page, &findings->at[i], i + 1);
 	}
 	if (findings->n_more) {
-		tc_out_printf(page->out, "...  %" PRIu64 " more of the same kinds are only counted", findings->n_more);
+		tc_out_printf(page->out, "...  %" PRIu64 " more of the same kinds are only counted",
+			      findings->n_more);
 		tc_out_newline(page->out);
 	}
 }

@@ -2,11 +2,13 @@
  * What the cgroups of this process allow it: memory and CPU time. The limits of all cgroups above
  * count too. In a container the path in /proc/self/cgroup may be one of the host, which is not
  * mounted here: then only the root of the mount is found, and that is our cgroup. */
+#include "dumper/hook/capture/hook_cgroup.h"
+
 #include <fcntl.h>
 #include <string.h>
 
+#include "lib/base/strbuf.h"
 #include "lib/process/proc.h"
-#include "dumper/hook/common/hook.h"
 #include "lib/base/safe.h"
 
 #define PATH_SIZE 512

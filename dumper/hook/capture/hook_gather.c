@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Gathers what a dump says about the process besides its tasks: maps, modules, threads, names. */
 #define _GNU_SOURCE
+#include "dumper/hook/capture/hook_gather.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/stat.h>
@@ -9,12 +11,22 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "dumper/hook/capture/hook_clone.h"
+#include "dumper/hook/common/hook_dump.h"
+#include "dumper/hook/common/hook_outcome.h"
+#include "dumper/hook/common/hook_settings.h"
+#include "lib/base/arena.h"
 #include "lib/base/intern.h"
+#include "lib/base/strbuf.h"
+#include "lib/format/format.h"
+#include "lib/mem/mem.h"
 #include "lib/mem/mem_self.h"
 #include "lib/process/look.h"
+#include "lib/process/maps.h"
 #include "lib/process/proc.h"
+#include "lib/sys/arch_x86_64.h"
 #include "lib/sys/sys.h"
-#include "dumper/hook/common/hook.h"
+#include "lib/walk/walk.h"
 #include "lib/base/safe.h"
 
 #define NS_PER_MAP 1000u /* to read and parse one */
@@ -61,7 +73,8 @@ static bool takes_too_long(const struct tc_hook_dump *dump)
 {
 	uint64_t n = dump->outcome ? dump->outcome->n_maps : 0;
 
-	return !dump->guest && kept_maps && n * NS_PER_MAP > tc_hook_pause_left(dump) / MAPS_PART;
+	return !dump->maker.guest && kept_maps &&
+	       n * NS_PER_MAP > tc_hook_pause_left(dump) / MAPS_PART;
 }
 
 int tc_hook_gather_maps(struct tc_hook_dump *dump, struct tc_arena *arena)
@@ -71,7 +84,9 @@ int tc_hook_gather_maps(struct tc_hook_dump *dump, struct tc_arena *arena)
 	bool late = takes_too_long(dump);
 	char *text = late ? NULL : read_maps(arena, &size);
 
-	dump->old_maps = text || !kept_maps ? NULL : late ? "there are too many mappings to read them again" : "/proc can no longer be read";
+	dump->old_maps = text || !kept_maps ? NULL :
+			 late		    ? "there are too many mappings to read them again" :
+					      "/proc can no longer be read";
 	if (dump->old_maps && (text = tc_arena_take(arena, kept_size + 1))) {
 		memcpy(text, kept_maps, kept_size);
 		size = kept_size;
@@ -135,9 +150,9 @@ static void read_thread(const struct tc_hook_dump *dump, struct tc_os_thread *th
 /* The next thread of the array; NULL: it is full. */
 static struct tc_os_thread *next_thread(struct tc_hook_dump *dump, uint32_t tid)
 {
-	if (dump->n_threads == dump->max_threads)
+	if (dump->threads.n == dump->threads.max)
 		return NULL;
-	struct tc_os_thread *thread = &dump->threads[dump->n_threads++];
+	struct tc_os_thread *thread = &dump->threads.at[dump->threads.n++];
 	*thread = (struct tc_os_thread){ .tid = tid, .tid_ns = tid, .state = '?', .syscall = -1 };
 	return thread;
 }
@@ -172,7 +187,7 @@ static void add_first(struct gathering *gathering, uint32_t tid)
 		return;
 	read_thread(dump, thread, true);
 	if (thread->state == '?' && thread->syscall < 0 && tid != dump->tid_proc)
-		dump->n_threads--;
+		dump->threads.n--;
 	else
 		remember(gathering, tid);
 }
@@ -190,15 +205,15 @@ static bool add_thread(void *context, uint32_t tid)
 	struct tc_os_thread *thread = late && now > gathering->list_end_ns ? NULL :
 									     next_thread(dump, tid);
 	if (!thread) {
-		dump->threads_missing = true;
+		dump->threads.missing = true;
 		return false;
 	}
 	if (late)
-		dump->n_unread++;
+		dump->threads.n_unread++;
 	else
 		/* if there are more, those that run loops were added before, and have their
 		 * counters */
-		read_thread(dump, thread, dump->n_threads <= FEW_THREADS);
+		read_thread(dump, thread, dump->threads.n <= FEW_THREADS);
 	return true;
 }
 
@@ -227,8 +242,8 @@ static void number_threads(struct tc_hook_dump *dump, uint64_t end_ns)
 	char path[64], text[3072];
 	struct tc_strbuf name;
 
-	for (size_t i = 0; i < dump->n_threads && dump->tid != dump->tid_proc; i++) {
-		struct tc_os_thread *thread = &dump->threads[i];
+	for (size_t i = 0; i < dump->threads.n && dump->tid != dump->tid_proc; i++) {
+		struct tc_os_thread *thread = &dump->threads.at[i];
 		tc_strbuf_init(&name, path, sizeof(path));
 		tc_strbuf_s(&name, "task/");
 		tc_strbuf_u(&name, thread->tid);
@@ -246,10 +261,11 @@ static void number_threads(struct tc_hook_dump *dump, uint64_t end_ns)
  * it is used. */
 static void take_threads(struct tc_hook_dump *dump, size_t n)
 {
-	size_t most = dump->arena.left / 2 / sizeof(*dump->threads);
+	size_t most = dump->arena.left / 2 / sizeof(*dump->threads.at);
 
-	dump->max_threads = n && n + n / 8 + 64 < most ? n + n / 8 + 64 : most;
-	dump->threads = tc_arena_take(&dump->arena, dump->max_threads * sizeof(*dump->threads));
+	dump->threads.max = n && n + n / 8 + 64 < most ? n + n / 8 + 64 : most;
+	dump->threads.at =
+		tc_arena_take(&dump->arena, dump->threads.max * sizeof(*dump->threads.at));
 }
 
 /* Add the threads that run event loops, which the interpreter knows. */
@@ -277,7 +293,7 @@ void tc_hook_gather_threads(struct tc_hook_dump *dump, size_t n, uint64_t end_ns
 				       .list_end_ns = list ? end_ns + rest : end_ns };
 
 	dump->tid_proc = proc_tid(dump->tid);
-	dump->why_unread = "the pause (TASKCORE_PAUSE_MS) had no time for it";
+	dump->threads.why_unread = "the pause (TASKCORE_PAUSE_MS) had no time for it";
 	take_threads(dump, n);
 	tc_hash_init(&gathering.known, &dump->arena);
 	if (dump->proc >= 0 && dump->tid == dump->tid_proc)
@@ -286,8 +302,8 @@ void tc_hook_gather_threads(struct tc_hook_dump *dump, size_t n, uint64_t end_ns
 	if (n > FEW_THREADS)
 		add_runners(&gathering);
 	if (dump->proc < 0 || tc_proc_each_thread(dump->proc, add_thread, &gathering) < 0) {
-		dump->threads_missing = true;
-		dump->why_unread = "no descriptor was free for it";
+		dump->threads.missing = true;
+		dump->threads.why_unread = "no descriptor was free for it";
 	}
 	number_threads(dump, gathering.list_end_ns);
 }
@@ -321,22 +337,22 @@ void tc_hook_open_target(struct tc_hook_dump *dump)
 void tc_hook_gather_threads_late(struct tc_hook_dump *dump)
 {
 	struct gathering gathering = { .dump = dump, .list_end_ns = dump->deadline_ns };
-	size_t first = dump->n_threads;
+	size_t first = dump->threads.n;
 
-	if (!dump->threads_missing || dump->proc < 0)
+	if (!dump->threads.missing || dump->proc < 0)
 		return;
 	tc_hash_init(&gathering.known, &dump->arena);
 	for (size_t i = 0; i < first; i++)
-		remember(&gathering, dump->threads[i].tid);
-	dump->threads_missing = false;
+		remember(&gathering, dump->threads.at[i].tid);
+	dump->threads.missing = false;
 	tc_proc_each_thread(dump->proc, add_thread, &gathering);
 	number_threads(dump, dump->deadline_ns);
 }
 
 void tc_hook_gather_thread_names(struct tc_hook_dump *dump)
 {
-	for (size_t i = 0; i < dump->n_threads && dump->proc >= 0; i++) {
-		struct tc_os_thread *thread = &dump->threads[i];
+	for (size_t i = 0; i < dump->threads.n && dump->proc >= 0; i++) {
+		struct tc_os_thread *thread = &dump->threads.at[i];
 		char state = thread->state;
 		tc_proc_thread(dump->proc, thread->tid, thread);
 		/* The state and wait channel of now do not count: the thread may have gone on since
@@ -350,21 +366,22 @@ void tc_hook_gather_thread_names(struct tc_hook_dump *dump)
 		if (thread->look != TC_LOOKED_STOOD)
 			tc_look_last(dump->proc, thread);
 	}
-	dump->mem.threads = dump->threads;
-	dump->mem.n_threads = dump->n_threads;
+	dump->mem.threads = dump->threads.at;
+	dump->mem.n_threads = dump->threads.n;
 }
 
 void tc_hook_note_threads(struct tc_hook_dump *dump)
 {
 	struct tc_strbuf text;
 
-	if ((!dump->n_unread && !dump->threads_missing) || !tc_hook_notice(dump, &text))
+	if ((!dump->threads.n_unread && !dump->threads.missing) || !tc_hook_notice(dump, &text))
 		return;
 	tc_strbuf_s(&text, "of ");
-	tc_strbuf_u(&text, dump->n_unread);
-	tc_strbuf_s(&text, dump->threads_missing ? " threads and more that are not listed" : " threads");
+	tc_strbuf_u(&text, dump->threads.n_unread);
+	tc_strbuf_s(&text,
+		    dump->threads.missing ? " threads and more that are not listed" : " threads");
 	tc_strbuf_s(&text, " the state is unknown: ");
-	tc_strbuf_s(&text, dump->why_unread);
+	tc_strbuf_s(&text, dump->threads.why_unread);
 }
 
 /* Read size and time of module files that have no build-id. Others are known by their build-id, and
@@ -404,19 +421,20 @@ static void read_files(struct tc_hook_dump *dump)
 	struct new_utsname uts;
 	char text[3072];
 
-	long n = tc_syscall4(SYS_readlinkat, AT_FDCWD, (long)"/proc/self/exe", (long)dump->exe,
-			     sizeof(dump->exe) - 1);
-	dump->exe[n > 0 ? n : 0] = 0;
-	n = tc_proc_read(AT_FDCWD, "/proc/self/cmdline", dump->args, sizeof(dump->args));
+	long n = tc_syscall4(SYS_readlinkat, AT_FDCWD, (long)"/proc/self/exe",
+			     (long)dump->names.exe, sizeof(dump->names.exe) - 1);
+	dump->names.exe[n > 0 ? n : 0] = 0;
+	n = tc_proc_read(AT_FDCWD, "/proc/self/cmdline", dump->names.args,
+			 sizeof(dump->names.args));
 	p->args_size = n > 0 ? (size_t)n : 0;
-	dump->cgroup[0] = dump->host[0] = dump->release[0] = 0;
+	dump->names.cgroup[0] = dump->names.host[0] = dump->names.release[0] = 0;
 	if (tc_proc_read(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text)) > 0)
-		tc_proc_cgroup(text, dump->cgroup, sizeof(dump->cgroup));
+		tc_proc_cgroup(text, dump->names.cgroup, sizeof(dump->names.cgroup));
 	n = tc_proc_read(AT_FDCWD, "/proc/self/auxv", (char *)p->auxv, sizeof(p->auxv));
 	p->auxv_size = n > 0 ? (size_t)n & ~(size_t)15 : 0;
 	if (tc_syscall1(SYS_uname, (long)&uts) == 0) {
-		memcpy(dump->host, uts.nodename, sizeof(dump->host));
-		memcpy(dump->release, uts.release, sizeof(dump->release));
+		memcpy(dump->names.host, uts.nodename, sizeof(dump->names.host));
+		memcpy(dump->names.release, uts.release, sizeof(dump->names.release));
 	}
 }
 
@@ -436,12 +454,12 @@ void tc_hook_gather_names(struct tc_hook_dump *dump)
 	p->mono_ns = dump->began_ns;
 	p->boot_ns = dump->boot_ns;
 	p->flags = TC_HEAD_HOOK;
-	p->exe = dump->exe;
-	p->args = dump->args;
-	p->host = dump->host;
-	p->release = dump->release;
-	p->cgroup = dump->cgroup;
-	p->state = dump->n_threads ? dump->threads[0].state : '?';
+	p->exe = dump->names.exe;
+	p->args = dump->names.args;
+	p->host = dump->names.host;
+	p->release = dump->names.release;
+	p->cgroup = dump->names.cgroup;
+	p->state = dump->threads.n ? dump->threads.at[0].state : '?';
 	read_stat(dump);
 	read_files(dump);
 	stat_modules(dump);
@@ -450,7 +468,7 @@ void tc_hook_gather_names(struct tc_hook_dump *dump)
 void tc_hook_walk_options(const struct tc_hook_dump *dump, struct tc_walk_options *ret)
 {
 	*ret = (struct tc_walk_options){
-		.no_values = !dump->dumpable || tc_hook_settings.values == TC_HOOK_VALUES_NONE,
+		.no_values = !dump->way.dumpable || tc_hook_settings.values == TC_HOOK_VALUES_NONE,
 		.value_strings = tc_hook_settings.values == TC_HOOK_VALUES_STRINGS,
 		.now_ns = dump->began_ns,
 	};

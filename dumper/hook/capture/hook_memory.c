@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  * May this process be cloned? Asks how much private memory it has, and whether its cgroup has room
- * for the page tables of a copy, and for the pages that are copied when the process writes to
+ * for the page tables of a snapshot, and for the pages that are copied when the process writes to
  * them. */
+#include "dumper/hook/capture/hook_memory.h"
+
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
+#include "dumper/hook/capture/hook_cgroup.h"
+#include "lib/base/strbuf.h"
 #include "lib/process/proc.h"
-#include "dumper/hook/common/hook.h"
+#include "lib/sys/arch_x86_64.h"
 #include "lib/base/safe.h"
 
 /* A clone copies the page tables: 8 bytes for each page of 4 KiB, more where memory is sparse. So

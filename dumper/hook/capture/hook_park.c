@@ -3,16 +3,22 @@
  * in our handler: it is parked. If it sleeps in a system call, it stands still already, and a
  * signal would end sleeps that SA_RESTART does not restart (signal(7): nanosleep, poll, epoll_wait
  * …). So it is left alone, and after the walk we look whether it slept all the time. */
+#include "dumper/hook/capture/hook_park.h"
+
 #include <linux/futex.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "lib/process/proc.h"
-#include "lib/base/strbuf.h"
-#include "dumper/hook/common/hook.h"
+#include "dumper/base/wire.h"
+#include "dumper/hook/common/hook_dump.h"
 #include "dumper/hook/common/hook_process.h"
+#include "dumper/hook/common/hook_settings.h"
+#include "lib/base/strbuf.h"
+#include "lib/mem/mem.h"
+#include "lib/process/proc.h"
+#include "lib/sys/arch_x86_64.h"
 #include "lib/base/safe.h"
 
 #define PARK_NS 20000000
@@ -59,15 +65,15 @@ bool tc_hook_hold(struct tc_hook_dump *dump, uint32_t holder)
 {
 	uint32_t tid = 0;
 
-	for (size_t i = 0; i < dump->n_threads && !tid; i++)
-		if (dump->threads[i].tid_ns == holder)
-			tid = dump->threads[i].tid;
+	for (size_t i = 0; i < dump->threads.n && !tid; i++)
+		if (dump->threads.at[i].tid_ns == holder)
+			tid = dump->threads.at[i].tid;
 	/* its state is unknown; or a second interpreter: only one holder can be watched */
-	if (!tid || dump->proc < 0 || dump->asleep)
-		return tid && tid == dump->asleep;
-	if (!read_switches(dump, tid, &dump->switches) || !is_asleep(dump, tid))
+	if (!tid || dump->proc < 0 || dump->in_place.asleep)
+		return tid && tid == dump->in_place.asleep;
+	if (!read_switches(dump, tid, &dump->in_place.switches) || !is_asleep(dump, tid))
 		return park(dump, holder);
-	dump->asleep = tid;
+	dump->in_place.asleep = tid;
 	return true;
 }
 
@@ -75,12 +81,12 @@ bool tc_hook_was_asleep(struct tc_hook_dump *dump)
 {
 	uint64_t now;
 
-	if (!is_asleep(dump, dump->asleep) || !read_switches(dump, dump->asleep, &now) ||
-	    now != dump->switches)
+	if (!is_asleep(dump, dump->in_place.asleep) ||
+	    !read_switches(dump, dump->in_place.asleep, &now) || now != dump->in_place.switches)
 		return false;
-	for (size_t i = 0; i < dump->n_threads; i++)
-		if (dump->threads[i].tid == dump->asleep)
+	for (size_t i = 0; i < dump->threads.n; i++)
+		if (dump->threads.at[i].tid == dump->in_place.asleep)
 			/* it did not run during the walk; what it does later does not matter */
-			dump->threads[i].look = TC_LOOKED_STOOD;
+			dump->threads.at[i].look = TC_LOOKED_STOOD;
 	return true;
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Are enough descriptors free? If the handler opens one while few are left, another thread of the
  * program may get EMFILE. */
+#include "dumper/hook/capture/hook_spare.h"
+
 #include <fcntl.h>
 #include <linux/stat.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "lib/sys/arch_x86_64.h"
-#include "dumper/hook/common/hook.h"
 #include "lib/base/safe.h"
 
 #define SPARE 16 /* the handler opens three at most; the rest is for the program meanwhile */

@@ -1,17 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Makes the file: in the worker of a dump's child (hook_guest.c), or, where no child can be made,
  * in the handler. */
+#include "dumper/hook/child/hook_child.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <time.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
 
-#include "lib/process/look.h"
+#include "dumper/base/wire.h"
+#include "dumper/hook/capture/hook_cgroup.h"
+#include "dumper/hook/capture/hook_gather.h"
+#include "dumper/hook/capture/hook_in_place.h"
+#include "dumper/hook/child/hook_end.h"
+#include "dumper/hook/child/hook_fds.h"
+#include "dumper/hook/child/hook_file.h"
+#include "dumper/hook/child/hook_worker.h"
+#include "dumper/hook/common/hook_dump.h"
+#include "dumper/hook/common/hook_outcome.h"
+#include "dumper/hook/common/hook_say.h"
+#include "dumper/hook/common/hook_settings.h"
+#include "lib/base/arena.h"
+#include "lib/base/strbuf.h"
+#include "lib/core/core.h"
+#include "lib/core/dump_name.h"
+#include "lib/format/format.h"
 #include "lib/mem/mem_self.h"
+#include "lib/process/look.h"
 #include "lib/process/proc.h"
+#include "lib/sys/arch_x86_64.h"
 #include "lib/sys/sys.h"
-#include "dumper/hook/common/hook.h"
+#include "lib/walk/walk.h"
 #include "lib/base/safe.h"
 
 #define CORE_MEMORY (4u << 20) /* of tc_core_begin */
@@ -29,13 +49,13 @@ static struct tc_looks looks;	 /* too big for the stack */
 /* The handler of SIGALRM: the time for the dump is over. */
 static void end_now(int sig)
 {
-	const struct tc_outcome_page *page = tc_hook_dump.outcome;
+	const struct tc_hook_outcome *outcome = tc_hook_dump.outcome;
 
 	(void)sig;
 	tc_hook_file_abort(&file);
-	if ((!page || page->outcome == TC_OUTCOME_RUNNING) && !tc_hook_dump.line)
+	if ((!outcome || outcome->state == TC_OUTCOME_RUNNING) && !tc_hook_dump.maker.line)
 		tc_hook_child_refuse(&tc_hook_dump, "it took longer than TASKCORE_BUDGET_MS");
-	if (tc_hook_dump.watched)
+	if (tc_hook_dump.maker.watched)
 		tc_hook_work_done(&tc_hook_dump);
 	tc_hook_end(&tc_hook_dump);
 }
@@ -90,24 +110,15 @@ static int walk(struct tc_hook_dump *dump)
 	look.work_ns = tc_sys_clock_ns(CLOCK_MONOTONIC);
 	options.give_up = give_up;
 	options.context = &look;
-	dump->n_notices = 0;
-	int r = tc_walk(&dump->mem, &dump->core.rec, &arena, &options, &dump->counts, &dump->python,
-			dump->notices, &dump->n_notices);
+	int r = tc_walk(&dump->mem, &dump->core.rec, &arena, &options, &dump->walk);
 	tc_sys_unmap(memory, size);
 	return r;
 }
 
 static uint32_t status_flags(const struct tc_hook_dump *dump, int walked)
 {
-	uint32_t flags = dump->frozen ? TC_STATUS_FROZEN : TC_STATUS_UNFROZEN;
-
-	if (dump->counts.cut || dump->counts.objects_cut)
-		flags |= TC_STATUS_CUT;
-	if (walked < 0)
-		flags |= TC_STATUS_UNKNOWN_PYTHON;
-	if (dump->counts.disagreed)
-		flags |= TC_STATUS_DISAGREED;
-	return flags;
+	return (dump->way.frozen ? TC_STATUS_FROZEN : TC_STATUS_UNFROZEN) |
+	       (walked < 0 ? TC_STATUS_UNKNOWN_PYTHON : 0u);
 }
 
 static uint64_t pause_ns(const struct tc_hook_dump *dump)
@@ -124,7 +135,7 @@ static void await_target(const struct tc_hook_dump *dump)
 {
 	struct timespec wait = { 0, TARGET_NS / TARGET_LOOKS };
 
-	for (int i = 0; i < TARGET_LOOKS && dump->guest && dump->outcome; i++) {
+	for (int i = 0; i < TARGET_LOOKS && dump->maker.guest && dump->outcome; i++) {
 		if (dump->outcome->pause_ns)
 			return;
 		tc_syscall2(SYS_nanosleep, (long)&wait, 0);
@@ -144,12 +155,13 @@ static void note(struct tc_hook_dump *dump, const char *one, const char *two)
 static void note_conditions(struct tc_hook_dump *dump)
 {
 	if (dump->old_maps)
-		note(dump, "the modules are those that were loaded when the event loop was made: ", dump->old_maps);
-	if (dump->why_place)
-		note(dump, "read in place, not from a copy: ", dump->why_place);
-	if (dump->why_elsewhere)
-		note(dump, "the dump is not in TASKCORE_DIR: ", dump->why_elsewhere);
-	if (!dump->dumpable)
+		note(dump, "the modules are those that were loaded when the event loop was made: ",
+		     dump->old_maps);
+	if (dump->way.why_no_clone)
+		note(dump, "read in place, not from a copy: ", dump->way.why_no_clone);
+	if (dump->maker.why_elsewhere)
+		note(dump, "the dump is not in TASKCORE_DIR: ", dump->maker.why_elsewhere);
+	if (!dump->way.dumpable)
 		note(dump, "no values: the process is not dumpable (prctl(2)); ",
 		     "TASKCORE_NONDUMPABLE=full gives them");
 }
@@ -160,8 +172,8 @@ static int write_dump(struct tc_hook_dump *dump, int fd)
 	struct tc_arena scratch;
 	void *memory = tc_sys_map(CORE_MEMORY, false);
 	/* restored at the end, because another file may be tried after this one */
-	unsigned n_notices = dump->n_notices;
-	int walked = dump->walked;
+	unsigned n_notices = dump->walk.notices.n;
+	int walked = dump->in_place.walked;
 
 	if (!memory)
 		return -ENOMEM;
@@ -169,7 +181,7 @@ static int write_dump(struct tc_hook_dump *dump, int fd)
 	int r = tc_core_begin(&dump->core, fd, &dump->mem, &dump->maps, &dump->process, &scratch);
 	if (r == 0)
 		tc_hook_put_fds(dump, &dump->core.rec);
-	if (r == 0 && dump->snapshot)
+	if (r == 0 && dump->way.snapshot)
 		walked = r = walk(dump);
 	else if (r == 0)
 		r = tc_hook_replay(dump, &dump->core);
@@ -177,23 +189,21 @@ static int write_dump(struct tc_hook_dump *dump, int fd)
 	tc_hook_note_threads(dump);
 	tc_hook_note_fds(dump);
 	await_target(dump);
-	tc_look_choose(&looks, dump->threads, dump->n_threads, dump->python.loop_tids,
-		       dump->python.n_loop_tids);
+	tc_look_choose(&looks, dump->threads.at, dump->threads.n, dump->walk.python.loop_tids,
+		       dump->walk.python.n_loop_tids);
 	/* not in the handler, which stops the very threads that would be watched */
-	if (dump->guest)
+	if (dump->maker.guest)
 		tc_look_watch(dump->proc, &looks, NULL);
 	tc_look_put(&looks, &dump->core.rec);
 	struct tc_core_status status = {
-		.counts = &dump->counts,
+		.walk = &dump->walk,
 		.flags = status_flags(dump, walked),
 		.pause_ns = pause_ns(dump),
 		.duration_ns = tc_sys_clock_ns(CLOCK_MONOTONIC) - dump->began_ns,
-		.notices = (const char(*)[TC_NOTICE_SIZE])dump->notices,
-		.n_notices = dump->n_notices,
 	};
 	if (r != -TC_EWRITE && r != -TC_ENOSPACE)
 		r = tc_core_seal(&dump->core, &status);
-	dump->n_notices = n_notices;
+	dump->walk.notices.n = n_notices;
 	tc_sys_unmap(memory, CORE_MEMORY);
 	if (r == -TC_EWRITE)
 		return dump->core.sys ? -dump->core.sys : -EIO;
@@ -247,18 +257,18 @@ static bool ask_again(struct tc_hook_dump *dump)
 	struct timespec wait = { 0, AGAIN_NS }, look = { 0, LOOK_NS };
 	uint32_t state = TC_OUTCOME_AGAIN;
 
-	if (!dump->counts.disagreed || dump->request.again || !dump->snapshot || !dump->outcome ||
-	    !tc_hook_settings.private_signal)
+	if (!dump->walk.counts.disagreed || dump->request.again || !dump->way.snapshot ||
+	    !dump->outcome || !tc_hook_settings.private_signal)
 		return false;
 	tc_syscall2(SYS_nanosleep, (long)&wait, 0);
-	dump->outcome->outcome = TC_OUTCOME_AGAIN;
+	dump->outcome->state = TC_OUTCOME_AGAIN;
 	if (send_again(dump))
-		for (int i = 0; i < LOOKS && dump->outcome->outcome == TC_OUTCOME_AGAIN; i++)
+		for (int i = 0; i < LOOKS && dump->outcome->state == TC_OUTCOME_AGAIN; i++)
 			tc_syscall2(SYS_nanosleep, (long)&look, 0);
-	if (atomic_compare_exchange_strong(&dump->outcome->outcome, &state, TC_OUTCOME_RUNNING))
+	if (atomic_compare_exchange_strong(&dump->outcome->state, &state, TC_OUTCOME_RUNNING))
 		return false;
 	state = TC_OUTCOME_ACCEPTED;
-	return atomic_compare_exchange_strong(&dump->outcome->outcome, &state, TC_OUTCOME_LEAVING);
+	return atomic_compare_exchange_strong(&dump->outcome->state, &state, TC_OUTCOME_LEAVING);
 }
 
 static void put_ms(struct tc_strbuf *text, uint64_t ns)
@@ -273,27 +283,27 @@ static void put_ms(struct tc_strbuf *text, uint64_t ns)
  * watcher: whichever of them comes here first. */
 static void mark(const struct tc_hook_dump *dump)
 {
-	if (dump->verdict == TC_OUTCOME_REFUSED && dump->guest)
+	if (dump->maker.verdict == TC_OUTCOME_REFUSED && dump->maker.guest)
 		tc_hook_mark_refused(dump->request.cookie);
 }
 
 void tc_hook_child_tell(const struct tc_hook_dump *dump)
 {
 	mark(dump);
-	if (!dump->line)
+	if (!dump->maker.line)
 		return;
-	/* the outcome permits the next dump: from here on the page may belong to that one */
+	/* the outcome permits the next dump: from here on it may be that one's */
 	if (dump->outcome)
-		dump->outcome->outcome = dump->verdict;
-	tc_hook_say(dump->line);
+		dump->outcome->state = dump->maker.verdict;
+	tc_hook_say(dump->maker.line);
 }
 
 /* Set line and outcome. A worker has no stderr: the watcher says the line. */
 static void tell(struct tc_hook_dump *dump, enum tc_outcome verdict, char *line)
 {
-	dump->verdict = verdict;
-	dump->line = line;
-	if (dump->watched)
+	dump->maker.verdict = verdict;
+	dump->maker.line = line;
+	if (dump->maker.watched)
 		mark(dump);
 	else
 		tc_hook_child_tell(dump);
@@ -315,14 +325,14 @@ static void report(struct tc_hook_dump *dump)
 	if (dump->outcome && (size_t)(text.at - path) < sizeof(dump->outcome->path))
 		memcpy(dump->outcome->path, path, (size_t)(text.at - path) + 1);
 	tc_strbuf_s(&text, ": ");
-	tc_strbuf_u(&text, dump->counts.found);
-	tc_strbuf_s(&text, dump->counts.found == 1 ? " task, " : " tasks, ");
+	tc_strbuf_u(&text, dump->walk.counts.found);
+	tc_strbuf_s(&text, dump->walk.counts.found == 1 ? " task, " : " tasks, ");
 	tc_strbuf_u(&text, dump->core.at);
 	tc_strbuf_s(&text, " bytes, paused ");
 	put_ms(&text, pause_ns(dump));
-	if (dump->why_elsewhere) {
+	if (dump->maker.why_elsewhere) {
 		tc_strbuf_s(&text, "; not in TASKCORE_DIR: ");
-		tc_strbuf_s(&text, dump->why_elsewhere);
+		tc_strbuf_s(&text, dump->maker.why_elsewhere);
 	}
 	tell(dump, TC_OUTCOME_SEALED, line);
 }
@@ -340,20 +350,20 @@ void tc_hook_child_refuse(struct tc_hook_dump *dump, const char *why)
 	tell(dump, TC_OUTCOME_REFUSED, line);
 }
 
-/* Try one place after the other until the dump is in one. */
+/* Try one directory after the other until the dump is in one. */
 static void make_file(struct tc_hook_dump *dump)
 {
 	static char why[TC_HOOK_PATH + 128]; /* too big for the stack */
 	struct tc_strbuf reason;
-	unsigned place = 0;
+	unsigned next_dir = 0;
 
 	tc_strbuf_init(&reason, why, sizeof(why));
-	while (tc_hook_file_create(&file, &place, dump, &reason) == 0) {
-		/* why is about TASKCORE_DIR, because that is the first place */
+	while (tc_hook_file_create(&file, &next_dir, dump, &reason) == 0) {
+		/* why is about TASKCORE_DIR, because that is the first one */
 		if (tc_hook_settings.dir[0] && why[0])
-			dump->why_elsewhere = why;
-		else if (tc_hook_settings.dir[0] && !dump->guest)
-			dump->why_elsewhere = "no child could be made that may wait for it";
+			dump->maker.why_elsewhere = why;
+		else if (tc_hook_settings.dir[0] && !dump->maker.guest)
+			dump->maker.why_elsewhere = "no child could be made that may wait for it";
 		int r = write_dump(dump, file.fd);
 		if (r < 0 || ask_again(dump)) {
 			tc_hook_file_abort(&file);
@@ -379,7 +389,7 @@ void tc_hook_child_failed(struct tc_hook_dump *dump)
 
 void tc_hook_child_stuck(struct tc_hook_dump *dump)
 {
-	if (!dump->line && (!dump->outcome || dump->outcome->outcome == TC_OUTCOME_RUNNING))
+	if (!dump->maker.line && (!dump->outcome || dump->outcome->state == TC_OUTCOME_RUNNING))
 		tc_hook_child_refuse(dump, "it took longer than TASKCORE_BUDGET_MS, and a file "
 					   "system does not answer");
 }
@@ -403,16 +413,17 @@ void tc_hook_child(void *argument)
 	struct tc_arena arena;
 
 	file.fd = file.dir = -1;
-	if (dump->guest)
+	if (dump->maker.guest)
 		tc_hook_gather_threads_late(dump);
 	arena = dump->arena;
-	if (dump->snapshot) {
+	if (dump->way.snapshot) {
 		take_maps_memory(&arena);
 		tc_mem_self_init(&dump->mem, true);
 		int r = tc_hook_gather_maps(dump, &arena);
 		if (r < 0) {
-			tc_hook_child_refuse(dump, r == -ENOMEM ? "no memory for the maps of the process" :
-							    "there is no /proc");
+			tc_hook_child_refuse(dump, r == -ENOMEM ?
+							   "no memory for the maps of the process" :
+							   "there is no /proc");
 			return;
 		}
 	}

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The end of a child that is a copy: it gives back its memory before it calls exit_group. A process
- * that exits first drops its address space, and from then on the OOM killer does not see it (Linux,
- * mm/oom_kill.c, oom_badness: no mm). But its pages count in the cgroup until all are freed, and if
- * the cgroup is full meanwhile, the target would be killed for them. As long as the child has its
- * address space, the OOM killer takes the child first, or waits for it. */
+ * The end of a child that is a snapshot: it gives back its memory before it calls exit_group. A
+ * process that exits first drops its address space, and from then on the OOM killer does not see it
+ * (Linux, mm/oom_kill.c, oom_badness: no mm). But its pages count in the cgroup until all are
+ * freed, and if the cgroup is full meanwhile, the target would be killed for them. As long as the
+ * child has its address space, the OOM killer takes the child first, or waits for it. */
+#include "dumper/hook/child/hook_end.h"
+
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "dumper/hook/capture/hook_clone.h"
+#include "dumper/hook/common/hook_dump.h"
+#include "dumper/hook/signals/hook_guard.h"
+#include "lib/sys/arch_x86_64.h"
 #include "lib/sys/sys.h"
-#include "dumper/hook/common/hook.h"
 #include "lib/base/safe.h"
 
 /* start and end of this library: symbols of ld(1) */
@@ -74,7 +79,7 @@ static void give_back(void)
 
 void tc_hook_end(const struct tc_hook_dump *dump)
 {
-	if (dump->copy)
+	if (dump->maker.snapshot)
 		give_back();
 	for (;;)
 		tc_syscall1(SYS_exit_group, 0);

@@ -2,13 +2,18 @@
  * What the descriptors of the process are (record TC_REC_FD of docs/format.md): asked by the child,
  * which shares the descriptor table with the process. Nothing is opened meanwhile, because the
  * process would have that descriptor too. Nothing that is asked waits for a device or a server. */
+#include "dumper/hook/child/hook_fds.h"
+
 #include <fcntl.h>
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "dumper/hook/common/hook_dump.h"
+#include "lib/base/strbuf.h"
+#include "lib/format/format.h"
 #include "lib/process/fd_record.h"
+#include "lib/sys/arch_x86_64.h"
 #include "lib/sys/sys.h"
-#include "dumper/hook/common/hook.h"
 #include "lib/base/safe.h"
 
 /* the numbers that are tried when the largest one is unknown (no /proc) */
@@ -52,12 +57,12 @@ static bool keep(struct tc_hook_dump *dump, const struct tc_fd_facts *facts)
 
 	if (!fd)
 		return false;
-	if (dump->last_fd)
-		dump->last_fd->next = fd;
+	if (dump->fds.last)
+		dump->fds.last->next = fd;
 	else
-		dump->first_fd = fd;
-	dump->last_fd = fd;
-	dump->n_fds++;
+		dump->fds.first = fd;
+	dump->fds.last = fd;
+	dump->fds.n++;
 	return true;
 }
 
@@ -65,22 +70,22 @@ static void gather_one(struct tc_hook_dump *dump, uint32_t number)
 {
 	struct tc_fd_facts facts;
 
-	if (dump->n_fds == TC_FDS_MAX || dump->n_fds_left) {
-		dump->n_fds_left += tc_syscall3(SYS_fcntl, number, F_GETFD, 0) >= 0;
+	if (dump->fds.n == TC_FDS_MAX || dump->fds.n_left) {
+		dump->fds.n_left += tc_syscall3(SYS_fcntl, number, F_GETFD, 0) >= 0;
 		return;
 	}
 	if (ask(&facts, number) && !keep(dump, &facts))
-		dump->n_fds_left++;
+		dump->fds.n_left++;
 }
 
 void tc_hook_gather_fds(struct tc_hook_dump *dump)
 {
-	uint32_t end = dump->n_numbers ? dump->n_numbers : NUMBERS_UNKNOWN;
+	uint32_t end = dump->fds.n_numbers ? dump->fds.n_numbers : NUMBERS_UNKNOWN;
 
 	for (uint32_t i = 0; i < end; i++) {
 		if (i % NUMBERS_PER_LOOK == NUMBERS_PER_LOOK - 1 &&
 		    tc_sys_clock_ns(CLOCK_MONOTONIC) > dump->deadline_ns) {
-			dump->fds_late = true;
+			dump->fds.late = true;
 			return;
 		}
 		gather_one(dump, i);
@@ -89,7 +94,7 @@ void tc_hook_gather_fds(struct tc_hook_dump *dump)
 
 void tc_hook_put_fds(const struct tc_hook_dump *dump, struct tc_records *rec)
 {
-	for (const struct tc_kept_fd *fd = dump->first_fd; fd; fd = fd->next)
+	for (const struct tc_kept_fd *fd = dump->fds.first; fd; fd = fd->next)
 		tc_fd_put_record(rec, fd);
 }
 
@@ -97,14 +102,14 @@ void tc_hook_note_fds(struct tc_hook_dump *dump)
 {
 	struct tc_strbuf text;
 
-	if ((!dump->n_fds_left && !dump->fds_late) || !tc_hook_notice(dump, &text))
+	if ((!dump->fds.n_left && !dump->fds.late) || !tc_hook_notice(dump, &text))
 		return;
 	tc_strbuf_s(&text, "descriptors: the first ");
-	tc_strbuf_u(&text, dump->n_fds);
+	tc_strbuf_u(&text, dump->fds.n);
 	tc_strbuf_s(&text, " are recorded, ");
-	if (dump->fds_late)
+	if (dump->fds.late)
 		tc_strbuf_s(&text, "then the time for the dump was over");
 	else
-		tc_strbuf_u(&text, dump->n_fds_left);
-	tc_strbuf_s(&text, dump->fds_late ? "" : " more are not");
+		tc_strbuf_u(&text, dump->fds.n_left);
+	tc_strbuf_s(&text, dump->fds.late ? "" : " more are not");
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Where a dump goes: into the first place of a list that can be written, under a temporary name
+ * Where a dump goes: into the first directory of a list that can be written, under a temporary name
  * until it is complete. It never replaces another file, and never follows a symbolic link. */
 #define _GNU_SOURCE
+#include "dumper/hook/child/hook_file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -9,12 +11,16 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "dumper/hook/common/hook_dump.h"
+#include "dumper/hook/common/hook_settings.h"
+#include "lib/base/strbuf.h"
+#include "lib/core/dump_name.h"
 #include "lib/process/proc.h"
+#include "lib/sys/arch_x86_64.h"
 #include "lib/sys/sys.h"
-#include "dumper/hook/common/hook.h"
 #include "lib/base/safe.h"
 
-enum { PLACE_SET, PLACE_CORE, PLACE_CWD, PLACE_TMP, PLACE_SHM, N_PLACES };
+enum { DIR_SET, DIR_CORE, DIR_CWD, DIR_TMP, DIR_SHM, N_DIRS };
 #define TEMPORARY_HEAD ".taskcore."
 #define TEMPORARY_TAIL ".tmp"
 #define NAME_TRIES 1000 /* tries: names have milliseconds, and several dumps may be made in one */
@@ -49,29 +55,29 @@ static void strip(char *path)
 		path[--n] = 0;
 }
 
-/* The path of place number i; false: there is no such place. */
-static bool find_place(unsigned i, const struct tc_hook_dump *dump, char *to)
+/* The path of directory number i; false: there is no such directory. */
+static bool find_dir(unsigned i, const struct tc_hook_dump *dump, char *to)
 {
 	struct tc_strbuf text;
 
 	tc_strbuf_init(&text, to, TC_HOOK_PATH);
-	if (!dump->guest) { /* in the handler itself: only where no file system can hang */
+	if (!dump->maker.guest) { /* in the handler itself: only where no file system can hang */
 		tc_strbuf_s(&text, "/dev/shm");
-		return i == PLACE_SHM;
+		return i == DIR_SHM;
 	}
 	switch (i) {
-	case PLACE_SET:
+	case DIR_SET:
 		tc_strbuf_s(&text, tc_hook_settings.dir);
 		break;
-	case PLACE_CORE:
+	case DIR_CORE:
 		return core_dir(to, TC_HOOK_PATH);
-	case PLACE_CWD:
-		tc_strbuf_s(&text, dump->cwd);
+	case DIR_CWD:
+		tc_strbuf_s(&text, dump->names.cwd);
 		break;
-	case PLACE_TMP:
+	case DIR_TMP:
 		tc_strbuf_s(&text, tc_hook_settings.tmpdir);
 		break;
-	case PLACE_SHM:
+	case DIR_SHM:
 		tc_strbuf_s(&text, "/dev/shm");
 		break;
 	default:
@@ -239,8 +245,8 @@ static int create_in(struct tc_hook_file *file, const struct tc_hook_dump *dump,
 	return 0;
 }
 
-/* Set *to to "DIR: reason", if it is empty: only the first place is explained, because that is
- * where the dump should go. */
+/* Set *to to "DIR: reason", if it is empty: only the first directory is explained, because that
+ * is where the dump should go. */
 static void explain(struct tc_strbuf *to, const char *dir, const char *why, int error)
 {
 	if (to->at != to->start)
@@ -273,16 +279,16 @@ int tc_hook_file_create(struct tc_hook_file *file, unsigned *at, const struct tc
 {
 	const char *text;
 
-	while (*at < N_PLACES) {
+	while (*at < N_DIRS) {
 		unsigned i = (*at)++;
-		if (!find_place(i, dump, file->dir_path))
+		if (!find_dir(i, dump, file->dir_path))
 			continue;
 		strip(file->dir_path);
 		int r = create_in(file, dump, &text);
 		if (r == 0)
 			return 0;
 		explain(why, file->dir_path, text, r);
-		/* somebody has set this limit: do not evade it by another place */
+		/* somebody has set this limit: do not evade it by another directory */
 		if (r == -EDQUOT && text)
 			break;
 	}
@@ -301,7 +307,7 @@ int tc_hook_file_commit(struct tc_hook_file *file, const struct tc_hook_dump *du
 	long r = -EEXIST;
 
 	for (unsigned i = 0; i < NAME_TRIES && r == -EEXIST; i++) {
-		tc_dump_name(dump->exe, dump->pid, dump->wall_ns + i * 1000000u,
+		tc_dump_name(dump->names.exe, dump->pid, dump->wall_ns + i * 1000000u,
 			     dump->request.reason, file->name);
 		r = tc_syscall5(SYS_renameat2, file->dir, (long)file->temporary, file->dir,
 				(long)file->name, RENAME_NOREPLACE_FLAG);

@@ -5,6 +5,8 @@
  * hang for ever, so it holds nothing of the process but memory. The watcher has stderr: it says the
  * line, and ends both threads in time. */
 #define _GNU_SOURCE
+#include "dumper/hook/child/hook_guest.h"
+
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <linux/futex.h>
@@ -17,10 +19,20 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "lib/process/proc.h"
-#include "lib/sys/sys.h"
-#include "dumper/hook/common/hook.h"
+#include "dumper/hook/capture/hook_cgroup.h"
+#include "dumper/hook/capture/hook_gather.h"
+#include "dumper/hook/child/hook_child.h"
+#include "dumper/hook/child/hook_end.h"
+#include "dumper/hook/child/hook_fds.h"
+#include "dumper/hook/child/hook_worker.h"
+#include "dumper/hook/common/hook_dump.h"
 #include "dumper/hook/common/hook_process.h"
+#include "dumper/hook/common/hook_say.h"
+#include "dumper/hook/common/hook_settings.h"
+#include "dumper/hook/signals/hook_guard.h"
+#include "lib/process/proc.h"
+#include "lib/sys/arch_x86_64.h"
+#include "lib/sys/sys.h"
 #include "lib/base/safe.h"
 
 #define NUMBERS_UNKNOWN 65536
@@ -148,7 +160,8 @@ static void lower_priority(void)
 static void settle(struct tc_hook_dump *dump)
 {
 	lower_priority();
-	if (dump->snapshot) /* only a copy: processes that share memory share oom_score_adj too */
+	/* only a snapshot: processes that share memory share oom_score_adj too */
+	if (dump->way.snapshot)
 		tc_hook_die_first();
 	tc_hook_open_target(dump);
 }
@@ -166,9 +179,9 @@ static void work_apart(void *argument)
 {
 	struct tc_hook_dump *dump = argument;
 
-	dump->worker = (uint32_t)tc_syscall0(SYS_gettid);
+	dump->maker.worker = (uint32_t)tc_syscall0(SYS_gettid);
 	tc_syscall1(SYS_chdir, (long)"/");
-	close_each(0, dump->n_numbers ? dump->n_numbers : NUMBERS_UNKNOWN);
+	close_each(0, dump->fds.n_numbers ? dump->fds.n_numbers : NUMBERS_UNKNOWN);
 	settle(dump);
 	make(dump);
 	tc_hook_work_done(dump);
@@ -192,10 +205,10 @@ static void await(struct tc_hook_dump *dump, uint64_t until_ns)
 	uint64_t now = tc_sys_clock_ns(CLOCK_MONOTONIC), left = until_ns > now ? until_ns - now : 0;
 	struct timespec wait = { 0, (long)(left < LOOK_MS * MS ? left : LOOK_MS * MS) };
 
-	uint32_t worker = dump->worker;
+	uint32_t worker = dump->maker.worker;
 
 	if (worker)
-		tc_syscall4(SYS_futex, (long)&dump->worker, FUTEX_WAIT, worker, (long)&wait);
+		tc_syscall4(SYS_futex, (long)&dump->maker.worker, FUTEX_WAIT, worker, (long)&wait);
 }
 
 /* Watch the worker. True: it has ended. False: it hangs, and must be left behind. */
@@ -207,15 +220,15 @@ static bool watch(struct tc_hook_dump *dump)
 
 	for (;;) {
 		await(dump, end < silent ? end : silent);
-		if (!dump->worker)
+		if (!dump->maker.worker)
 			return true;
 		uint64_t now = tc_sys_clock_ns(CLOCK_MONOTONIC);
 		if (!gone && tc_hook_is_target_gone(dump)) {
 			gone = true;
-			silent = dump->apart ? now + GONE_MS * MS : now;
+			silent = dump->maker.apart ? now + GONE_MS * MS : now;
 		}
 		/* we still share all descriptors, and so keep them open: end at once */
-		if (now >= silent && !dump->apart)
+		if (now >= silent && !dump->maker.apart)
 			return false;
 		if (now >= silent) {
 			tc_sys_close(STDERR);
@@ -226,7 +239,8 @@ static bool watch(struct tc_hook_dump *dump)
 		if (now >= end) { /* the alarm makes it remove its file and end */
 			asked = true;
 			end = now + TIDY_MS * MS;
-			tc_syscall3(SYS_tgkill, tc_syscall0(SYS_getpid), dump->worker, SIGALRM);
+			tc_syscall3(SYS_tgkill, tc_syscall0(SYS_getpid), dump->maker.worker,
+				    SIGALRM);
 		}
 	}
 }
@@ -240,13 +254,13 @@ static void supervise(void *argument)
 	if (!done)
 		tc_hook_child_stuck(dump);
 	tc_hook_child_tell(dump);
-	if (!dump->snapshot)
+	if (!dump->way.snapshot)
 		tc_hook_release(dump);
 	/* The last thing before the end, because from then on another dump may begin. The worker
 	 * that hangs still uses our stacks, and `stuck` says so. */
-	if (!done && !dump->snapshot)
+	if (!done && !dump->way.snapshot)
 		tc_hook_process()->stuck = (uint32_t)tc_syscall0(SYS_getpid);
-	if (done && dump->apart)
+	if (done && dump->maker.apart)
 		tc_hook_end(dump);
 	for (;;)
 		tc_syscall1(SYS_exit_group, 0);
@@ -258,7 +272,7 @@ static void supervise(void *argument)
  * target. */
 static bool must_be_one(const struct tc_hook_dump *dump)
 {
-	return dump->copy && dump->apart && dump->room < TC_HOOK_NO_LIMIT;
+	return dump->maker.snapshot && dump->maker.apart && dump->way.room < TC_HOOK_NO_LIMIT;
 }
 
 void tc_hook_guest(struct tc_hook_dump *dump)
@@ -268,28 +282,28 @@ void tc_hook_guest(struct tc_hook_dump *dump)
 	tc_sys_mask(~FAULTS, NULL);
 	tc_syscall2(SYS_prctl, PR_SET_NAME, (long)"taskcore-dump");
 	tc_hook_gather_fds(dump);
-	dump->apart = tc_hook_leave_files(dump->n_numbers);
+	dump->maker.apart = tc_hook_leave_files(dump->fds.n_numbers);
 	leave_directory();
-	if (dump->apart)
+	if (dump->maker.apart)
 		settle(dump);
 	if (must_be_one(dump)) {
 		work_alone(dump);
 		return;
 	}
-	dump->watched = true;
-	dump->worker = (uint32_t)tc_syscall0(SYS_getpid);
+	dump->maker.watched = true;
+	dump->maker.worker = (uint32_t)tc_syscall0(SYS_getpid);
 	/* Two threads of one process, so that whoever kills one kills both, but each with its own
 	 * descriptor table (no CLONE_FILES). */
 	if (tc_arch_spawn(CLONE_VM | CLONE_SIGHAND | CLONE_THREAD, tc_hook_work_stack(),
-			  dump->apart ? supervise : work_apart, dump) > 0) {
-		if (!dump->apart)
+			  dump->maker.apart ? supervise : work_apart, dump) > 0) {
+		if (!dump->maker.apart)
 			supervise(dump);
 		tc_sys_close(STDERR); /* the watcher has it */
 		make(dump);
 		tc_hook_work_done(dump);
 	}
-	dump->watched = false;
-	if (dump->apart)
+	dump->maker.watched = false;
+	if (dump->maker.apart)
 		work_alone(dump);
 	else
 		tc_hook_child_refuse(dump, "no process may be added");

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The dump that is being made, and where the interpreter is: data that all rooms of the hook
  * read. */
+#include "dumper/hook/common/hook_dump.h"
+
 #include <stdatomic.h>
 
+#include "lib/base/notices.h"
+#include "lib/base/strbuf.h"
 #include "lib/sys/sys.h"
-#include "dumper/hook/common/hook.h"
 #include "lib/base/safe.h"
 
 struct tc_hook_dump tc_hook_dump;
@@ -25,35 +28,36 @@ const struct tc_runtime_site *tc_hook_python(void)
 	return has_site ? &python : NULL;
 }
 
-/* *memory becomes NULL before the memory is unmapped. A child that is killed between the two leaks
- * memory; the other way round, the address would be unmapped a second time, when somebody else may
- * have mapped something there. */
-static void unmap(void **memory, size_t size)
+/* mapping->at becomes NULL before the memory is unmapped. A child that is killed between the two
+ * leaks memory; the other way round, the address would be unmapped a second time, when somebody
+ * else may have mapped something there. */
+static void unmap(struct tc_hook_mapping *mapping)
 {
-	void *at = *memory;
+	void *at = mapping->at;
 
-	*memory = NULL;
+	mapping->at = NULL;
 	atomic_signal_fence(memory_order_seq_cst);
 	if (at)
-		tc_sys_unmap(at, size);
+		tc_sys_unmap(at, mapping->size);
 }
 
 void tc_hook_release_walk(struct tc_hook_dump *dump)
 {
-	dump->first = dump->last = NULL;
-	unmap(&dump->memory, dump->memory_size);
+	dump->in_place.first = dump->in_place.last = NULL;
+	unmap(&dump->in_place.memory);
 }
 
 void tc_hook_release(struct tc_hook_dump *dump)
 {
 	tc_hook_release_walk(dump);
-	unmap(&dump->thread_memory, dump->thread_memory_size);
+	unmap(&dump->memory);
 }
 
 bool tc_hook_notice(struct tc_hook_dump *dump, struct tc_strbuf *ret)
 {
-	if (dump->n_notices == TC_NOTICES_MAX)
-		return false;
-	tc_strbuf_init(ret, dump->notices[dump->n_notices++], TC_NOTICE_SIZE);
-	return true;
+	char *line = tc_notices_next(&dump->walk.notices);
+
+	if (line)
+		tc_strbuf_init(ret, line, TC_NOTICE_SIZE);
+	return line != NULL;
 }

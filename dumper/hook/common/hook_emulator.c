@@ -2,11 +2,13 @@
  * Does valgrind or qemu-user run this process? They translate the program's code and make its
  * system calls, and they end it when it makes a clone of the kind that a dump needs (valgrind 3.19:
  * "does not support general clone()"; qemu 7.2: SIGSEGV). */
+#include "dumper/hook/common/hook_emulator.h"
+
 #include <fcntl.h>
 #include <string.h>
 #include <sys/syscall.h>
 
-#include "dumper/hook/common/hook.h"
+#include "lib/sys/arch_x86_64.h"
 #include "lib/base/safe.h"
 
 #define LINK_MAX 256

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The page by which we know whether we are in the process that made it, in a forked child, or in a
+ * The state by which we know whether we are in the process that made it, in a forked child, or in a
  * vfork child: MADV_WIPEONFORK (madvise(2)) makes it zero in a forked child; a vfork child shares
  * it, but has another pid. */
 #include "dumper/hook/common/hook_process.h"
@@ -18,18 +18,18 @@ extern int __register_atfork(void (*prepare)(void), void (*parent)(void), void (
 extern void *__dso_handle __attribute__((visibility("hidden")));
 
 static struct tc_hook_process before_init; /* so that tc_hook_process never returns NULL */
-static struct tc_hook_process *page = &before_init;
+static struct tc_hook_process *own = &before_init;
 static bool wipes;
 
 static void adopt(uint32_t pid)
 {
 	if (!wipes)
-		memset(page, 0, sizeof(*page));
-	atomic_store(&page->pid, pid);
+		memset(own, 0, sizeof(*own));
+	atomic_store(&own->pid, pid);
 }
 
 /* Without this, a forked child that calls vfork before any code of ours runs in it would leave the
- * page to its vfork child. */
+ * state to its vfork child. */
 static void forked(void)
 {
 	adopt((uint32_t)tc_syscall0(SYS_getpid));
@@ -43,7 +43,7 @@ int tc_process_init(void)
 	if (at < 0 && at > -(long)TC_ARCH_PAGE)
 		return (int)at;
 	wipes = tc_syscall3(SYS_madvise, at, TC_ARCH_PAGE, MADV_WIPEONFORK) == 0;
-	page = (struct tc_hook_process *)at;
+	own = (struct tc_hook_process *)at;
 	adopt((uint32_t)tc_syscall0(SYS_getpid));
 	tc_process_at_fork(NULL, forked);
 	return 0;
@@ -58,7 +58,7 @@ void tc_process_at_fork(void (*prepare)(void), void (*child)(void))
 enum tc_process_kind tc_process_kind(void)
 {
 	uint32_t pid = (uint32_t)tc_syscall0(SYS_getpid);
-	uint32_t owner = atomic_load(&page->pid);
+	uint32_t owner = atomic_load(&own->pid);
 
 	if (owner == pid)
 		return TC_PROCESS_OWN;
@@ -70,7 +70,7 @@ enum tc_process_kind tc_process_kind(void)
 
 struct tc_hook_process *tc_hook_process(void)
 {
-	return page;
+	return own;
 }
 
 /* __WCLONE (wait4(2)): only children that do not send SIGCHLD. The program may have reaped our

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The hook's state of one process: a page that the kernel zeroes in a forked child
+ * The hook's state of one process: in memory that the kernel zeroes in a forked child
  * (MADV_WIPEONFORK, Linux 4.14), and that a vfork child shares. Everything here may run in a signal
  * handler, unless "normal context" is said. */
 #ifndef TC_HOOK_PROCESS_H
@@ -8,18 +8,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct tc_outcome_page;
+struct tc_hook_outcome;
 
 /* In all fields zero means that nothing has happened yet in this process. */
 struct tc_hook_process {
-	/* of the process whose page this is; 0: a forked child, where nothing of ours has run
+	/* of the process whose state this is; 0: a forked child, where nothing of ours has run
 	 * yet */
 	_Atomic uint32_t pid;
 	/* the turn: tid of the thread whose handler makes a dump; 0: none */
 	_Atomic uint32_t busy;
 	/* pid of the child that makes a dump and is not reaped yet; 0: none */
 	_Atomic uint32_t child;
-	_Atomic uint32_t child_apart; /* 1: child is a copy, with memory of its own */
+	_Atomic uint32_t child_apart; /* 1: child is a snapshot, with memory of its own */
 	_Atomic uint32_t lost;	      /* 1: the last child was killed before its dump was done */
 	/* pid of a child that has done its work and is about to end; 0: none */
 	_Atomic uint32_t leaving;
@@ -33,22 +33,22 @@ struct tc_hook_process {
 	_Atomic uint32_t n_dumps;     /* begun in this process */
 	/* CLOCK_MONOTONIC of the last dump by a plain signal; 0: none */
 	_Atomic uint64_t last_ns;
-	struct tc_outcome_page *outcome; /* of the dump that was begun last; NULL: none was */
+	struct tc_hook_outcome *outcome; /* of the dump that was begun last; NULL: none was */
 	_Atomic uint64_t refused_ns;  /* CLOCK_MONOTONIC of the last line about refusals */
 };
 
 enum tc_process_kind {
-	TC_PROCESS_OWN,	   /* the process whose page this is, also right after a fork */
+	TC_PROCESS_OWN, /* the process whose state this is, also right after a fork */
 	/* a vfork child: it runs in its parent's memory and must change nothing */
 	TC_PROCESS_VFORKED
 };
 
-/* Make the page. Normal context, once, before the hook takes a signal. 0 or -errno. Without
+/* Map the state. Normal context, once, before the hook takes a signal. 0 or -errno. Without
  * MADV_WIPEONFORK a vfork child cannot be told from a forked one: each process with another pid
  * then counts as forked. */
 int tc_process_init(void);
 
-/* In which kind of process do we run? In a forked child the zeroed page becomes its own here (pid
+/* In which kind of process do we run? In a forked child the zeroed state becomes its own here (pid
  * is set). One system call, getpid. */
 enum tc_process_kind tc_process_kind(void);
 
@@ -62,7 +62,7 @@ bool tc_process_reap_one(_Atomic uint32_t *pid, uint32_t child, int *ret_status)
  * either may be NULL. Not called for vfork. Normal context. */
 void tc_process_at_fork(void (*prepare)(void), void (*child)(void));
 
-/* The page; never NULL: before tc_process_init it is one that belongs to no process. */
+/* The state; never NULL: before tc_process_init it is one that belongs to no process. */
 struct tc_hook_process *tc_hook_process(void);
 
 #endif

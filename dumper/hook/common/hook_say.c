@@ -3,6 +3,8 @@
  * only if the file takes the line at once. Mostly this runs in a child; where no child can be made,
  * in the handler. */
 #define _GNU_SOURCE
+#include "dumper/hook/common/hook_say.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -15,8 +17,9 @@
 #include <sys/uio.h>
 #include <time.h>
 
+#include "dumper/base/wire.h"
 #include "lib/base/plain.h"
-#include "dumper/hook/common/hook.h"
+#include "lib/sys/arch_x86_64.h"
 #include "lib/base/safe.h"
 
 #define STDERR 2
@@ -109,7 +112,8 @@ void tc_hook_say(char *line)
 	if (size >= PIPE_WHOLE)
 		size = PIPE_WHOLE - 1;
 	line[size] = '\n';
-	if (tc_hook_say_is_possible() && tc_syscall3(SYS_poll, (long)&fd, 1, 0) == 1 && fd.revents == POLLOUT)
+	if (tc_hook_say_is_possible() && tc_syscall3(SYS_poll, (long)&fd, 1, 0) == 1 &&
+	    fd.revents == POLLOUT)
 		write_now(line, size + 1);
 	line[size] = 0;
 }

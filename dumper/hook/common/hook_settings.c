@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Reads the hook's settings from the environment. */
 #define _GNU_SOURCE
+#include "dumper/hook/common/hook_settings.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -9,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "dumper/hook/common/hook.h"
+#include "dumper/hook/common/hook_say.h"
 
 struct tc_hook_settings tc_hook_settings = {
 	.signal = SIGUSR1,
@@ -65,7 +67,8 @@ static bool take_signal(const char *value, int *to)
 		*to = SIGUSR1;
 	else if (strcmp(value, "USR2") == 0)
 		*to = SIGUSR2;
-	else if (strncmp(value, "RTMIN+", 6) == 0 && take_number(value + 6, (uint64_t)(SIGRTMAX - SIGRTMIN), &n))
+	else if (strncmp(value, "RTMIN+", 6) == 0 &&
+		 take_number(value + 6, (uint64_t)(SIGRTMAX - SIGRTMIN), &n))
 		*to = SIGRTMIN + (int)n;
 	else
 		return false;
@@ -138,11 +141,12 @@ static bool take(const char *name, const char *value)
 	return ok;
 }
 
-/* Of the names that this project has given out, those that do nothing yet: whoever sets one is told. */
+/* Of the names that this project has given out, those that do nothing yet: whoever sets one is
+ * told. */
 static bool is_missing(const char *name, const char *value)
 {
-	static const char *const names[] = { "AT_EXIT", "LABELS", "RSS_MB", "STACK_BYTES", "STALL_S",
-					     "TASKS" };
+	static const char *const names[] = { "AT_EXIT",	    "LABELS",  "RSS_MB",
+					     "STACK_BYTES", "STALL_S", "TASKS" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(name, names[i]) == 0)

@@ -8,8 +8,9 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "lib/sys/sys.h"
 #include "dumper/hook/common/hook_process.h"
+#include "lib/sys/arch_x86_64.h"
+#include "lib/sys/sys.h"
 #include "lib/base/safe.h"
 
 /* The flags that the kernel keeps; it drops all others (kernel/signal.c, do_sigaction). */
@@ -41,7 +42,7 @@ struct tc_arch_action tc_action_of(void *handler, unsigned long flags, uint64_t 
 					mask };
 }
 
-/* The flag is in the page of hook_process.h, which is zero in a forked child: there the lock is
+/* The flag is in the state of hook_process.h, which is zero in a forked child: there the lock is
  * free even if another thread of the parent held it. */
 uint64_t tc_action_lock(void)
 {

@@ -5,8 +5,9 @@
 #include <errno.h>
 #include <sys/syscall.h>
 
-#include "dumper/hook/signals/hook_action.h"
 #include "dumper/hook/common/hook_process.h"
+#include "dumper/hook/signals/hook_action.h"
+#include "lib/sys/arch_x86_64.h"
 #include "lib/base/safe.h"
 
 #define INSIDE_MAGIC UINT64_C(0x74635f696e736964)

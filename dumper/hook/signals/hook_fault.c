@@ -5,6 +5,7 @@
 
 #include "dumper/hook/signals/hook_action.h"
 #include "dumper/hook/signals/hook_chain.h"
+#include "lib/sys/arch_x86_64.h"
 #include "lib/base/safe.h"
 
 static uint64_t begun_seq[TC_ACTION_GUARDED];

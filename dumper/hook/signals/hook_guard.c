@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The hook's own stacks, and the guard around everything that reads memory: a fault outside of a
  * guarded read ends the dump, never the process. */
+#include "dumper/hook/signals/hook_guard.h"
+
 #include <errno.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#include "lib/sys/sys.h"
-#include "dumper/hook/common/hook.h"
 #include "dumper/hook/signals/hook_action.h"
 #include "dumper/hook/signals/hook_chain.h"
+#include "lib/sys/arch_x86_64.h"
+#include "lib/sys/sys.h"
 #include "lib/base/safe.h"
 
 /* bytes; tests/build/stack_depth.sh checks that the deepest path needs less than half */

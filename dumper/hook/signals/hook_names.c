@@ -11,9 +11,10 @@
 #include <sys/auxv.h>
 #include <sys/syscall.h>
 
+#include "dumper/hook/common/hook_process.h"
 #include "dumper/hook/signals/hook_action.h"
 #include "dumper/hook/signals/hook_next.h"
-#include "dumper/hook/common/hook_process.h"
+#include "lib/sys/arch_x86_64.h"
 
 #define EXPORT __attribute__((visibility("default")))
 /* Bytes that our entry needs on an alternate stack, in addition to the kernel's frame

@@ -2,13 +2,22 @@
  * The walk in place: in the handler, while Python stands still, because this thread holds the GIL,
  * or is the only one, or has parked the holder. The records are kept in memory, and a child writes
  * them to the file. */
+#include "dumper/hook/capture/hook_in_place.h"
+
 #include <errno.h>
 #include <string.h>
 #include <time.h>
 
+#include "dumper/hook/capture/hook_gather.h"
+#include "dumper/hook/capture/hook_park.h"
+#include "dumper/hook/common/hook_dump.h"
+#include "lib/base/arena.h"
+#include "lib/format/format.h"
+#include "lib/format/record.h"
 #include "lib/mem/mem_self.h"
+#include "lib/sys/arch_x86_64.h"
 #include "lib/sys/sys.h"
-#include "dumper/hook/common/hook.h"
+#include "lib/walk/walk.h"
 #include "lib/base/safe.h"
 
 /* Bytes that the cgroup must still allow: for the smallest dump; and more, if a clone is possible
@@ -28,7 +37,7 @@ struct tc_hook_kept {
 	uint8_t bytes[];
 };
 
-struct place {
+struct in_place {
 	struct tc_sink sink; /* first member */
 	struct tc_hook_dump *dump;
 	/* for the kept chunks; not the walker's arena, in which it makes arrays longer */
@@ -36,7 +45,7 @@ struct place {
 	const struct tc_arena *walker; /* the walker's arena */
 	/* bytes: left in both arenas at the first task; that may be used from then on */
 	size_t both_left, both_max;
-	const struct tc_hook_place *how;
+	const struct tc_hook_bounds *how;
 	unsigned n;
 	/* CLOCK_THREAD_CPUTIME_ID: the walk ends when we have worked so long */
 	uint64_t work_end_ns;
@@ -52,71 +61,72 @@ struct place {
 
 static int keep_chunk(struct tc_sink *sink, enum tc_note note, const void *chunk, size_t size)
 {
-	struct place *place = (struct place *)sink;
-	struct tc_hook_dump *dump = place->dump;
-	struct tc_hook_kept *kept = tc_arena_take(&place->arena, sizeof(*kept) + size);
+	struct in_place *walk = (struct in_place *)sink;
+	struct tc_hook_dump *dump = walk->dump;
+	struct tc_hook_kept *kept = tc_arena_take(&walk->arena, sizeof(*kept) + size);
 
 	(void)note; /* records, all of them */
 	if (!kept)
 		return -TC_EWRITE;
 	*kept = (struct tc_hook_kept){ .size = size };
 	memcpy(kept->bytes, chunk, size);
-	if (dump->last)
-		dump->last->next = kept;
+	if (dump->in_place.last)
+		dump->in_place.last->next = kept;
 	else
-		dump->first = kept;
-	dump->last = kept;
+		dump->in_place.first = kept;
+	dump->in_place.last = kept;
 	return 0;
 }
 
 int tc_hook_replay(struct tc_hook_dump *dump, struct tc_core *core)
 {
-	for (struct tc_hook_kept *kept = dump->first; kept; kept = kept->next)
-		if (tc_records_pass(&core->rec, kept->bytes, kept->size, dump->next_id) < 0)
+	for (struct tc_hook_kept *kept = dump->in_place.first; kept; kept = kept->next)
+		if (tc_records_pass(&core->rec, kept->bytes, kept->size, dump->in_place.next_id) <
+		    0)
 			return -TC_EWRITE;
 	return 0;
 }
 
 static bool on_interp(void *context, uint32_t holder, uint32_t n_threads)
 {
-	struct place *place = context;
+	struct in_place *walk = context;
 
-	if (n_threads <= 1 || holder == place->dump->tid)
+	if (n_threads <= 1 || holder == walk->dump->tid)
 		return true;
-	if (!place->how->must)
+	if (!walk->how->must)
 		return false;
-	bool held = holder && tc_hook_hold(place->dump, holder);
+	bool held = holder && tc_hook_hold(walk->dump, holder);
 	if (!held)
-		place->dump->frozen = false;
-	if (!held || place->dump->asleep)
+		walk->dump->way.frozen = false;
+	if (!held || walk->dump->in_place.asleep)
 		/* let the walker read again what does not fit together */
-		place->dump->mem.live = true;
+		walk->dump->mem.live = true;
 	return true;
 }
 
 /* Is there no time or memory left? There must be room to keep two more chunks. */
 static bool give_up(void *context)
 {
-	struct place *place = context;
+	struct in_place *walk = context;
 
-	if (place->late || place->n++ % TASKS_PER_LOOK)
-		return place->late;
-	size_t left = place->arena.left + place->walker->left;
+	if (walk->late || walk->n++ % TASKS_PER_LOOK)
+		return walk->late;
+	size_t left = walk->arena.left + walk->walker->left;
 	/* the walker has taken its tables by now; they do not count, because little of them is
 	 * touched */
-	if (!place->both_left)
-		place->both_left = left;
-	place->late = tc_sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) > place->work_end_ns ||
-		      tc_sys_clock_ns(CLOCK_MONOTONIC) > place->last_ns ||
-		      place->both_left - left > place->both_max ||
-		      place->arena.left < 2 * TC_RECORDS_BUFFER;
-	return place->late;
+	if (!walk->both_left)
+		walk->both_left = left;
+	walk->late = tc_sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) > walk->work_end_ns ||
+		     tc_sys_clock_ns(CLOCK_MONOTONIC) > walk->last_ns ||
+		     walk->both_left - left > walk->both_max ||
+		     walk->arena.left < 2 * TC_RECORDS_BUFFER;
+	return walk->late;
 }
 
 /* The memory for a walk, in bytes, by the number of tasks: half is for the walker, half for the
  * chunks. At most a quarter of what the resource limits leave, because the program needs memory
  * too. 0: that is not enough. */
-static size_t size_for(const struct tc_hook_place *how)
+static size_t size_for(const struct tc_hook_bounds *how)
 {
 	uint64_t size = SIZE_LEAST + how->n_tasks * SIZE_PER_TASK;
 
@@ -129,51 +139,52 @@ static size_t size_for(const struct tc_hook_place *how)
 
 /* Map it. What is touched of it counts in the process's cgroup. So does the file, if it is in
  * memory (/dev/shm): then what is kept counts twice, and only half of the room may be used. */
-static bool take_memory(struct place *place, struct tc_arena *walker)
+static bool take_memory(struct in_place *walk, struct tc_arena *walker)
 {
-	struct tc_hook_dump *dump = place->dump;
-	uint64_t room = dump->room;
+	struct tc_hook_dump *dump = walk->dump;
+	uint64_t room = dump->way.room;
 
-	dump->no_room = room < ROOM_AT_LEAST + (place->how->must ? 0 : ROOM_UNASKED);
-	for (size_t size = size_for(place->how); size >= SIZE_LEAST && !dump->memory && !dump->no_room;
+	dump->in_place.no_room = room < ROOM_AT_LEAST + (walk->how->must ? 0 : ROOM_UNASKED);
+	for (size_t size = size_for(walk->how);
+	     size >= SIZE_LEAST && !dump->in_place.memory.at && !dump->in_place.no_room;
 	     size /= 4) {
-		dump->memory = tc_sys_map(size, false);
-		dump->memory_size = size;
+		dump->in_place.memory.at = tc_sys_map(size, false);
+		dump->in_place.memory.size = size;
 	}
-	if (!dump->memory)
+	if (!dump->in_place.memory.at)
 		return false;
-	size_t half = dump->memory_size / 2;
-	tc_arena_init(walker, dump->memory, half);
-	tc_arena_init(&place->arena, (uint8_t *)dump->memory + half, half);
-	place->walker = walker;
-	place->both_max = (room - ROOM_AT_LEAST) / 2 + ROOM_AT_LEAST / 8;
+	size_t half = dump->in_place.memory.size / 2;
+	tc_arena_init(walker, dump->in_place.memory.at, half);
+	tc_arena_init(&walk->arena, (uint8_t *)dump->in_place.memory.at + half, half);
+	walk->walker = walker;
+	walk->both_max = (room - ROOM_AT_LEAST) / 2 + ROOM_AT_LEAST / 8;
 	return true;
 }
 
-void tc_hook_walk_in_place(struct tc_hook_dump *dump, const struct tc_hook_place *how)
+void tc_hook_walk_in_place(struct tc_hook_dump *dump, const struct tc_hook_bounds *how)
 {
 	struct tc_walk_options options;
 	struct tc_records records;
-	struct place place = {
+	struct in_place walk = {
 		.sink.chunk = keep_chunk,
 		.dump = dump,
 		.how = how,
 	};
 	struct tc_arena arena;
 
-	dump->walked = -TC_ENOSPACE;
-	if (!take_memory(&place, &arena))
+	dump->in_place.walked = -TC_ENOSPACE;
+	if (!take_memory(&walk, &arena))
 		return;
 	tc_mem_self_init(&dump->mem, false);
 	void *buffer = tc_arena_take(&arena, TC_RECORDS_BUFFER);
 	int r = buffer ? tc_hook_gather_maps(dump, &arena) : -ENOMEM;
-	dump->no_maps = r == -ENOENT;
+	dump->in_place.no_maps = r == -ENOENT;
 	if (r < 0)
 		return;
-	dump->mem.threads = dump->threads;
-	dump->mem.n_threads = dump->n_threads;
-	dump->mem.threads_missing = dump->threads_missing;
-	dump->frozen = true;
+	dump->mem.threads = dump->threads.at;
+	dump->mem.n_threads = dump->threads.n;
+	dump->mem.threads_missing = dump->threads.missing;
+	dump->way.frozen = true;
 	tc_hook_walk_options(dump, &options);
 	options.max_tasks = how->max_tasks;
 	options.on_interp = on_interp;
@@ -181,16 +192,15 @@ void tc_hook_walk_in_place(struct tc_hook_dump *dump, const struct tc_hook_place
 	uint64_t now = tc_sys_clock_ns(CLOCK_MONOTONIC);
 	uint64_t time_ns = now < how->end_ns ? how->end_ns - now : 0;
 	options.threads_end_ns = now + time_ns / 4;
-	place.work_end_ns = tc_sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) + time_ns;
-	place.last_ns = now + WAITED_FACTOR * time_ns;
+	walk.work_end_ns = tc_sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) + time_ns;
+	walk.last_ns = now + WAITED_FACTOR * time_ns;
 	options.give_up = give_up;
-	options.context = &place;
-	tc_records_init(&records, buffer, &place.sink, 1);
-	dump->walked = tc_walk(&dump->mem, &records, &arena, &options, &dump->counts, &dump->python,
-			       dump->notices, &dump->n_notices);
-	if (dump->asleep && !tc_hook_was_asleep(dump))
-		dump->frozen = false;
+	options.context = &walk;
+	tc_records_init(&records, buffer, &walk.sink, 1);
+	dump->in_place.walked = tc_walk(&dump->mem, &records, &arena, &options, &dump->walk);
+	if (dump->in_place.asleep && !tc_hook_was_asleep(dump))
+		dump->way.frozen = false;
 	if (tc_records_flush(&records, TC_NOTE_RECORDS) < 0)
-		dump->walked = -TC_EWRITE;
-	memcpy(dump->next_id, records.next_id, sizeof(dump->next_id));
+		dump->in_place.walked = -TC_EWRITE;
+	memcpy(dump->in_place.next_id, records.next_id, sizeof(dump->in_place.next_id));
 }

@@ -1,29 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A bounded cursor over bytes that may lie: the field types of docs/format.md section 5 and the
- * values of section 7. A field that is missing at the end reads as 0; a field that is cut in its
- * middle sets bad. */
+ * A bounded cursor over bytes that may lie: the field types of docs/format.md section 5. A field
+ * that is missing at the end reads as 0; a field that is cut in its middle sets bad. */
 #ifndef TC_CURSOR_H
 #define TC_CURSOR_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
-
-#include "lib/format/format.h"
 
 struct tc_cursor {
 	const uint8_t *at, *end;
 	bool bad; /* something did not fit: all that was read since is 0 */
-};
-
-/* A value of docs/format.md section 7. */
-struct tc_value {
-	uint8_t tag;   /* enum tc_val */
-	uint32_t type; /* of TC_VAL_REF, TC_VAL_SIZED and TC_VAL_ATOM */
-	uint64_t word; /* integer (as int64_t), string, address or word, as the tag says */
-	double number; /* of TC_VAL_FLOAT */
-	uint64_t size; /* length of TC_VAL_SIZED and TC_VAL_ATOM */
 };
 
 /* Something does not fit: nothing more is read. Returns 0. */
@@ -34,8 +21,8 @@ static inline uint64_t tc_cur_spoil(struct tc_cursor *cur)
 	return 0;
 }
 
-/* A number of more than one byte, where at is before end; next is what follows, NULL where it does not
- * fit. */
+/* A number of more than one byte, where at is before end; next is what follows, NULL where it does
+ * not fit. */
 struct tc_number {
 	uint64_t value;
 	const uint8_t *next;
@@ -84,9 +71,6 @@ static inline bool tc_cur_more(const struct tc_cursor *cur)
 	return cur->at < cur->end && !cur->bad;
 }
 
-/* An IEEE 754 double. */
-double tc_cur_f(struct tc_cursor *cur);
-
 /* Bytes with their length before them; *ret_size is 0 when they do not fit. Borrowed from what the
  * cursor reads. */
 static inline const uint8_t *tc_cur_b(struct tc_cursor *cur, size_t *ret_size)
@@ -101,10 +85,5 @@ static inline const uint8_t *tc_cur_b(struct tc_cursor *cur, size_t *ret_size)
 	*ret_size = (size_t)size;
 	return bytes;
 }
-
-/* One value; *previous is the stream "references". False when the rest of the record cannot be
- * understood: the end, damage (bad is set) or a tag of a later version, or one that
- * stands for another value (values.h). *ret is always filled. */
-bool tc_cur_value(struct tc_cursor *cur, uint64_t *previous, struct tc_value *ret);
 
 #endif

@@ -1,86 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Strings and types: written to the dump when they are met first, and known by their identifier
- * after that. */
+ * Types: each is written to the dump when it is met first, and known by its identifier after
+ * that. */
+#include "lib/walk/walk_type.h"
+
+#include "lib/walk/walk_string.h"
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
 
 #define MAX_BASES 64
 enum { NAME_MAX_BYTES = 256 };
-
-static uint32_t define_string(struct tc_walker *w, const char *text, size_t len, enum tc_str class)
-{
-	uint32_t id = 0;
-
-	tc_record_begin(w->out, TC_REC_STRING);
-	tc_put_u(w->out, class);
-	tc_put_raw(w->out, text, len);
-	tc_record_define(w->out, TC_TAB_STRING, &id);
-	return id;
-}
-
-uint32_t tc_walker_text(struct tc_walker *w, const char *text, size_t len, enum tc_str class)
-{
-	uint64_t *id = tc_hash_at(&w->strings, tc_hash_bytes(w->options->seed + class, text, len));
-
-	if (!id) {
-		w->full = true;
-		return 0;
-	}
-	if (!*id)
-		*id = define_string(w, text, len, class);
-	return (uint32_t)*id;
-}
-
-uint32_t tc_walker_label(struct tc_walker *w, const char *text, size_t len)
-{
-	uint64_t hash = tc_hash_bytes(w->options->seed + TC_STR_TASK, text, len);
-	struct tc_label_cache *front = &w->label_cache[hash & (TC_LABEL_CACHE - 1)];
-
-	if (front->id && front->hash == hash)
-		return front->id;
-	front->hash = hash;
-	front->id = define_string(w, text, len, TC_STR_TASK);
-	return front->id;
-}
-
-/* Decided by the type's flags alone, not by the table of types: this function is used to read the
- * name of a type, before the type is in the table. */
-static bool is_str(struct tc_walker *w, tc_addr object)
-{
-	tc_addr type;
-	uint64_t flags;
-
-	return object >= 4096 && !(object & 7) && tc_get(w->mem, object + TC_OB_TYPE, &type) == 0 &&
-	       tc_get(w->mem, type + TC_TP_FLAGS, &flags) == 0 && flags & TC_TPFLAG_UNICODE;
-}
-
-uint32_t tc_walker_str(struct tc_walker *w, tc_addr str, enum tc_str class)
-{
-	size_t len;
-
-	if (!is_str(w, str) || tc_str_read(&w->py, str, w->text, TC_STRING_MAX, &len) < 0)
-		return 0;
-	return tc_walker_text(w, w->text, len, class);
-}
-
-uint32_t tc_walker_name(struct tc_walker *w, tc_addr str)
-{
-	struct tc_name_cache *front = &w->name_cache[str >> 4 & (TC_NAME_CACHE - 1)];
-	/* length and hash: if both and the address are equal, it is the same str */
-	uint64_t head[2];
-
-	if (tc_get(w->mem, str + TC_OB_SIZE, &head) < 0)
-		return 0;
-	if (front->id && front->str == str && front->length == head[0] && front->hash == head[1])
-		return front->id;
-	uint32_t id = tc_walker_str(w, str, TC_STR_CODE);
-	if (id && head[1] != UINT64_MAX) /* −1: not hashed yet */
-		*front = (struct tc_name_cache){
-			.str = str, .length = head[0], .hash = head[1], .id = id
-		};
-	return id;
-}
 
 /* Types that are recognised by tp_name. A name without a dot counts only for a static type, because
  * any class of a program may have such a name. */
@@ -336,7 +265,7 @@ static struct tc_walk_type *new_type(struct tc_walker *w, tc_addr addr)
 		type->kind = kind_by_bases(w, addr);
 	/* Into the table before its names are read: they are str, and reading them asks for
 	 * types. */
-	uint64_t *slot = tc_hash_at(&w->types, addr);
+	uint64_t *slot = tc_hash_at(&w->types.known, addr);
 	if (slot)
 		*slot = (uint64_t)(uintptr_t)type;
 	define_type(w, type, name);
@@ -347,12 +276,12 @@ const struct tc_walk_type *tc_walker_look_up_type(struct tc_walker *w, tc_addr a
 {
 	uint64_t *slot;
 
-	if (addr < 4096 || addr & 7 || !(slot = tc_hash_at(&w->types, addr)))
+	if (addr < 4096 || addr & 7 || !(slot = tc_hash_at(&w->types.known, addr)))
 		return NULL;
 	if (*slot == 0) {
 		const struct tc_walk_type *type = new_type(w, addr);
 		/* Value 1: there is no type at this address, so it is not read again. */
-		if (!type && (slot = tc_hash_at(&w->types, addr)))
+		if (!type && (slot = tc_hash_at(&w->types.known, addr)))
 			*slot = 1;
 		return type;
 	}
