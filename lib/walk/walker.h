@@ -391,6 +391,18 @@ uint32_t tc_walker_coroutine(struct tc_walker *w, tc_addr coro);
 /* walk_registry.c: walk all tasks of the present interpreter. */
 void tc_walker_registries(struct tc_walker *w);
 
+/* walk_resize.c: a set that moves to another table holds fewer items than it counts. Find the table
+ * that they come from. */
+struct tc_moved_set {
+	tc_addr table;		/* the one that the set has now */
+	uint64_t used;		/* items that it counts */
+	const tc_addr *found;	/* those that were found in that table, */
+	size_t n;		/* so many */
+	bool weak;		/* items are weak references to tasks; otherwise they are tasks */
+};
+/* True: *ret iterates over the table that holds all of them. */
+bool tc_walker_old_table(struct tc_walker *w, const struct tc_moved_set *set, struct tc_seq *ret);
+
 /* walk_thread.c: read the interpreter's threads into w->threads; then write them as records. */
 void tc_walker_threads(struct tc_walker *w);
 void tc_walker_thread_records(struct tc_walker *w);

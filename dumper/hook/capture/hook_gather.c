@@ -25,6 +25,22 @@
 /* listing threads that are not read may take one part in so many of what is left of the pause */
 #define LISTED_PART 8
 
+void tc_hook_gather_registers(struct tc_hook_dump *dump)
+{
+	const struct tc_arch_context *context = dump->request.context;
+
+	if (!context)
+		return;
+	dump->registers = (struct tc_registers){
+		.general = { context->r8, context->r9, context->r10, context->r11, context->r12,
+			     context->r13, context->r14, context->r15, context->rdi, context->rsi,
+			     context->rbp, context->rbx, context->rdx, context->rax, context->rcx },
+		.sp = context->rsp,
+	};
+	dump->mem.registers = &dump->registers;
+	dump->mem.n_registers = 1;
+}
+
 /* The maps as they were when the interpreter was found: so its modules are known even if /proc can
  * no longer be read (after chroot). */
 static char *kept_maps;

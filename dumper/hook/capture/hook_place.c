@@ -165,6 +165,7 @@ void tc_hook_walk_in_place(struct tc_hook_dump *dump, const struct tc_hook_place
 	if (!take_memory(&place, &arena))
 		return;
 	tc_mem_self_init(&dump->mem, false);
+	tc_hook_gather_registers(dump);
 	void *buffer = tc_arena_take(&arena, TC_RECORDS_BUFFER);
 	int r = buffer ? tc_hook_gather_maps(dump, &arena) : -ENOMEM;
 	dump->no_maps = r == -ENOENT;

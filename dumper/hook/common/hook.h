@@ -117,6 +117,7 @@ struct tc_hook_dump {
 	/* why no clone was made; static text; NULL: one was made, or was not needed */
 	const char *why_place;
 	struct tc_mem mem;
+	struct tc_registers registers; /* of the interrupted thread, for mem */
 	struct tc_maps maps;
 	/* bytes that its memory cgroups leave; TC_HOOK_NO_LIMIT: no limit, or not asked */
 	uint64_t room;
@@ -270,7 +271,9 @@ void tc_hook_walk_in_place(struct tc_hook_dump *dump, const struct tc_hook_place
 /* Write the chunks that were kept. 0 or -TC_EWRITE. */
 int tc_hook_replay(struct tc_hook_dump *dump, struct tc_core *core);
 
-/* hook_gather.c: maps, modules, threads, names. */
+/* hook_gather.c: registers, maps, modules, threads, names. */
+/* Give the registers of the interrupted thread to dump->mem, if it was interrupted by a signal. */
+void tc_hook_gather_registers(struct tc_hook_dump *dump);
 /* Read the maps of the process and list its modules, in the arena. 0; -ENOENT: there is no /proc,
  * and no maps were kept; -ENOMEM. */
 int tc_hook_gather_maps(struct tc_hook_dump *dump, struct tc_arena *arena);
