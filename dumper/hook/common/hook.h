@@ -121,9 +121,6 @@ struct tc_hook_dump {
 	struct tc_maps maps;
 	/* bytes that its memory cgroups leave; TC_HOOK_NO_LIMIT: no limit, or not asked */
 	uint64_t room;
-	/* the pid of a copy, or -errno; set by the process in between that makes it
-	 * (hook_freeze.c) */
-	long cloned;
 	bool no_room;		/* the cgroup has too little memory left for a walk in place */
 	/* why maps are those that were kept earlier; NULL: they were read for this dump */
 	const char *old_maps;
@@ -236,7 +233,7 @@ struct tc_hook_memory {
 };
 /* Ask for all of it. proc: a descriptor of the process's directory in /proc; -1: only what needs no
  * descriptor. own_oom_score: a clone of the process can set its own oom_score_adj, so that the OOM
- * killer takes it first. */
+ * killer takes it first; if not, a limit that was set after the start counts too. */
 void tc_hook_memory(int proc, bool own_oom_score, struct tc_hook_memory *ret);
 
 /* hook_clone.c: estimate how long a clone of this process takes, in ns. The estimate is exact only
@@ -312,8 +309,6 @@ bool tc_hook_leave_files(uint32_t end);
  * becomes the init of a new namespace, and when it has ended, no process can be started in there
  * (pid_namespaces(7)): then we must make none. */
 bool tc_hook_may_have_child(void);
-/* Set oom_score_adj to 1000: the OOM killer takes this process first. False: it cannot be set. */
-bool tc_hook_die_first(void);
 
 /* hook_worker.c. Has the process ended, whose child we are? */
 bool tc_hook_is_target_gone(const struct tc_hook_dump *dump);
