@@ -19,7 +19,8 @@
 
 #define NS_PER_MAP 1000u /* to read and parse one */
 #define MAPS_PART 4 /* reading the maps may take one part in so many of what is left of the pause */
-/* with up to so many threads the state of each is read: it takes a millisecond */
+/* the states of so many threads are always read, because that takes a millisecond at most: on a busy
+ * machine the time may be over before one is read, also that of a loop */
 #define FEW_THREADS 64
 #define RUNNERS_MAX 1024
 /* listing threads that are not read may take one part in so many of what is left of the pause */
@@ -202,7 +203,7 @@ static bool add_thread(void *context, uint32_t tid)
 	if (is_known(gathering, tid))
 		return true;
 	uint64_t now = tc_sys_clock_ns(CLOCK_MONOTONIC);
-	bool late = now > gathering->end_ns;
+	bool late = now > gathering->end_ns && (dump->guest || dump->n_threads >= FEW_THREADS);
 	struct tc_os_thread *thread = late && now > gathering->list_end_ns ? NULL :
 									     next_thread(dump, tid);
 	if (!thread) {
