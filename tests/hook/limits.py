@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The hook where resources end: limits of files, memory and processes, a memory cgroup near its limit, another uid, budgets. Prints TAP; names of tests
+"""The hook where resources end: limits of files, memory and processes, a memory cgroup near its limit, little of a processor, another uid, budgets. Prints TAP; names of tests
 as arguments run only these. Cgroups that are made here are removed."""
 import contextlib
 import ctypes
@@ -14,7 +14,7 @@ import sys
 
 from fault_files import secrets, sub
 from fault_process import embedded
-from hooked import LIBRARY, SAID, TARGET, Hooked, Skip, await_true, dumps_in, files, must, run, whole
+from hooked import LIBRARY, SAID, TARGET, Hooked, Skip, await_true, dumps_in, files, must, report, run, taskcore, whole
 
 OTHER_UID = 12345
 
@@ -288,6 +288,22 @@ def test_memory_cgroup_other_uid(directory):
                 print("# %d tasks, room for %d MB: %d of %d dumps, %s" % (tasks, room, len(made), n, counts))
             for path in made:
                 os.unlink(path)
+
+
+STORM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "zoo", "storm_sleep_zero.py")
+
+
+def test_busy_at_two_percent(directory):
+    """a loop that never sleeps is called busy also where it gets 2 ms of a processor in 100: it is watched until it has run for long enough"""
+    with cgroup("cpu") as group, Hooked(directory, command=[sys.executable, STORM], prefix=in_group(group), env={"LD_PRELOAD": None}) as target:
+        write(group + "/cpu.cfs_period_us", 100000)
+        write(group + "/cpu.cfs_quota_us", 2000)
+        for n in range(5):
+            path = os.path.join(directory, "%d.tcore" % n)
+            done = taskcore("dump", target.pid, "-o", path)
+            must(done.returncode == 0, done.stderr)
+            states = [loop["state"] for loop in report(path)["loops"]]
+            must(states == ["busy"], "%s" % states)
 
 
 def test_other_uid(directory):
