@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A set of tasks that was stopped while its items move to another table. CPython gives the set its
  * new table first, and then copies one item after the other from the old one, which it frees at the
- * end (Objects/setobject.c, set_table_resize, 3.8 to 3.14). In between all items are still in the
- * old table, but no object refers to it any more: only the function that copies knows its address,
- * in a register (in builds of GCC 8 to 12: r13 and r14) or on the stack of its thread. So each word
- * found there is tried.
+ * end (Objects/setobject.c, set_table_resize; its machine code was read in 3.8, 3.12 and 3.13). In
+ * between all items are still in the old table, but no object refers to it any more. Only the
+ * function that copies knows its address: in a register (where GCC 12 compiled it, in no other
+ * place), or on the stack of its thread. So each word found there is tried.
  *
  * This gives up where the registers of that thread are not known. In a copy of the process they are
  * known of the thread whose handler made it. Those of the other threads are in the kernel, which
  * does not copy these threads (clone(2)); and then there may be no trace of the old table in memory.
- * The dump says so (TC_STATUS_DISAGREED), and who made it tries once more. */
+ * The dump says so (TC_STATUS_DISAGREED), and a snapshot is made once more. */
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
