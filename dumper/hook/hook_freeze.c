@@ -157,7 +157,7 @@ static int walk_here(struct tc_hook_dump *dump, const struct tc_hook_memory *mem
 	uint64_t left = tc_hook_pause_left(dump) / 8 * 7, least = pause_ns() / 4;
 	struct tc_hook_place how = {
 		.n_tasks = n < max ? n : max,
-		.end_ns = tc_sys_clock_ns(CLOCK_MONOTONIC) + (left > least ? left : least),
+		.time_ns = left > least ? left : least,
 		.mappable = memory->mappable,
 		.must = true,
 	};
@@ -176,7 +176,7 @@ static bool try_here(struct tc_hook_dump *dump, const struct tc_hook_memory *mem
 	struct tc_hook_place how = {
 		.max_tasks = max,
 		.n_tasks = n,
-		.end_ns = tc_sys_clock_ns(CLOCK_MONOTONIC) + 2 * clone_ns,
+		.time_ns = 2 * clone_ns,
 		.mappable = memory->mappable,
 	};
 

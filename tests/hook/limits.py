@@ -293,17 +293,38 @@ def test_memory_cgroup_other_uid(directory):
 STORM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "zoo", "storm_sleep_zero.py")
 
 
-def test_busy_at_two_percent(directory):
-    """a loop that never sleeps is called busy also where it gets 2 ms of a processor in 100: it is watched until it has run for long enough"""
+def test_busy_at_five_percent(directory):
+    """a loop that never sleeps is called busy also where it gets 5 ms of a processor in 100: it is watched until it has run for long enough"""
     with cgroup("cpu") as group, Hooked(directory, command=[sys.executable, STORM], prefix=in_group(group), env={"LD_PRELOAD": None}) as target:
         write(group + "/cpu.cfs_period_us", 100000)
-        write(group + "/cpu.cfs_quota_us", 2000)
+        write(group + "/cpu.cfs_quota_us", 5000)
         for n in range(5):
             path = os.path.join(directory, "%d.tcore" % n)
             done = taskcore("dump", target.pid, "-o", path)
             must(done.returncode == 0, done.stderr)
             states = [loop["state"] for loop in report(path)["loops"]]
             must(states == ["busy"], "%s" % states)
+
+
+SIDE = """
+import threading
+for_ever = threading.Event()
+def before_ready():
+    for i in range(30):
+        threading.Thread(target=for_ever.wait, daemon=True).start()
+"""
+
+
+def test_threads_at_one_percent(directory):
+    """a walk in place leaves out no frames of threads because others have the processor: it is its own time that counts"""
+    with cgroup("cpu") as group, Hooked(directory, directory, SIDE, prefix=in_group(group), env={"TASKCORE_FREEZE": "place"}) as target:
+        write(group + "/cpu.cfs_period_us", 100000)
+        write(group + "/cpu.cfs_quota_us", 1000)
+        for _ in range(5):
+            found = whole(target.dump(), complete=None)
+            must("threads that run no loop" not in " ".join(found["dump"]["truncated"]), found["dump"]["truncated"])
+            must([thread["name"] for thread in found["threads"] if not thread["python"]] == [], "threads without frames")
+        write(group + "/cpu.cfs_quota_us", -1)
 
 
 def test_other_uid(directory):

@@ -160,6 +160,7 @@ void tc_hook_walk_in_place(struct tc_hook_dump *dump, const struct tc_hook_place
 		.how = how,
 	};
 	struct tc_arena arena;
+	uint64_t began = tc_sys_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 
 	dump->walked = -TC_ENOSPACE;
 	if (!take_memory(&place, &arena))
@@ -178,12 +179,12 @@ void tc_hook_walk_in_place(struct tc_hook_dump *dump, const struct tc_hook_place
 	tc_hook_walk_options(dump, &options);
 	options.max_tasks = how->max_tasks;
 	options.on_interp = on_interp;
+	uint64_t now = tc_sys_clock_ns(CLOCK_THREAD_CPUTIME_ID), end = began + how->time_ns;
+	uint64_t time_ns = now < end ? end - now : 0;
 	/* Threads that run no loop get a quarter of the time, because tasks matter more. */
-	uint64_t now = tc_sys_clock_ns(CLOCK_MONOTONIC);
-	uint64_t time_ns = now < how->end_ns ? how->end_ns - now : 0;
 	options.threads_end_ns = now + time_ns / 4;
-	place.work_end_ns = tc_sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) + time_ns;
-	place.last_ns = now + WAITED_FACTOR * time_ns;
+	place.work_end_ns = end;
+	place.last_ns = tc_sys_clock_ns(CLOCK_MONOTONIC) + WAITED_FACTOR * time_ns;
 	options.give_up = give_up;
 	options.context = &place;
 	tc_records_init(&records, buffer, &place.sink, 1);
