@@ -184,7 +184,9 @@ void tc_hook_walk_in_place(struct tc_hook_dump *dump, const struct tc_hook_place
 	/* Threads that run no loop get a quarter of the time, because tasks matter more. */
 	options.threads_end_ns = now + time_ns / 4;
 	place.work_end_ns = end;
-	place.last_ns = tc_sys_clock_ns(CLOCK_MONOTONIC) + WAITED_FACTOR * time_ns;
+	/* If there is no other way, not even what others took of the pause before counts. */
+	place.last_ns = tc_sys_clock_ns(CLOCK_MONOTONIC) +
+			WAITED_FACTOR * (how->must ? tc_hook_settings.pause_ms * 1000000u : time_ns);
 	options.give_up = give_up;
 	options.context = &place;
 	tc_records_init(&records, buffer, &place.sink, 1);
