@@ -182,6 +182,7 @@ static void judge_loop(const struct runners *runners, struct tc_loop_view *view)
 	if (view->thread && !view->task)
 		view->task = view->thread->task;
 	facts = facts_of(runners, view);
+	view->moved = facts.moment == TC_MOMENT_RAN;
 	view->state = tc_loop_judge(&facts, &view->hint);
 	if (view->state == TC_LOOP_BLOCKED)
 		view->blocked_ns = blocked_ns(&facts);
@@ -266,8 +267,11 @@ const struct tc_loop_view *tc_loops_find(const struct tc_loops *loops, uint32_t 
 bool tc_loops_hold_gil(const struct tc_loops *loops, const struct tc_thread_view *thread)
 {
 	const struct tc_loop_view *loop = thread->loop ? tc_loops_find(loops, thread->loop) : NULL;
-	bool moved = loop && loop->state == TC_LOOP_RUNS &&
-		     !(loops->model->status.flags & TC_STATUS_FROZEN);
+	/* The holder is told by memory. In a frozen process that is of one moment, but the thread's
+	 * state may be of another. */
+	bool slept = thread->os && thread->os->state != 'R';
+	bool moved = loop && (loop->state == TC_LOOP_RUNS || loop->moved) &&
+		     (slept || !(loops->model->status.flags & TC_STATUS_FROZEN));
 
 	return thread->py && (thread->py->flags & TC_PYTHREAD_HOLDS_GIL) && !moved &&
 	       !(loop && loop->state == TC_LOOP_IDLE);

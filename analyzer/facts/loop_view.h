@@ -13,6 +13,9 @@ struct tc_loop_view {
 	const struct tc_thread_view *thread;
 	const struct tc_task *task; /* that runs */
 	enum tc_loop_state state;
+	/* its thread ran after its state and system call had been read: they are of another moment
+	 * than what was read of its memory */
+	bool moved;
 	enum tc_loop_hint hint;
 	uint64_t blocked_ns; /* at least; 0: unknown */
 	uint64_t watched_ns; /* of a busy one: for so long it was seen not to sleep */

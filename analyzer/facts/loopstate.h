@@ -64,7 +64,7 @@ enum tc_loop_state tc_loop_judge(const struct tc_loop_facts *facts, enum tc_loop
  * service that works for 60 % of the time slept in each 40 ms, one that works for 5 % filled all of
  * 10 ms at times. How much it runs is a matter of who else wants the processor. */
 #define TC_LOOP_WATCHED_NS 40000000ull
-#define TC_LOOP_RAN_NS 8000000ull
+#define TC_LOOP_RAN_NS 20000000ull
 
 /* The word of contract.md; NULL for unknown. */
 const char *tc_loop_word(enum tc_loop_state state);

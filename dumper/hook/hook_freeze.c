@@ -10,7 +10,6 @@
 #include <stdatomic.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 
 #include "dumper/hook/capture/hook_clone.h"
@@ -49,41 +48,15 @@
  * and its estimate are longer. */
 #define PAUSES_FOR_ALL 2u
 
-static long clone_self(unsigned long flags, struct tc_hook_dump *dump)
+static long clone_self(struct tc_hook_dump *dump)
 {
-	long child = tc_syscall5(SYS_clone, (long)flags, 0, 0, 0, 0);
+	long child = tc_syscall5(SYS_clone, TC_HOOK_SHARED, 0, 0, 0, 0);
 
 	if (child)
 		return child;
 	dump->maker.snapshot = true;
 	tc_hook_guest(dump);
 	tc_hook_end(dump);
-}
-
-/* Runs in a process in between, which shares our memory. CLONE_PARENT makes the snapshot our child,
- * not its own. */
-static void clone_from_between(void *argument)
-{
-	struct tc_hook_dump *dump = argument;
-
-	tc_hook_answer_traps();
-	tc_hook_die_first();
-	dump->way.cloned = clone_self(CLONE_PARENT | TC_HOOK_SHARED, dump);
-}
-
-/* Make a snapshot that the OOM killer takes first from its very beginning, because the cgroup's
- * memory may run out before the snapshot could set that itself. A vfork child has its own
- * oom_score_adj (fs/proc/base.c, __set_oom_adj), and what it clones inherits it. */
-static long clone_offered(struct tc_hook_dump *dump)
-{
-	dump->way.cloned = -EAGAIN;
-	long between = tc_arch_spawn(CLONE_VM | CLONE_VFORK | TC_HOOK_SHARED, tc_hook_start_stack(),
-				     clone_from_between, dump);
-	if (between < 0)
-		return between;
-	/* it no longer uses our memory, and ends */
-	tc_syscall4(SYS_wait4, between, 0, __WCLONE, 0);
-	return dump->way.cloned;
 }
 
 /* Close dump->proc before a child is made, which would take it for a descriptor of the program. */
@@ -94,11 +67,11 @@ static void close_proc(struct tc_hook_dump *dump)
 	dump->proc = -1;
 }
 
-static int snapshot(struct tc_hook_dump *dump, bool offered)
+static int snapshot(struct tc_hook_dump *dump)
 {
 	close_proc(dump);
 	dump->way.snapshot = dump->way.frozen = dump->maker.guest = true;
-	long child = offered ? clone_offered(dump) : clone_self(TC_HOOK_SHARED, dump);
+	long child = clone_self(dump);
 	dump->way.snapshot = dump->way.frozen = dump->maker.guest = false;
 	if (child < 0)
 		return (int)child;
@@ -202,7 +175,7 @@ static int walk_here(struct tc_hook_dump *dump, const struct tc_hook_memory *mem
 	uint64_t left = tc_hook_pause_left(dump) / 8 * 7, least = pause_ns() / 4;
 	struct tc_hook_bounds how = {
 		.n_tasks = n < max ? n : max,
-		.end_ns = tc_sys_clock_ns(CLOCK_MONOTONIC) + (left > least ? left : least),
+		.time_ns = left > least ? left : least,
 		.mappable = memory->mappable,
 		.must = true,
 	};
@@ -221,7 +194,7 @@ static bool try_here(struct tc_hook_dump *dump, const struct tc_hook_memory *mem
 	struct tc_hook_bounds how = {
 		.max_tasks = max,
 		.n_tasks = n,
-		.end_ns = tc_sys_clock_ns(CLOCK_MONOTONIC) + 2 * clone_ns,
+		.time_ns = 2 * clone_ns,
 		.mappable = memory->mappable,
 	};
 
@@ -262,7 +235,7 @@ static int freeze(struct tc_hook_dump *dump, const struct tc_hook_memory *memory
 		return walk_here(dump, memory);
 	if (tc_hook_settings.freeze == TC_HOOK_FREEZE_AUTO && try_here(dump, memory, clone_ns, &r))
 		return r;
-	if ((r = snapshot(dump, memory->room < memory->private_bytes)) == 0)
+	if ((r = snapshot(dump)) == 0)
 		return 0;
 	dump->way.why_no_clone =
 		r == -EAGAIN ? "no process may be added (a limit on their number)" :

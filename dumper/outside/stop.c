@@ -38,6 +38,8 @@ struct tc_stop_shared {
 	volatile int outcome; /* enum outcome */
 	volatile uint64_t begun_ns, stopped_ns, asked_ns, ended_ns;
 	volatile bool let_go; /* because the time was over */
+	struct tc_registers running[TC_TARGET_RUNNING_MAX];
+	size_t n_running;
 	struct regs regs[];   /* as target->threads */
 };
 
@@ -183,6 +185,17 @@ static enum outcome stop_all(struct tracer *t)
 	return t->n ? STOP_DONE : STOP_GONE;
 }
 
+/* Keep the registers of a thread that does not sleep, for the walk. */
+static void keep_running(struct tc_stop_shared *shared, const uint64_t regs[TC_ARCH_N_REGS])
+{
+	if (shared->n_running == TC_TARGET_RUNNING_MAX)
+		return;
+	struct tc_registers *to = &shared->running[shared->n_running++];
+	/* struct user_regs_struct begins with them: r15 to rdi */
+	memcpy(to->general, regs, sizeof(to->general));
+	to->sp = regs[TC_ARCH_REG_SP];
+}
+
 /* Read the registers of all stopped threads, which show what they do. What /proc said before was of
  * another moment than the memory that is read now. */
 static void read_registers(struct tracer *t)
@@ -198,6 +211,8 @@ static void read_registers(struct tracer *t)
 		to->sp = regs[TC_ARCH_REG_SP];
 		to->syscall = tc_arch_slept_in(regs, to->args);
 		to->known = true;
+		if (to->syscall < 0)
+			keep_running(t->shared, regs);
 	}
 }
 
@@ -297,6 +312,9 @@ static int take_outcome(struct tc_stop *stop, struct tc_target *target)
 	case STOP_DONE:
 		for (size_t i = 0; i < target->n_threads; i++)
 			take_registers(&target->threads[i], &stop->shared->regs[i]);
+		memcpy(target->running, stop->shared->running, sizeof(target->running));
+		target->reader.mem.registers = target->running;
+		target->reader.mem.n_registers = stop->shared->n_running;
 		return 0;
 	case STOP_LATE:
 		return 1;
@@ -328,6 +346,7 @@ int tc_stop_begin(struct tc_stop *stop, struct tc_target *target, unsigned ms,
 			    .watch = watch,
 			    .deadline_ns = now_ns() + (uint64_t)ms * 1000000u };
 	watch->released = false;
+	target->reader.mem.n_registers = 0;
 	int r = start(stop, &t);
 	if (r == 0)
 		r = take_outcome(stop, target);

@@ -22,7 +22,8 @@ struct tc_stop {
 /* Stop every thread of the target, by PTRACE_SEIZE and PTRACE_INTERRUPT (never SIGSTOP). After ms
  * milliseconds the helper lets them go by itself, and watch->released becomes true. The registers,
  * states and system calls in target->threads are replaced by those of the stopped threads. 0: all
- * threads are stopped; 1: not all stopped in time, and all were let go; -TC_EPERM, -TC_EGONE,
+ * threads are stopped, and those of them that do not sleep have their registers in
+ * target->reader.mem; 1: not all stopped in time, and all were let go; -TC_EPERM, -TC_EGONE,
  * -TC_ENOSPACE or -TC_EINTERNAL: target->line says why, if it is not empty. */
 int tc_stop_begin(struct tc_stop *stop, struct tc_target *target, unsigned ms,
 		  struct tc_watch *watch);

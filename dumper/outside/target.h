@@ -11,6 +11,9 @@
 #include "lib/process/proc.h"
 #include "dumper/outside/mem_pid.h"
 
+/* of so many threads that do not sleep while the target is stopped the registers are kept */
+#define TC_TARGET_RUNNING_MAX 64u
+
 struct tc_target {
 	pid_t pid;
 	/* the thread through which it is read: pid, or a living thread if the first one has
@@ -28,6 +31,7 @@ struct tc_target {
 	struct tc_os_thread *threads;
 	size_t n_threads;
 	struct tc_mem_pid reader;
+	struct tc_registers running[TC_TARGET_RUNNING_MAX]; /* for reader */
 	char exe[4096], host[65], release[65], cgroup[512], args[TC_CORE_ARGS_MAX];
 	char line[512]; /* why a function failed, one line; empty: the code says it all */
 };

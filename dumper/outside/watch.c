@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/process/proc.h"
 #include "dumper/base/exit.h"
 
 /* When memory runs out, the kernel should kill us and not the target, which may be in the same
@@ -60,6 +61,45 @@ static uint64_t now_ms(void)
 	return (uint64_t)at.tv_sec * 1000 + (uint64_t)at.tv_nsec / 1000000;
 }
 
+/* Does the child want a processor? Then it has not had one, and does not hang. *ret_ms is the CPU
+ * time that it has used. */
+static bool is_ready(pid_t child, uint64_t *ret_ms)
+{
+	char path[32], text[1024];
+	struct tc_stat stat;
+
+	*ret_ms = 0;
+	snprintf(path, sizeof(path), "/proc/%d/stat", child);
+	if (tc_proc_read(AT_FDCWD, path, text, sizeof(text)) <= 0 ||
+	    !tc_proc_parse_stat(text, &stat))
+		return false;
+	*ret_ms = (stat.utime_ns + stat.stime_ns) / 1000000;
+	return stat.state == 'R';
+}
+
+/* The child's progress, as far as it was seen. */
+struct progress {
+	uint64_t beats, since_ms;
+	uint64_t cpu_ms; /* that the child had used by then */
+};
+
+/* Has the child made no progress for silence_ms? On a busy machine, or under a limit on CPU
+ * time, it may have had no processor for so long. That time does not count while it waits for
+ * one; its own CPU time does. */
+static bool is_silent(pid_t child, const struct tc_watch *watch, unsigned silence_ms,
+		      struct progress *last)
+{
+	uint64_t now = now_ms(), cpu_ms;
+
+	if (watch->beats != last->beats) {
+		is_ready(child, &cpu_ms);
+		*last = (struct progress){ watch->beats, now, cpu_ms };
+		return false;
+	}
+	return now - last->since_ms >= silence_ms &&
+	       !(is_ready(child, &cpu_ms) && cpu_ms - last->cpu_ms < silence_ms);
+}
+
 /* Wait for the child's end. False: silence_ms have passed without progress, or a signal asks us to
  * end. */
 static bool wait_for(pid_t child, struct tc_watch *watch, unsigned silence_ms)
@@ -67,21 +107,15 @@ static bool wait_for(pid_t child, struct tc_watch *watch, unsigned silence_ms)
 	int pidfd = (int)syscall(SYS_pidfd_open, child,
 				 0); /* without it (Linux < 5.3): poll sleeps in short steps */
 	struct pollfd end = { .fd = pidfd, .events = POLLIN };
-	uint64_t beats = watch->beats, since = now_ms();
+	struct progress last = { watch->beats, now_ms(), 0 };
 	int status = 0;
 
 	for (;;) {
 		poll(&end, pidfd >= 0, pidfd >= 0 ? 100 : 1);
 		if (waitpid(child, &status, WNOHANG) == child)
 			break;
-		if (interrupted)
+		if (interrupted || is_silent(child, watch, silence_ms, &last))
 			return false;
-		if (watch->beats != beats) {
-			beats = watch->beats;
-			since = now_ms();
-		} else if (now_ms() - since >= silence_ms) {
-			return false;
-		}
 	}
 	if (pidfd >= 0)
 		close(pidfd);

@@ -32,10 +32,11 @@ static inline void tc_watch_step(struct tc_watch *watch, const char *text)
 }
 
 /* Run job(watch, context) in a child, which has oom_score_adj 1000 and is killed when we end.
- * Returns the exit code of the job; 5 after silence_ms without progress: the child is killed and
- * not waited for, and watch->line says what it was doing; 70: there is no memory, or no child can
- * be made. If a signal asks us to end, the child is killed, its file removed, and the signal raised
- * again. *ret gets the shared memory, which stays mapped; it is not set without memory. */
+ * Returns the exit code of the job; 5 after silence_ms without progress (see is_silent): the
+ * child is killed and not waited for, and watch->line says what it was doing; 70: there is no
+ * memory, or no child can be made. If a signal asks us to end, the child is killed, its file
+ * removed, and the signal raised again. *ret gets the shared memory, which stays mapped; it is
+ * not set without memory. */
 int tc_watch_run(int (*job)(struct tc_watch *watch, void *context), void *context,
 		 unsigned silence_ms, struct tc_watch **ret);
 

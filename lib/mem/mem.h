@@ -57,6 +57,13 @@ struct tc_os_thread {
 	char last_state;	 /* its state after its memory had been read; 0: nobody looked */
 };
 
+/* The registers of a thread that was interrupted in the middle of the program's code: what its
+ * functions have not written to memory is there. */
+struct tc_registers {
+	uint64_t general[15]; /* in any order */
+	uint64_t sp;
+};
+
 struct tc_mem;
 
 /* A piece of the target's memory. */
@@ -112,6 +119,9 @@ struct tc_mem {
 	const struct tc_os_thread *threads; /* borrowed from the reader */
 	size_t n_threads;
 	bool threads_missing; /* the process has threads that are not in this array */
+	/* of the threads of which they are known and may be needed; borrowed from the reader */
+	const struct tc_registers *registers;
+	size_t n_registers;
 };
 
 /* For readers: bytes is a copy of the page that holds addr, valid until the window is cleared. */

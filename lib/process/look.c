@@ -16,9 +16,9 @@
 
 #define STEP_NS 2000000
 #define RUNS_NS 44000000
-#define ENOUGH_NS 8000000 /* so much work without a sleep, before we say that it never sleeps */
+#define ENOUGH_NS 20000000 /* so much work without a sleep, before we say that it never sleeps */
 #define HANDLER_NS 12000000 /* enough for a thread to return from our own handler */
-#define LONGEST_NS 200000000 /* for a thread that must share its processor to get that much */
+#define LONGEST_NS 1000000000 /* for a thread that must share its processor to get that much */
 #define HELD_NS 250000000 /* a sleep of a loop's thread outside of its selector */
 #define END_NS (HELD_NS + LONGEST_NS)
 

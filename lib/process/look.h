@@ -46,10 +46,10 @@ void tc_look_choose(struct tc_looks *looks, const struct tc_os_thread *threads, 
 
 /* Find out which threads never sleep, and which do not get on. Threads that sleep in a call that is
  * not a loop's wait are watched for 250 ms: without a switch they were held up for so long. Threads
- * that were found running are watched until they go to sleep, for 44 ms and until they had 8 ms of
- * a processor, but at most 200 ms. Shorter times cannot tell a loop that never sleeps from one that
- * works now and then: one that works 5 % of the time was seen to work up to 24 % of 40 ms, but at
- * times all of 10 ms. *beats (beats may be NULL) is incremented while we wait. */
+ * that were found running are watched until they go to sleep, for 44 ms and until they had 20 ms of
+ * a processor, but at most a second. Shorter times cannot tell a loop that never sleeps from one
+ * that works now and then: one that works 5 % of the time was seen to work up to 24 % of 40 ms, but
+ * at times all of 10 ms. *beats (beats may be NULL) is incremented while we wait. */
 void tc_look_watch(int proc, struct tc_looks *looks, volatile uint64_t *beats);
 
 /* Write the records TC_REC_LOOK. An error stays in rec. */

@@ -62,6 +62,16 @@ int tc_seq_open(const struct tc_py *py, tc_addr addr, enum tc_seq_kind kind, str
 	return tc_get(py->mem, addr + TC_LIST_ITEMS, &ret->at);
 }
 
+void tc_seq_open_table(const struct tc_py *py, tc_addr table, uint64_t n, struct tc_seq *ret)
+{
+	ret->py = py;
+	ret->kind = TC_SEQ_SET;
+	ret->at = table;
+	ret->n = n;
+	ret->i = ret->total = 0;
+	ret->window_n = ret->window_i = 0;
+}
+
 /* Read the next window of consecutive words. */
 static int fill(struct tc_seq *seq)
 {

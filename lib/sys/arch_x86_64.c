@@ -234,6 +234,27 @@ int64_t tc_arch_slept_in(const uint64_t regs[TC_ARCH_N_REGS], uint64_t args[6])
 	return number;
 }
 
+/* The kernel of a processor with FRED leaves rcx as it is at a system call (Linux,
+ * tools/testing/selftests/x86/sysret_rip.c). CPUID leaf 7, subleaf 1; asked once, because in a
+ * virtual machine it takes some 20 µs. */
+static bool has_fred(void)
+{
+	static _Atomic int known; /* 1: no, 2: yes */
+	unsigned a = 0, b, c, d;
+
+	if (!known)
+		known = __get_cpuid_count(7, 1, &a, &b, &c, &d) && a >> 17 & 1 ? 2 : 1;
+	return known == 2;
+}
+
+/* PC is at a syscall instruction. Was it executed before, and is to be executed again? Or was the
+ * thread interrupted before it, by a timer say, and does not sleep? The instruction puts the
+ * address behind itself into rcx (Intel SDM volume 2B, SYSCALL), where it stays. */
+static bool is_made_again(const struct tc_arch_context *context)
+{
+	return context->rcx == context->rip + 2 || has_fred();
+}
+
 /* After a signal, PC is before the syscall instruction where the call will be restarted (then its
  * number is in rax), and behind it where the call fails with EINTR (then rax no longer holds the
  * number): arch/x86/kernel/signal.c, handle_signal. */
@@ -243,6 +264,8 @@ int64_t tc_arch_syscall(const struct tc_arch_context *context, const uint8_t bef
 	int64_t number;
 
 	if (is_syscall(after) && context->rax < 1024) {
+		if (!is_made_again(context))
+			return TC_ARCH_NO_SYSCALL;
 		number = (int64_t)context->rax;
 	} else {
 		if (!is_syscall(before + 14) || context->rax != (uint64_t)-EINTR)

@@ -189,7 +189,8 @@ enum { TC_ARCH_NO_SYSCALL = -1, TC_ARCH_SOME_SYSCALL = -2 };
 int64_t tc_arch_slept_in(const uint64_t regs[TC_ARCH_N_REGS], uint64_t args[6]);
 
 /* The number of the system call that a signal interrupted, from the thread's registers; its six
- * arguments go to args. TC_ARCH_NO_SYSCALL: none was interrupted. TC_ARCH_SOME_SYSCALL: one was,
+ * arguments go to args. TC_ARCH_NO_SYSCALL: none was interrupted; one that was about to be made
+ * does not count. TC_ARCH_SOME_SYSCALL: one was,
  * but its number cannot be found out. before is the code in front of PC, after the code at PC. When
  * the code does not show the number, the stack is read by tc_arch_copy. */
 int64_t tc_arch_syscall(const struct tc_arch_context *context, const uint8_t before[16],

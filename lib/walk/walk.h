@@ -26,8 +26,8 @@ struct tc_walk_options {
 	 * n_threads: the number of its threads. If it returns false, the walk ends with -TC_EBOUND.
 	 * May be NULL. */
 	bool (*on_interp)(void *context, uint32_t holder, uint32_t n_threads);
-	/* After this time (CLOCK_MONOTONIC) the frames of threads that run no event loop are left
-	 * out. 0: never. */
+	/* After this time (CLOCK_THREAD_CPUTIME_ID) the frames of threads that run no event loop
+	 * are left out. 0: never. */
 	uint64_t threads_end_ns;
 	/* Called before each task. If it returns true, this task is counted as cut and not read.
 	 * May be NULL. */

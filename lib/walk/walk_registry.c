@@ -6,6 +6,7 @@
 
 #include "lib/walk/order.h"
 #include "lib/walk/walk_note.h"
+#include "lib/walk/walk_resize.h"
 #include "lib/walk/walk_settle.h"
 #include "lib/walk/walk_task.h"
 #include "lib/walk/walk_type.h"
@@ -71,8 +72,41 @@ static bool too_many(struct tc_walker *w, uint64_t n)
 	return w->stopped;
 }
 
+static int collect_all(struct tc_walker *w, struct tc_seq *seq, struct collected *ret)
+{
+	tc_addr key;
+	int r = 0;
+
+	*ret = (struct collected){ 0 };
+	while (!ret->cut && (r = tc_seq_next(seq, &key)) > 0)
+		collect(w, ret, key);
+	return r;
+}
+
+/* The target stands still, and this was collected with the result r. If the set counts another
+ * number of keys, it was stopped while they moved to another table. */
+static int finish_still(struct tc_walker *w, const struct set_head *head, bool weak, int r,
+			struct collected *ret)
+{
+	struct tc_moved_set moved = {
+		.table = head->table,
+		.used = head->used,
+		.found = ret->addrs,
+		.n = ret->n,
+		.weak = weak,
+	};
+	struct tc_seq seq;
+
+	if (r == 0 && ret->n == head->used)
+		return 0;
+	if (tc_walker_old_table(w, &moved, &seq))
+		return collect_all(w, &seq, ret);
+	w->counts->disagreed = true;
+	return r;
+}
+
 /* Collect all keys of the set. If its table changed meanwhile, they are collected again. */
-static int collect_set(struct tc_walker *w, tc_addr set, struct collected *ret)
+static int collect_set(struct tc_walker *w, tc_addr set, bool weak, struct collected *ret)
 {
 	struct set_head before, after;
 	struct tc_arena arena = *w->arena;
@@ -80,7 +114,6 @@ static int collect_set(struct tc_walker *w, tc_addr set, struct collected *ret)
 
 	for (int tries = 0; tries < SET_TRIES; tries++) {
 		struct tc_seq seq;
-		tc_addr key;
 		/* Give back what the last try has taken, and zero it, because the arena promises
 		 * zeroed memory. */
 		memset(arena.at, 0, arena.left - w->arena->left);
@@ -94,17 +127,18 @@ static int collect_set(struct tc_walker *w, tc_addr set, struct collected *ret)
 			tc_forget(w->mem, before.table, 16 * (before.mask + 1));
 		if (tc_seq_open(&w->py, set, TC_SEQ_SET, &seq) < 0)
 			return -TC_ETYPE;
-		while (!ret->cut && (r = tc_seq_next(&seq, &key)) > 0)
-			collect(w, ret, key);
+		r = collect_all(w, &seq, ret);
+		if (!w->mem->live && !ret->cut)
+			r = finish_still(w, &before, weak, r, ret);
 		if (ret->cut) {
 			cut_rest(w, before.used > ret->n ? before.used - ret->n : 0);
 			return 0;
 		}
+		if (!w->mem->live)
+			return r;
 		if (read_head(w, set, &after) == 0 && after.table == before.table &&
-		    after.mask == before.mask && r == 0) {
-			w->counts->disagreed |= !w->mem->live && ret->n != before.used;
+		    after.mask == before.mask && r == 0)
 			return 0;
-		}
 		w->counts->retaken++;
 	}
 	w->counts->disagreed = true;
@@ -220,7 +254,7 @@ static void deref(struct tc_walker *w, struct collected *refs)
 static void walk_set(struct tc_walker *w, tc_addr set, bool weak, uint32_t known)
 {
 	struct collected keys;
-	int r = collect_set(w, set, &keys);
+	int r = collect_set(w, set, weak, &keys);
 
 	if (r < 0) {
 		tc_walker_fault(w, set, r, "set of tasks");

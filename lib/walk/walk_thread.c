@@ -146,7 +146,7 @@ static bool is_late(const struct tc_walker *w)
 {
 	uint64_t end = w->options->threads_end_ns;
 
-	return end && tc_sys_clock_ns(CLOCK_MONOTONIC) > end;
+	return end && tc_sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) > end;
 }
 
 /* All frames of a thread, innermost first, into the arena. */

@@ -155,7 +155,7 @@ COUNTER = r"""
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
-static volatile sig_atomic_t n;
+static _Atomic int n; /* several threads count at once */
 static void on_signal(int sig) { (void)sig; n++; }
 static void *sleep_long(void *p) { for (;;) pause(); return p; }
 int main(void)
@@ -172,7 +172,7 @@ int main(void)
 		;
 	while (n < 500)
 		usleep(1000);
-	printf("%d\n", (int)n);
+	printf("%d\n", n);
 	return 0;
 }
 """

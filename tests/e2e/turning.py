@@ -127,7 +127,8 @@ def main():
     parser.add_argument("names", nargs="*", default=NAMES)
     args = parser.parse_args()
     number = failed = 0
-    beside = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(args.beside)]
+    # In sessions of their own: those of one session share its part of the processors (sched(7), autogroup), and each target has one.
+    beside = [subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True) for _ in range(args.beside)]
     try:
         for one in interpreters.find(args.names):
             for what, function, name, way in jobs(one):

@@ -92,6 +92,16 @@ def test_threads_within_the_pause(directory):
             target.lives()
 
 
+def test_few_threads_are_always_read(directory):
+    """a pause of 0 ms, which is over before anything is read, as it is on a busy machine: where there are few threads all have their state"""
+    with with_threads(directory, directory, 8, TASKCORE_PAUSE_MS="0", TASKCORE_FREEZE="snapshot") as target:
+        asleep(target)
+        found = whole(target.dump(), 4 + N_LOOPS, complete=None)
+        side_loops(found, target)
+        must(stateless(found) == 0 and not UNKNOWN.search(" ".join(found["dump"]["truncated"])), found["dump"]["truncated"])
+        target.lives()
+
+
 def test_threads_in_place(directory):
     """1,000 threads, 1 ms and no copy: loops that run are not called stopped, and what was left out is said"""
     n = 1000

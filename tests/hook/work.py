@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A program that does a bit of everything in which a signal could hurt, over and over, and knows what must come of it.
 
-  work.py [--module FILE] [--arm SIGNAL,LIMIT] [--poison SIGNAL] [--threads N] [--no-fork] [--idle]
+  work.py [--module FILE] [--arm SIGNAL,LIMIT] [--poison SIGNAL] [--threads N] [--no-fork] [--idle] [--tasks]
 
 70 tasks stay parked. A round: memory, dicts, garbage, tasks, threads, fork, dlopen, stdio, names and times, in the loop's thread and in N
-others at once (--idle: one round, in the loop's alone). Prints "READY tids…", works until a line comes on its standard input (with --arm: also until no new place was met in three
+others at once (--idle: one round, in the loop's alone; --tasks: tasks only). Prints "READY tids…", works until a line comes on its standard input (with --arm: also until no new place was met in three
 rounds), says "ROUNDS n WRONG m", and ends when its standard input ends: with --arm the last places are in the end of the interpreter."""
 import argparse
 import asyncio
@@ -176,8 +176,18 @@ async def step(n):
     return n * n
 
 
-async def tasks():
-    return sum(await asyncio.gather(*[asyncio.ensure_future(step(n)) for n in range(40)]))
+async def tasks(n):
+    """Whether n tasks give what they must."""
+    return sum(await asyncio.gather(*[asyncio.ensure_future(step(i)) for i in range(n)])) == sum(i * i for i in range(n))
+
+
+def tighten(spare=[]):
+    """Give the set of tasks a table in which 100 more do not fit: it is resized once in a round. Copies of it are made in advance, because
+    those are resized too."""
+    registry = getattr(asyncio.tasks, "_scheduled_tasks", None) or asyncio.tasks._all_tasks  # up to 3.11
+    if not spare:
+        spare += [set(registry.data) for _ in range(1000)]
+    registry.data = spare.pop()
 
 
 def factory(loop, coro, **more):
@@ -218,9 +228,11 @@ async def rounds(args, expected):
         if args.idle and n:
             await asyncio.sleep(0.001)
             continue
-        done = all_works(args.module, 0, not args.no_fork), await tasks()
+        if args.tasks:
+            tighten()
+        done = expected if args.tasks else all_works(args.module, 0, not args.no_fork), await tasks(100 if args.tasks else 40)
         n += 1
-        if done != (expected, 20540):
+        if done != (expected, True):
             wrong += 1
             print("loop: %r" % (done,), file=sys.stderr, flush=True)
         if args.arm:
@@ -278,6 +290,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--no-fork", action="store_true")
     parser.add_argument("--idle", action="store_true")
+    parser.add_argument("--tasks", action="store_true")
     asyncio.run(work(parser.parse_args()))
 
 

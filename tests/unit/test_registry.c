@@ -165,6 +165,124 @@ START_TEST(test_registry_without_its_set_is_a_fault)
 }
 END_TEST
 
+/* Sets that are stopped while they move to another table. */
+
+enum { MOVED_ITEMS = 40, NEW_ENTRIES = 4096, SET_MASK = 32, SET_TABLE = 40 };
+
+/* A set of so many tasks, eager or by weak references. */
+static tc_addr set_of_tasks(struct fake *f, bool eager)
+{
+	tc_addr set = eager ? f->eager : f->tasks;
+
+	for (int i = 0; i < MOVED_ITEMS; i++)
+		fake_set_add(f, set, eager ? a_task(f) : fake_weakref(f, a_task(f)));
+	return set;
+}
+
+/* Give it a new table, to which its first n items have moved. Its old one. */
+static tc_addr move_set(struct fake *f, tc_addr set, unsigned n)
+{
+	tc_addr old = fake_word(f, set + SET_TABLE), new = fake_alloc(f, 16 * NEW_ENTRIES);
+
+	for (unsigned i = 0; i < n; i++)
+		for (unsigned word = 0; word < 16; word += 8)
+			fake_put(f, new + 16 * (i * 1009 % NEW_ENTRIES) + word,
+				 fake_word(f, old + 16 * i + word));
+	fake_put(f, set + SET_TABLE, new);
+	fake_put(f, set + SET_MASK, NEW_ENTRIES - 1);
+	return old;
+}
+
+static const struct {
+	unsigned minor, n;
+	bool eager, on_stack;
+} moves[] = {
+	{ 8, 0, false, false },	  { 8, 1, false, true },   { 11, 0, false, true },
+	{ 11, 17, false, false }, { 11, 39, false, true }, { 12, 0, true, false },
+	{ 12, 20, true, true },	  { 14, 3, false, false }, { 14, 3, true, true },
+	{ 15, 39, true, false },
+};
+
+START_TEST(test_set_that_moves_is_read_from_its_old_table)
+{
+	struct fake *f = fake_new(moves[_i].minor);
+	tc_addr old = move_set(f, set_of_tasks(f, moves[_i].eager), moves[_i].n);
+	struct tc_registers registers = { .general = { 1, 0x10, f->none, f->interp },
+					  .sp = fake_alloc(f, 4096) };
+
+	fake_put(f, registers.sp, f->main_thread);
+	if (moves[_i].on_stack)
+		fake_put(f, registers.sp + 0x98, old);
+	else
+		registers.general[12] = old;
+	f->target.mem.registers = &registers;
+	f->target.mem.n_registers = 1;
+	struct walked *w = fake_walk(f);
+	ck_assert_uint_eq(w->walk.counts.read, MOVED_ITEMS);
+	ck_assert_uint_eq(w->walk.counts.faults, 0);
+	ck_assert(!w->walk.counts.disagreed);
+	walked_free(w);
+	fake_free(f);
+}
+END_TEST
+
+/* The size of the new table is set before its address. */
+START_TEST(test_set_with_the_size_of_its_next_table_is_whole)
+{
+	struct fake *f = fake_new(minors[_i]);
+	tc_addr set = set_of_tasks(f, false);
+
+	fake_put(f, set + SET_MASK, (1u << 20) - 1);
+	tc_addr other = fake_set(f, 1, (tc_addr[]){ f->none }); /* what is behind the table */
+	struct walked *w = fake_walk(f);
+	ck_assert_uint_eq(w->walk.counts.read, MOVED_ITEMS);
+	ck_assert(!w->walk.counts.disagreed);
+	ck_assert_uint_ne(other, 0);
+	walked_free(w);
+	fake_free(f);
+}
+END_TEST
+
+/* What must not be taken for the old table: registers that are unknown; a table that is no
+ * table; one item more, one less; one that is no task; other tasks than those that have moved. */
+enum { UNKNOWN, NOWHERE, MORE, FEWER, NO_TASK, OTHERS, N_WRONG };
+
+static tc_addr wrong_table(struct fake *f, tc_addr old, int how)
+{
+	uint64_t last = old + 16 * (MOVED_ITEMS - 1);
+
+	if (how == NOWHERE)
+		return 0x7ffff000;
+	if (how == MORE) {
+		fake_put(f, last + 16, fake_weakref(f, a_task(f)));
+		fake_put(f, last + 24, 1);
+	}
+	if (how == FEWER)
+		fake_put(f, last, 0);
+	if (how == NO_TASK)
+		fake_put(f, last, f->none);
+	if (how == OTHERS)
+		fake_put(f, old, fake_weakref(f, a_task(f)));
+	return old;
+}
+
+START_TEST(test_set_that_moves_is_read_from_no_other_table)
+{
+	struct fake *f = fake_new(11);
+	tc_addr old = move_set(f, set_of_tasks(f, false), 5);
+	struct tc_registers registers = { .general = { wrong_table(f, old, _i) } };
+
+	f->target.mem.registers = &registers;
+	f->target.mem.n_registers = _i != UNKNOWN;
+	struct walked *w = fake_walk(f);
+	ck_assert_uint_eq(w->walk.counts.read, 5);
+	ck_assert_uint_eq(w->walk.counts.faults, 0);
+	ck_assert(w->walk.counts.disagreed);
+	walked_free(w);
+	fake_free(f);
+}
+END_TEST
+
 /* Lists. */
 
 START_TEST(test_list_that_breaks_is_read_from_both_ends)
@@ -332,6 +450,9 @@ int main(void)
 	tcase_add_loop_test(c, test_dead_weak_references_are_no_tasks, 0, ROWS(minors));
 	tcase_add_loop_test(c, test_what_is_no_weak_reference_is_a_lost_task, 0, ROWS(minors));
 	tcase_add_loop_test(c, test_set_that_lies_is_a_fault_or_a_disagreement, 0, ROWS(bad_sets));
+	tcase_add_loop_test(c, test_set_that_moves_is_read_from_its_old_table, 0, ROWS(moves));
+	tcase_add_loop_test(c, test_set_with_the_size_of_its_next_table_is_whole, 0, ROWS(minors));
+	tcase_add_loop_test(c, test_set_that_moves_is_read_from_no_other_table, 0, N_WRONG);
 	tcase_add_loop_test(c, test_registry_without_its_set_is_a_fault, 0, ROWS(minors));
 	tcase_add_loop_test(c, test_list_that_breaks_is_read_from_both_ends, 0, ROWS(with_lists));
 	tcase_add_loop_test(c, test_list_that_breaks_twice_loses_its_middle, 0, ROWS(with_lists));

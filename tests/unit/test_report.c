@@ -218,6 +218,37 @@ START_TEST(test_loops_of_the_sample)
 }
 END_TEST
 
+/* The second loop of the sample never slept while it was watched, but its thread slept when its
+ * state was read, before the memory; and that says that it holds the GIL. */
+START_TEST(test_state_and_memory_of_two_moments_are_not_put_together)
+{
+	static const uint32_t moved_flags[] = { 0, TC_STATUS_FROZEN };
+	struct tc_out out;
+	struct opened o;
+
+	open_sample(&o);
+	tc_report_deinit(&o.report);
+	for (size_t i = 0; i < o.model.n_looks; i++)
+		if (o.model.looks[i].tid == 101)
+			o.model.looks[i] = (struct tc_look){ .tid = 101,
+							     .flags = TC_LOOK_RAN | TC_LOOK_AWAKE,
+							     .watched_ns = 44000000,
+							     .run_ns = 40000000 };
+	o.model.pythreads[0].flags &= ~(uint32_t)TC_PYTHREAD_HOLDS_GIL;
+	o.model.pythreads[1].flags |= TC_PYTHREAD_HOLDS_GIL | TC_PYTHREAD_GIL_KNOWN;
+	o.model.status.flags = moved_flags[_i];
+	tc_report_init(&o.report, &o.model, &o.graph, &options, true);
+	ck_assert_int_eq(o.report.loops.at[1].state, TC_LOOP_BUSY);
+	tc_out_init_memory(&out);
+	tc_report_text(&o.report, &out);
+	tc_out_raw(&out, "", 1);
+	ck_assert_ptr_nonnull(strstr(out.buffer, "the thread ran while it was read"));
+	ck_assert_ptr_null(strstr(out.buffer, "holds the GIL"));
+	tc_out_deinit(&out);
+	close_sample(&o);
+}
+END_TEST
+
 enum { MANY = 10000, SAME = 50 }; /* threads; states of the interpreter that claim one thread */
 
 static void build_many_threads(struct builder *b)
@@ -691,6 +722,7 @@ int main(void)
 	tcase_add_test(c, test_gather_names_its_children);
 	tcase_add_test(c, test_identical_chains_are_one_group);
 	tcase_add_test(c, test_loops_of_the_sample);
+	tcase_add_loop_test(c, test_state_and_memory_of_two_moments_are_not_put_together, 0, 2);
 	tcase_add_test(c, test_many_threads_are_joined);
 	tcase_add_loop_test(c, test_object_means_a_descriptor, 0, ROWS(fds));
 	tcase_add_test(c, test_descriptors_are_found_by_number);

@@ -103,7 +103,9 @@ static void state_blocked(struct tc_page *page, const struct tc_loop_view *loop)
 	} else {
 		tc_out_str(out, "does not turn");
 	}
-	if (loop->thread && loop->thread->os) {
+	if (loop->moved) {
+		tc_out_str(out, ", its thread ran while it was read");
+	} else if (loop->thread && loop->thread->os) {
 		tc_out_str(out, ", its thread is ");
 		tc_phrase_thread_state(page, loop->thread->os);
 	}
@@ -331,7 +333,7 @@ static void put_activity(struct tc_page *page, const struct tc_loop_view *loop)
 	} else {
 		tc_out_str(out, "runs a callback or its own code");
 	}
-	if (loop->state == TC_LOOP_RUNS) {
+	if (loop->state == TC_LOOP_RUNS || loop->moved) {
 		tc_out_str(out, "; the thread ran while it was read");
 	} else if (loop->thread && loop->thread->os) {
 		tc_out_str(out, "; the thread is ");

@@ -31,11 +31,28 @@
 
 #define NS_PER_MAP 1000u /* to read and parse one */
 #define MAPS_PART 4 /* reading the maps may take one part in so many of what is left of the pause */
-/* with up to so many threads the state of each is read: it takes a millisecond */
+/* the states of so many threads are always read, because that takes a millisecond at most: on a
+ * busy machine the time may be over before one is read, also that of a loop */
 #define FEW_THREADS 64
 #define RUNNERS_MAX 1024
 /* listing threads that are not read may take one part in so many of what is left of the pause */
 #define LISTED_PART 8
+
+void tc_hook_gather_registers(struct tc_hook_dump *dump)
+{
+	const struct tc_arch_context *context = dump->request.context;
+
+	if (!context)
+		return;
+	dump->registers = (struct tc_registers){
+		.general = { context->r8, context->r9, context->r10, context->r11, context->r12,
+			     context->r13, context->r14, context->r15, context->rdi, context->rsi,
+			     context->rbp, context->rbx, context->rdx, context->rax, context->rcx },
+		.sp = context->rsp,
+	};
+	dump->mem.registers = &dump->registers;
+	dump->mem.n_registers = 1;
+}
 
 /* The maps as they were when the interpreter was found: so its modules are known even if /proc can
  * no longer be read (after chroot). */
@@ -201,7 +218,8 @@ static bool add_thread(void *context, uint32_t tid)
 	if (is_known(gathering, tid))
 		return true;
 	uint64_t now = tc_sys_clock_ns(CLOCK_MONOTONIC);
-	bool late = now > gathering->end_ns;
+	bool late = now > gathering->end_ns &&
+		    (dump->maker.guest || dump->threads.n >= FEW_THREADS);
 	struct tc_os_thread *thread = late && now > gathering->list_end_ns ? NULL :
 									     next_thread(dump, tid);
 	if (!thread) {

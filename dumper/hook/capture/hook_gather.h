@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What a dump says about the process besides its tasks: maps, modules, threads, names. Safe in a
- * handler. */
+ * What a dump says about the process besides its tasks: registers, maps, modules, threads,
+ * names. Safe in a handler. */
 #ifndef TC_HOOK_GATHER_H
 #define TC_HOOK_GATHER_H
 
@@ -12,6 +12,8 @@ struct tc_arena;
 struct tc_hook_dump;
 struct tc_walk_options;
 
+/* Give the registers of the interrupted thread to dump->mem, if it was interrupted by a signal. */
+void tc_hook_gather_registers(struct tc_hook_dump *dump);
 /* Read the maps of the process and list its modules, in the arena. 0; -ENOENT: there is no /proc,
  * and no maps were kept; -ENOMEM. */
 int tc_hook_gather_maps(struct tc_hook_dump *dump, struct tc_arena *arena);

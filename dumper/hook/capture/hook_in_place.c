@@ -171,11 +171,13 @@ void tc_hook_walk_in_place(struct tc_hook_dump *dump, const struct tc_hook_bound
 		.how = how,
 	};
 	struct tc_arena arena;
+	uint64_t began = tc_sys_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 
 	dump->in_place.walked = -TC_ENOSPACE;
 	if (!take_memory(&walk, &arena))
 		return;
 	tc_mem_self_init(&dump->mem, false);
+	tc_hook_gather_registers(dump);
 	void *buffer = tc_arena_take(&arena, TC_RECORDS_BUFFER);
 	int r = buffer ? tc_hook_gather_maps(dump, &arena) : -ENOMEM;
 	dump->in_place.no_maps = r == -ENOENT;
@@ -188,12 +190,15 @@ void tc_hook_walk_in_place(struct tc_hook_dump *dump, const struct tc_hook_bound
 	tc_hook_walk_options(dump, &options);
 	options.max_tasks = how->max_tasks;
 	options.on_interp = on_interp;
+	uint64_t now = tc_sys_clock_ns(CLOCK_THREAD_CPUTIME_ID), end = began + how->time_ns;
+	uint64_t time_ns = now < end ? end - now : 0;
 	/* Threads that run no loop get a quarter of the time, because tasks matter more. */
-	uint64_t now = tc_sys_clock_ns(CLOCK_MONOTONIC);
-	uint64_t time_ns = now < how->end_ns ? how->end_ns - now : 0;
 	options.threads_end_ns = now + time_ns / 4;
-	walk.work_end_ns = tc_sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) + time_ns;
-	walk.last_ns = now + WAITED_FACTOR * time_ns;
+	walk.work_end_ns = end;
+	/* If there is no other way, not even what others took of the pause before counts. */
+	walk.last_ns =
+		tc_sys_clock_ns(CLOCK_MONOTONIC) +
+		WAITED_FACTOR * (how->must ? tc_hook_settings.pause_ms * 1000000u : time_ns);
 	options.give_up = give_up;
 	options.context = &walk;
 	tc_records_init(&records, buffer, &walk.sink, 1);

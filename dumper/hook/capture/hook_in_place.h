@@ -12,7 +12,7 @@ struct tc_hook_dump;
 struct tc_hook_bounds {
 	uint64_t max_tasks; /* more end the walk; 0: any number */
 	uint64_t n_tasks;   /* expected */
-	uint64_t end_ns;    /* CLOCK_MONOTONIC: the walk ends then */
+	uint64_t time_ns;   /* that it may take, of our own */
 	uint64_t mappable;  /* bytes that may be mapped */
 	bool must;	    /* there is no other way to this dump */
 };

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * May this process be cloned? Asks how much private memory it has, and whether its cgroup has room
- * for the page tables of a snapshot, and for the pages that are copied when the process writes to
- * them. */
+ * for a snapshot: for its page tables, for what it needs itself, and for each private page, because
+ * a page that the process writes to meanwhile exists twice. With less room the cgroup could run out
+ * of memory for our sake. The OOM killer would take the snapshot first, which asks for that, but
+ * not only it: Linux counts a killed process as gone when its pages are unmapped, while up to
+ * 10,000 of them are still to be freed (mm/mmap.c, exit_mmap: MMF_OOM_SKIP before
+ * tlb_finish_mmu). If the process needs one more page in between, it is killed too. */
 #include "dumper/hook/capture/hook_memory.h"
 
 #include <sys/resource.h>
@@ -89,7 +93,6 @@ void tc_hook_memory(int proc, bool own_oom_score, struct tc_hook_memory *ret)
 		ret->room = tc_hook_headroom();
 	if (read_status(proc, ret) > PINNED_MAX)
 		ret->no_clone = "more than 64 MB of its memory is pinned";
-	else if (ret->room <
-		 (own_oom_score ? ret->private_bytes / TABLES + CLONE_ROOM : ret->private_bytes))
+	else if (ret->room < ret->private_bytes + ret->private_bytes / TABLES + CLONE_ROOM)
 		ret->no_clone = "its cgroup has too little memory left for a copy";
 }

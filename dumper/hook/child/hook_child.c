@@ -419,6 +419,7 @@ void tc_hook_child(void *argument)
 	if (dump->way.snapshot) {
 		take_maps_memory(&arena);
 		tc_mem_self_init(&dump->mem, true);
+		tc_hook_gather_registers(dump);
 		int r = tc_hook_gather_maps(dump, &arena);
 		if (r < 0) {
 			tc_hook_child_refuse(dump, r == -ENOMEM ?

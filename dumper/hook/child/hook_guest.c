@@ -51,15 +51,16 @@ enum { POLICY_OTHER, POLICY_FIFO, POLICY_RR };
 #define BIT(sig) (1ull << ((sig)-1))
 #define FAULTS (BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGSYS)) /* SIGSYS: tc_hook_answer_traps */
 
-bool tc_hook_die_first(void)
+/* Let the OOM killer take this process first: others in the cgroup, or on the machine, may need
+ * memory while it lives. */
+static void die_first(void)
 {
 	int fd = tc_sys_open(AT_FDCWD, "/proc/self/oom_score_adj", O_WRONLY, 0);
 
 	if (fd < 0)
-		return false;
+		return;
 	tc_sys_write(fd, "1000", 4);
 	tc_sys_close(fd);
-	return true;
 }
 
 /* Close the descriptors from `from` to below `end` one by one: on Linux before 5.9, or where a
@@ -162,7 +163,7 @@ static void settle(struct tc_hook_dump *dump)
 	lower_priority();
 	/* only a snapshot: processes that share memory share oom_score_adj too */
 	if (dump->way.snapshot)
-		tc_hook_die_first();
+		die_first();
 	tc_hook_open_target(dump);
 }
 

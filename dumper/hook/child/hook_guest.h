@@ -21,7 +21,5 @@ bool tc_hook_leave_files(uint32_t end);
  * becomes the init of a new namespace, and when it has ended, no process can be started in there
  * (pid_namespaces(7)): then we must make none. */
 bool tc_hook_may_have_child(void);
-/* Set oom_score_adj to 1000: the OOM killer takes this process first. False: it cannot be set. */
-bool tc_hook_die_first(void);
 
 #endif

@@ -37,8 +37,6 @@ struct tc_hook_way {
 	const char *why_no_clone;
 	/* bytes that its memory cgroups leave; TC_HOOK_NO_LIMIT: no limit, or not asked */
 	uint64_t room;
-	/* the pid of a snapshot, or -errno; set by the process in between that makes it */
-	long cloned;
 };
 
 /* The walk in place (hook_in_place.c, hook_park.c). */
@@ -108,6 +106,7 @@ struct tc_hook_dump {
 	struct tc_hook_fds fds;
 	struct tc_hook_maker maker;
 	struct tc_mem mem;
+	struct tc_registers registers; /* of the interrupted thread, for mem */
 	struct tc_maps maps;
 	/* why maps are those that were kept earlier; NULL: they were read for this dump */
 	const char *old_maps;
