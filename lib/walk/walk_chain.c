@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The await chain of a task, from its coroutine to the object that it waits for; the chain of a
- * running task goes on through the frames of its thread. Sources for what each kind of object
- * awaits: Objects/genobject.c, Modules/_asynciomodule.c and, for Cython,
- * Cython/Utility/Coroutine.c. */
+ * running task goes on through the frames of its thread, and one that waits through a greenlet
+ * goes through the frames of that. Sources for what each kind of object awaits:
+ * Objects/genobject.c, Modules/_asynciomodule.c and, for Cython, Cython/Utility/Coroutine.c. */
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
@@ -107,9 +107,52 @@ static bool top_is_same(struct tc_walker *w, const struct tc_walk_thread *thread
 	return tc_thread_frame(&w->py, thread->tstate, &top) == 0 && top == thread->frames[0].addr;
 }
 
+/* What the coroutine awaits was handed over by a greenlet: the greenlet's frames come in between. */
+static void add_greenlet(struct chain_walk *walk, const struct tc_gen *gen, const struct tc_walk_code *code)
+{
+	struct tc_walk_stack stack;
+	bool awaits;
+
+	tc_walker_greenlet(walk->w, gen, code, &stack);
+	walk->out->torn |= stack.torn;
+	walk->out->cut |= stack.cut;
+	if (stack.cut)
+		add_text(walk, "frames are left out here");
+	for (uint32_t i = stack.n; i-- > 0;) {
+		tc_walker_tie_frame(walk->w, &stack.frames[i], false);
+		add_frame(walk, &stack.frames[i], 0, &awaits);
+	}
+}
+
+/* The coroutine's frame, and those of the coroutines that it has entered and that lead to a greenlet
+ * which runs. False: they do not. */
+static bool add_entered(struct chain_walk *walk, struct tc_gen gen)
+{
+	struct tc_walker *w = walk->w;
+	const struct tc_walk_code *code;
+	bool awaits;
+
+	for (;;) {
+		struct tc_gen next;
+		code = add_frame(walk, &gen.frame, gen.qualname, &awaits);
+		if (!code || !w->greenlet)
+			return false;
+		if (tc_walker_runs_greenlet(w, &gen.frame, code))
+			return true;
+		gen.target = tc_walker_entered(w, &gen.frame, code, &next);
+		if (!gen.target || walk->n_links > TC_CHAIN_MAX / 2)
+			return false;
+		tc_walker_anew(w, gen.target);
+		tc_walker_tie_gen(w, gen.target, &next, NULL);
+		add_greenlet(walk, &gen, code);
+		gen = next;
+	}
+}
+
 /* The task is the current task of a thread, and executes, but its frame is not on the stack that
  * was read. The thread runs a greenlet inside the task (as SQLAlchemy's greenlet_spawn does), or
- * the stack was cut. Add the task's frame, a text, then the stack. False: this is not the case. */
+ * the stack was cut. Add the task's frames, a text where they do not lead to the stack, then the
+ * stack. False: this is not the case. */
 static bool add_apart(struct chain_walk *walk, const struct tc_gen *gen)
 {
 	struct tc_walker *w = walk->w;
@@ -122,11 +165,12 @@ static bool add_apart(struct chain_walk *walk, const struct tc_gen *gen)
 			continue;
 		walk->out->running = true;
 		walk->out->tid = thread->tid;
-		add_frame(walk, &gen->frame, gen->qualname, &awaits);
-		add_text(walk, thread->cut ? "frames are left out here" : "frames are left out here: a greenlet runs");
+		if (!add_entered(walk, *gen) || thread->cut)
+			add_text(walk, thread->cut ? "frames are left out here" :
+						     "frames are left out here: a greenlet runs");
 		uint32_t n = thread->n_frames;
-		if (n > TC_CHAIN_MAX - 2)
-			n = TC_CHAIN_MAX - 2;
+		if (n > TC_CHAIN_MAX - walk->n_links)
+			n = TC_CHAIN_MAX - walk->n_links;
 		for (uint32_t j = n; j-- > 0;) {
 			tc_walker_tie_frame(w, &thread->frames[j], j == 0);
 			add_frame(walk, &thread->frames[j], 0, &awaits);
@@ -181,6 +225,8 @@ static void follow_suspended(struct chain_walk *walk, tc_addr here, const struct
 		return;
 	walk->at = gen->target;
 	walk->out->torn |= !gen->target;
+	if (walk->w->greenlet && gen->target)
+		add_greenlet(walk, gen, code);
 }
 
 static void follow_gen(struct chain_walk *walk)

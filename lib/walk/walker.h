@@ -42,6 +42,8 @@ enum tc_kind {
 	TC_KIND_TASK_WAKEUP,
 	TC_KIND_CODE,
 	TC_KIND_TRACEBACK,
+	TC_KIND_FRAME,
+	TC_KIND_GREENLET, /* only while a type is looked up: struct tc_walk_type says it */
 	TC_KIND_WEAKREF,
 	TC_KIND_TYPE,
 	TC_KIND_MODULE,
@@ -58,6 +60,9 @@ struct tc_walk_type {
 	struct tc_type_facts facts;
 	enum tc_kind kind;
 	uint32_t id; /* in the dump */
+	/* greenlet.greenlet, or derived from it. Its kind is TC_KIND_OTHER, because its instances
+	 * are recorded as those of any class. */
+	bool greenlet;
 };
 
 struct tc_walk_code {
@@ -95,6 +100,13 @@ struct tc_slot_cache {
 #define TC_FRAMES_KEPT 4096u
 #define TC_REFS_KEPT 16384u
 
+/* The object in a slot of a frame; 0: none, or an integer that is in the slot itself.
+ * Include/internal/pycore_stackref.h, 3.14: bits 0 and 1 are tags. */
+static inline tc_addr tc_slot_object(uint64_t slot)
+{
+	return (slot & 3) == 3 ? 0 : slot & ~3ul;
+}
+
 /* The locals of one chain: those of the outermost frames when there are too many. */
 struct tc_walk_locals {
 	/* TC_LOCALS_BYTES: the frames as in a record, but without the address of the first
@@ -112,6 +124,14 @@ struct tc_walk_locals {
 	/* TC_FRAMES_KEPT: for each of these frames, where its objects begin in refs */
 	uint32_t *libraries;
 	uint32_t n_libraries;
+};
+
+/* The frames of a suspended greenlet, innermost first. */
+#define TC_STACK_MAX 4096u /* of more the innermost ones */
+struct tc_walk_stack {
+	struct tc_frame_view *frames;
+	uint32_t n;
+	bool cut, torn; /* there were more; they could not be read */
 };
 
 #define TC_CONTEXT_MAX 64u
@@ -257,6 +277,8 @@ struct tc_walker {
 	uint32_t interp_flags;
 	/* the module objects asyncio.tasks and _asyncio; 0: not imported */
 	tc_addr asyncio_tasks, asyncio_c;
+	const struct tc_walk_type *greenlet; /* the type greenlet.greenlet; NULL: not imported */
+	struct tc_frame_view *stack;	  /* scratch of walk_greenlet.c; NULL: not needed yet */
 	tc_addr walking;		  /* the task whose chain is being walked */
 	/* TC_CURRENT_MAX: the tasks that asyncio says are running */
 	tc_addr *current;
@@ -333,6 +355,9 @@ uint32_t tc_walker_context(struct tc_walker *w, tc_addr context);
 
 /* walk_locals.c */
 void tc_walker_locals_begin(struct tc_walker *w); /* another chain begins */
+/* Read the slots of a frame into w->locals.words. Their number, up to the last one that is not
+ * empty. */
+uint32_t tc_walker_slots(struct tc_walker *w, const struct tc_walk_code *code, tc_addr slots);
 /* Add the locals of a frame; slots: the address of its first local. */
 void tc_walker_frame_locals(struct tc_walker *w, const struct tc_walk_code *code, tc_addr slots);
 /* Write the record; none if no locals were read. near: the address that the first reference is
@@ -353,6 +378,21 @@ struct tc_walk_chain {
 };
 /* Walk the await chain of the coroutine at coro. */
 void tc_walker_chain(struct tc_walker *w, tc_addr coro, struct tc_walk_chain *ret);
+
+/* walk_greenlet.c. The frames of the suspended greenlet that handed over what gen awaits, and that
+ * is a local of it; none where there is no such greenlet. ret->frames is valid until the next call.
+ * Only to be called when w->greenlet is set. */
+void tc_walker_greenlet(struct tc_walker *w, const struct tc_gen *gen, const struct tc_walk_code *code,
+			struct tc_walk_stack *ret);
+
+/* The coroutine that the frame awaits, where both execute: an executing frame does not say how much
+ * is on its stack, so the words behind its locals are looked through for one that was entered from
+ * it. 0: none; else *ret is what it is. */
+tc_addr tc_walker_entered(struct tc_walker *w, const struct tc_frame_view *frame,
+			  const struct tc_walk_code *code, struct tc_gen *ret);
+/* Is a local of the frame a greenlet that runs? Only to be called when w->greenlet is set. */
+bool tc_walker_runs_greenlet(struct tc_walker *w, const struct tc_frame_view *frame,
+			     const struct tc_walk_code *code);
 
 /* walk_settle.c. Did the target run, or may it have run, since the walk began? */
 bool tc_walker_moves(struct tc_walker *w);
