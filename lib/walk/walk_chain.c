@@ -15,6 +15,11 @@ enum { PROXY_GEN = 16, WRAPPED = 16, ITER_FUTURE = 16 };
 enum { CYTHON_WRAPPED = 16, CYTHON_QUALNAME_FROM_END = 40 };
 static const uint8_t cython_awaited_from_end[] = { 64, 56 };
 
+/* Nuitka's coroutines, generators and async generators begin alike: m_qualname, m_yield_from
+ * (nuitka/build/include/nuitka/compiled_coroutine.h, compiled_generator.h and compiled_asyncgen.h, the
+ * same in 0.6.19, 1.0, 1.9.7, 2.0, 2.8 and 4.0). */
+enum { NUITKA_QUALNAME = 40, NUITKA_AWAITED = 48 };
+
 #define LIBRARY_FRAMES \
 	4 /* the locals of so many of the innermost asyncio frames get object records */
 
@@ -289,7 +294,7 @@ static bool is_awaitable(const struct tc_walk_type *type)
 
 	return tc_kind_is_future(kind) || kind == TC_KIND_CORO || kind == TC_KIND_GENERATOR ||
 	       kind == TC_KIND_GEN_PROXY || kind == TC_KIND_WRAPPER || kind == TC_KIND_FUTURE_ITER ||
-	       kind == TC_KIND_CYTHON_CORO || kind == TC_KIND_CYTHON_WRAPPER ||
+	       kind == TC_KIND_CYTHON_CORO || kind == TC_KIND_CYTHON_WRAPPER || kind == TC_KIND_NUITKA_CORO ||
 	       (type && type->facts.iternext);
 }
 
@@ -309,6 +314,29 @@ static void follow_cython(struct chain_walk *walk, const struct tc_walk_type *ty
 			walk->out->torn = true;
 		else if (next && is_awaitable(tc_walker_type_of(w, next)))
 			walk->at = next;
+}
+
+static void follow_nuitka(struct chain_walk *walk, const struct tc_walk_type *type)
+{
+	struct tc_walker *w = walk->w;
+	tc_addr here = walk->at, qualname = 0, next = 0;
+
+	walk->at = 0;
+	tc_walker_tie(w, here + TC_OB_TYPE, here + NUITKA_AWAITED + 8);
+	if (tc_get(w->mem, here + NUITKA_QUALNAME, &qualname) < 0 ||
+	    tc_get(w->mem, here + NUITKA_AWAITED, &next) < 0)
+		walk->out->torn = true;
+	uint32_t name = qualname ? tc_walker_str(w, qualname, TC_STR_CODE) : 0;
+	if (!name) {
+		tc_walker_notice(w, "coroutines compiled by a release of Nuitka that is not known are not read");
+		add_link(walk, TC_FRAME_AWAITABLE, type->id);
+		return;
+	}
+	add_link(walk, TC_FRAME_NATIVE_CORO, name);
+	if (next && is_awaitable(tc_walker_type_of(w, next)))
+		walk->at = next;
+	else
+		walk->out->torn |= next != 0;
 }
 
 /* Follow the chain by one object. */
@@ -340,6 +368,9 @@ static void follow(struct chain_walk *walk)
 		break;
 	case TC_KIND_CYTHON_CORO:
 		follow_cython(walk, type);
+		break;
+	case TC_KIND_NUITKA_CORO:
+		follow_nuitka(walk, type);
 		break;
 	case TC_KIND_FUTURE_ITER:
 		if (!follow_word(walk, ITER_FUTURE))

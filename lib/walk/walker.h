@@ -53,6 +53,7 @@ enum tc_kind {
 	TC_KIND_HAMT_COLLISION,
 	TC_KIND_CYTHON_WRAPPER,
 	TC_KIND_CYTHON_CORO,
+	TC_KIND_NUITKA_CORO, /* and its generators, which begin like its coroutines */
 };
 
 struct tc_walk_type {

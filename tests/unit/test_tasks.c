@@ -172,6 +172,36 @@ static tc_addr awaits_cython(struct fake *f, tc_addr future)
 	return wrapper;
 }
 
+/* A compiled coroutine of Nuitka, with its qualified name and what it awaits. */
+static tc_addr nuitka(struct fake *f, const char *type, const char *name, tc_addr target)
+{
+	tc_addr object = fake_object(f, fake_static_type(f, type, 0, 200), 200);
+
+	fake_put(f, object + 40, name ? fake_str(f, name) : f->none);
+	fake_put(f, object + 48, target);
+	return object;
+}
+
+static tc_addr awaits_nuitka(struct fake *f, tc_addr future)
+{
+	tc_addr inner = nuitka(f, "compiled_generator", "inner", fake_wrapper(f, FAKE_FUTURE_ITER, future));
+	tc_addr wrapper = fake_object(f, fake_static_type(f, "compiled_coroutine_wrapper", 0, 24), 24);
+
+	fake_put(f, wrapper + 16, inner);
+	return nuitka(f, "compiled_coroutine", "outer", wrapper);
+}
+
+static tc_addr awaits_unknown_nuitka(struct fake *f, tc_addr future)
+{
+	return nuitka(f, "compiled_coroutine", NULL, future);
+}
+
+static tc_addr awaits_nuitka_that_awaits_a_list(struct fake *f, tc_addr future)
+{
+	(void)future;
+	return nuitka(f, "compiled_coroutine", "outer", fake_list(f, FAKE_EMPTY));
+}
+
 static tc_addr awaits_null(struct fake *f, tc_addr future)
 {
 	(void)f, (void)future;
@@ -231,6 +261,9 @@ static const struct {
 	{ awaits_bare_yield, "f:11 > pause:11", false, false },
 	{ awaits_iterator, "f:11 > [Waiter]", false, false },
 	{ awaits_cython, "f:11 > {fast}", true, false },
+	{ awaits_nuitka, "f:11 > {outer} > {inner}", true, false },
+	{ awaits_unknown_nuitka, "f:11 > [compiled_coroutine]", false, false },
+	{ awaits_nuitka_that_awaits_a_list, "f:11 > {outer}", false, true },
 	{ awaits_null, "f:11", false, true },
 	{ awaits_no_object, "f:11 > ?", false, true },
 	{ awaits_what_nobody_can, "f:11 > [list]", false, true },
