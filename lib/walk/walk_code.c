@@ -53,6 +53,8 @@ static void define_code(struct tc_walker *w, struct tc_walk_code *code, tc_addr 
 		tc_walker_notice(w, "gevent runs: its greenlets are not read by this version");
 	uint32_t name = tc_walker_str(w, facts->name, TC_STR_CODE);
 	uint32_t qual = tc_walker_str(w, facts->qualname ? facts->qualname : qualname, TC_STR_CODE);
+	w->completes |= code->library && qual &&
+			strcmp(w->text, "as_completed.<locals>._wait_for_one") == 0;
 	uint32_t n = read_names(w, facts, ids);
 	tc_record_begin(w->out, TC_REC_CODE);
 	tc_put_u(w->out, code->addr);

@@ -280,6 +280,8 @@ struct tc_walker {
 	tc_addr asyncio_tasks, asyncio_c;
 	const struct tc_walk_type *greenlet; /* the type greenlet.greenlet; NULL: not imported */
 	struct tc_frame_view *stack;	  /* scratch of walk_greenlet.c; NULL: not needed yet */
+	bool completes;			  /* the coroutine of asyncio.as_completed was met */
+	tc_addr completion;		  /* the callback of it that was met last */
 	tc_addr walking;		  /* the task whose chain is being walked */
 	/* TC_CURRENT_MAX: the tasks that asyncio says are running */
 	tc_addr *current;
@@ -428,6 +430,10 @@ bool tc_walker_task(struct tc_walker *w, tc_addr addr, uint32_t known, bool agai
  * The qualified name of a coroutine, finished or not, as a string; 0: unknown. */
 uint32_t tc_walker_traceback(struct tc_walker *w, tc_addr exception);
 uint32_t tc_walker_coroutine(struct tc_walker *w, tc_addr coro);
+
+/* walk_completion.c. If asyncio.as_completed waits for the task, note what it keeps of it, and write
+ * it. Only needed when w->completes is set. */
+void tc_walker_completion(struct tc_walker *w, tc_addr task);
 
 /* walk_registry.c: walk all tasks of the present interpreter. */
 void tc_walker_registries(struct tc_walker *w);

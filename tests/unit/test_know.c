@@ -166,6 +166,8 @@ static const struct {
 	{ HEAD "{\"file\": \"a.py\", \"function\": \"f\", \"native\": true, \"waits_for\": \"lock\"}]}",
 	  "own.json:4: a native function has no \"file\"" },
 	{ HEAD "\n\n{\"file\": \"a.py\", \"function\": \"f\"}]}", "own.json:6: neither \"waits_for\" nor \"through\"" },
+	{ HEAD "\n{\"file\": \"a.py\", \"function\": \"f\", \"waits_for\": \"lock\", \"callback\": \"g\"}]}",
+	  "own.json:5: \"callback\" without \"object\" and \"members\"" },
 	{ HEAD "\n{\"file\": \"a.py\", \"function\": \"f\", \"waits_for\": \"lokc\"}]}",
 	  "own.json:5: \"waits_for\": no kind of wait is called \"lokc\"" },
 	{ HEAD "\n{\"file\": \"{[a.py\", \"function\": \"f\", \"waits_for\": \"lock\"},\n"
