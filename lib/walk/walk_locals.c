@@ -91,8 +91,8 @@ static void keep_ref(struct tc_walk_locals *locals, const struct tc_walk_code *c
 		locals->refs[locals->n_refs++] = ref;
 }
 
-/* A frame whose values do not fit into the record any more. Its objects are kept all the same,
- * because they show what it waits for. */
+/* A frame whose values do not fit into the record any more. The objects of one of asyncio are kept
+ * all the same, because they show what it waits for. */
 static void leave_out(struct tc_walker *w, const struct tc_walk_code *code, uint32_t n)
 {
 	struct tc_walk_value value;
@@ -109,14 +109,16 @@ static void leave_out(struct tc_walker *w, const struct tc_walk_code *code, uint
 void tc_walker_frame_locals(struct tc_walker *w, const struct tc_walk_code *code, tc_addr slots)
 {
 	struct tc_walk_locals *locals = &w->locals;
+	size_t bound = code->library ? TC_LOCALS_BYTES : TC_LOCALS_KEPT;
 	size_t left = TC_LOCALS_BYTES - locals->size;
 	tc_addr ref;
 
 	if (w->options->no_locals && !code->library)
 		return;
 	uint32_t n = tc_walker_slots(w, code, slots);
-	bool counts = locals->n_frames < TC_FRAMES_KEPT && left >= TC_LEB_MAX;
-	bool fits = counts && TC_LEB_MAX + n * (size_t)TC_ENCODED_MAX <= left;
+	bool counts = left >= TC_LEB_MAX;
+	bool fits = counts && (locals->n_frames < TC_FRAMES_KEPT || code->library) &&
+		    locals->size + TC_LEB_MAX + n * (size_t)TC_ENCODED_MAX <= bound;
 	uint8_t *to = locals->bytes + locals->size;
 	if (code->library)
 		begin_library(locals);

@@ -97,7 +97,9 @@ struct tc_slot_cache {
 	uint32_t chain, value;
 };
 
-#define TC_LOCALS_BYTES (256u << 10)
+#define TC_LOCALS_KEPT (256u << 10)
+/* With room for the frames behind the bounds: a byte for each, and the values of those of asyncio. */
+#define TC_LOCALS_BYTES (TC_LOCALS_KEPT + (96u << 10))
 #define TC_FRAMES_KEPT 4096u
 #define TC_REFS_KEPT 16384u
 
@@ -108,7 +110,8 @@ static inline tc_addr tc_slot_object(uint64_t slot)
 	return (slot & 3) == 3 ? 0 : slot & ~3ul;
 }
 
-/* The locals of one chain: those of the outermost frames when there are too many. */
+/* The locals of one chain. When there are too many, those of the outermost frames, and those of the
+ * frames of asyncio and concurrent.futures, which show what the chain waits for. */
 struct tc_walk_locals {
 	/* TC_LOCALS_BYTES: the frames as in a record, but without the address of the first
 	 * reference, because the record has it relative to an address that is not known yet */

@@ -651,14 +651,25 @@ START_TEST(test_locals_of_more_frames_than_the_bound_are_left_out_and_said)
 {
 	struct fake *f = fake_new(minors[_i]);
 	tc_addr future = fake_future(f, (struct fake_future){ 0 }), at = future, one = fake_int(f, 1);
-	tc_addr code = fake_code(f, (struct fake_code){ .file = "/usr/lib/python3/asyncio/tasks.py", .names = "a", .awaits = true });
+	tc_addr code = fake_code(f, (struct fake_code){ .names = "a", .awaits = true });
+	tc_addr library = fake_code(f, (struct fake_code){ .file = "/usr/lib/python3/asyncio/locks.py", .names = "self", .awaits = true });
+	struct tc_value value;
 
 	for (int i = 0; i < 4200; i++)
-		at = fake_coro(f, (struct fake_coro){ .code = code, .awaits = at, .n_locals = 1, .locals = &one });
+		at = fake_coro(f, (struct fake_coro){ .code = i ? code : library, .awaits = at, .n_locals = 1, .locals = &one });
 	plain_task(f, at, future);
 	struct walked *w = fake_walk(f);
 	ck_assert_uint_eq(w->counts.read, 1);
 	ck_assert(walked_says(w, "locals of more than 4096 frames"));
+	const struct tc_chain *link = tc_model_chain(&w->model, the_task(w)->chain);
+	const struct tc_pycode *last = tc_model_code(&w->model, tc_model_site(&w->model, link->ref)->code);
+	const struct tc_chain *before = tc_model_chain(&w->model, link->parent);
+	const struct tc_pycode *plain = tc_model_code(&w->model, tc_model_site(&w->model, before->ref)->code);
+	ck_assert(tc_local_find(&w->model, the_task(w), 4095, plain, "a", &value));
+	ck_assert(!tc_local_find(&w->model, the_task(w), 4096, plain, "a", &value));
+	/* What the chain waits for is in the frames of asyncio. */
+	ck_assert(tc_local_find(&w->model, the_task(w), 4199, last, "self", &value));
+	ck_assert_str_eq(walked_value(w, &value), "1");
 	walked_free(w);
 	fake_free(f);
 }
