@@ -246,6 +246,7 @@ int main(void)
 	Suite *suite = suite_create("know");
 	TCase *c = tcase_create("know");
 
+	tcase_set_timeout(c, 60);
 	tcase_add_test(c, test_builtin_files_are_right);
 	tcase_add_loop_test(c, test_function_is_found_by_package_file_and_name, 0, sizeof(functions) / sizeof(*functions));
 	tcase_add_test(c, test_a_variable_chooses_between_rows);
