@@ -23,6 +23,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 UVLOOP = {"3.8": "0.21.0"}  # the last one with a wheel for it
 UVLOOP_DEFAULT = "0.23.0"
 FORKY = ["3.13", "3.14", "3.15"]
+PLATFORMS = ["manylinux2014_x86_64", "manylinux_2_17_x86_64", "manylinux_2_24_x86_64", "manylinux_2_28_x86_64"]
 INSIDE = "/opt/taskcore"  # in the forky tree: uvloop and the test programs
 
 
@@ -178,6 +179,29 @@ def pip_command():
     return None
 
 
+def packages(one, wanted):
+    """The directory, seen from here, with the wheels of these packages ("name==version") and what they need, made where it is not
+    there; None with a warning when they cannot be had."""
+    name = "packages-%s-cp%s" % ("-".join(wanted), one.minor.replace(".", ""))
+    target = os.path.join(one.root + INSIDE if one.root else cache(), name)
+    if os.path.isdir(target):
+        return target
+    pip = pip_command()
+    if not pip:
+        return warn("no %s for %s: no pip here" % (", ".join(wanted), one.name))
+    part = "%s.%d" % (target, os.getpid())
+    tags = ["--only-binary=:all:", "--python-version", one.minor, "--implementation", "cp"]
+    tags += [x for p in PLATFORMS for x in ("--platform", p)]
+    command = pip + ["install", "-q", "--no-compile", "--target", part] + tags + wanted
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    if done.returncode:
+        shutil.rmtree(part, ignore_errors=True)
+        last = done.stderr.decode().strip().split("\n")[-1]
+        return warn("no %s for %s: %s" % (", ".join(wanted), one.name, last))
+    os.rename(part, target)
+    return target
+
+
 def fetch_uvloop(one, pip):
     """uvloop's wheel for one interpreter, unpacked beside it. False with a warning when it cannot be had."""
     target = one.uvloop_dir()
@@ -189,7 +213,6 @@ def fetch_uvloop(one, pip):
     if not glob.glob(pattern):
         if not pip:
             return warn("no uvloop for %s: no pip here" % one.name)
-        platforms = ["manylinux2014_x86_64", "manylinux_2_17_x86_64", "manylinux_2_28_x86_64"]
         done = subprocess.run(
             pip
             + [
@@ -205,7 +228,7 @@ def fetch_uvloop(one, pip):
                 wheels,
                 "uvloop==" + version,
             ]
-            + [x for p in platforms for x in ("--platform", p)],
+            + [x for p in PLATFORMS for x in ("--platform", p)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )

@@ -274,6 +274,8 @@ static void judge_local(const struct tc_waits *waits, const struct tc_task *task
 		set_object(model, task, wait, leaf, 0);
 	if (wait->kind == TC_WAIT_SLEEP)
 		judge_sleep(waits, task, at, code, wait);
+	else if (wait->known->callback)
+		wait->members = tc_closures_members(&waits->closures, wait->known, wait->addr);
 	else if (wait->known->members)
 		wait->members = tc_object_member(model, wait->object, wait->known->members);
 	else if (wait->kind == TC_WAIT_WAIT_FOR && !wait->task)
@@ -369,6 +371,7 @@ void tc_waits_init(struct tc_waits *waits, const struct tc_model *model,
 	waits->ready = tc_array_new(model->n_tasks, sizeof(*waits->ready));
 	mark_ready(waits);
 	tc_workers_init(&waits->workers, model);
+	tc_closures_init(&waits->closures, model, knowledge);
 	waits->n_alarms = 0;
 	find_alarms(waits);
 	for (size_t i = 0; i < model->n_tasks; i++)
@@ -382,6 +385,7 @@ void tc_waits_deinit(struct tc_waits *waits)
 	free(waits->kinds);
 	free(waits->ready);
 	tc_workers_deinit(&waits->workers);
+	tc_closures_deinit(&waits->closures);
 	free(waits->alarms);
 }
 

@@ -6,6 +6,7 @@
 
 #include "analyzer/dump/model.h"
 #include "analyzer/knowledge/know.h"
+#include "analyzer/graph/closures.h"
 #include "analyzer/graph/future.h"
 #include "analyzer/facts/workers.h"
 
@@ -36,6 +37,7 @@ struct tc_waits {
 	bool *ready;	/* of each task */
 	uint32_t *codes; /* of each code: its row + 1, or TC_KNOWN_…; 0: not judged yet */
 	struct tc_workers workers;
+	struct tc_closures closures;
 	struct tc_alarm *alarms; /* ascending future */
 	size_t n_alarms;
 };

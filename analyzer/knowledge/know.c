@@ -104,6 +104,7 @@ static const struct key {
 	{ "variable", KEY_TEXT, offsetof(struct tc_known, variable), 0 },
 	{ "object", KEY_TEXT, offsetof(struct tc_known, object), 0 },
 	{ "members", KEY_TEXT, offsetof(struct tc_known, members), 0 },
+	{ "callback", KEY_TEXT, offsetof(struct tc_known, callback), 0 },
 	{ "delay", KEY_TEXT, offsetof(struct tc_known, delay), 0 },
 	{ "text", KEY_TEXT, offsetof(struct tc_known, text), 0 },
 	{ "waits_for", KEY_WAIT, 0, 0 },
@@ -174,6 +175,8 @@ static void take_row(struct source *s, size_t number, json_t *object)
 		refuse(s, line, native ? "a native function has no \"file\"" : "no \"file\"");
 	else if (row.wait == TC_WAIT_NONE && !(row.flags & TC_KNOWN_THROUGH))
 		refuse(s, line, "neither \"waits_for\" nor \"through\"");
+	else if (row.callback && (!row.object || !row.members))
+		refuse(s, line, "\"callback\" without \"object\" and \"members\"");
 	*tc_push(s->knowledge->rows, s->knowledge->n_rows, s->knowledge->rows_room) = row;
 }
 

@@ -27,6 +27,9 @@ struct tc_known {
 	/* the local that holds the object waited for; NULL: the awaited future is it */
 	const char *object;
 	const char *members;  /* its attribute that holds the tasks waited for */
+	/* a function, by its qualified name, that has object and members in its closure; NULL:
+	 * members is an attribute of the object */
+	const char *callback;
 	const char *delay;    /* of a sleep: the local with its length */
 	const char *text;     /* what a person reads; NULL: the words of the kind */
 	enum tc_wait_kind wait;

@@ -95,7 +95,19 @@ static void put_interp(struct tc_walker *w, uint32_t version, const char *layout
 	w->counts->interps++;
 }
 
-/* sys.modules: where asyncio is, if it was imported. */
+/* The type greenlet.greenlet of the module greenlet; NULL: the module is not what we know. */
+static const struct tc_walk_type *greenlet_type(struct tc_walker *w, tc_addr module)
+{
+	tc_addr dict, object;
+
+	if (tc_get(w->mem, module + TC_MODULE_DICT, &dict) < 0 ||
+	    tc_dict_get(&w->py, dict, "greenlet", &object) < 0)
+		return NULL;
+	const struct tc_walk_type *type = tc_walker_type(w, object);
+	return type && type->greenlet ? type : NULL;
+}
+
+/* sys.modules: where asyncio and greenlet are, if they were imported. */
 static void find_modules(struct tc_walker *w)
 {
 	tc_addr modules, key, value;
@@ -103,6 +115,7 @@ static void find_modules(struct tc_walker *w)
 	uint64_t n = 0;
 
 	w->interp.asyncio_tasks = w->interp.asyncio_c = 0;
+	w->greenlets.type = NULL;
 	int r = tc_get(w->mem, w->interp.addr + w->py.at.is_modules, &modules);
 	if (r == 0 && !modules) /* not made yet, or gone */
 		return;
@@ -114,6 +127,8 @@ static void find_modules(struct tc_walker *w)
 			w->interp.asyncio_tasks = value;
 		else if (!w->interp.asyncio_c && tc_str_is(&w->py, key, "_asyncio"))
 			w->interp.asyncio_c = value;
+		else if (!w->greenlets.type && tc_str_is(&w->py, key, "greenlet"))
+			w->greenlets.type = greenlet_type(w, value);
 		else if (tc_str_is(&w->py, key, "trio"))
 			tc_notices_add(w->notices,
 				       "trio is loaded: its tasks are not read by this version");

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The await chain of a task, from its coroutine to the object that it waits for; the chain of a
- * running task goes on through the frames of its thread. Sources for what each kind of object
- * awaits: Objects/genobject.c, Modules/_asynciomodule.c and, for Cython,
- * Cython/Utility/Coroutine.c. */
+ * running task goes on through the frames of its thread, and one that waits through a greenlet
+ * goes through the frames of that. Sources for what each kind of object awaits:
+ * Objects/genobject.c, Modules/_asynciomodule.c and, for Cython, Cython/Utility/Coroutine.c. */
 #include "lib/walk/walk_chain.h"
 
 #include "lib/walk/walk_code.h"
+#include "lib/walk/walk_greenlet.h"
 #include "lib/walk/walk_locals.h"
 #include "lib/walk/walk_object.h"
 #include "lib/walk/walk_string.h"
@@ -23,6 +24,11 @@ enum { PROXY_GEN = 16, WRAPPED = 16, ITER_FUTURE = 16 };
  * (Cython/Utility/Coroutine.c, measured with 0.29.37, 3.0.0, 3.0.12, 3.1 and 3.2). */
 enum { CYTHON_WRAPPED = 16, CYTHON_QUALNAME_FROM_END = 40 };
 static const uint8_t cython_awaited_from_end[] = { 64, 56 };
+
+/* Nuitka's coroutines, generators and async generators begin alike: m_qualname, m_yield_from
+ * (nuitka/build/include/nuitka/compiled_coroutine.h, compiled_generator.h and
+ * compiled_asyncgen.h, the same in 0.6.19, 1.0, 1.9.7, 2.0, 2.8 and 4.0). */
+enum { NUITKA_QUALNAME = 40, NUITKA_AWAITED = 48 };
 
 #define LIBRARY_FRAMES \
 	4 /* the locals of so many of the innermost asyncio frames get object records */
@@ -117,9 +123,54 @@ static bool top_is_same(struct tc_walker *w, const struct tc_walk_thread *thread
 	return tc_thread_frame(&w->py, thread->tstate, &top) == 0 && top == thread->frames[0].addr;
 }
 
+/* What the coroutine awaits was handed over by a greenlet: the greenlet's frames come in
+ * between. */
+static void add_greenlet(struct chain_walk *walk, const struct tc_gen *gen,
+			 const struct tc_walk_code *code)
+{
+	struct tc_walk_stack stack;
+	bool awaits;
+
+	tc_walker_greenlet(walk->w, gen, code, &stack);
+	walk->out->torn |= stack.torn;
+	walk->out->cut |= stack.cut;
+	if (stack.cut)
+		add_text(walk, "frames are left out here");
+	for (uint32_t i = stack.n; i-- > 0;) {
+		tc_walker_tie_frame(walk->w, &stack.frames[i], false);
+		add_frame(walk, &stack.frames[i], 0, &awaits);
+	}
+}
+
+/* The coroutine's frame, and those of the coroutines that it has entered and that lead to a
+ * greenlet which runs. False: they do not. */
+static bool add_entered(struct chain_walk *walk, struct tc_gen gen)
+{
+	struct tc_walker *w = walk->w;
+	const struct tc_walk_code *code;
+	bool awaits;
+
+	for (;;) {
+		struct tc_gen next;
+		code = add_frame(walk, &gen.frame, gen.qualname, &awaits);
+		if (!code || !w->greenlets.type)
+			return false;
+		if (tc_walker_runs_greenlet(w, &gen.frame, code))
+			return true;
+		gen.target = tc_walker_entered(w, &gen.frame, code, &next);
+		if (!gen.target || walk->n_links > TC_CHAIN_MAX / 2)
+			return false;
+		tc_walker_anew(w, gen.target);
+		tc_walker_tie_gen(w, gen.target, &next, NULL);
+		add_greenlet(walk, &gen, code);
+		gen = next;
+	}
+}
+
 /* The task is the current task of a thread, and executes, but its frame is not on the stack that
  * was read. The thread runs a greenlet inside the task (as SQLAlchemy's greenlet_spawn does), or
- * the stack was cut. Add the task's frame, a text, then the stack. False: this is not the case. */
+ * the stack was cut. Add the task's frames, a text where they do not lead to the stack, then the
+ * stack. False: this is not the case. */
 static bool add_apart(struct chain_walk *walk, const struct tc_gen *gen)
 {
 	struct tc_walker *w = walk->w;
@@ -132,12 +183,12 @@ static bool add_apart(struct chain_walk *walk, const struct tc_gen *gen)
 			continue;
 		walk->out->running = true;
 		walk->out->tid = thread->tid;
-		add_frame(walk, &gen->frame, gen->qualname, &awaits);
-		add_text(walk, thread->cut ? "frames are left out here" :
-					     "frames are left out here: a greenlet runs");
+		if (!add_entered(walk, *gen) || thread->cut)
+			add_text(walk, thread->cut ? "frames are left out here" :
+						     "frames are left out here: a greenlet runs");
 		uint32_t n = thread->n_frames;
-		if (n > TC_CHAIN_MAX - 2)
-			n = TC_CHAIN_MAX - 2;
+		if (n > TC_CHAIN_MAX - walk->n_links)
+			n = TC_CHAIN_MAX - walk->n_links;
 		for (uint32_t j = n; j-- > 0;) {
 			tc_walker_tie_frame(w, &thread->frames[j], j == 0);
 			add_frame(walk, &thread->frames[j], 0, &awaits);
@@ -192,6 +243,8 @@ static void follow_suspended(struct chain_walk *walk, tc_addr here, const struct
 		return;
 	walk->at = gen->target;
 	walk->out->torn |= !gen->target;
+	if (walk->w->greenlets.type && gen->target)
+		add_greenlet(walk, gen, code);
 }
 
 static void follow_gen(struct chain_walk *walk)
@@ -255,7 +308,8 @@ static bool is_awaitable(const struct tc_walk_type *type)
 	return tc_kind_is_future(kind) || kind == TC_KIND_CORO || kind == TC_KIND_GENERATOR ||
 	       kind == TC_KIND_GEN_PROXY || kind == TC_KIND_WRAPPER ||
 	       kind == TC_KIND_FUTURE_ITER || kind == TC_KIND_CYTHON_CORO ||
-	       kind == TC_KIND_CYTHON_WRAPPER || (type && type->facts.iternext);
+	       kind == TC_KIND_CYTHON_WRAPPER || kind == TC_KIND_NUITKA_CORO ||
+	       (type && type->facts.iternext);
 }
 
 static void follow_cython(struct chain_walk *walk, const struct tc_walk_type *type)
@@ -274,6 +328,30 @@ static void follow_cython(struct chain_walk *walk, const struct tc_walk_type *ty
 			walk->out->torn = true;
 		else if (next && is_awaitable(tc_walker_type_of(w, next)))
 			walk->at = next;
+}
+
+static void follow_nuitka(struct chain_walk *walk, const struct tc_walk_type *type)
+{
+	struct tc_walker *w = walk->w;
+	tc_addr here = walk->at, qualname = 0, next = 0;
+
+	walk->at = 0;
+	tc_walker_tie(w, here + TC_OB_TYPE, here + NUITKA_AWAITED + 8);
+	if (tc_get(w->mem, here + NUITKA_QUALNAME, &qualname) < 0 ||
+	    tc_get(w->mem, here + NUITKA_AWAITED, &next) < 0)
+		walk->out->torn = true;
+	uint32_t name = qualname ? tc_walker_str(w, qualname, TC_STR_CODE) : 0;
+	if (!name) {
+		tc_notices_add(w->notices, "coroutines compiled by a release of Nuitka that is not "
+					   "known are not read");
+		add_link(walk, TC_FRAME_AWAITABLE, type->id);
+		return;
+	}
+	add_link(walk, TC_FRAME_NATIVE_CORO, name);
+	if (next && is_awaitable(tc_walker_type_of(w, next)))
+		walk->at = next;
+	else
+		walk->out->torn |= next != 0;
 }
 
 /* Follow the chain by one object. */
@@ -305,6 +383,9 @@ static void follow(struct chain_walk *walk)
 		break;
 	case TC_KIND_CYTHON_CORO:
 		follow_cython(walk, type);
+		break;
+	case TC_KIND_NUITKA_CORO:
+		follow_nuitka(walk, type);
 		break;
 	case TC_KIND_FUTURE_ITER:
 		if (!follow_word(walk, ITER_FUTURE))

@@ -11,9 +11,6 @@
 
 #include "lib/base/safe.h"
 
-#define STACKREF_TAG                                                                 \
-	3ul /* Include/internal/pycore_stackref.h, 3.14: bits 0 and 1 are tags \ */
-
 void tc_walker_locals_begin(struct tc_walker *w)
 {
 	struct tc_walk_locals *locals = &w->locals;
@@ -29,9 +26,7 @@ static void slot_value(struct tc_walker *w, uint64_t slot, struct tc_walk_value 
 {
 	tc_addr content;
 
-	if ((slot & STACKREF_TAG) == STACKREF_TAG)
-		slot = 0;
-	tc_walker_value(w, slot & ~STACKREF_TAG, ret);
+	tc_walker_value(w, tc_slot_object(slot), ret);
 	if (ret->tag == TC_VAL_REF && ret->kind == TC_KIND_CELL &&
 	    tc_get(w->mem, ret->bits + TC_CELL_REF, &content) == 0)
 		tc_walker_value(w, content, ret);
@@ -75,9 +70,7 @@ static uint8_t *encode_slot(struct tc_walker *w, uint8_t *to, uint64_t slot, tc_
 					    tc_walker_encode(to, &value, &locals->last);
 }
 
-/* Read the slots of a frame into locals->words. Their number, up to the last one that is not
- * empty. */
-static uint32_t read_slots(struct tc_walker *w, const struct tc_walk_code *code, tc_addr slots)
+uint32_t tc_walker_slots(struct tc_walker *w, const struct tc_walk_code *code, tc_addr slots)
 {
 	struct tc_walk_locals *locals = &w->locals;
 	uint32_t n = code->facts.n_slots > TC_NAMES_MAX ? TC_NAMES_MAX : code->facts.n_slots;
@@ -104,8 +97,8 @@ static void keep_ref(struct tc_walk_locals *locals, const struct tc_walk_code *c
 		locals->refs[locals->n_refs++] = ref;
 }
 
-/* A frame whose values do not fit into the record any more. Its objects are kept all the same,
- * because they show what it waits for. */
+/* A frame whose values do not fit into the record any more. The objects of one of asyncio are kept
+ * all the same, because they show what it waits for. */
 static void leave_out(struct tc_walker *w, const struct tc_walk_code *code, uint32_t n)
 {
 	struct tc_walk_value value;
@@ -123,14 +116,16 @@ static void leave_out(struct tc_walker *w, const struct tc_walk_code *code, uint
 void tc_walker_frame_locals(struct tc_walker *w, const struct tc_walk_code *code, tc_addr slots)
 {
 	struct tc_walk_locals *locals = &w->locals;
+	size_t bound = code->library ? TC_LOCALS_BYTES : TC_LOCALS_KEPT;
 	size_t left = TC_LOCALS_BYTES - locals->size;
 	tc_addr ref;
 
 	if (w->options->no_locals && !code->library)
 		return;
-	uint32_t n = read_slots(w, code, slots);
-	bool counts = locals->n_frames < TC_FRAMES_KEPT && left >= TC_LEB_MAX;
-	bool fits = counts && TC_LEB_MAX + n * (size_t)TC_ENCODED_MAX <= left;
+	uint32_t n = tc_walker_slots(w, code, slots);
+	bool counts = left >= TC_LEB_MAX;
+	bool fits = counts && (locals->n_frames < TC_FRAMES_KEPT || code->library) &&
+		    locals->size + TC_LEB_MAX + n * (size_t)TC_ENCODED_MAX <= bound;
 	uint8_t *to = locals->bytes + locals->size;
 	if (code->library)
 		begin_library(locals);

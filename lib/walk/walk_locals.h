@@ -17,11 +17,22 @@ struct tc_slot_cache {
 	uint32_t chain, value;
 };
 
-#define TC_LOCALS_BYTES (256u << 10)
+#define TC_LOCALS_KEPT (256u << 10)
+/* With room for the frames behind the bounds: a byte for each, and the values of those of
+ * asyncio. */
+#define TC_LOCALS_BYTES (TC_LOCALS_KEPT + (96u << 10))
 #define TC_FRAMES_KEPT 4096u
 #define TC_REFS_KEPT 16384u
 
-/* The locals of one chain: those of the outermost frames when there are too many. */
+/* The object in a slot of a frame; 0: none, or an integer that is in the slot itself.
+ * Include/internal/pycore_stackref.h, 3.14: bits 0 and 1 are tags. */
+static inline tc_addr tc_slot_object(uint64_t slot)
+{
+	return (slot & 3) == 3 ? 0 : slot & ~3ul;
+}
+
+/* The locals of one chain. When there are too many, those of the outermost frames, and those of the
+ * frames of asyncio and concurrent.futures, which show what the chain waits for. */
 struct tc_walk_locals {
 	/* TC_LOCALS_BYTES: the frames as in a record, but without the address of the first
 	 * reference, because the record has it relative to an address that is not known yet */
@@ -43,6 +54,9 @@ struct tc_walk_locals {
 struct tc_walker;
 
 void tc_walker_locals_begin(struct tc_walker *w); /* another chain begins */
+/* Read the slots of a frame into w->locals.words. Their number, up to the last one that is not
+ * empty. */
+uint32_t tc_walker_slots(struct tc_walker *w, const struct tc_walk_code *code, tc_addr slots);
 /* Add the locals of a frame; slots: the address of its first local. */
 void tc_walker_frame_locals(struct tc_walker *w, const struct tc_walk_code *code, tc_addr slots);
 /* Write the record; none if no locals were read. near: the address that the first reference is

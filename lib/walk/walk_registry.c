@@ -233,6 +233,18 @@ static void walk_batch(struct tc_walker *w, const tc_addr *keys, size_t n, bool 
 			tc_walker_task(w, tasks[i], known, false);
 }
 
+/* Only after all tasks of the set were walked it is known whether this is needed. */
+static void walk_completions(struct tc_walker *w, const tc_addr *keys, size_t n, bool weak)
+{
+	const struct tc_walk_options *options = w->options;
+
+	for (size_t i = 0; i < n && w->completions.met && !w->stopped; i++) {
+		if (i % TC_BATCH == 0 && options->give_up && options->give_up(options->context))
+			return;
+		tc_walker_completion(w, weak ? referent(w, keys[i]) : keys[i]);
+	}
+}
+
 /* Replace weak references by the tasks that they refer to. For targets that do not run. */
 static void deref(struct tc_walker *w, struct collected *refs)
 {
@@ -272,6 +284,7 @@ static void walk_set(struct tc_walker *w, tc_addr set, bool weak, uint32_t known
 	for (size_t i = 0; i < keys.n && !w->stopped; i += TC_BATCH)
 		walk_batch(w, keys.addrs + i, keys.n - i < TC_BATCH ? keys.n - i : TC_BATCH, weak,
 			   known);
+	walk_completions(w, keys.addrs, keys.n, weak);
 }
 
 /* WeakSet keeps a set of weak references in its attribute `data` (Lib/_weakrefset.py). */

@@ -42,8 +42,16 @@ static const struct {
 	{ "_asyncio.TaskWakeupMethWrapper", TC_KIND_TASK_WAKEUP },
 	{ "TaskStepMethWrapper", TC_KIND_TASK_WAKEUP },
 	{ "_asyncio.TaskStepMethWrapper", TC_KIND_TASK_WAKEUP },
+	{ "compiled_coroutine", TC_KIND_NUITKA_CORO },
+	{ "compiled_generator", TC_KIND_NUITKA_CORO },
+	{ "compiled_async_generator", TC_KIND_NUITKA_CORO },
+	{ "compiled_coroutine_wrapper", TC_KIND_WRAPPER },
+	{ "compiled_async_generator_asend", TC_KIND_GEN_PROXY },
+	{ "compiled_async_generator_athrow", TC_KIND_GEN_PROXY },
 	{ "code", TC_KIND_CODE },
 	{ "traceback", TC_KIND_TRACEBACK },
+	{ "frame", TC_KIND_FRAME },
+	{ "greenlet.greenlet", TC_KIND_GREENLET },
 	{ "weakref", TC_KIND_WEAKREF },
 	{ "weakref.ReferenceType", TC_KIND_WEAKREF },
 	{ "type", TC_KIND_TYPE },
@@ -119,7 +127,8 @@ static bool is_class(struct tc_walker *w, tc_addr type, const char *name, const 
 	       tc_str_is(&w->py, value, module);
 }
 
-/* The kind of a base class: a task, a future, or one of the containers; else TC_KIND_OTHER. */
+/* The kind of a base class: a task, a future, a greenlet, or one of the containers; else
+ * TC_KIND_OTHER. */
 static enum tc_kind kind_of_base(struct tc_walker *w, tc_addr type)
 {
 	char name[NAME_MAX_BYTES];
@@ -132,7 +141,8 @@ static enum tc_kind kind_of_base(struct tc_walker *w, tc_addr type)
 		return TC_KIND_OTHER;
 	enum tc_kind kind = kind_by_name(name, facts.flags);
 	if (tc_kind_is_future(kind) || kind == TC_KIND_DEQUE || kind == TC_KIND_SET ||
-	    kind == TC_KIND_WEAKREF || kind == TC_KIND_PARTIAL || kind == TC_KIND_FLOAT)
+	    kind == TC_KIND_WEAKREF || kind == TC_KIND_PARTIAL || kind == TC_KIND_FLOAT ||
+	    kind == TC_KIND_GREENLET)
 		return kind;
 	if (!(facts.flags & TC_TPFLAG_HEAPTYPE))
 		return TC_KIND_OTHER;
@@ -263,6 +273,9 @@ static struct tc_walk_type *new_type(struct tc_walker *w, tc_addr addr)
 		type->kind = kind_by_flags(facts.flags);
 	if (type->kind == TC_KIND_OTHER && facts.flags & TC_TPFLAG_HEAPTYPE)
 		type->kind = kind_by_bases(w, addr);
+	type->greenlet = type->kind == TC_KIND_GREENLET;
+	if (type->greenlet)
+		type->kind = TC_KIND_OTHER;
 	/* Into the table before its names are read: they are str, and reading them asks for
 	 * types. */
 	uint64_t *slot = tc_hash_at(&w->types.known, addr);

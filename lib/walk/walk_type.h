@@ -43,6 +43,8 @@ enum tc_kind {
 	TC_KIND_TASK_WAKEUP,
 	TC_KIND_CODE,
 	TC_KIND_TRACEBACK,
+	TC_KIND_FRAME,
+	TC_KIND_GREENLET, /* only while a type is looked up: struct tc_walk_type says it */
 	TC_KIND_WEAKREF,
 	TC_KIND_TYPE,
 	TC_KIND_MODULE,
@@ -52,6 +54,7 @@ enum tc_kind {
 	TC_KIND_HAMT_COLLISION,
 	TC_KIND_CYTHON_WRAPPER,
 	TC_KIND_CYTHON_CORO,
+	TC_KIND_NUITKA_CORO, /* and its generators, which begin like its coroutines */
 };
 
 struct tc_walk_type {
@@ -59,6 +62,9 @@ struct tc_walk_type {
 	struct tc_type_facts facts;
 	enum tc_kind kind;
 	uint32_t id; /* in the dump */
+	/* greenlet.greenlet, or derived from it. Its kind is TC_KIND_OTHER, because its instances
+	 * are recorded as those of any class. */
+	bool greenlet;
 };
 
 #define TC_TYPE_CACHE 2048u

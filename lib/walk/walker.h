@@ -11,7 +11,9 @@
 #include "lib/walk/walk.h"
 #include "lib/walk/walk_chain.h"
 #include "lib/walk/walk_code.h"
+#include "lib/walk/walk_completion.h"
 #include "lib/walk/walk_context.h"
+#include "lib/walk/walk_greenlet.h"
 #include "lib/walk/walk_locals.h"
 #include "lib/walk/walk_loop.h"
 #include "lib/walk/walk_object.h"
@@ -56,6 +58,8 @@ struct tc_walker {
 	struct tc_ties ties;
 	struct tc_walk_threads threads;
 	struct tc_walk_loops loops;
+	struct tc_walk_greenlets greenlets;
+	struct tc_walk_completions completions;
 };
 
 /* The entry of the cache for the type at addr. The hash mixes in the page number, because static

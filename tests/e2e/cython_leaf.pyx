@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Coroutines that Cython compiles: compiled.py builds it.
+# Coroutines that Cython, or Nuitka, compiles: compiled.py builds it.
 import asyncio
 
 

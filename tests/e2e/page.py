@@ -38,7 +38,7 @@ PAGES = {
         ],
         [],
     ),
-    "completed": ([r'"each" waits for the next task of as_completed O\d+'], []),
+    "completed": ([r'"each" waits for the next task of as_completed O\d+: T\d+ T\d+ T\d+$'], []),
     "executors": (
         [
             r'"shielded" waits for a thread of an executor O\d+: H\d+ works for it, shielded$',

@@ -154,12 +154,15 @@ async def wait_for(future):
 
 @case
 async def completed():
-    """as_completed names its tasks where it keeps them within reach (3.13)."""
+    """as_completed names its tasks, one of which another task awaits too."""
+
+    tasks = [asyncio.ensure_future(asyncio.Event().wait()) for _ in range(3)] + [asyncio.ensure_future(asyncio.sleep(0))]
 
     async def each():
-        for one in asyncio.as_completed([asyncio.ensure_future(asyncio.Event().wait()) for _ in range(3)]):
+        for one in asyncio.as_completed(tasks):
             await one
 
+    named(wait_for(tasks[0]), "another")
     named(each(), "each")
     await ready_and_wait()
 

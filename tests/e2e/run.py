@@ -20,6 +20,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import compare  # noqa: E402
 import compiled  # noqa: E402
 import corners  # noqa: E402
+import greenlets  # noqa: E402
 import lab  # noqa: E402
 import odd_targets  # noqa: E402
 import page  # noqa: E402
@@ -191,6 +192,7 @@ def tests(quick):
         if not one.debug or quick:
             yield from corners.tests(one)
             yield from compiled.tests(one)
+            yield from greenlets.tests(one)
     yield from [] if quick else tests_absent(found)
 
 

@@ -191,6 +191,9 @@ static const struct {
 	  "own.json:4: a native function has no \"file\"" },
 	{ HEAD "\n\n{\"file\": \"a.py\", \"function\": \"f\"}]}",
 	  "own.json:6: neither \"waits_for\" nor \"through\"" },
+	{ HEAD "\n{\"file\": \"a.py\", \"function\": \"f\", \"waits_for\": \"lock\", "
+	       "\"callback\": \"g\"}]}",
+	  "own.json:5: \"callback\" without \"object\" and \"members\"" },
 	{ HEAD "\n{\"file\": \"a.py\", \"function\": \"f\", \"waits_for\": \"lokc\"}]}",
 	  "own.json:5: \"waits_for\": no kind of wait is called \"lokc\"" },
 	{ HEAD "\n{\"file\": \"{[a.py\", \"function\": \"f\", \"waits_for\": \"lock\"},\n"
@@ -277,6 +280,7 @@ int main(void)
 	Suite *suite = suite_create("know");
 	TCase *c = tcase_create("know");
 
+	tcase_set_timeout(c, 60);
 	tcase_add_test(c, test_builtin_files_are_right);
 	tcase_add_loop_test(c, test_function_is_found_by_package_file_and_name, 0,
 			    sizeof(functions) / sizeof(*functions));

@@ -196,6 +196,38 @@ static tc_addr awaits_cython(struct fake *f, tc_addr future)
 	return wrapper;
 }
 
+/* A compiled coroutine of Nuitka, with its qualified name and what it awaits. */
+static tc_addr nuitka(struct fake *f, const char *type, const char *name, tc_addr target)
+{
+	tc_addr object = fake_object(f, fake_static_type(f, type, 0, 200), 200);
+
+	fake_put(f, object + 40, name ? fake_str(f, name) : f->none);
+	fake_put(f, object + 48, target);
+	return object;
+}
+
+static tc_addr awaits_nuitka(struct fake *f, tc_addr future)
+{
+	tc_addr inner =
+		nuitka(f, "compiled_generator", "inner", fake_wrapper(f, FAKE_FUTURE_ITER, future));
+	tc_addr wrapper =
+		fake_object(f, fake_static_type(f, "compiled_coroutine_wrapper", 0, 24), 24);
+
+	fake_put(f, wrapper + 16, inner);
+	return nuitka(f, "compiled_coroutine", "outer", wrapper);
+}
+
+static tc_addr awaits_unknown_nuitka(struct fake *f, tc_addr future)
+{
+	return nuitka(f, "compiled_coroutine", NULL, future);
+}
+
+static tc_addr awaits_nuitka_that_awaits_a_list(struct fake *f, tc_addr future)
+{
+	(void)future;
+	return nuitka(f, "compiled_coroutine", "outer", fake_list(f, FAKE_EMPTY));
+}
+
 static tc_addr awaits_null(struct fake *f, tc_addr future)
 {
 	(void)f, (void)future;
@@ -255,6 +287,9 @@ static const struct {
 	{ awaits_bare_yield, "f:11 > pause:11", false, false },
 	{ awaits_iterator, "f:11 > [Waiter]", false, false },
 	{ awaits_cython, "f:11 > {fast}", true, false },
+	{ awaits_nuitka, "f:11 > {outer} > {inner}", true, false },
+	{ awaits_unknown_nuitka, "f:11 > [compiled_coroutine]", false, false },
+	{ awaits_nuitka_that_awaits_a_list, "f:11 > {outer}", false, true },
 	{ awaits_null, "f:11", false, true },
 	{ awaits_no_object, "f:11 > ?", false, true },
 	{ awaits_what_nobody_can, "f:11 > [list]", false, true },
@@ -689,18 +724,33 @@ START_TEST(test_locals_of_more_frames_than_the_bound_are_left_out_and_said)
 	struct fake *f = fake_new(minors[_i]);
 	tc_addr future = fake_future(f, (struct fake_future){ 0 }), at = future,
 		one = fake_int(f, 1);
-	tc_addr code = fake_code(f, (struct fake_code){ .file = "/usr/lib/python3/asyncio/tasks.py",
-							.names = "a",
-							.awaits = true });
+	tc_addr code = fake_code(f, (struct fake_code){ .names = "a", .awaits = true });
+	tc_addr library =
+		fake_code(f, (struct fake_code){ .file = "/usr/lib/python3/asyncio/locks.py",
+						 .names = "self",
+						 .awaits = true });
+	struct tc_value value;
 
 	for (int i = 0; i < 4200; i++)
-		at = fake_coro(f,
-			       (struct fake_coro){
-				       .code = code, .awaits = at, .n_locals = 1, .locals = &one });
+		at = fake_coro(f, (struct fake_coro){ .code = i ? code : library,
+						      .awaits = at,
+						      .n_locals = 1,
+						      .locals = &one });
 	plain_task(f, at, future);
 	struct walked *w = fake_walk(f);
 	ck_assert_uint_eq(w->walk.counts.read, 1);
 	ck_assert(walked_says(w, "locals of more than 4096 frames"));
+	const struct tc_chain *link = tc_model_chain(&w->model, the_task(w)->chain);
+	const struct tc_pycode *last =
+		tc_model_code(&w->model, tc_model_site(&w->model, link->ref)->code);
+	const struct tc_chain *before = tc_model_chain(&w->model, link->parent);
+	const struct tc_pycode *plain =
+		tc_model_code(&w->model, tc_model_site(&w->model, before->ref)->code);
+	ck_assert(tc_local_find(&w->model, the_task(w), 4095, plain, "a", &value));
+	ck_assert(!tc_local_find(&w->model, the_task(w), 4096, plain, "a", &value));
+	/* What the chain waits for is in the frames of asyncio. */
+	ck_assert(tc_local_find(&w->model, the_task(w), 4199, last, "self", &value));
+	ck_assert_str_eq(walked_value(w, &value), "1");
 	walked_free(w);
 	fake_free(f);
 }
