@@ -71,6 +71,7 @@ def dump_often(target, done):
     for _ in range(DUMPS):
         before = target.ask(done)
         await_true(lambda: target.ask(done) > before, "its threads' work")
+        target.idle()  # the child of the dump before, which said its line a moment before its end, or this one is refused
         whole(target.dump(), target.tasks)
     before = target.ask(done)
     await_true(lambda: target.ask(done) > before, "work after the dumps")
