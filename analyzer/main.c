@@ -129,7 +129,7 @@ static int report_on(const struct job *job, struct tc_model *model, struct tc_ou
 	struct tc_report report;
 
 	tc_waits_init(&finder, model, &job->knowledge);
-	tc_graph_init(&graph, &finder);
+	tc_graph_init(&graph, &finder, job->verb == VERB_REPORT && job->format->page);
 	tc_report_init(&report, model, &graph, &job->options,
 		       job->format->page && model->n_tasks <= OBJECTS_FOR_ALL);
 	bool found = render(job, &report, out), fails = is_fail(job, &report.findings);

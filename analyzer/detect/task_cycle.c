@@ -232,7 +232,7 @@ void tc_detect_task_cycle(const struct tc_scene *scene, struct tc_findings *find
 	};
 
 	for (size_t i = 0; i < scene->model->n_tasks; i++)
-		if (!s.number[i] && needs_all(scene, &scene->model->tasks[i]))
+		if (needs_all(scene, &scene->model->tasks[i]) && !s.number[i])
 			search(&s, (tc_node)i);
 	free(s.number);
 	free(s.low);

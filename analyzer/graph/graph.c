@@ -63,9 +63,8 @@ static void add_behind(struct tc_graph *graph, const struct tc_wait *wait, bool 
 		add(graph, TC_EDGE_WORKS, tc_node_thread(graph, wait->job.worker), member.from, 0);
 }
 
-static void add_waits(struct tc_graph *graph, size_t i)
+static void add_waits(struct tc_graph *graph, size_t i, const struct tc_wait *wait)
 {
-	const struct tc_wait *wait = &graph->waits[i];
 	uint32_t evidence = tc_wait_evidence(graph->finder, &graph->model->tasks[i]);
 
 	if (wait->object)
@@ -76,6 +75,30 @@ static void add_waits(struct tc_graph *graph, size_t i)
 		    evidence);
 	if (wait->task)
 		add(graph, TC_EDGE_WAITS, (tc_node)i, tc_node_task(graph, wait->task), evidence);
+}
+
+/* May a wait of this kind be for a task? */
+static bool may_lead_to_task(enum tc_wait_kind kind)
+{
+	switch (kind) {
+	case TC_WAIT_NONE:
+	case TC_WAIT_SLEEP:
+	case TC_WAIT_LOCK:
+	case TC_WAIT_SEMAPHORE:
+	case TC_WAIT_CONDITION:
+	case TC_WAIT_EVENT:
+	case TC_WAIT_BARRIER:
+	case TC_WAIT_QUEUE_GET:
+	case TC_WAIT_QUEUE_PUT:
+	case TC_WAIT_QUEUE_JOIN:
+	case TC_WAIT_STREAM_READ:
+	case TC_WAIT_STREAM_DRAIN:
+	case TC_WAIT_SOCK:
+	case TC_WAIT_SUBPROCESS:
+		return false;
+	default:
+		return true;
+	}
 }
 
 static int by_from(const void *left, const void *right)
@@ -116,19 +139,24 @@ static void index_edges(struct tc_graph *graph)
 	graph->in_first[n] = (uint32_t)graph->n_edges;
 }
 
-void tc_graph_init(struct tc_graph *graph, const struct tc_waits *finder)
+void tc_graph_init(struct tc_graph *graph, const struct tc_waits *finder, bool to_tasks)
 {
 	const struct tc_model *model = finder->model;
+	struct tc_wait scratch;
 
 	*graph = (struct tc_graph){ .model = model, .finder = finder };
 	if (n_nodes(model) >= TC_NODE_NONE)
 		return;
 	bool *known = tc_array_new(model->n_objects, sizeof(*known));
-	graph->waits = tc_array_new(model->n_tasks, sizeof(*graph->waits));
+	if (!to_tasks)
+		graph->waits = tc_array_new(model->n_tasks, sizeof(*graph->waits));
 	for (size_t i = 0; i < model->n_tasks; i++) {
-		tc_wait_find(finder, &model->tasks[i], &graph->waits[i]);
-		add_waits(graph, i);
-		add_behind(graph, &graph->waits[i], known);
+		struct tc_wait *wait = to_tasks ? &scratch : &graph->waits[i];
+		if (to_tasks && !may_lead_to_task(tc_wait_kind_of(finder, &model->tasks[i])))
+			continue;
+		tc_wait_find(finder, &model->tasks[i], wait);
+		add_waits(graph, i, wait);
+		add_behind(graph, wait, known);
 	}
 	free(known);
 	index_edges(graph);

@@ -26,7 +26,7 @@ struct tc_edge {
 struct tc_graph {
 	const struct tc_model *model;
 	const struct tc_waits *finder;
-	struct tc_wait *waits; /* of each task; NULL: too many nodes, found when asked for */
+	struct tc_wait *waits; /* of each task; NULL: found when they are asked for */
 	struct tc_edge *edges; /* by ascending from */
 	size_t n_edges, edges_room;
 	uint32_t *out_first; /* of each node, and one more: its first edge */
@@ -34,8 +34,10 @@ struct tc_graph {
 	uint32_t *in;	     /* edges by ascending to */
 };
 
-/* Find out what each task waits for, and the edges; finder must outlive the graph. */
-void tc_graph_init(struct tc_graph *graph, const struct tc_waits *finder);
+/* Find out what each task waits for, and the edges; finder must outlive the graph. to_tasks: only
+ * the edges that lead to tasks, directly or behind an object. A page needs no others, and to find
+ * what each of a million sleeping tasks waits for takes a second. */
+void tc_graph_init(struct tc_graph *graph, const struct tc_waits *finder, bool to_tasks);
 void tc_graph_deinit(struct tc_graph *graph);
 
 /* What a task waits for; scratch is for a graph that does not keep it. Never NULL. */

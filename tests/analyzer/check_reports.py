@@ -301,7 +301,7 @@ def main():
         good = os.path.join(scratch, "good-service.tcore")
         check_knowledge(scratch, good)
         check_kinds()
-    check_usage(good)
+        check_usage(good)
         check_options(good)
         check_names(good)
         check_standard_input(good)

@@ -57,7 +57,7 @@ static void render_all(struct tc_model *model, bool all)
 	struct tc_out out;
 
 	tc_waits_init(&links, model, &knowledge);
-	tc_graph_init(&graph, &links);
+	tc_graph_init(&graph, &links, next_random() & 1);
 	tc_report_init(&report, model, &graph, &options, true);
 	tc_out_init_memory(&out);
 	tc_report_json(&report, &out);

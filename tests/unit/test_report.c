@@ -30,7 +30,7 @@ static void open_built(struct opened *o)
 	tc_model_init(&o->model, &o->dump, NULL);
 	tc_knowledge_init(&o->knowledge);
 	tc_waits_init(&o->finder, &o->model, &o->knowledge);
-	tc_graph_init(&o->graph, &o->finder);
+	tc_graph_init(&o->graph, &o->finder, false);
 	tc_report_init(&o->report, &o->model, &o->graph, &options, true);
 }
 
