@@ -60,7 +60,7 @@ static enum tc_loop_state judge_asleep(const struct tc_loop_facts *facts, enum t
 
 	if (facts->waits_gil) {
 		*hint = TC_LOOP_HINT_WAITS_GIL;
-		return facts->overdue_ns < TC_LOOP_OVERDUE_NS ? TC_LOOP_RUNS : TC_LOOP_BLOCKED;
+		return facts->overdue_ns < TC_LOOP_GIL_NS ? TC_LOOP_RUNS : TC_LOOP_BLOCKED;
 	}
 	if (facts->syscall < 0 && facts->may_wait_gil)
 		return TC_LOOP_UNKNOWN;

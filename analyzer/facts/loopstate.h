@@ -57,6 +57,9 @@ enum tc_loop_hint {
 /* A running thread whose timer is overdue for so long does not turn its loop. A sleeping one that
  * was watched for so long and did not wake is held up. */
 #define TC_LOOP_OVERDUE_NS 250000000ull
+/* One that waits for the GIL so long is. On a busy machine whoever holds the GIL may itself have no
+ * processor: 0.41 s were seen of a healthy loop. */
+#define TC_LOOP_GIL_NS 1000000000ull
 
 enum tc_loop_state tc_loop_judge(const struct tc_loop_facts *facts, enum tc_loop_hint *ret_hint);
 
