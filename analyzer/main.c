@@ -536,6 +536,8 @@ static int run(struct job *job, int argc, char **argv)
 	r = take_verb(job);
 	if (r)
 		return r;
+	if (job->fail_on && job->verb != VERB_REPORT)
+		return usage_error("--fail-on is an option of report", NULL);
 	if (job->verb == VERB_EXPLAIN)
 		return explain(job);
 	if (job->n_args == 0)

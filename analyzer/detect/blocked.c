@@ -10,8 +10,8 @@
 
 bool tc_blocked_is_hang(const struct tc_loop_view *loop)
 {
-	return loop->state == TC_LOOP_BLOCKED && loop->blocked_ns >= TC_LOOP_OVERDUE_NS &&
-	       loop->hint != TC_LOOP_HINT_WAITS_GIL && loop->thread && loop->thread->os;
+	return loop->state == TC_LOOP_BLOCKED && loop->held_ns >= TC_LOOP_OVERDUE_NS &&
+	       loop->thread && loop->thread->os;
 }
 
 bool tc_blocked_is_function(const struct tc_place *place, const char *name)
@@ -42,9 +42,7 @@ static void put_call(const struct tc_scene *scene, const struct tc_loop_view *lo
 	const char *name = os->syscall ? tc_syscall_name(os->syscall - 1) : NULL;
 
 	tc_out_printf(out, "H%zu", (size_t)(loop->thread - scene->threads->at) + 1);
-	if (loop->hint == TC_LOOP_HINT_COMPUTES)
-		tc_out_str(out, " runs, and did not sleep while it was watched");
-	else if (name)
+	if (name)
 		tc_out_printf(out, " is asleep in %s", name);
 	else
 		tc_out_str(out, " is asleep in a system call that is not known");
@@ -54,18 +52,19 @@ static void put_call(const struct tc_scene *scene, const struct tc_loop_view *lo
 	}
 }
 
-/* Where the loop's own work stands: it has some. */
-static void put_queues(const struct tc_loop_view *loop, struct tc_out *out)
+/* Timers that are overdue do not prove it alone: a program may ask for a time that has passed. */
+static void put_watch(const struct tc_loop_view *loop, struct tc_out *out)
 {
 	const struct tc_loop *record = loop->loop;
 
-	tc_out_printf(out, "L%u has not turned for at least ", loop->id);
-	tc_out_ns(out, loop->blocked_ns);
+	tc_out_str(out, "it was watched for ");
+	tc_out_ns(out, loop->held_ns);
+	tc_out_str(out, " and stayed in that call");
 	if (record && record->overdue > 1)
-		tc_out_printf(out, "; %llu of its timers overdue",
+		tc_out_printf(out, "; timers overdue: %llu",
 			      (unsigned long long)record->overdue - 1);
 	if (record && record->ready > 1)
-		tc_out_printf(out, "; %llu of its callbacks ready",
+		tc_out_printf(out, "; callbacks ready: %llu",
 			      (unsigned long long)record->ready - 1);
 }
 
@@ -76,15 +75,13 @@ struct tc_finding *tc_blocked_add(const struct tc_scene *scene, const struct tc_
 
 	if (!tc_findings_room(findings))
 		return NULL;
-	/* That it computes is concluded from what it did after its memory was read. */
-	struct tc_finding *finding = tc_finding_add(
-		findings, kind, loop->hint == TC_LOOP_HINT_COMPUTES ? TC_LIKELY : TC_PROVED);
+	struct tc_finding *finding = tc_finding_add(findings, kind, TC_PROVED);
 	finding->loop = loop->id;
 	if (loop->task)
 		tc_ids_add(&finding->tasks, (size_t)(loop->task - scene->model->tasks));
 	tc_ids_add(&finding->threads, (size_t)(loop->thread - scene->threads->at));
 	tc_finding_culprit(finding, link);
 	put_call(scene, loop, tc_finding_evidence(finding));
-	put_queues(loop, tc_finding_evidence(finding));
+	put_watch(loop, tc_finding_evidence(finding));
 	return finding;
 }

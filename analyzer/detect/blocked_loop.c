@@ -11,11 +11,16 @@
 static const struct known_frame {
 	const char *file, *function; /* function NULL: any of the file */
 	enum tc_cause kind;
+	const char *text;
 } known_frames[] = {
-	{ "subprocess.py", NULL, TC_CAUSE_BLOCKED_SUBPROCESS },
-	{ "threading.py", "join", TC_CAUSE_BLOCKED_THREAD_JOIN },
-	{ "queue.py", NULL, TC_CAUSE_BLOCKED_THREAD_QUEUE },
-	{ "socket.py", "getaddrinfo", TC_CAUSE_BLOCKED_DNS },
+	{ "subprocess.py", NULL, TC_CAUSE_BLOCKED_SUBPROCESS, "waits for a child process" },
+	{ "threading.py", "join", TC_CAUSE_BLOCKED_THREAD_JOIN, "waits for a thread to end" },
+	{ "threading.py", "wait", TC_CAUSE_BLOCKED_OTHER,
+	  "waits to be told by another thread (an Event, Condition or Barrier of threading)" },
+	{ "queue.py", NULL, TC_CAUSE_BLOCKED_THREAD_QUEUE, "waits for a queue of threads" },
+	{ "concurrent/futures/_base.py", NULL, TC_CAUSE_BLOCKED_OTHER,
+	  "waits for the result of another thread or process" },
+	{ "socket.py", "getaddrinfo", TC_CAUSE_BLOCKED_DNS, "waits for an answer of the resolver" },
 };
 
 /* What a system call waits for, by the type of its descriptor where that counts. */
@@ -35,8 +40,10 @@ static const struct known_call {
 	{ TC_SYS_READ, ON_FILE, TC_CAUSE_BLOCKED_FILE_IO, "reads a file" },
 	{ TC_SYS_PREAD64, ON_ANY, TC_CAUSE_BLOCKED_FILE_IO, "reads a file" },
 	{ TC_SYS_READV, ON_FILE, TC_CAUSE_BLOCKED_FILE_IO, "reads a file" },
-	{ TC_SYS_WRITE, ON_PIPE, TC_CAUSE_BLOCKED_PIPE_WRITE, "writes to a pipe that is full" },
-	{ TC_SYS_WRITEV, ON_PIPE, TC_CAUSE_BLOCKED_PIPE_WRITE, "writes to a pipe that is full" },
+	{ TC_SYS_WRITE, ON_PIPE, TC_CAUSE_BLOCKED_PIPE_WRITE,
+	  "writes to a pipe or terminal that is full" },
+	{ TC_SYS_WRITEV, ON_PIPE, TC_CAUSE_BLOCKED_PIPE_WRITE,
+	  "writes to a pipe or terminal that is full" },
 	{ TC_SYS_WRITE, ON_FILE, TC_CAUSE_BLOCKED_FILE_IO, "writes a file" },
 	{ TC_SYS_PWRITE64, ON_ANY, TC_CAUSE_BLOCKED_FILE_IO, "writes a file" },
 	{ TC_SYS_WRITEV, ON_FILE, TC_CAUSE_BLOCKED_FILE_IO, "writes a file" },
@@ -48,29 +55,9 @@ static const struct known_call {
 	{ TC_SYS_WAIT4, ON_ANY, TC_CAUSE_BLOCKED_SUBPROCESS, "waits for a child process" },
 	{ TC_SYS_WAITID, ON_ANY, TC_CAUSE_BLOCKED_SUBPROCESS, "waits for a child process" },
 	{ TC_SYS_FUTEX, ON_ANY, TC_CAUSE_BLOCKED_LOCK, "waits for a lock" },
+	{ TC_SYS_POLL, ON_ANY, TC_CAUSE_BLOCKED_OTHER, "waits for a descriptor in poll" },
+	{ TC_SYS_PPOLL, ON_ANY, TC_CAUSE_BLOCKED_OTHER, "waits for a descriptor in poll" },
 };
-
-static const char *text_of(enum tc_cause kind)
-{
-	switch (kind) {
-	case TC_CAUSE_BLOCKED_SUBPROCESS:
-		return "waits for a child process";
-	case TC_CAUSE_BLOCKED_THREAD_JOIN:
-		return "waits for a thread to end";
-	case TC_CAUSE_BLOCKED_THREAD_QUEUE:
-		return "waits for a queue of threads";
-	case TC_CAUSE_BLOCKED_DNS:
-		return "waits for an answer of the resolver";
-	case TC_CAUSE_BLOCKED_NATIVE_GIL:
-		return "waits in native code that keeps the GIL, so that no thread of Python runs";
-	case TC_CAUSE_BLOCKED_CPU_NATIVE:
-		return "computes in native code";
-	case TC_CAUSE_BLOCKED_CPU:
-		return "computes";
-	default:
-		return "is inside a call that does not return";
-	}
-}
 
 static bool is_on(const struct tc_fd *fd, enum on on)
 {
@@ -84,22 +71,33 @@ static bool is_on(const struct tc_fd *fd, enum on on)
 				 strcmp(kind, "file") == 0;
 }
 
-/* The innermost frames that are not the program's own. */
-static enum tc_cause by_frames(const struct tc_model *model, const struct tc_thread_view *thread)
+static const struct known_frame *row_of(const struct tc_place *place)
 {
+	for (size_t i = 0; i < sizeof(known_frames) / sizeof(known_frames[0]); i++) {
+		const struct known_frame *row = &known_frames[i];
+		if (tc_text_ends_in(place->file, row->file) &&
+		    (!row->function || tc_blocked_is_function(place, row->function)))
+			return row;
+	}
+	return NULL;
+}
+
+/* Of the innermost frames, as far as they are the standard library's, the outermost one that is
+ * known: Queue.get waits in a Condition. */
+static const struct known_frame *by_frames(const struct tc_model *model,
+					   const struct tc_thread_view *thread)
+{
+	const struct known_frame *found = NULL, *row;
+
 	for (uint32_t id = thread->py ? thread->py->chain : 0; id; id = model->chains[id].parent) {
 		struct tc_place place;
 		tc_place_init(&place, model, id);
-		if (tc_place_owner(model, place.file) == TC_OWNER_USER)
+		if (tc_place_owner(model, place.file) != TC_OWNER_LIBRARY)
 			break;
-		for (size_t i = 0; i < sizeof(known_frames) / sizeof(known_frames[0]); i++) {
-			const struct known_frame *row = &known_frames[i];
-			if (tc_text_ends_in(place.file, row->file) &&
-			    (!row->function || tc_blocked_is_function(&place, row->function)))
-				return row->kind;
-		}
+		if ((row = row_of(&place)))
+			found = row;
 	}
-	return TC_N_CAUSES;
+	return found;
 }
 
 /* A select without descriptors is a sleep: time.sleep up to Python 3.10. */
@@ -123,36 +121,21 @@ static const struct known_call *by_call(const struct tc_model *model, const stru
 	return NULL;
 }
 
-/* The standard library's re is written in C below its own frame. */
-static enum tc_cause computing(const struct tc_model *model, const struct tc_thread_view *thread)
-{
-	struct tc_place place;
-
-	tc_place_init(&place, model, thread->py ? thread->py->chain : 0);
-	return tc_text_ends_in(place.file, "re/__init__.py") ||
-			       tc_text_ends_in(place.file, "re.py") ?
-		       TC_CAUSE_BLOCKED_CPU_NATIVE :
-		       TC_CAUSE_BLOCKED_CPU;
-}
-
 static enum tc_cause classify(const struct tc_scene *scene, const struct tc_loop_view *loop,
-			     const char **ret_text)
+			      const char **ret_text)
 {
-	const struct tc_thread_view *thread = loop->thread;
-	enum tc_cause kind = by_frames(scene->model, thread);
-	const struct known_call *call = by_call(scene->model, thread->os);
+	const struct known_frame *frame = by_frames(scene->model, loop->thread);
+	const struct known_call *call = by_call(scene->model, loop->thread->os);
 
-	if (loop->hint == TC_LOOP_HINT_COMPUTES)
-		kind = computing(scene->model, thread);
-	else if (tc_loops_hold_gil(scene->loops, thread))
-		kind = TC_CAUSE_BLOCKED_NATIVE_GIL;
-	else if (kind == TC_N_CAUSES && call) {
-		*ret_text = call->text;
-		return call->kind;
+	if (tc_loops_hold_gil(scene->loops, loop->thread)) {
+		*ret_text =
+			"waits in native code that keeps the GIL, so that no thread of Python runs";
+		return TC_CAUSE_BLOCKED_NATIVE_GIL;
 	}
-	kind = kind == TC_N_CAUSES ? TC_CAUSE_BLOCKED_OTHER : kind;
-	*ret_text = text_of(kind);
-	return kind;
+	*ret_text = frame ? frame->text :
+		    call  ? call->text :
+			    "is inside a call that does not return";
+	return frame ? frame->kind : call ? call->kind : TC_CAUSE_BLOCKED_OTHER;
 }
 
 static void say_why(struct tc_finding *finding)
@@ -167,10 +150,6 @@ static void say_why(struct tc_finding *finding)
 		break;
 	case TC_CAUSE_BLOCKED_SUBPROCESS:
 		finding->why = "when the child process does what is waited for";
-		break;
-	case TC_CAUSE_BLOCKED_CPU:
-	case TC_CAUSE_BLOCKED_CPU_NATIVE:
-		finding->why = "when the computation is over";
 		break;
 	default:
 		finding->why = "when the call returns";

@@ -25,16 +25,12 @@ static const char *const advice[TC_N_CAUSES] = {
 	[TC_CAUSE_BLOCKED_PIPE_WRITE] = "find out who should read the other end; write from a "
 					"thread (a logging queue, say)",
 	[TC_CAUSE_BLOCKED_DNS] = "await loop.getaddrinfo() instead",
-	[TC_CAUSE_BLOCKED_CPU] =
-		"do this work in a process pool, or in steps with await asyncio.sleep(0)",
-	[TC_CAUSE_BLOCKED_CPU_NATIVE] = "bound the input of this call, or do it in a process pool",
 	[TC_CAUSE_BLOCKED_NATIVE_GIL] =
 		"let the native code release the GIL, or call it in another process",
 	[TC_CAUSE_BLOCKED_LOCK] = "do not take a lock that is held for long on the loop's thread: "
 				  "asyncio.Lock, or a thread",
 	[TC_CAUSE_BLOCKED_OTHER] = "await asyncio.to_thread() for this call",
-	[TC_CAUSE_TASK_CYCLE] = "let no task await one that awaits it; now: cancelling any one of "
-				"the ring frees the others",
+	[TC_CAUSE_TASK_CYCLE] = "let no task await one that awaits it",
 	[TC_CAUSE_SELF_REQUEST] = "never call this process's own server with a blocking client: "
 				  "await an asynchronous one",
 	[TC_CAUSE_LOOP_WAITS_ITSELF] = "await the coroutine, or create_task(): result() waits on "

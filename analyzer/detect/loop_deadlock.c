@@ -9,14 +9,18 @@
 #include "analyzer/facts/descriptor.h"
 #include "analyzer/facts/syscalls.h"
 
-/* The future of concurrent.futures for whose result the thread waits; 0: it does not. *ret_link:
- * the program's line. */
-static uint64_t awaited_future(const struct tc_model *model, const struct tc_pythread *thread,
-			       uint32_t *ret_link)
+/* The future of concurrent.futures for whose result a thread waits. */
+struct awaited {
+	uint64_t future; /* 0: it does not */
+	uint32_t link;	 /* the program's line */
+	bool timed;	 /* the call has a timeout, or that is not known */
+};
+
+static struct awaited awaited_by(const struct tc_model *model, const struct tc_pythread *thread)
 {
 	for (uint32_t id = thread ? thread->chain : 0; id; id = model->chains[id].parent) {
 		struct tc_place place;
-		struct tc_value self;
+		struct tc_value self, timeout;
 		tc_place_init(&place, model, id);
 		if (tc_place_owner(model, place.file) == TC_OWNER_USER)
 			break;
@@ -24,11 +28,15 @@ static uint64_t awaited_future(const struct tc_model *model, const struct tc_pyt
 		    (tc_blocked_is_function(&place, "result") ||
 		     tc_blocked_is_function(&place, "exception")) &&
 		    tc_thread_local(model, thread, id, "self", &self) && tc_value_is_ref(&self)) {
-			*ret_link = tc_place_best(model, model->chains[id].parent);
-			return self.word;
+			return (struct awaited){
+				.future = self.word,
+				.link = tc_place_best(model, model->chains[id].parent),
+				.timed = !tc_thread_local(model, thread, id, "timeout", &timeout) ||
+					 timeout.tag != TC_VAL_NONE,
+			};
 		}
 	}
-	return 0;
+	return (struct awaited){ 0 };
 }
 
 /* Is a coroutine for this future in the loop's ready queue, not yet a task? (Lib/asyncio/tasks.py,
@@ -75,8 +83,15 @@ static void put_work(const struct tc_scene *scene, const struct own_work *work, 
 		tc_out_printf(out, " on L%u", loop);
 }
 
+/* With a timeout the call ends, whatever that means for the program. */
+static void say_end(struct tc_finding *finding, bool timed, const char *why)
+{
+	finding->ends = timed ? TC_ENDS_UNKNOWN : TC_ENDS_NO;
+	finding->why = timed ? "a call has a timeout, or that is not known" : why;
+}
+
 static bool add_waits_itself(const struct tc_scene *scene, const struct tc_loop_view *loop,
-			     struct tc_findings *findings, const struct own_work *work)
+			     struct tc_findings *findings, const struct own_work *work, bool timed)
 {
 	struct tc_finding *finding =
 		tc_blocked_add(scene, loop, findings, TC_CAUSE_LOOP_WAITS_ITSELF);
@@ -87,15 +102,14 @@ static bool add_waits_itself(const struct tc_scene *scene, const struct tc_loop_
 	tc_out_str(&finding->summary, "waits on the loop's own thread for the result of ");
 	put_work(scene, work, loop->id, &finding->summary);
 	tc_out_str(&finding->summary, ": only this thread can run it");
-	finding->ends = TC_ENDS_NO;
-	finding->why =
-		"the loop cannot turn before the result is there, nor make it before it turns";
+	say_end(finding, timed,
+		"the loop cannot turn before the result is there, nor make it before it turns");
 	return true;
 }
 
 static bool add_thread_cycle(const struct tc_scene *scene, const struct tc_loop_view *loop,
 			     struct tc_findings *findings, const struct tc_pythread *worker,
-			     const struct own_work *work, uint32_t link)
+			     const struct own_work *work, const struct awaited *awaited)
 {
 	const struct tc_thread_view *view = tc_threads_of(scene->threads, worker);
 	struct tc_finding *finding =
@@ -112,22 +126,23 @@ static bool add_thread_cycle(const struct tc_scene *scene, const struct tc_loop_
 	tc_out_str(&finding->summary, "; neither can go on");
 	if (number)
 		tc_ids_add(&finding->threads, number - 1);
-	tc_finding_waits(finding, link);
+	tc_finding_waits(finding, awaited->link);
 	struct tc_out *line = tc_finding_evidence(finding);
 	tc_out_printf(line, "H%zu waits at ", number);
-	tc_say_link(line, scene, link);
-	finding->ends = TC_ENDS_NO;
-	finding->why = "the loop turns when the thread has ended its work, which needs the loop";
+	tc_say_link(line, scene, awaited->link);
+	say_end(finding, awaited->timed,
+		"the loop turns when the thread has ended its work, which needs the loop");
 	return true;
 }
 
-/* The thread whose end a join waits for (Lib/threading.py); NULL: none. */
+/* The thread whose end a join waits for (Lib/threading.py); NULL: none. *ret_timed: the call has a
+ * timeout, or that is not known. */
 static const struct tc_pythread *joined_thread(const struct tc_model *model,
-					       const struct tc_pythread *thread)
+					       const struct tc_pythread *thread, bool *ret_timed)
 {
 	for (uint32_t id = thread->chain; id; id = model->chains[id].parent) {
 		struct tc_place place;
-		struct tc_value self, tid;
+		struct tc_value self, tid, timeout;
 		tc_place_init(&place, model, id);
 		if (tc_place_owner(model, place.file) == TC_OWNER_USER)
 			break;
@@ -138,6 +153,8 @@ static const struct tc_pythread *joined_thread(const struct tc_model *model,
 				    &tid) ||
 		    tid.tag != TC_VAL_INT)
 			continue;
+		*ret_timed = !tc_thread_local(model, thread, id, "timeout", &timeout) ||
+			     timeout.tag != TC_VAL_NONE;
 		for (size_t i = 0; i < model->n_pythreads; i++)
 			if (model->pythreads[i].tid == tid.word)
 				return &model->pythreads[i];
@@ -145,34 +162,45 @@ static const struct tc_pythread *joined_thread(const struct tc_model *model,
 	return NULL;
 }
 
-static bool waits_for_thread(const struct tc_scene *scene, const struct tc_loop_view *loop,
-			     struct tc_findings *findings, const struct tc_pythread *worker)
+/* Does the thread wait for the loop? timed: the loop's own wait for the thread has a timeout. */
+static bool waits_for_loop(const struct tc_scene *scene, const struct tc_loop_view *loop,
+			   struct tc_findings *findings, const struct tc_pythread *worker,
+			   bool timed)
 {
-	uint32_t link = 0;
-	uint64_t future = worker ? awaited_future(scene->model, worker, &link) : 0;
-	struct own_work work = work_for(scene->model, loop->id, future);
+	struct awaited awaited = awaited_by(scene->model, worker);
+	struct own_work work = work_for(scene->model, loop->id, awaited.future);
 
-	return work.found && add_thread_cycle(scene, loop, findings, worker, &work, link);
+	awaited.timed |= timed;
+	return work.found && add_thread_cycle(scene, loop, findings, worker, &work, &awaited);
 }
 
-/* "ADDRESS:PORT" of a listener that takes what is sent to peer: the same, or any address. */
-static bool listens_for(struct tc_text local, struct tc_text peer)
+/* The part of "ADDRESS:PORT" before the last colon. */
+static struct tc_text address(struct tc_text text)
 {
-	static const char *const any[] = { "0.0.0.0", "[::]", "*" };
-	size_t colon = peer.size;
+	size_t colon = text.size;
 
-	if (local.size == peer.size && memcmp(local.at, peer.at, peer.size) == 0)
-		return true;
-	while (colon > 0 && peer.at[colon - 1] != ':')
+	while (colon > 0 && text.at[colon - 1] != ':')
 		colon--;
-	struct tc_text port = { peer.at + colon, peer.size - colon };
-	for (size_t i = 0; i < sizeof(any) / sizeof(any[0]) && colon; i++) {
-		size_t size = strlen(any[i]);
-		if (local.size == size + 1 + port.size && memcmp(local.at, any[i], size) == 0 &&
-		    local.at[size] == ':' && memcmp(local.at + size + 1, port.at, port.size) == 0)
-			return true;
-	}
-	return false;
+	return (struct tc_text){ text.at, colon ? colon - 1 : 0 };
+}
+
+static bool same(struct tc_text one, struct tc_text other)
+{
+	return one.size == other.size && memcmp(one.at, other.at, one.size) == 0;
+}
+
+/* Does the listener take what this socket sends? It has the peer's address and port; or any
+ * address with that port, and the socket's two ends are on one machine. */
+static bool listens_for(struct tc_text listener, const struct tc_fd *fd)
+{
+	const struct tc_text host = address(listener), peer = address(fd->peer);
+	const char *any = peer.size && peer.at[0] == '[' ? "[::]" : "0.0.0.0";
+
+	if (same(listener, fd->peer))
+		return true;
+	return tc_text_is(host, any) && peer.size && same(address(fd->local), peer) &&
+	       same((struct tc_text){ listener.at + host.size, listener.size - host.size },
+		    (struct tc_text){ fd->peer.at + peer.size, fd->peer.size - peer.size });
 }
 
 /* The listening socket among the loop's own descriptors to which this one is connected; NULL: none.
@@ -187,7 +215,7 @@ static const struct tc_fd *own_listener(const struct tc_model *model, uint32_t l
 				tc_model_fd(model, handle->fd - 1) :
 				NULL;
 		if (other && other != fd && other->state == TC_FD_LISTENING &&
-		    listens_for(other->local, fd->peer))
+		    listens_for(other->local, fd))
 			return other;
 	}
 	return NULL;
@@ -215,8 +243,10 @@ static bool requests_itself(const struct tc_scene *scene, const struct tc_loop_v
 	struct tc_out *line = tc_finding_evidence(finding);
 	tc_out_printf(line, "descriptor %u of L%u: ", listener->fd, loop->id);
 	tc_fd_phrase(line, listener);
-	finding->ends = TC_ENDS_NO;
-	finding->why = "the loop cannot answer while its thread waits for the answer";
+	/* Another process or thread may have the listener too, and answer. */
+	finding->confidence = TC_LIKELY;
+	finding->why = "the loop cannot answer while its thread waits; another process that "
+		       "shares its listener could";
 	return true;
 }
 
@@ -225,18 +255,18 @@ bool tc_detect_loop_deadlock(const struct tc_scene *scene, const struct tc_loop_
 {
 	const struct tc_model *model = scene->model;
 	const struct tc_pythread *thread = loop->thread->py;
-	uint32_t link = 0;
+	bool timed = false;
 
 	if (requests_itself(scene, loop, findings))
 		return true;
 	if (!thread)
 		return false;
-	uint64_t future = awaited_future(model, thread, &link);
-	struct own_work work = work_for(model, loop->id, future);
+	const struct awaited awaited = awaited_by(model, thread);
+	const struct own_work work = work_for(model, loop->id, awaited.future);
 	if (work.found)
-		return add_waits_itself(scene, loop, findings, &work);
-	if (future && waits_for_thread(scene, loop, findings,
-				       tc_worker_of(&scene->graph->finder->workers, future)))
-		return true;
-	return waits_for_thread(scene, loop, findings, joined_thread(model, thread));
+		return add_waits_itself(scene, loop, findings, &work, awaited.timed);
+	const struct tc_pythread *worker =
+		awaited.future ? tc_worker_of(&scene->graph->finder->workers, awaited.future) :
+				 joined_thread(model, thread, &timed);
+	return worker && waits_for_loop(scene, loop, findings, worker, awaited.timed || timed);
 }

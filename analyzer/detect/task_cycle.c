@@ -2,7 +2,6 @@
  * deadlock.task-cycle: tasks that wait for each other in a ring. Such an edge stays until the
  * awaited task has ended or the waiting one is cancelled, so edges that were read at different
  * moments still make a ring that exists. */
-#define _GNU_SOURCE /* memmem */
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +24,19 @@ struct ring_search {
 	uint32_t n_numbers, n_components;
 };
 
+/* Is wait_for on the way of the task? It ends the wait in its own way. */
+static bool is_timed(const struct tc_model *model, const struct tc_task *task)
+{
+	for (uint32_t id = task->chain; id; id = model->chains[id].parent) {
+		struct tc_place place;
+		tc_place_init(&place, model, id);
+		if (tc_text_ends_in(place.file, "asyncio/tasks.py") &&
+		    tc_text_is(place.function, "wait_for"))
+			return true;
+	}
+	return false;
+}
+
 /* Does the task need each thing that it waits for, with no way around? */
 static bool needs_all(const struct tc_scene *scene, const struct tc_task *task)
 {
@@ -36,7 +48,7 @@ static bool needs_all(const struct tc_scene *scene, const struct tc_task *task)
 	case TC_WAIT_GATHER:
 	case TC_WAIT_TASKGROUP:
 	case TC_WAIT_SHIELD:
-		return true;
+		return !is_timed(scene->model, task);
 	default:
 		return false;
 	}
@@ -75,8 +87,8 @@ static void describe(const struct ring_search *s, struct tc_finding *finding)
 	tc_say_task(out, model, &model->tasks[finding->tasks.at[0]]);
 }
 
-/* A timer may cancel a member: then it ends. Of a loop with more timers than are recorded nothing
- * can be said. */
+/* May a timer cancel a member? Only those that end a sleep do nothing else. Of a loop whose
+ * timers are not known, or more than are recorded, nothing can be said. */
 static bool may_time_out(const struct tc_model *model, uint32_t loop)
 {
 	for (size_t i = 0; i < model->n_handles; i++) {
@@ -85,13 +97,28 @@ static bool may_time_out(const struct tc_model *model, uint32_t loop)
 			tc_model_string(model, tc_model_code(model, handle->code)->name);
 		if (handle->loop == loop && handle->where == TC_HANDLE_TIMER &&
 		    !(handle->flags & TC_HANDLE_CANCELLED) &&
-		    memmem(name.at, name.size, "timeout", 7))
+		    !tc_text_is(name, "_set_result_unless_cancelled"))
 			return true;
 	}
 	for (size_t i = 0; i < model->n_loops; i++)
 		if (model->loops[i].ref == loop)
-			return model->loops[i].timers > TC_HANDLES_MAX + 1u;
+			return (model->loops[i].flags & TC_LOOP_OPAQUE) ||
+			       model->loops[i].timers > TC_HANDLES_MAX + 1u;
 	return true;
+}
+
+/* Does a member wait for others than the ring too? One that fails ends a gather or a group. */
+static bool has_others(const struct ring_search *s, const struct tc_task *task)
+{
+	struct tc_wait scratch;
+	struct tc_pending pending;
+	enum tc_wait_kind kind = tc_wait_kind_of(s->scene->graph->finder, task);
+
+	if (kind != TC_WAIT_GATHER && kind != TC_WAIT_TASKGROUP)
+		return false;
+	tc_wait_pending(s->scene->graph->finder, tc_graph_wait(s->scene->graph, task, &scratch),
+			&pending);
+	return pending.pending + pending.unknown > 1;
 }
 
 /* The next node of the same component; each has one. */
@@ -141,7 +168,7 @@ static void put_member(const struct tc_scene *scene, const struct tc_task *task,
 static void add_finding(struct ring_search *s, tc_node node)
 {
 	const struct tc_model *model = s->scene->model;
-	bool timed = false;
+	bool timed = false, others = false;
 
 	if (!tc_findings_room(s->findings))
 		return;
@@ -151,11 +178,15 @@ static void add_finding(struct ring_search *s, tc_node node)
 		const struct tc_task *task = &model->tasks[finding->tasks.at[i]];
 		put_member(s->scene, task, finding);
 		timed = timed || (i < TC_PLACES_MAX && may_time_out(model, task->loop));
+		others = others || has_others(s, task);
 	}
 	describe(s, finding);
-	finding->ends = timed ? TC_ENDS_UNKNOWN : TC_ENDS_NO;
-	finding->why = timed ? "a timer of the loop may cancel one of them" :
-			       "each waits until another one has ended";
+	finding->ends = timed || others ? TC_ENDS_UNKNOWN : TC_ENDS_NO;
+	finding->why = others ? "another task of a gather or group may fail, which ends it" :
+		       timed  ? "a timer of the loop may cancel one of them" :
+				"each waits until another one has ended";
+	if (others || timed)
+		finding->confidence = TC_LIKELY;
 }
 
 /* The nodes of the stack from this one on are a component. */

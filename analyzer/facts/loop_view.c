@@ -54,6 +54,14 @@ static const struct tc_thread_view *thread_in(const struct runners *runners, uin
 	return NULL;
 }
 
+/* A state of a subinterpreter that another thread made and this one uses has the ids of that one
+ * (Python 3.12, _xxsubinterpreters.run_string). The loop itself has its thread's. */
+static bool has_stale_ids(const struct tc_thread_view *thread, const struct tc_loop *loop)
+{
+	return loop && loop->ident && thread->py && thread->py->pthread &&
+	       thread->py->pthread != loop->ident;
+}
+
 static const struct tc_thread_view *thread_of_loop(const struct runners *runners,
 						   const struct tc_loop_view *view)
 {
@@ -61,7 +69,9 @@ static const struct tc_thread_view *thread_of_loop(const struct runners *runners
 	const struct tc_lookup_entry *entry = tc_lookup_find(&runners->by_loop, view->id);
 
 	if (entry)
-		return &runners->threads->at[entry->at];
+		return has_stale_ids(&runners->threads->at[entry->at], loop) ?
+			       NULL :
+			       &runners->threads->at[entry->at];
 	return loop && (loop->flags & TC_LOOP_RUNNING) ?
 		       thread_in(runners, loop->tid, loop->interp) :
 		       NULL;
@@ -166,12 +176,18 @@ static struct tc_loop_facts facts_of(const struct runners *runners, const struct
 	return facts;
 }
 
+/* For how long its thread stayed in one call while it was watched. */
+static uint64_t held_ns(const struct tc_loop_facts *facts)
+{
+	return facts->awake || facts->switches ? 0 : facts->watched_ns;
+}
+
 /* For how long it has not turned, at least: by its timers, and by watching its thread. */
 static uint64_t blocked_ns(const struct tc_loop_facts *facts)
 {
-	uint64_t watched = facts->awake || facts->switches ? 0 : facts->watched_ns;
+	uint64_t held = held_ns(facts);
 
-	return watched > facts->overdue_ns ? watched : facts->overdue_ns;
+	return held > facts->overdue_ns ? held : facts->overdue_ns;
 }
 
 static void judge_loop(const struct runners *runners, struct tc_loop_view *view)
@@ -184,8 +200,10 @@ static void judge_loop(const struct runners *runners, struct tc_loop_view *view)
 	facts = facts_of(runners, view);
 	view->moved = facts.moment == TC_MOMENT_RAN;
 	view->state = tc_loop_judge(&facts, &view->hint);
-	if (view->state == TC_LOOP_BLOCKED)
+	if (view->state == TC_LOOP_BLOCKED) {
 		view->blocked_ns = blocked_ns(&facts);
+		view->held_ns = held_ns(&facts);
+	}
 	if (view->state == TC_LOOP_BUSY)
 		view->watched_ns = facts.watched_ns;
 }

@@ -66,7 +66,7 @@ static const struct verb verbs[] = {
 };
 
 static const char *const analysis_verbs[] = {
-	"report", "show", "check", "diff", "trend", "export"
+	"report", "show", "check", "explain", "diff", "trend", "export"
 };
 
 #define N(array) (sizeof(array) / sizeof(*(array)))

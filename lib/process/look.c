@@ -75,22 +75,17 @@ static bool was_running(const struct tc_os_thread *thread)
 		(state == 'S' && polls_only(thread)));
 }
 
-/* Does the thread sleep in a call that is no event loop's wait? A select without descriptors is
- * none: time.sleep is one up to Python 3.10. */
+/* Does the thread sleep in a call that is not the wait of an event loop on Linux? time.sleep is a
+ * select without descriptors up to Python 3.10, and a socket with a timeout waits in poll. */
 static bool is_held(const struct tc_os_thread *thread)
 {
-	static const uint16_t waits[] = { SYS_epoll_wait, SYS_epoll_pwait, SYS_epoll_pwait2,
-					  SYS_poll,	  SYS_ppoll,	   SYS_select,
-					  SYS_pselect6 };
 	bool select = thread->syscall == SYS_select || thread->syscall == SYS_pselect6;
-	bool asleep = thread->look == TC_LOOKED_STOOD && thread->syscall >= 0 &&
-		      (thread->state == 'S' || thread->state == 'D' || thread->state == '?');
+	bool epoll = thread->syscall == SYS_epoll_wait || thread->syscall == SYS_epoll_pwait ||
+		     thread->syscall == SYS_epoll_pwait2;
 
-	if (select && (int32_t)thread->args[0] == 0)
-		return asleep;
-	for (unsigned i = 0; i < sizeof(waits) / sizeof(waits[0]); i++)
-		asleep = asleep && thread->syscall != waits[i];
-	return asleep;
+	return thread->look == TC_LOOKED_STOOD && thread->syscall >= 0 && !epoll &&
+	       !(select && (int32_t)thread->args[0] != 0) &&
+	       (thread->state == 'S' || thread->state == 'D' || thread->state == '?');
 }
 
 static bool read_counters(int proc, const struct tc_thread_look *look, struct tc_os_thread *ret)

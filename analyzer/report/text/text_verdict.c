@@ -88,10 +88,9 @@ void tc_part_findings(struct tc_page *page)
 		put_none(page);
 		return;
 	}
-	tc_out_count(page->out, findings->n + findings->n_more, "cause");
+	tc_out_count(page->out, findings->n, "cause");
 	tc_out_printf(page->out, " explain%s %" PRIu64 " of %" PRIu64 " pending tasks",
-		      findings->n + findings->n_more == 1 ? "s" : "", findings->n_explained,
-		      n_tasks);
+		      findings->n == 1 ? "s" : "", findings->n_explained, n_tasks);
 	tc_out_newline(page->out);
 	for (size_t i = 0; i < findings->n; i++) {
 		if (i == FINDINGS_SHOWN && !page->report->options->all) {
@@ -103,7 +102,8 @@ void tc_part_findings(struct tc_page *page)
 		put_finding(page, &findings->at[i], i + 1);
 	}
 	if (findings->n_more) {
-		tc_out_printf(page->out, "...  %" PRIu64 " more of the same kinds are only counted",
+		tc_out_printf(page->out,
+			      "...  %" PRIu64 " more causes were found; they are only counted",
 			      findings->n_more);
 		tc_out_newline(page->out);
 	}
