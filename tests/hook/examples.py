@@ -43,6 +43,8 @@ def gunicorn(directory, command, **env):
     """As the head of gunicorn.conf.py says; another port, and less patience."""
     for name in ("app.py", "gunicorn.conf.py"):
         shutil.copy(os.path.join(EXAMPLES, "gunicorn", name), directory)
+    # The worker that hangs may be one that was dumped a moment before: without the interval that dump would be refused.
+    env["TASKCORE_MIN_INTERVAL_S"] = "0"
     with Service(directory, *command, "-m", "gunicorn", "app:app", "--bind", "127.0.0.1:PORT", "--timeout", "2", **env) as service:
         must(service.ask("order")["stock"] == "reserved", "no answer")
         await_true(lambda: service.text().count("Started server process") == 4, "4 workers")
