@@ -25,6 +25,8 @@ RELEASES = {
 }
 SQLALCHEMY = {"3.8-pyenv": "3.1.1", "3.11-debian": "3.2.4", "3.13-pyenv": "3.5.3", "3.14-forky": "3.5.3"}
 lock = threading.Lock()
+# A hook that is built with ASan cannot be preloaded: then only dumps from outside are looked at.
+HOOKED = not os.environ.get("TASKCORE_SANITIZED")
 
 
 def target_of(one, mode, directory, **hooked):
@@ -80,6 +82,8 @@ def test_running(one, packages):
             target.settle()
             lab.dumped(target.pid, scratch.file())
             check_running(mode, scratch.file())
+        if not HOOKED:
+            continue
         with inside.Dumps(one) as dumps, target_of(one, mode, directory, dumps=dumps) as target:
             target.settle()
             check_running(mode, target.ask())
@@ -92,7 +96,7 @@ def test(one, mode, packages):
         for option in ([], ["--stop"]):
             lab.dumped(target.pid, scratch.file(), *option)
             check(target, scratch.file(), " ".join(["from outside"] + option))
-    for freeze in ("snapshot", "place"):
+    for freeze in ("snapshot", "place") if HOOKED else ():
         with inside.Dumps(one) as dumps, target_of(one, mode, directory, dumps=dumps, freeze=freeze) as target:
             target.settle()
             check(target, target.ask(), freeze)
