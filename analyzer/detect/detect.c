@@ -29,13 +29,13 @@ static int by_harm(const void *left, const void *right)
 struct hurt {
 	const struct tc_scene *scene;
 	struct tc_findings *findings;
-	tc_node *
-		stack; /* room for all edges and nodes: a node is pushed once for each edge to it */
+	/* room for all edges and nodes: a node is pushed once for each edge to it */
+	tc_node *stack;
 	uint32_t *seen; /* of each node: the last finding that reached it, + 1 */
 };
 
-/* Does whoever waits at this end of the edge need the other end to get on? Not one that waits for
- * the first of several, nor one with a timeout. */
+/* Does whoever waits at this end of the edge need the other end to get on? Not one inside
+ * asyncio.wait or wait_for. */
 static bool needs(const struct tc_scene *scene, const struct tc_edge *edge)
 {
 	const struct tc_task *task = tc_graph_task(scene->graph, edge->from);

@@ -3,7 +3,6 @@
  * awaited task has ended or the waiting one is cancelled, so edges that were read at different
  * moments still make a ring that exists. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "analyzer/base/array.h"
 #include "analyzer/detect/detect.h"
@@ -18,6 +17,7 @@ struct ring_search {
 	uint32_t *number, *low; /* of each node, from 1 on; 0: not visited */
 	uint32_t *component;	/* of each node, from 1 on; 0: not known yet */
 	uint32_t *step;		/* of each node: its place in the walk for a ring, + 1 */
+	bool *needs_all;	/* of each task: it needs what it waits for, with no way around */
 	struct tc_ids path;	/* from the root of the search to the node under way */
 	struct tc_ids edges;	/* of each node of path: the edge to be followed next */
 	struct tc_ids stack;	/* nodes whose component is not known yet */
@@ -55,14 +55,14 @@ static bool needs_all(const struct tc_scene *scene, const struct tc_task *task)
 }
 
 /* The node behind this edge of node, if a ring may go through it; TC_NODE_NONE: it may not. */
-static tc_node behind(const struct tc_scene *scene, tc_node node, const struct tc_edge *edge)
+static tc_node behind(const struct ring_search *s, tc_node node, const struct tc_edge *edge)
 {
-	const struct tc_task *from = tc_graph_task(scene->graph, node);
-	const struct tc_task *to = tc_graph_task(scene->graph, edge->to);
+	const struct tc_task *from = tc_graph_task(s->scene->graph, node);
+	const struct tc_task *to = tc_graph_task(s->scene->graph, edge->to);
 
 	if (from ? edge->kind != TC_EDGE_WAITS : edge->kind != TC_EDGE_MEMBER)
 		return TC_NODE_NONE;
-	return !to || needs_all(scene, to) ? edge->to : TC_NODE_NONE;
+	return !to || s->needs_all[edge->to] ? edge->to : TC_NODE_NONE;
 }
 
 #define MEMBERS_SAID 4u
@@ -128,7 +128,7 @@ static tc_node next_of(const struct ring_search *s, tc_node node)
 	const struct tc_edge *edges = tc_graph_out(s->scene->graph, node, &n);
 
 	for (size_t i = 0; i < n; i++) {
-		tc_node to = behind(s->scene, node, &edges[i]);
+		tc_node to = behind(s, node, &edges[i]);
 		if (to != TC_NODE_NONE && s->component[to] == s->component[node])
 			return to;
 	}
@@ -240,7 +240,7 @@ static void search(struct ring_search *s, tc_node root)
 			leave(s, node);
 			continue;
 		}
-		tc_node to = behind(s->scene, node, &edges[(*next)++]);
+		tc_node to = behind(s, node, &edges[(*next)++]);
 		if (to == TC_NODE_NONE)
 			continue;
 		if (!s->number[to])
@@ -260,15 +260,19 @@ void tc_detect_task_cycle(const struct tc_scene *scene, struct tc_findings *find
 		.low = tc_array_new(n, sizeof(*s.low)),
 		.component = tc_array_new(n, sizeof(*s.component)),
 		.step = tc_array_new(n, sizeof(*s.step)),
+		.needs_all = tc_array_new(scene->model->n_tasks, sizeof(*s.needs_all)),
 	};
 
 	for (size_t i = 0; i < scene->model->n_tasks; i++)
-		if (needs_all(scene, &scene->model->tasks[i]) && !s.number[i])
+		s.needs_all[i] = needs_all(scene, &scene->model->tasks[i]);
+	for (size_t i = 0; i < scene->model->n_tasks; i++)
+		if (s.needs_all[i] && !s.number[i])
 			search(&s, (tc_node)i);
 	free(s.number);
 	free(s.low);
 	free(s.component);
 	free(s.step);
+	free(s.needs_all);
 	free(s.path.at);
 	free(s.edges.at);
 	free(s.stack.at);

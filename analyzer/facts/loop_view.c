@@ -176,10 +176,11 @@ static struct tc_loop_facts facts_of(const struct runners *runners, const struct
 	return facts;
 }
 
-/* For how long its thread stayed in one call while it was watched. */
+/* For how long its thread stayed in one call while it was watched. One that ran meanwhile did not:
+ * our own signal may have ended its call. */
 static uint64_t held_ns(const struct tc_loop_facts *facts)
 {
-	return facts->awake || facts->switches ? 0 : facts->watched_ns;
+	return facts->awake || facts->switches || facts->run_ns ? 0 : facts->watched_ns;
 }
 
 /* For how long it has not turned, at least: by its timers, and by watching its thread. */
