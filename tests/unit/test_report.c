@@ -5,52 +5,11 @@
 
 #include "tests/unit/run_suite.h"
 #include "analyzer/report/brief.h"
-#include "tests/unit/builder.h"
+#include "tests/unit/opened.h"
 #include "analyzer/facts/descriptor.h"
 #include "analyzer/base/json.h"
 #include "analyzer/facts/place.h"
 #include "analyzer/report/report.h"
-
-struct opened {
-	struct builder b;
-	struct tc_dump dump;
-	struct tc_model model;
-	struct tc_knowledge knowledge;
-	struct tc_waits finder;
-	struct tc_graph graph;
-	struct tc_report report;
-};
-
-static const struct tc_options options = { .width = 100 };
-
-/* What was built in o->b. */
-static void open_built(struct opened *o)
-{
-	ck_assert_int_eq(tc_dump_open_bytes("sample", o->b.bytes, o->b.size, &o->dump), 0);
-	tc_model_init(&o->model, &o->dump, NULL);
-	tc_knowledge_init(&o->knowledge);
-	tc_waits_init(&o->finder, &o->model, &o->knowledge);
-	tc_graph_init(&o->graph, &o->finder, false);
-	tc_report_init(&o->report, &o->model, &o->graph, &options, true);
-}
-
-static void open_sample(struct opened *o)
-{
-	builder_init(&o->b);
-	builder_sample(&o->b);
-	open_built(o);
-}
-
-static void close_sample(struct opened *o)
-{
-	tc_report_deinit(&o->report);
-	tc_graph_deinit(&o->graph);
-	tc_waits_deinit(&o->finder);
-	tc_knowledge_deinit(&o->knowledge);
-	tc_model_deinit(&o->model);
-	tc_dump_close(&o->dump);
-	builder_free(&o->b);
-}
 
 static const struct tc_task *task_named(const struct opened *o, const char *name)
 {
@@ -77,13 +36,13 @@ START_TEST(test_wait_is_told_by_functions_and_objects)
 	struct opened o;
 	struct tc_wait wait;
 
-	open_sample(&o);
+	opened_sample(&o);
 	const struct tc_task *task = task_named(&o, waits[_i].name);
 	tc_wait_find(&o.finder, task, &wait);
 	ck_assert_str_eq(tc_wait_word(wait.kind), tc_wait_word(waits[_i].wait));
 	ck_assert_uint_eq(wait.kind, tc_wait_kind_of(&o.finder, task));
 	ck_assert_uint_eq(wait.task ? wait.task->addr : 0, waits[_i].task);
-	close_sample(&o);
+	opened_close(&o);
 }
 END_TEST
 
@@ -92,12 +51,12 @@ START_TEST(test_lock_is_found_in_the_local_self)
 	struct opened o;
 	struct tc_wait wait;
 
-	open_sample(&o);
+	opened_sample(&o);
 	tc_wait_find(&o.finder, tc_model_task_at(&o.model, 0x90010100), &wait);
 	ck_assert_int_eq(wait.kind, TC_WAIT_LOCK);
 	ck_assert_uint_eq(wait.addr, 0x91000000);
 	ck_assert_ptr_nonnull(wait.object);
-	close_sample(&o);
+	opened_close(&o);
 }
 END_TEST
 
@@ -106,10 +65,10 @@ START_TEST(test_outer_function_of_asyncio_decides)
 	struct opened o;
 	struct tc_wait wait;
 
-	open_sample(&o);
+	opened_sample(&o);
 	tc_wait_find(&o.finder, tc_model_task_at(&o.model, 0x90030000), &wait);
 	ck_assert_str_eq(tc_wait_word(wait.kind), "queue_join"); /* not the event that it uses */
-	close_sample(&o);
+	opened_close(&o);
 }
 END_TEST
 
@@ -125,11 +84,11 @@ START_TEST(test_gather_names_its_children)
 	struct tc_wait wait;
 	unsigned n = 0;
 
-	open_sample(&o);
+	opened_sample(&o);
 	tc_wait_find(&o.finder, task_named(&o, "gather"), &wait);
 	ck_assert_uint_eq(tc_wait_members(&o.finder, &wait, 10, count_member, &n), 2);
 	ck_assert_uint_eq(n, 2);
-	close_sample(&o);
+	opened_close(&o);
 }
 END_TEST
 
@@ -140,7 +99,7 @@ START_TEST(test_edges_lead_both_ways)
 	struct tc_wait scratch;
 	size_t n, members = 0, n_waits = 0;
 
-	open_sample(&o);
+	opened_sample(&o);
 	const struct tc_task *task = task_named(&o, "gather");
 	const struct tc_wait *wait = tc_graph_wait(&o.graph, task, &scratch);
 	ck_assert_ptr_nonnull(wait->object);
@@ -160,7 +119,7 @@ START_TEST(test_edges_lead_both_ways)
 			edge->kind == TC_EDGE_WAITS && tc_graph_task(&o.graph, edge->from) == task;
 	ck_assert_uint_eq(n_waits, 1);
 	ck_assert_ptr_null(tc_graph_task(&o.graph, object));
-	close_sample(&o);
+	opened_close(&o);
 }
 END_TEST
 
@@ -170,7 +129,7 @@ START_TEST(test_every_edge_is_found_from_its_end)
 	struct opened o;
 	size_t found = 0, nodes;
 
-	open_sample(&o);
+	opened_sample(&o);
 	nodes = o.model.n_tasks + o.model.n_objects + o.model.n_pythreads;
 	for (tc_node node = 0; node < nodes; node++) {
 		const struct tc_edge *edge;
@@ -179,7 +138,7 @@ START_TEST(test_every_edge_is_found_from_its_end)
 	}
 	ck_assert_uint_gt(found, 5);
 	ck_assert_uint_eq(found, o.graph.n_edges);
-	close_sample(&o);
+	opened_close(&o);
 }
 END_TEST
 
@@ -187,7 +146,7 @@ START_TEST(test_identical_chains_are_one_group)
 {
 	struct opened o;
 
-	open_sample(&o);
+	opened_sample(&o);
 	const struct tc_groups *groups = &o.report.groups;
 	ck_assert_uint_eq(groups->n_running, 1);
 	ck_assert_uint_eq(groups->n_done, 1);
@@ -200,86 +159,7 @@ START_TEST(test_identical_chains_are_one_group)
 		if (groups->of_task[i] != UINT32_MAX)
 			ck_assert_uint_eq(groups->groups[groups->of_task[i]].chain,
 					  o.model.tasks[i].chain);
-	close_sample(&o);
-}
-END_TEST
-
-START_TEST(test_loops_of_the_sample)
-{
-	struct opened o;
-
-	open_sample(&o);
-	ck_assert_uint_eq(o.report.loops.n, 2);
-	ck_assert_int_eq(o.report.loops.at[0].state, TC_LOOP_BLOCKED);
-	ck_assert_uint_eq(o.report.loops.at[0].blocked_ns, 182000000000);
-	ck_assert_int_eq(o.report.loops.at[1].state, TC_LOOP_IDLE);
-	ck_assert_uint_eq(o.report.loops.at[1].blocked_ns, 0);
-	close_sample(&o);
-}
-END_TEST
-
-/* The second loop of the sample never slept while it was watched, but its thread slept when its
- * state was read, before the memory; and that says that it holds the GIL. */
-START_TEST(test_state_and_memory_of_two_moments_are_not_put_together)
-{
-	static const uint32_t moved_flags[] = { 0, TC_STATUS_FROZEN };
-	struct tc_out out;
-	struct opened o;
-
-	open_sample(&o);
-	tc_report_deinit(&o.report);
-	for (size_t i = 0; i < o.model.n_looks; i++)
-		if (o.model.looks[i].tid == 101)
-			o.model.looks[i] = (struct tc_look){ .tid = 101,
-							     .flags = TC_LOOK_RAN | TC_LOOK_AWAKE,
-							     .watched_ns = 44000000,
-							     .run_ns = 40000000 };
-	o.model.pythreads[0].flags &= ~(uint32_t)TC_PYTHREAD_HOLDS_GIL;
-	o.model.pythreads[1].flags |= TC_PYTHREAD_HOLDS_GIL | TC_PYTHREAD_GIL_KNOWN;
-	o.model.status.flags = moved_flags[_i];
-	tc_report_init(&o.report, &o.model, &o.graph, &options, true);
-	ck_assert_int_eq(o.report.loops.at[1].state, TC_LOOP_BUSY);
-	tc_out_init_memory(&out);
-	tc_report_text(&o.report, &out);
-	tc_out_raw(&out, "", 1);
-	ck_assert_ptr_nonnull(strstr(out.buffer, "the thread ran while it was read"));
-	ck_assert_ptr_null(strstr(out.buffer, "holds the GIL"));
-	tc_out_deinit(&out);
-	close_sample(&o);
-}
-END_TEST
-
-enum { MANY = 10000, SAME = 50 }; /* threads; states of the interpreter that claim one thread */
-
-static void build_many_threads(struct builder *b)
-{
-	builder_init(b);
-	builder_head(b, MANY);
-	for (uint64_t i = 0; i < MANY + SAME; i++) {
-		/* the last thread first, as the interpreter has them; then those of tid 100 */
-		const uint64_t state[8] = { 0, 0x80000000 + i,
-					    i < MANY ? 100 + MANY - 1 - i : 100 };
-		tc_record_begin(&b->rec, TC_REC_PYTHREAD);
-		for (size_t n = 0; n < 8; n++)
-			tc_put_u(&b->rec, state[n]);
-		tc_record_end(&b->rec);
-	}
-	builder_seal(b, 0, 0, 0);
-}
-
-START_TEST(test_many_threads_are_joined)
-{
-	struct opened o;
-
-	build_many_threads(&o.b);
-	open_built(&o);
-	ck_assert_uint_eq(o.report.threads.n, MANY + SAME);
-	for (size_t i = 0; i < o.report.threads.n; i++) {
-		const struct tc_thread_view *thread = &o.report.threads.at[i];
-		ck_assert(thread->os && thread->py && thread->os->tid_ns == thread->py->tid);
-		ck_assert_ptr_eq(tc_threads_of(&o.report.threads, thread->py), thread);
-	}
-	close_sample(&o);
+	opened_close(&o);
 }
 END_TEST
 
@@ -302,7 +182,7 @@ START_TEST(test_object_means_a_descriptor)
 	struct opened o;
 	struct tc_out out;
 
-	open_sample(&o);
+	opened_sample(&o);
 	const struct tc_object *object = tc_model_object_at(&o.model, fds[_i].object);
 	ck_assert_ptr_nonnull(object);
 	const struct tc_fd *fd = tc_object_fd(&o.model, object);
@@ -314,7 +194,7 @@ START_TEST(test_object_means_a_descriptor)
 		ck_assert_str_eq(out.buffer, fds[_i].phrase);
 		tc_out_deinit(&out);
 	}
-	close_sample(&o);
+	opened_close(&o);
 }
 END_TEST
 
@@ -322,7 +202,7 @@ START_TEST(test_descriptors_are_found_by_number)
 {
 	struct opened o;
 
-	open_sample(&o);
+	opened_sample(&o);
 	ck_assert_uint_eq(o.model.n_fds, 5);
 	for (size_t i = 0; i < o.model.n_fds; i++)
 		ck_assert_ptr_eq(tc_model_fd(&o.model, o.model.fds[i].fd), &o.model.fds[i]);
@@ -331,7 +211,7 @@ START_TEST(test_descriptors_are_found_by_number)
 	ck_assert_str_eq(tc_fd_kind(&o.model.fds[0]), "other");
 	ck_assert_ptr_null(tc_fd_state(&o.model.fds[0]));
 	ck_assert_str_eq(tc_fd_state(&o.model.fds[1]), "listen");
-	close_sample(&o);
+	opened_close(&o);
 }
 END_TEST
 
@@ -453,7 +333,7 @@ START_TEST(test_json_can_be_read_back)
 	struct opened o;
 	struct tc_out out;
 
-	open_sample(&o);
+	opened_sample(&o);
 	tc_out_init_memory(&out);
 	tc_report_json(&o.report, &out);
 	read_back(out.buffer, out.used, false);
@@ -461,7 +341,7 @@ START_TEST(test_json_can_be_read_back)
 	tc_report_jsonl(&o.report, &out);
 	read_back(out.buffer, out.used, true);
 	tc_out_deinit(&out);
-	close_sample(&o);
+	opened_close(&o);
 }
 END_TEST
 
@@ -721,9 +601,6 @@ int main(void)
 	tcase_add_test(c, test_outer_function_of_asyncio_decides);
 	tcase_add_test(c, test_gather_names_its_children);
 	tcase_add_test(c, test_identical_chains_are_one_group);
-	tcase_add_test(c, test_loops_of_the_sample);
-	tcase_add_loop_test(c, test_state_and_memory_of_two_moments_are_not_put_together, 0, 2);
-	tcase_add_test(c, test_many_threads_are_joined);
 	tcase_add_loop_test(c, test_object_means_a_descriptor, 0, ROWS(fds));
 	tcase_add_test(c, test_descriptors_are_found_by_number);
 	tcase_add_test(c, test_what_could_not_be_asked_is_said);
