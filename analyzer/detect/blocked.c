@@ -2,8 +2,6 @@
  * The evidence that a loop is blocked. */
 #include "analyzer/detect/blocked.h"
 
-#include <string.h>
-
 #include "analyzer/detect/words.h"
 #include "analyzer/facts/descriptor.h"
 #include "analyzer/facts/syscalls.h"
@@ -14,19 +12,11 @@ bool tc_blocked_is_hang(const struct tc_loop_view *loop)
 	       loop->thread && loop->thread->os;
 }
 
-bool tc_blocked_is_function(const struct tc_place *place, const char *name)
-{
-	size_t size = strlen(name), n = place->function.size;
-
-	return n >= size && memcmp(place->function.at + (n - size), name, size) == 0 &&
-	       (n == size || place->function.at[n - size - 1] == '.');
-}
-
 void tc_blocked_subject(const struct tc_scene *scene, const struct tc_loop_view *loop,
 			struct tc_out *out)
 {
 	if (loop->task)
-		tc_say_task(out, scene->model, loop->task);
+		tc_say_task(out, scene->model, loop->task, TC_NAME_COLUMNS);
 	else
 		tc_out_str(out, "a callback");
 	tc_out_str(out, " ");

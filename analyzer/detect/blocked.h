@@ -15,8 +15,6 @@ struct tc_finding *tc_blocked_add(const struct tc_scene *scene, const struct tc_
 /* "T3 "handler" ", or "a callback " where no task runs. */
 void tc_blocked_subject(const struct tc_scene *scene, const struct tc_loop_view *loop,
 			struct tc_out *out);
-/* Is this the function, by the last part of its name? */
-bool tc_blocked_is_function(const struct tc_place *place, const char *name);
 
 /* Does the loop's thread wait for the loop itself? Then adds that finding. False: it does not. */
 bool tc_detect_loop_deadlock(const struct tc_scene *scene, const struct tc_loop_view *loop,

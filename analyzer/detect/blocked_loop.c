@@ -75,8 +75,7 @@ static const struct known_frame *row_of(const struct tc_place *place)
 {
 	for (size_t i = 0; i < sizeof(known_frames) / sizeof(known_frames[0]); i++) {
 		const struct known_frame *row = &known_frames[i];
-		if (tc_text_ends_in(place->file, row->file) &&
-		    (!row->function || tc_blocked_is_function(place, row->function)))
+		if (tc_place_is(place, row->file, row->function))
 			return row;
 	}
 	return NULL;

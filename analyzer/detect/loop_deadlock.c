@@ -24,9 +24,8 @@ static struct awaited awaited_by(const struct tc_model *model, const struct tc_p
 		tc_place_init(&place, model, id);
 		if (tc_place_owner(model, place.file) == TC_OWNER_USER)
 			break;
-		if (tc_text_ends_in(place.file, "concurrent/futures/_base.py") &&
-		    (tc_blocked_is_function(&place, "result") ||
-		     tc_blocked_is_function(&place, "exception")) &&
+		if ((tc_place_is(&place, "concurrent/futures/_base.py", "result") ||
+		     tc_place_is(&place, "concurrent/futures/_base.py", "exception")) &&
 		    tc_thread_local(model, thread, id, "self", &self) && tc_value_is_ref(&self)) {
 			return (struct awaited){
 				.future = self.word,
@@ -76,7 +75,7 @@ static void put_work(const struct tc_scene *scene, const struct own_work *work, 
 		     struct tc_out *out)
 {
 	if (work->task)
-		tc_say_task(out, scene->model, work->task);
+		tc_say_task(out, scene->model, work->task, TC_NAME_COLUMNS);
 	else
 		tc_out_str(out, "a coroutine that was handed to it and has not begun");
 	if (work->task)
@@ -146,8 +145,7 @@ static const struct tc_pythread *joined_thread(const struct tc_model *model,
 		tc_place_init(&place, model, id);
 		if (tc_place_owner(model, place.file) == TC_OWNER_USER)
 			break;
-		if (!tc_text_ends_in(place.file, "threading.py") ||
-		    !tc_blocked_is_function(&place, "join") ||
+		if (!tc_place_is(&place, "threading.py", "join") ||
 		    !tc_thread_local(model, thread, id, "self", &self) || !tc_value_is_ref(&self) ||
 		    !tc_object_attr(model, tc_model_object_at(model, self.word), "_native_id",
 				    &tid) ||

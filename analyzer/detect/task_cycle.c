@@ -30,8 +30,7 @@ static bool is_timed(const struct tc_model *model, const struct tc_task *task)
 	for (uint32_t id = task->chain; id; id = model->chains[id].parent) {
 		struct tc_place place;
 		tc_place_init(&place, model, id);
-		if (tc_text_ends_in(place.file, "asyncio/tasks.py") &&
-		    tc_text_is(place.function, "wait_for"))
+		if (tc_place_is(&place, "asyncio/tasks.py", "wait_for"))
 			return true;
 	}
 	return false;
@@ -74,17 +73,17 @@ static void describe(const struct ring_search *s, struct tc_finding *finding)
 	size_t n = finding->tasks.n;
 
 	if (n == 1) {
-		tc_say_task(out, model, &model->tasks[finding->tasks.at[0]]);
+		tc_say_task(out, model, &model->tasks[finding->tasks.at[0]], TC_NAME_COLUMNS);
 		tc_out_str(out, " waits for itself");
 		return;
 	}
 	tc_out_printf(out, "%zu tasks wait for each other in a ring: ", n);
 	for (size_t i = 0; i < n && i < MEMBERS_SAID; i++) {
 		tc_out_str(out, i == 0 ? "" : i == 1 ? " waits for " : ", which waits for ");
-		tc_say_task(out, model, &model->tasks[finding->tasks.at[i]]);
+		tc_say_task(out, model, &model->tasks[finding->tasks.at[i]], TC_NAME_COLUMNS);
 	}
 	tc_out_str(out, n > MEMBERS_SAID ? " ..., which waits for " : ", which waits for ");
-	tc_say_task(out, model, &model->tasks[finding->tasks.at[0]]);
+	tc_say_task(out, model, &model->tasks[finding->tasks.at[0]], TC_NAME_COLUMNS);
 }
 
 /* May a timer cancel a member? Only those that end a sleep do nothing else. Of a loop whose
@@ -160,7 +159,7 @@ static void put_member(const struct tc_scene *scene, const struct tc_task *task,
 	tc_finding_culprit(finding, link);
 	if (!line)
 		return;
-	tc_say_task(line, scene->model, task);
+	tc_say_task(line, scene->model, task, TC_NAME_COLUMNS);
 	tc_out_str(line, " waits at ");
 	tc_say_link(line, scene, link);
 }

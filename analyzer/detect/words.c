@@ -2,14 +2,12 @@
  * Words that findings share. */
 #include "analyzer/detect/words.h"
 
-#include <string.h>
-
 #include "analyzer/facts/place.h"
 
-#define NAME_COLUMNS 60u
 #define PATH_COLUMNS 60u
 
-void tc_say_task(struct tc_out *out, const struct tc_model *model, const struct tc_task *task)
+void tc_say_task(struct tc_out *out, const struct tc_model *model, const struct tc_task *task,
+		 unsigned max_name)
 {
 	char numbered[TC_TASK_NAME];
 	struct tc_text name = tc_model_task_name(model, task, numbered);
@@ -18,18 +16,8 @@ void tc_say_task(struct tc_out *out, const struct tc_model *model, const struct 
 	if (name.size == 0)
 		return;
 	tc_out_str(out, " \"");
-	tc_out_text_middle(out, name, NAME_COLUMNS);
+	tc_out_text_middle(out, name, max_name);
 	tc_out_str(out, "\"");
-}
-
-static struct tc_text short_path(const struct tc_scene *scene, struct tc_text file)
-{
-	const struct tc_text root = scene->root;
-
-	if (root.size && file.size > root.size && memcmp(file.at, root.at, root.size) == 0 &&
-	    tc_place_owner(scene->model, file) == TC_OWNER_USER)
-		return (struct tc_text){ file.at + root.size, file.size - root.size };
-	return tc_place_short(scene->model, file);
 }
 
 void tc_say_link(struct tc_out *out, const struct tc_scene *scene, uint32_t link)
@@ -39,11 +27,11 @@ void tc_say_link(struct tc_out *out, const struct tc_scene *scene, uint32_t link
 	if (!link)
 		return;
 	tc_place_init(&place, scene->model, link);
-	tc_out_text_middle(out, place.function, NAME_COLUMNS);
+	tc_out_text_middle(out, place.function, TC_NAME_COLUMNS);
 	if (place.file.size == 0)
 		return;
 	tc_out_str(out, " ");
-	tc_out_text_end(out, short_path(scene, place.file), PATH_COLUMNS);
+	tc_out_text_end(out, tc_place_short(scene->model, scene->root, place.file), PATH_COLUMNS);
 	if (place.line)
 		tc_out_printf(out, ":%u", place.line);
 }

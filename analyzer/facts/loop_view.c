@@ -77,21 +77,13 @@ static const struct tc_thread_view *thread_of_loop(const struct runners *runners
 		       NULL;
 }
 
-static bool is_place(const struct tc_place *place, const char *file, const char *name)
-{
-	size_t size = strlen(name);
-
-	return tc_text_ends_in(place->file, file) && place->function.size >= size &&
-	       memcmp(place->function.at + (place->function.size - size), name, size) == 0;
-}
-
 /* Whether Handle._run of asyncio is among the frames of a thread. */
 static bool runs_handle(const struct tc_model *model, uint32_t chain)
 {
 	for (uint32_t id = chain; id; id = model->chains[id].parent) {
 		struct tc_place place;
 		tc_place_init(&place, model, id);
-		if (is_place(&place, "asyncio/events.py", "_run"))
+		if (tc_place_is(&place, "asyncio/events.py", "_run"))
 			return true;
 	}
 	return false;
@@ -169,8 +161,8 @@ static struct tc_loop_facts facts_of(const struct runners *runners, const struct
 	if (thread && thread->py && thread->py->chain) {
 		facts.has_frames = true;
 		tc_place_init(&place, model, thread->py->chain);
-		facts.in_selector = !nests && (is_place(&place, "selectors.py", "select") ||
-					       is_place(&place, "gevent/hub.py", "Hub.run"));
+		facts.in_selector = !nests && (tc_place_is(&place, "selectors.py", "select") ||
+					       tc_place_is(&place, "gevent/hub.py", "Hub.run"));
 		facts.in_callback = facts.in_callback || runs_handle(model, thread->py->chain);
 	}
 	return facts;

@@ -144,9 +144,15 @@ enum tc_owner tc_place_owner(const struct tc_model *model, struct tc_text file)
 	return is_launcher(file) ? TC_OWNER_PACKAGE : TC_OWNER_USER;
 }
 
-struct tc_text tc_place_short(const struct tc_model *model, struct tc_text file)
+struct tc_text tc_place_short(const struct tc_model *model, struct tc_text root,
+			      struct tc_text file)
 {
 	bool library;
+
+	/* Packages and the library may be below the program's folder: a venv in it is not it. */
+	if (root.size && file.size > root.size && memcmp(file.at, root.at, root.size) == 0 &&
+	    tc_place_owner(model, file) == TC_OWNER_USER)
+		return (struct tc_text){ file.at + root.size, file.size - root.size };
 	size_t at = own_part(model, file, &library);
 
 	return (struct tc_text){ file.at + at, file.size - at };
@@ -205,4 +211,15 @@ size_t tc_place_list(const struct tc_model *model, uint32_t chain, size_t max,
 		chain = model->chains[chain].parent;
 	}
 	return n;
+}
+
+bool tc_place_is(const struct tc_place *place, const char *file, const char *function)
+{
+	size_t size = function ? strlen(function) : 0, n = place->function.size;
+
+	if (!tc_text_ends_in(place->file, file))
+		return false;
+	return !function ||
+	       (n >= size && memcmp(place->function.at + (n - size), function, size) == 0 &&
+		(n == size || place->function.at[n - size - 1] == '.'));
 }

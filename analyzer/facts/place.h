@@ -27,8 +27,14 @@ void tc_place_init(struct tc_place *place, const struct tc_model *model, uint32_
 /* Whose code the file is: by its path, and by where the library of this target is. */
 enum tc_owner tc_place_owner(const struct tc_model *model, struct tc_text file);
 
-/* The path without what stands before the standard library's or a package's own name. */
-struct tc_text tc_place_short(const struct tc_model *model, struct tc_text file);
+/* The path as a person reads it: of the program's own files without the folder root, which may be
+ * empty; of others without what stands before the standard library's or a package's own name. */
+struct tc_text tc_place_short(const struct tc_model *model, struct tc_text root,
+			      struct tc_text file);
+
+/* Does the file's path end in this, and the function's name in the other (its last parts; NULL: any
+ * function)? */
+bool tc_place_is(const struct tc_place *place, const char *file, const char *function);
 
 /* The link of the chain where a person should look: the innermost of the program's own code, else
  * of a package, else the innermost with code, else the innermost; of a thread's frames only those

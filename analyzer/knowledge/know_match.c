@@ -29,7 +29,7 @@ static bool in_package(const struct tc_package *package, const struct tc_model *
 		       struct tc_text file, struct tc_text *ret)
 {
 	const size_t size = strlen(package->name),
-		     start = file.size - tc_place_short(model, file).size;
+		     start = file.size - tc_place_short(model, (struct tc_text){ 0 }, file).size;
 
 	for (size_t at = 0; file.size > at + size; at++) {
 		const uint8_t *found = memmem(file.at + at, file.size - at, package->name, size);

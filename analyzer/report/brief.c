@@ -46,7 +46,7 @@ static void look(struct choice *c, const struct tc_model *model, struct tc_text 
 	for (size_t i = 0; i < c->n; i++) {
 		struct tc_place place;
 		tc_place_init(&place, model, list->ids[i]);
-		struct tc_text path = tc_place_short(model, place.file);
+		struct tc_text path = tc_place_short(model, (struct tc_text){ 0 }, place.file);
 		c->links[i].owner = tc_place_owner(model, place.file);
 		if (c->links[i].owner == TC_OWNER_USER && is_below(path, root))
 			path = (struct tc_text){ path.at + root.size, path.size - root.size };

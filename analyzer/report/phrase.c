@@ -5,20 +5,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "analyzer/detect/words.h"
 #include "analyzer/report/brief.h"
 #include "analyzer/facts/syscalls.h"
 
 void tc_phrase_task(const struct tc_page *page, const struct tc_task *task, unsigned max_name)
 {
-	char numbered[TC_TASK_NAME];
-	struct tc_text name = tc_model_task_name(page->report->model, task, numbered);
-
-	tc_out_printf(page->out, "T%zu", tc_report_task_number(page->report, task));
-	if (name.size == 0)
-		return;
-	tc_out_str(page->out, " \"");
-	tc_out_text_middle(page->out, name, max_name);
-	tc_out_str(page->out, "\"");
+	tc_say_task(page->out, page->report->model, task, max_name);
 }
 
 static bool begins(struct tc_text text, const char *with)
@@ -47,14 +40,7 @@ void tc_phrase_type(const struct tc_page *page, uint32_t id)
 
 static struct tc_text short_path(const struct tc_page *page, struct tc_text file)
 {
-	const struct tc_model *model = page->report->model;
-	const struct tc_text root = page->report->root;
-
-	/* Packages and the library may be below the program's folder: a venv in it is not it. */
-	if (root.size && file.size > root.size && memcmp(file.at, root.at, root.size) == 0 &&
-	    tc_place_owner(model, file) == TC_OWNER_USER)
-		return (struct tc_text){ file.at + root.size, file.size - root.size };
-	return tc_place_short(model, file);
+	return tc_place_short(page->report->model, page->report->root, file);
 }
 
 void tc_phrase_where(const struct tc_page *page, const struct tc_place *place, unsigned max)

@@ -526,7 +526,8 @@ START_TEST(test_path_tells_whose_code_it_is)
 		model.library = (struct tc_text){ (const uint8_t *)paths[_i].library,
 						  strlen(paths[_i].library) };
 	ck_assert_int_eq(tc_place_owner(&model, path), paths[_i].owner);
-	ck_assert(tc_text_is(tc_place_short(&model, path), paths[_i].shorter));
+	ck_assert(
+		tc_text_is(tc_place_short(&model, (struct tc_text){ 0 }, path), paths[_i].shorter));
 }
 END_TEST
 
