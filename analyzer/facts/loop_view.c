@@ -54,14 +54,6 @@ static const struct tc_thread_view *thread_in(const struct runners *runners, uin
 	return NULL;
 }
 
-/* A state of a subinterpreter that another thread made and this one uses has the ids of that one
- * (Python 3.12, _xxsubinterpreters.run_string). The loop itself has its thread's. */
-static bool has_stale_ids(const struct tc_thread_view *thread, const struct tc_loop *loop)
-{
-	return loop && loop->ident && thread->py && thread->py->pthread &&
-	       thread->py->pthread != loop->ident;
-}
-
 static const struct tc_thread_view *thread_of_loop(const struct runners *runners,
 						   const struct tc_loop_view *view)
 {
@@ -69,9 +61,7 @@ static const struct tc_thread_view *thread_of_loop(const struct runners *runners
 	const struct tc_lookup_entry *entry = tc_lookup_find(&runners->by_loop, view->id);
 
 	if (entry)
-		return has_stale_ids(&runners->threads->at[entry->at], loop) ?
-			       NULL :
-			       &runners->threads->at[entry->at];
+		return &runners->threads->at[entry->at];
 	return loop && (loop->flags & TC_LOOP_RUNNING) ?
 		       thread_in(runners, loop->tid, loop->interp) :
 		       NULL;

@@ -188,6 +188,27 @@ static void read_frames(struct tc_walker *w, struct tc_walk_thread *thread)
 	}
 }
 
+/* A state of a subinterpreter that another thread made has the ids of that one (Python 3.12,
+ * _xxsubinterpreters.run_string). A loop that it runs keeps the right pthread id (Lib/asyncio/
+ * base_events.py, _thread_id), by which the C library's thread is found. */
+static void mend_ids(struct tc_walker *w, struct tc_walk_thread *thread)
+{
+	struct tc_walk_value value = { .tag = TC_VAL_UNBOUND };
+	tc_addr object;
+
+	if (!thread->running_loop || !thread->ident ||
+	    tc_attr_get(&w->py, thread->running_loop, "_thread_id", &object) < 0)
+		return;
+	tc_walker_fact(w, object, &value);
+	if (value.tag != TC_VAL_INT || !value.bits || value.bits == thread->ident)
+		return;
+	const struct tc_os_thread *os = pthread_thread(w, value.bits);
+	if (os) {
+		thread->ident = value.bits;
+		thread->tid = os->tid_ns;
+	}
+}
+
 static void read_thread(struct tc_walker *w, tc_addr tstate)
 {
 	struct tc_walk_thread *thread = &w->threads.at[w->threads.n++];
@@ -196,6 +217,7 @@ static void read_thread(struct tc_walker *w, tc_addr tstate)
 	tc_get(w->mem, tstate + w->py.at.ts_thread_id, &thread->ident);
 	thread->tid = native_id(w, tstate, thread->ident);
 	thread->running_loop = running_loop(w, tstate);
+	mend_ids(w, thread);
 	if (w->py.at.ts_running_task != TC_NONE)
 		tc_get(w->mem, tstate + w->py.at.ts_running_task, &thread->running_task);
 }

@@ -4,7 +4,7 @@
 
   run.py [--only REGEX] [--jobs N] [INTERPRETER…]
 
-Each program of this directory says in its head what is right (EXPECT: kind=…; task=NAME,…; culprit=FILE:LINE, or "healthy"). It is
+Each program of this directory, and of tests/zoo those with a line EXPECT, says in its head what is right (EXPECT: kind=…; task=NAME,…; culprit=FILE:LINE, or "healthy"). It is
 dumped by signal and from outside. The fingerprints of all of a program's findings, on every interpreter and in both ways, are one;
 those of two programs differ. Prints TAP."""
 import contextlib
@@ -130,7 +130,9 @@ def test_fingerprints(n):
 
 
 def tests(names):
-    paths = sorted(p for p in glob.glob(HERE + "/*.py") if not p.endswith("/run.py"))
+    zoo = os.path.join(lab.TOP, "tests", "zoo", "*.py")
+    paths = [p for p in glob.glob(HERE + "/*.py") + glob.glob(zoo) if re.search("^# EXPECT:", open(p).read(), re.M)]
+    paths.sort(key=os.path.basename)
     for one in interpreters.find(names):
         for path in paths:
             for way in WAYS:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # LOOPS: blocked
+# EXPECT: kind=blocked-loop.sleep; task=handler; culprit=blocked_time_sleep.py:18; victims=heartbeat (overdue timer); syscall=clock_nanosleep; loop=blocked
 # zoo: time.sleep() in a coroutine
 # REAL: home-assistant/core#94236, #63766; Rapptz/discord.py#6729; FM-17/poglink#47
 # PY: 3.8+  NEEDS: stdlib

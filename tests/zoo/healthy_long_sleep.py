@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # LOOPS: idle
+# EXPECT: healthy; trap=age alone
 # zoo: healthy: nightly jobs asleep for hours
 # REAL: counterpart of event_never_set (a timer will complete these)
 # PY: 3.8+  NEEDS: stdlib

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # LOOPS: idle
+# EXPECT: healthy; trap=age alone
 # zoo: healthy: server waiting for its first client; main in serve_forever()
 # REAL: counterpart of future_orphan (serve_forever awaits a bare future on purpose)
 # PY: 3.8+  NEEDS: stdlib

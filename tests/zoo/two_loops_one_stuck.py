@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # LOOPS: blocked idle
+# EXPECT: kind=blocked-loop.sleep; task=bridge-job; culprit=two_loops_one_stuck.py:13; thread=bridge; loops=2; loop=idle
 # zoo: main loop is fine, the loop in a side thread is blocked
 # REAL: internetarchive/openlibrary#13389 (AsyncBridge loop wedged, server otherwise alive); pyrogram-style bridges
 # PY: 3.8+  NEEDS: stdlib

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # LOOPS: blocked
+# EXPECT: kind=blocked-loop.sleep; task=handler; culprit=uvloop_blocked_sleep.py:19; victims=heartbeat; loop=blocked
 # zoo: time.sleep() in a coroutine, on uvloop
 # REAL: Rapptz/discord.py#6729 shape; vllm-project/vllm#8237 (uvloop server)
 # PY: 3.8+  NEEDS: python3-uvloop
