@@ -30,6 +30,13 @@ static const char *const advice[TC_N_CAUSES] = {
 	[TC_CAUSE_BLOCKED_LOCK] = "do not take a lock that is held for long on the loop's thread: "
 				  "asyncio.Lock, or a thread",
 	[TC_CAUSE_BLOCKED_OTHER] = "await asyncio.to_thread() for this call",
+	[TC_CAUSE_LOCK_CYCLE] = "take these locks in one order everywhere, and await nothing that "
+				"needs a lock while you hold it",
+	[TC_CAUSE_SELF_LOCK] =
+		"take the lock in the outer function alone: asyncio has no lock that "
+		"one task may take twice",
+	[TC_CAUSE_POOL_EXHAUSTED] = "take one permit for the whole work and hand it on, or give it "
+				    "back before more is awaited; now: cancel one of the holders",
 	[TC_CAUSE_TASK_CYCLE] = "let no task await one that awaits it",
 	[TC_CAUSE_SELF_REQUEST] = "never call this process's own server with a blocking client: "
 				  "await an asynchronous one",

@@ -21,6 +21,9 @@ enum tc_cause_class { TC_CLASS_HANG, TC_CLASS_LEAK, TC_CLASS_CRASH };
 	K(BLOCKED_NATIVE_GIL, HANG, "blocked-loop.native-gil") \
 	K(BLOCKED_LOCK, HANG, "blocked-loop.lock") \
 	K(BLOCKED_OTHER, HANG, "blocked-loop.other") \
+	K(LOCK_CYCLE, HANG, "deadlock.lock-cycle") \
+	K(SELF_LOCK, HANG, "deadlock.self-lock") \
+	K(POOL_EXHAUSTED, HANG, "deadlock.pool-exhausted") \
 	K(TASK_CYCLE, HANG, "deadlock.task-cycle") \
 	K(SELF_REQUEST, HANG, "deadlock.self-request") \
 	K(LOOP_WAITS_ITSELF, HANG, "deadlock.loop-waits-itself") \

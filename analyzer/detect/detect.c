@@ -7,11 +7,11 @@
 
 #include "analyzer/base/array.h"
 
-const char tc_detect_looks_for[] = "blocked loops, rings of tasks";
+const char tc_detect_looks_for[] = "blocked loops, rings of tasks, locks and semaphores";
 
 static void (*const detectors[])(const struct tc_scene *, struct tc_findings *) = {
 	tc_detect_blocked_loop,
-	tc_detect_task_cycle,
+	tc_detect_deadlock,
 };
 
 static int by_harm(const void *left, const void *right)
@@ -35,10 +35,16 @@ struct hurt {
 };
 
 /* Does whoever waits at this end of the edge need the other end to get on? Not one inside
- * asyncio.wait or wait_for. */
+ * asyncio.wait or wait_for; what is held needs its holder if it has one only. */
 static bool needs(const struct tc_scene *scene, const struct tc_edge *edge)
 {
 	const struct tc_task *task = tc_graph_task(scene->graph, edge->from);
+	size_t n;
+
+	if (edge->kind == TC_EDGE_HELD) {
+		tc_graph_out(scene->graph, edge->from, &n);
+		return n == 1;
+	}
 
 	if (edge->kind == TC_EDGE_MEMBER)
 		return true;
@@ -94,6 +100,10 @@ static void explain_all(const struct tc_scene *scene, struct tc_findings *findin
 		finding->victims = 0;
 		for (size_t i = 0; i < finding->tasks.n; i++)
 			finding->victims += explain(&hurt, f + 1, finding->tasks.at[i]);
+		for (size_t i = 0; i < finding->objects.n; i++)
+			finding->victims += explain(
+				&hurt, f + 1,
+				(tc_node)(model->n_tasks + finding->objects.at[i]));
 		for (size_t i = 0; finding->loop && i < model->n_tasks; i++)
 			if (model->tasks[i].loop == finding->loop &&
 			    tc_task_alive(&model->tasks[i]))

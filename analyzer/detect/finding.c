@@ -146,6 +146,7 @@ void tc_findings_deinit(struct tc_findings *findings)
 		for (unsigned e = 0; e < finding->n_evidence; e++)
 			tc_out_deinit(&finding->evidence[e]);
 		free(finding->tasks.at);
+		free(finding->objects.at);
 		free(finding->threads.at);
 	}
 	free(findings->at);

@@ -33,6 +33,7 @@ struct tc_finding {
 	struct tc_out evidence[TC_EVIDENCE_MAX];
 	unsigned n_evidence;
 	struct tc_ids tasks;   /* indices: those that cause it */
+	struct tc_ids objects; /* indices: what it is about */
 	struct tc_ids threads; /* indices of views */
 	uint32_t culprits[TC_PLACES_MAX], waits[TC_PLACES_MAX]; /* links */
 	unsigned n_culprits, n_waits;

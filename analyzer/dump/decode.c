@@ -343,6 +343,23 @@ static void read_locals(struct tc_model *model, struct tc_cursor *cur)
 	}
 }
 
+static void read_holds(struct tc_model *model, struct tc_cursor *cur)
+{
+	if (model->open != TC_OPEN_TASK)
+		return;
+	uint32_t task = (uint32_t)model->n_tasks - 1;
+	uint64_t near = model->tasks[task].leaf ? model->tasks[task].leaf : model->tasks[task].addr;
+	for (uint64_t n = tc_cur_u(cur); n > 0 && tc_cur_more(cur) && !cur->bad; n--) {
+		struct tc_hold *hold = tc_push(model->holds, model->n_holds, model->holds_room);
+		*hold = (struct tc_hold){ .task = task, .flags = tc_cur_u32(cur) };
+		hold->manager = tc_cur_d(cur, &near);
+		hold->type = tc_cur_u32(cur);
+		hold->place = tc_cur_u32(cur);
+		if (hold->place >= model->n_chains)
+			hold->place = 0;
+	}
+}
+
 static void read_object(struct tc_model *model, struct tc_cursor *cur)
 {
 	struct tc_object *object = tc_push(model->objects, model->n_objects, model->objects_room);
@@ -460,7 +477,7 @@ static void (*const readers[])(struct tc_model *model, struct tc_cursor *cur) = 
 	[TC_REC_PYTHREAD] = read_pythread, [TC_REC_LOOP] = read_loop,
 	[TC_REC_HANDLE] = read_handle,	   [TC_REC_FAULT] = read_fault,
 	[TC_REC_STATUS] = read_status,	   [TC_REC_FD] = read_fd,
-	[TC_REC_LOOK] = read_look,
+	[TC_REC_LOOK] = read_look,	   [TC_REC_HOLDS] = read_holds,
 };
 
 static void read_record(struct tc_model *model, uint64_t kind, struct tc_cursor *cur)
@@ -468,10 +485,10 @@ static void read_record(struct tc_model *model, uint64_t kind, struct tc_cursor 
 	if (kind >= sizeof(readers) / sizeof(*readers) || !readers[kind])
 		return;
 	readers[kind](model, cur);
-	/* Definitions may stand between a task or thread and its locals. */
+	/* Definitions may stand between a task or thread, its locals and what it holds. */
 	if (kind == TC_REC_PYTHREAD)
 		model->open = TC_OPEN_THREAD;
-	else if (kind >= TC_REC_LOCALS)
+	else if (kind > TC_REC_LOCALS)
 		model->open = TC_OPEN_NONE;
 }
 

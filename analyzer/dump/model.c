@@ -112,6 +112,25 @@ static int by_task(const void *key, const void *element)
 	return want < task ? -1 : want > task;
 }
 
+const struct tc_hold *tc_model_holds(const struct tc_model *model, const struct tc_task *task,
+				     size_t *ret_n)
+{
+	const size_t index = (size_t)(task - model->tasks);
+	size_t low = 0, high = model->n_holds, end;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (model->holds[middle].task < index)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (end = low; end < model->n_holds && model->holds[end].task == index; end++) {
+	}
+	*ret_n = end - low;
+	return *ret_n ? &model->holds[low] : NULL;
+}
+
 const struct tc_failure *tc_model_failure(const struct tc_model *model, const struct tc_task *task)
 {
 	uint32_t number = (uint32_t)(task - model->tasks);
@@ -257,6 +276,7 @@ void tc_model_deinit(struct tc_model *model)
 {
 	free(model->strings);
 	free(model->types);
+	free(model->holds);
 	free(model->codes);
 	free(model->sites);
 	free(model->chains);

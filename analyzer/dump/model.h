@@ -88,6 +88,14 @@ struct tc_failure {
 	uint32_t coroutine; /* string, 0: unknown */
 };
 
+/* A context manager that a task holds (docs/format.md section 9). */
+struct tc_hold {
+	uint64_t manager;
+	uint32_t task; /* its index */
+	uint32_t type, flags;
+	uint32_t place; /* chain: the with statement, as the innermost link */
+};
+
 struct tc_object {
 	uint64_t addr;
 	const uint8_t *at; /* from the number of attributes on */
@@ -201,6 +209,7 @@ struct tc_model {
 	TC_ARRAY(tc_interp, interps);
 	TC_ARRAY(tc_task, tasks);
 	TC_ARRAY(tc_failure, failures); /* by ascending task */
+	TC_ARRAY(tc_hold, holds);	/* by ascending task */
 	TC_ARRAY(tc_object, objects);
 	TC_ARRAY(tc_thread, threads);
 	TC_ARRAY(tc_look, looks); /* TC_LOOK_RECORDS_MAX at most */
@@ -262,6 +271,10 @@ const struct tc_object *tc_model_object_near(const struct tc_model *model,
 
 /* How the task failed; NULL: it did not. */
 const struct tc_failure *tc_model_failure(const struct tc_model *model, const struct tc_task *task);
+
+/* What a task holds, *ret_n context managers. */
+const struct tc_hold *tc_model_holds(const struct tc_model *model, const struct tc_task *task,
+				     size_t *ret_n);
 
 static inline unsigned tc_task_state(const struct tc_task *task)
 {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "analyzer/base/array.h"
+#include "analyzer/dump/values.h"
 
 static size_t n_nodes(const struct tc_model *model)
 {
@@ -77,14 +78,15 @@ static void add_waits(struct tc_graph *graph, size_t i, const struct tc_wait *wa
 		add(graph, TC_EDGE_WAITS, (tc_node)i, tc_node_task(graph, wait->task), evidence);
 }
 
-/* May a wait of this kind be for a task? */
-static bool may_lead_to_task(enum tc_wait_kind kind)
+/* May a wait of this kind be for a task? For a lock only if holders are known. */
+static bool may_lead_to_task(const struct tc_model *model, enum tc_wait_kind kind)
 {
 	switch (kind) {
-	case TC_WAIT_NONE:
-	case TC_WAIT_SLEEP:
 	case TC_WAIT_LOCK:
 	case TC_WAIT_SEMAPHORE:
+		return model->n_holds > 0;
+	case TC_WAIT_NONE:
+	case TC_WAIT_SLEEP:
 	case TC_WAIT_CONDITION:
 	case TC_WAIT_EVENT:
 	case TC_WAIT_BARRIER:
@@ -99,6 +101,46 @@ static bool may_lead_to_task(enum tc_wait_kind kind)
 	default:
 		return true;
 	}
+}
+
+/* The object that a task holds with this manager: the manager itself, but of a condition its lock
+ * (Lib/asyncio/locks.py, Condition). NULL: it is not recorded, or the condition has given its lock
+ * back while it waits. */
+static const struct tc_object *held_object(const struct tc_graph *graph, const struct tc_hold *hold)
+{
+	const struct tc_model *model = graph->model;
+	const struct tc_object *object = tc_model_object_at(model, hold->manager);
+
+	if (!object || !tc_text_is(tc_model_string(model, tc_model_type(model, hold->type)->name),
+				   "Condition"))
+		return object;
+	if (tc_wait_kind_of(graph->finder, &model->tasks[hold->task]) == TC_WAIT_CONDITION)
+		return NULL;
+	return tc_object_member(model, object, "_lock");
+}
+
+/* Who holds what others wait for. */
+static void add_held(struct tc_graph *graph)
+{
+	const struct tc_model *model = graph->model;
+	bool *waited = tc_array_new(model->n_objects, sizeof(*waited));
+	const size_t n = graph->n_edges;
+
+	for (size_t i = 0; i < n; i++)
+		if (graph->edges[i].kind == TC_EDGE_WAITS && graph->edges[i].to >= model->n_tasks &&
+		    graph->edges[i].to < model->n_tasks + model->n_objects)
+			waited[graph->edges[i].to - model->n_tasks] = true;
+	for (size_t i = 0; i < model->n_holds; i++) {
+		const struct tc_hold *hold = &model->holds[i];
+		const struct tc_task *task = &model->tasks[hold->task];
+		if (!tc_task_alive(task) || task->flags & TC_TASK_TORN)
+			continue;
+		const struct tc_object *object = held_object(graph, hold);
+		if (object && waited[object - model->objects])
+			add(graph, TC_EDGE_HELD, tc_node_object(graph, object), hold->task,
+			    hold->place);
+	}
+	free(waited);
 }
 
 static int by_from(const void *left, const void *right)
@@ -152,13 +194,14 @@ void tc_graph_init(struct tc_graph *graph, const struct tc_waits *finder, bool t
 		graph->waits = tc_array_new(model->n_tasks, sizeof(*graph->waits));
 	for (size_t i = 0; i < model->n_tasks; i++) {
 		struct tc_wait *wait = to_tasks ? &scratch : &graph->waits[i];
-		if (to_tasks && !may_lead_to_task(tc_wait_kind_of(finder, &model->tasks[i])))
+		if (to_tasks && !may_lead_to_task(model, tc_wait_kind_of(finder, &model->tasks[i])))
 			continue;
 		tc_wait_find(finder, &model->tasks[i], wait);
 		add_waits(graph, i, wait);
 		add_behind(graph, wait, known);
 	}
 	free(known);
+	add_held(graph);
 	index_edges(graph);
 }
 

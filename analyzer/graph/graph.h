@@ -10,7 +10,7 @@ enum tc_edge_kind {
 	TC_EDGE_WAITS,	/* a task waits for an object or a task */
 	TC_EDGE_MEMBER, /* an object (a gather, a group, a set) stands for a task */
 	TC_EDGE_WORKS,	/* a thread works for a future */
-	TC_EDGE_HOLDS,	/* a task holds an object: none yet, holders are not recorded */
+	TC_EDGE_HELD,	/* an object that is waited for is held by a task */
 };
 
 /* Tasks, objects and the interpreter's threads, numbered through. */
@@ -19,7 +19,9 @@ typedef uint32_t tc_node;
 
 struct tc_edge {
 	tc_node from, to;
-	uint32_t evidence; /* of TC_EDGE_WAITS: the link of the chain that told, 0: the leaf did */
+	/* of TC_EDGE_WAITS: the link of the chain that told, 0: the leaf did; of TC_EDGE_HELD: the
+	 * with statement, as a link */
+	uint32_t evidence;
 	enum tc_edge_kind kind;
 };
 

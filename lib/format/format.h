@@ -63,6 +63,7 @@ enum tc_rec {
 	TC_REC_PYTHREAD = 23,
 	TC_REC_LOOP = 24,
 	TC_REC_HANDLE = 25,
+	TC_REC_HOLDS = 26,
 	TC_REC_FAULT = 30,
 	TC_REC_STATUS = 31,
 };
@@ -175,6 +176,11 @@ enum tc_task_flag {
 	TC_TASK_STATE_UNKNOWN = 1 << 13, /* bits 0-1 say nothing */
 	TC_TASK_NOT_STARTED = 1 << 14,	 /* its coroutine has not run yet */
 	TC_TASK_NO_WAITER = 1 << 15,	 /* its waiter field is empty: it waits for no future */
+};
+
+enum tc_hold_flag {
+	TC_HOLD_ASYNC = 1,  /* of an `async with` */
+	TC_HOLD_INSIDE = 2, /* another held manager holds it */
 };
 
 /* 10. Objects */

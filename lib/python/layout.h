@@ -100,6 +100,11 @@ struct tc_layout {
 	uint8_t target_slot;
 	uint8_t owner_foreign; /* a frame whose owner is this or more is no Python frame */
 	uint8_t resume[2];     /* TC_AWAIT_RESUME: the opcodes RESUME and its specialised form */
+	/* 3.11+: the opcode GET_AWAITABLE, and how many units it comes before the YIELD_VALUE in
+	 * which an await is suspended */
+	uint8_t await_opcode, await_units;
+	/* values that a with block keeps on the stack: its exit function; the manager (3.14+) */
+	uint8_t with_values;
 	bool stack_is_pointer; /* if_stack is a pointer; otherwise an i32 index into the locals */
 	bool flag_bits; /* the future's flags are bits 0–3 of one byte; otherwise four i32 */
 	bool new_keys;	/* dict keys with log2 sizes (3.11+) */

@@ -6,6 +6,9 @@
 #include "lib/base/safe.h"
 
 enum { OPCODE_YIELD_FROM = 72, RESUME_AFTER_YIELD_FROM = 2, RESUME_AFTER_AWAIT = 3 };
+/* up to 3.10, Include/opcode.h */
+enum { OPCODE_SETUP_ASYNC_WITH = 154, OPCODE_EXTENDED_ARG = 144, EXTENDED_ARGS = 3 };
+enum { AWAITABLE_OF_AENTER = 1 }; /* the argument of GET_AWAITABLE, 3.11+ */
 enum { BYTES_DATA = 32, FRAME_OBJECT_MAX = 376, GEN_MAX = 152 };
 /* _PyStackRef, 3.14+: the low two bits are tags; in plain pointers they are 0 */
 #define TAG_MASK 3ul
@@ -95,6 +98,7 @@ static int read_object_gen(const struct tc_py *py, tc_addr addr, struct tc_gen *
 	if (ret->state != TC_GEN_SUSPENDED || !top)
 		return 0;
 	ret->slot = top;
+	ret->stack_end = top + 8;
 	return tc_get(py->mem, top, &ret->target);
 }
 
@@ -111,24 +115,20 @@ static enum tc_gen_state gen_state(const struct tc_gen_states *states, int8_t va
 	return value == states->suspended || ret->awaits ? TC_GEN_SUSPENDED : TC_GEN_FINISHED;
 }
 
-/* The address of the stack slot that holds what a suspended frame awaits; 0: none. */
-static tc_addr target_slot(const struct tc_py *py, const struct tc_gen *gen, const uint8_t *iframe)
+/* The address behind the last value on the stack of a suspended frame; 0: unknown. */
+static tc_addr stack_end(const struct tc_py *py, const struct tc_gen *gen, const uint8_t *iframe)
 {
-	if (py->at.stack_is_pointer) {
-		tc_addr top = word_at(iframe, py->at.if_stack);
-		return top ? top - 8ul * py->at.target_slot : 0;
-	}
+	if (py->at.stack_is_pointer)
+		return word_at(iframe, py->at.if_stack);
 	int32_t depth = int_at(iframe, py->at.if_stack);
-	return depth >= py->at.target_slot ?
-		       gen->frame.locals + 8ul * (uint32_t)(depth - py->at.target_slot) :
-		       0;
+	return depth >= py->at.target_slot ? gen->frame.locals + 8ul * (uint32_t)depth : 0;
 }
 
 /* From 3.11 on the frame is part of the generator object: one read gets both. */
 static int read_embedded_gen(const struct tc_py *py, tc_addr addr, struct tc_gen *ret)
 {
 	uint8_t body[GEN_MAX];
-	tc_addr frame = addr + py->at.gi_frame, slot;
+	tc_addr frame = addr + py->at.gi_frame;
 
 	if (tc_read(py->mem, addr, body, (size_t)py->at.gi_frame + py->at.if_locals) < 0)
 		return -TC_EFAULT;
@@ -139,11 +139,12 @@ static int read_embedded_gen(const struct tc_py *py, tc_addr addr, struct tc_gen
 	view_iframe(py, frame, body + py->at.gi_frame, &ret->frame);
 	if (ret->state == TC_GEN_CREATED)
 		ret->frame.lasti = -1;
-	slot = ret->state == TC_GEN_SUSPENDED ? target_slot(py, ret, body + py->at.gi_frame) : 0;
-	if (!slot)
+	if (ret->state == TC_GEN_SUSPENDED)
+		ret->stack_end = stack_end(py, ret, body + py->at.gi_frame);
+	if (!ret->stack_end)
 		return 0;
-	ret->slot = slot;
-	if (tc_get(py->mem, slot, &ret->target) < 0)
+	ret->slot = ret->stack_end - 8ul * py->at.target_slot;
+	if (tc_get(py->mem, ret->slot, &ret->target) < 0)
 		return -TC_EFAULT;
 	ret->target = (ret->target & TAG_MASK) == TAG_MASK ? 0 : ret->target & ~TAG_MASK;
 	return 0;
@@ -177,6 +178,39 @@ bool tc_code_awaits(const struct tc_py *py, tc_addr code, int64_t lasti)
 	 * await. */
 	return (unit[0] == py->at.resume[0] || unit[0] == py->at.resume[1]) &&
 	       ((unit[1] & 3) == RESUME_AFTER_YIELD_FROM || (unit[1] & 3) == RESUME_AFTER_AWAIT);
+}
+
+/* YIELD_FROM is followed by SETUP_ASYNC_WITH, whose argument is the size of the block. */
+static enum tc_awaited old_awaited(const struct tc_py *py, tc_addr next)
+{
+	uint8_t unit[2] = { OPCODE_EXTENDED_ARG };
+
+	for (int i = 0; i <= EXTENDED_ARGS && unit[0] == OPCODE_EXTENDED_ARG; i++)
+		if (tc_get(py->mem, next + 2ul * (unsigned)i, &unit) < 0)
+			return TC_AWAITED_UNKNOWN;
+	return unit[0] == OPCODE_SETUP_ASYNC_WITH ? TC_AWAITED_ENTER : TC_AWAITED_OTHER;
+}
+
+/* GET_AWAITABLE comes a fixed number of units before YIELD_VALUE, at lasti (from 3.13 on lasti may
+ * be behind it), and one more where the constant None between them has a number above 255
+ * (Python/compile.c and codegen.c, ADD_YIELD_FROM). */
+enum tc_awaited tc_code_awaited(const struct tc_py *py, tc_addr code, int64_t lasti)
+{
+	uint8_t unit[2];
+	tc_addr start = code_start(py, code);
+
+	if (!start || lasti < 0)
+		return TC_AWAITED_UNKNOWN;
+	if (py->at.await == TC_AWAIT_YIELD_FROM)
+		return old_awaited(py, start + (uint64_t)lasti + 4);
+	for (int back = py->at.await_units; back <= py->at.await_units + 1; back++) {
+		int64_t at = lasti - 2 * back;
+		if (at < 0 || tc_get(py->mem, start + (uint64_t)at, &unit) < 0)
+			return TC_AWAITED_UNKNOWN;
+		if (unit[0] == py->at.await_opcode)
+			return unit[1] == AWAITABLE_OF_AENTER ? TC_AWAITED_ENTER : TC_AWAITED_OTHER;
+	}
+	return TC_AWAITED_UNKNOWN;
 }
 
 int tc_thread_frame(const struct tc_py *py, tc_addr tstate, tc_addr *ret)

@@ -32,6 +32,7 @@ struct tc_gen {
 	bool awaits;		    /* it is suspended in an await or yield from */
 	tc_addr target;		    /* the object that it awaits, if it awaits one; 0: unknown */
 	tc_addr slot;		    /* the address that target was read from; 0: none */
+	tc_addr stack_end; /* of a suspended one: behind the last value of its stack; 0: unknown */
 	tc_addr qualname;	    /* str */
 	struct tc_frame_view frame; /* not set when finished */
 };
@@ -46,6 +47,12 @@ int tc_gen_frame(const struct tc_py *py, tc_addr addr, tc_addr *ret);
 /* Does the instruction behind lasti of this code say that the frame awaits something? Up to 3.12
  * only: false when it cannot be read. */
 bool tc_code_awaits(const struct tc_py *py, tc_addr code, int64_t lasti);
+
+/* What a frame that is suspended in an await at lasti awaits. */
+enum tc_awaited { TC_AWAITED_UNKNOWN, TC_AWAITED_ENTER, TC_AWAITED_OTHER };
+
+/* Is it the __aenter__ of an `async with`? Then the block is not entered yet. */
+enum tc_awaited tc_code_awaited(const struct tc_py *py, tc_addr code, int64_t lasti);
 
 /* The innermost frame of the thread state at tstate; 0: it runs no Python code. */
 int tc_thread_frame(const struct tc_py *py, tc_addr tstate, tc_addr *ret);

@@ -1,61 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
  * From an instruction to its line: the three table formats of 3.8 to 3.15.
  * Sources: Objects/lnotab_notes.txt (3.8–3.10), Objects/locations.md (3.11+). */
+#include "lib/python/pybytes.h"
 #include "lib/python/pyframe.h"
 
 #include "lib/base/safe.h"
 
-enum { BYTES_SIZE = 16, BYTES_DATA = 32, WINDOW = 128 };
-#define TABLE_MAX (16u << 20)
-
-/* Reads a bytes object from its front. */
-struct table {
-	const struct tc_py *py;
-	tc_addr at;
-	uint64_t left;
-	unsigned n, i;
-	uint8_t window[WINDOW];
-};
-
-static int open_table(const struct tc_py *py, tc_addr code, struct table *ret)
+static int open_table(const struct tc_py *py, tc_addr code, struct tc_bytes *ret)
 {
 	tc_addr bytes;
 
-	if (tc_get(py->mem, code + py->at.co_linetable, &bytes) < 0 ||
-	    tc_get(py->mem, bytes + BYTES_SIZE, &ret->left) < 0)
+	if (tc_get(py->mem, code + py->at.co_linetable, &bytes) < 0)
 		return -TC_EFAULT;
-	if (ret->left > TABLE_MAX)
-		return -TC_ETYPE;
-	ret->py = py;
-	ret->at = bytes + BYTES_DATA;
-	ret->n = ret->i = 0;
-	return 0;
-}
-
-/* The next byte; -1 at the end or when it cannot be read. */
-static int next(struct table *table)
-{
-	if (table->i == table->n) {
-		unsigned n = table->left < WINDOW ? (unsigned)table->left : WINDOW;
-		if (n == 0 || tc_read(table->py->mem, table->at, table->window, n) < 0)
-			return -1;
-		table->at += n;
-		table->left -= n;
-		table->n = n;
-		table->i = 0;
-	}
-	return table->window[table->i++];
+	return tc_bytes_open(py, bytes, ret);
 }
 
 /* 3.8, 3.9: pairs of (bytecode bytes, signed lines): after so many bytes the line changes by so
  * much. */
-static void position_lnotab(struct table *table, int64_t lasti, int64_t line,
+static void position_lnotab(struct tc_bytes *table, int64_t lasti, int64_t line,
 			    struct tc_position *ret)
 {
 	int64_t at = 0;
 	int bytes, lines;
 
-	while ((bytes = next(table)) >= 0 && (lines = next(table)) >= 0) {
+	while ((bytes = tc_bytes_next(table)) >= 0 && (lines = tc_bytes_next(table)) >= 0) {
 		at += bytes;
 		if (at > lasti)
 			break;
@@ -66,13 +34,13 @@ static void position_lnotab(struct table *table, int64_t lasti, int64_t line,
 
 /* 3.10: pairs of (bytecode bytes, signed lines): the line changes by so much, and is then that of
  * the next so many bytes. −128: these bytes have no line. */
-static void position_table(struct table *table, int64_t lasti, int64_t line,
+static void position_table(struct tc_bytes *table, int64_t lasti, int64_t line,
 			   struct tc_position *ret)
 {
 	int64_t at = 0;
 	int bytes, lines;
 
-	while ((bytes = next(table)) >= 0 && (lines = next(table)) >= 0) {
+	while ((bytes = tc_bytes_next(table)) >= 0 && (lines = tc_bytes_next(table)) >= 0) {
 		at += bytes;
 		if ((int8_t)lines != -128)
 			line += (int8_t)lines;
@@ -83,13 +51,13 @@ static void position_table(struct table *table, int64_t lasti, int64_t line,
 	}
 }
 
-static uint32_t varint(struct table *table)
+static uint32_t varint(struct tc_bytes *table)
 {
 	uint32_t value = 0;
 	int byte;
 
 	for (unsigned shift = 0; shift < 32; shift += 6) {
-		if ((byte = next(table)) < 0)
+		if ((byte = tc_bytes_next(table)) < 0)
 			break;
 		value |= (uint32_t)(byte & 63) << shift;
 		if (!(byte & 64))
@@ -98,7 +66,7 @@ static uint32_t varint(struct table *table)
 	return value;
 }
 
-static int32_t signed_varint(struct table *table)
+static int32_t signed_varint(struct tc_bytes *table)
 {
 	uint32_t value = varint(table);
 
@@ -109,7 +77,7 @@ enum { CODE_ONE_LINE = 10, CODE_NO_COLUMNS = 13, CODE_LONG = 14, CODE_NONE = 15 
 
 /* The payload of one entry of the table of 3.11. *line is the line of the entry before, and becomes
  * that of this one. */
-static void location(struct table *table, int code, int64_t *line, struct tc_position *ret)
+static void location(struct tc_bytes *table, int code, int64_t *line, struct tc_position *ret)
 {
 	*ret = (struct tc_position){ 0 };
 	if (code == CODE_NONE)
@@ -125,10 +93,10 @@ static void location(struct table *table, int code, int64_t *line, struct tc_pos
 	} else if (code >= CODE_ONE_LINE) {
 		*line += code - CODE_ONE_LINE;
 		ret->end_line = (uint32_t)*line;
-		ret->column = (uint32_t)next(table) + 1;
-		ret->end_column = (uint32_t)next(table) + 1;
+		ret->column = (uint32_t)tc_bytes_next(table) + 1;
+		ret->end_column = (uint32_t)tc_bytes_next(table) + 1;
 	} else {
-		int second = next(table);
+		int second = tc_bytes_next(table);
 		ret->end_line = (uint32_t)*line;
 		ret->column = (uint32_t)(code << 3 | (second >> 4 & 7)) + 1;
 		ret->end_column = ret->column + (uint32_t)(second & 15);
@@ -136,13 +104,13 @@ static void location(struct table *table, int code, int64_t *line, struct tc_pos
 	ret->line = (uint32_t)*line;
 }
 
-static void position_locations(struct table *table, int64_t lasti, int64_t line,
+static void position_locations(struct tc_bytes *table, int64_t lasti, int64_t line,
 			       struct tc_position *ret)
 {
 	int64_t at = 0;
 	int first;
 
-	while ((first = next(table)) >= 0) {
+	while ((first = tc_bytes_next(table)) >= 0) {
 		struct tc_position here;
 		at += ((first & 7) + 1) * 2;
 		location(table, first >> 3 & 15, &line, &here);
@@ -155,7 +123,7 @@ static void position_locations(struct table *table, int64_t lasti, int64_t line,
 
 int tc_code_position(const struct tc_py *py, tc_addr code, int64_t lasti, struct tc_position *ret)
 {
-	struct table table;
+	struct tc_bytes table;
 	int32_t first;
 	int r = open_table(py, code, &table);
 

@@ -43,6 +43,7 @@ static int take_scratch(struct tc_walker *w)
 		{ &w->locals.words, TC_NAMES_MAX * sizeof(*w->locals.words) },
 		{ &w->locals.refs, TC_REFS_KEPT * sizeof(*w->locals.refs) },
 		{ &w->locals.libraries, TC_FRAMES_KEPT * sizeof(*w->locals.libraries) },
+		{ &w->holds.at, TC_HOLDS_MAX * sizeof(*w->holds.at) },
 		{ &w->locals.slots, TC_SLOT_CACHE * sizeof(*w->locals.slots) },
 		{ &w->ties.pieces, w->mem->ops->same ? TC_TIES_MAX * sizeof(*w->ties.pieces) : 0 },
 		{ &w->ties.same, w->mem->ops->same ? TC_TIES_MAX * sizeof(*w->ties.same) : 0 },

@@ -7,6 +7,7 @@
 
 #include "lib/walk/walk_code.h"
 #include "lib/walk/walk_greenlet.h"
+#include "lib/walk/walk_holds.h"
 #include "lib/walk/walk_locals.h"
 #include "lib/walk/walk_object.h"
 #include "lib/walk/walk_string.h"
@@ -237,9 +238,13 @@ static void follow_suspended(struct chain_walk *walk, tc_addr here, const struct
 		return;
 	}
 	walk->out->not_started |= created;
+	uint32_t parent = walk->out->id;
 	const struct tc_walk_code *code = add_frame(walk, &gen->frame, gen->qualname, &awaits);
 	tc_walker_tie_gen(walk->w, here, gen, code);
-	if (!code || created || !(gen->awaits_known ? gen->awaits : awaits))
+	awaits = gen->awaits_known ? gen->awaits : awaits;
+	if (code && !created && !walk->w->ties.wanted)
+		tc_walker_frame_holds(walk->w, gen, code, awaits, parent);
+	if (!code || created || !awaits)
 		return;
 	walk->at = gen->target;
 	walk->out->torn |= !gen->target;
@@ -428,8 +433,10 @@ void tc_walker_chain(struct tc_walker *w, tc_addr coro, struct tc_walk_chain *re
 	tc_addr mark = 0;
 
 	*ret = (struct tc_walk_chain){ 0 };
-	if (!w->ties.wanted)
+	if (!w->ties.wanted) {
 		tc_walker_locals_begin(w);
+		tc_walker_holds_begin(w);
+	}
 	for (unsigned step = 1; walk.at; step++) {
 		if (walk.n_links >= TC_CHAIN_MAX || step > 4 * TC_CHAIN_MAX) {
 			add_text(&walk, "cut at 65536 links");

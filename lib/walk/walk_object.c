@@ -45,6 +45,8 @@ void tc_walker_object_names(struct tc_walker *w)
 	objects->inner_name = tc_walker_text(w, "inner", 5, TC_STR_CODE);
 	objects->source_name = tc_walker_text(w, "source", 6, TC_STR_CODE);
 	objects->transport_name = tc_walker_text(w, "_transport", 10, TC_STR_CODE);
+	objects->gen_name = tc_walker_text(w, "gen", 3, TC_STR_CODE);
+	objects->callbacks_name = tc_walker_text(w, "_exit_callbacks", 15, TC_STR_CODE);
 	objects->tls_name = tc_walker_text(w, "_ssl_protocol", 13, TC_STR_CODE);
 }
 

@@ -23,7 +23,8 @@ struct tc_walk_objects {
 	struct tc_walk_value *attrs, *items; /* scratch, TC_ATTRS_MAX and TC_ITEMS_MAX */
 	/* strings: names of attributes that mean something; the values of "_state", by enum
 	 * tc_task_state */
-	uint32_t state_name, inner_name, source_name, transport_name, tls_name;
+	uint32_t state_name, inner_name, source_name, transport_name, tls_name, gen_name,
+		callbacks_name;
 	uint32_t states[3];
 };
 

@@ -317,8 +317,10 @@ static void put_task(struct tc_walker *w, struct task *task, const struct tc_wal
 		tc_put_u(w->out, coroutine);
 	}
 	tc_record_end(w->out);
-	if (chain->id)
-		tc_walker_put_locals(w, leaf ? leaf : task->addr);
+	if (!chain->id)
+		return;
+	tc_walker_put_locals(w, leaf ? leaf : task->addr);
+	tc_walker_put_holds(w, leaf ? leaf : task->addr);
 }
 
 /* Count the task as done, torn, cut or read, and set the flags that say so in its record. */
@@ -353,6 +355,8 @@ bool tc_walker_task_new(struct tc_walker *w, tc_addr addr)
 		return false;
 	if (new > 0 && !(w->options->give_up && w->options->give_up(w->options->context)))
 		return true;
+	if (new < 0)
+		tc_notices_add(w->notices, "the walker's memory is full: raise --max-memory");
 	w->counts->found++;
 	w->counts->cut++;
 	return false;

@@ -36,6 +36,7 @@ static const struct {
 	{ "function", TC_KIND_FUNCTION },
 	{ "method", TC_KIND_METHOD },
 	{ "builtin_function_or_method", TC_KIND_BUILTIN },
+	{ "method_descriptor", TC_KIND_METHOD_DESCRIPTOR },
 	{ "functools.partial", TC_KIND_PARTIAL },
 	{ "cell", TC_KIND_CELL },
 	{ "TaskWakeupMethWrapper", TC_KIND_TASK_WAKEUP },

@@ -14,6 +14,7 @@
 #include "lib/walk/walk_completion.h"
 #include "lib/walk/walk_context.h"
 #include "lib/walk/walk_greenlet.h"
+#include "lib/walk/walk_holds.h"
 #include "lib/walk/walk_locals.h"
 #include "lib/walk/walk_loop.h"
 #include "lib/walk/walk_object.h"
@@ -52,6 +53,7 @@ struct tc_walker {
 	struct tc_walk_codes codes;
 	struct tc_link_cache links[TC_LINK_CACHE];
 	struct tc_walk_locals locals;
+	struct tc_walk_holds holds;
 	struct tc_walk_contexts contexts;
 	struct tc_walk_objects objects;
 	struct tc_walk_tasks tasks;

@@ -58,6 +58,8 @@ static void put_finding(struct tc_json_report *r, const struct tc_finding *findi
 	tc_json_str(json, "fingerprint", fingerprint);
 	put_text(json, "summary", &finding->summary);
 	put_ids(json, "tasks", 'T', &finding->tasks);
+	if (finding->objects.n)
+		put_ids(json, "objects", 'O', &finding->objects);
 	put_ids(json, "threads", 'H', &finding->threads);
 	put_places(r, "culprit", finding->culprits, finding->n_culprits);
 	put_places(r, "waits", finding->waits, finding->n_waits);

@@ -245,6 +245,23 @@ static void put_traceback(struct tc_json_report *r, const struct tc_failure *fai
 	tc_json_end(&r->json, ']');
 }
 
+/* What the task holds, as far as it has records. */
+static void put_holds(struct tc_json_report *r, const struct tc_task *task)
+{
+	const struct tc_model *model = r->report->model;
+	size_t n;
+	const struct tc_hold *holds = tc_model_holds(model, task, &n);
+	const struct tc_object *object;
+
+	if (!n)
+		return;
+	tc_json_array(&r->json, "holds");
+	for (size_t i = 0; i < n; i++)
+		if ((object = tc_model_object_at(model, holds[i].manager)))
+			tc_json_id(&r->json, NULL, 'O', tc_report_object_number(r->report, object));
+	tc_json_end(&r->json, ']');
+}
+
 static void put_task(struct tc_json_report *r, const struct tc_task *task)
 {
 	const struct tc_model *model = r->report->model;
@@ -286,6 +303,7 @@ static void put_task(struct tc_json_report *r, const struct tc_task *task)
 		tc_json_u(json, "tid", task->thread);
 	put_chain(r, task);
 	put_wait(r, task);
+	put_holds(r, task);
 	put_context(r, task);
 	if (task->exception) {
 		tc_json_object(json, "exception");
@@ -310,6 +328,25 @@ static void put_object_fd(struct tc_json *json, const struct tc_fd *fd)
 	tc_json_u(json, "fd", fd->fd);
 	if (fd->peer.size)
 		tc_json_text(json, "peer", fd->peer);
+}
+
+static void put_holders(struct tc_json_report *r, const struct tc_object *object)
+{
+	size_t n;
+	const struct tc_edge *edges =
+		tc_graph_out(r->report->graph, tc_node_object(r->report->graph, object), &n);
+	bool any = false;
+
+	for (size_t i = 0; i < n; i++) {
+		if (edges[i].kind != TC_EDGE_HELD)
+			continue;
+		if (!any)
+			tc_json_array(&r->json, "holders");
+		any = true;
+		tc_json_id(&r->json, NULL, 'T', edges[i].to + 1u);
+	}
+	if (any)
+		tc_json_end(&r->json, ']');
 }
 
 static void put_waiters(struct tc_json_report *r, const struct tc_object *object)
@@ -360,6 +397,7 @@ static void put_object(struct tc_json_report *r, size_t i)
 		tc_json_end(json, ']');
 	}
 	put_waiters(r, object);
+	put_holders(r, object);
 	put_object_fd(json, tc_object_fd(model, object));
 	if (object->flags & TC_OBJ_CUT)
 		tc_json_bool(json, "cut", true);

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Marking, from what can move: a task can move unless it waits in a way in which it needs all that
+ * it waits for (closed). A closed one can move as soon as all that it needs can; a semaphore as
+ * soon as one of its holders can. What is never marked is stuck. */
+#include "analyzer/detect/stuck.h"
+
+#include <stdlib.h>
+
+#include "analyzer/base/array.h"
+#include "analyzer/dump/values.h"
+#include "analyzer/facts/place.h"
+
+/* Is wait_for on the way of the task? It ends the wait in its own way. */
+static bool has_wait_for(const struct tc_model *model, const struct tc_task *task)
+{
+	for (uint32_t id = task->chain; id; id = model->chains[id].parent) {
+		struct tc_place place;
+		tc_place_init(&place, model, id);
+		if (tc_place_is(&place, "asyncio/tasks.py", "wait_for"))
+			return true;
+	}
+	return false;
+}
+
+static bool attr_is(const struct tc_model *model, const struct tc_object *object, const char *name,
+		    enum tc_val tag)
+{
+	struct tc_value value;
+
+	return tc_object_attr(model, object, name, &value) && value.tag == tag;
+}
+
+#define INFINITE 0x7ff0000000000000ul /* as a double */
+
+/* Is it a manager that cancels its block after a time: asyncio.Timeout, async_timeout's, aiohttp's,
+ * or a cancel scope of anyio? Without a record of it nothing speaks against that. */
+static bool is_timeout(const struct tc_model *model, const struct tc_hold *hold)
+{
+	struct tc_text name = tc_model_string(model, tc_model_type(model, hold->type)->name);
+	const struct tc_object *object = tc_model_object_at(model, hold->manager);
+	struct tc_value value;
+
+	if (tc_text_is(name, "Timeout") || tc_text_is(name, "TimerContext"))
+		return !attr_is(model, object, "_when", TC_VAL_NONE);
+	return tc_text_is(name, "CancelScope") &&
+	       !(tc_object_attr(model, object, "_deadline", &value) && value.tag == TC_VAL_FLOAT &&
+		 value.word == INFINITE);
+}
+
+/* The tasks whose waits a timer ends. */
+static void open_timed(struct tc_stuck *stuck)
+{
+	const struct tc_model *model = stuck->scene->model;
+
+	for (size_t i = 0; i < model->n_holds; i++)
+		if (is_timeout(model, &model->holds[i]))
+			stuck->closed[model->holds[i].task] = false;
+}
+
+static bool is_closed(const struct tc_scene *scene, const struct tc_task *task)
+{
+	if (!tc_task_alive(task) || (task->flags & (TC_TASK_TORN | TC_TASK_RUNNING)) ||
+	    tc_wait_is_ready(scene->graph->finder, task))
+		return false;
+	switch (tc_wait_kind_of(scene->graph->finder, task)) {
+	case TC_WAIT_TASK:
+	case TC_WAIT_GATHER:
+	case TC_WAIT_TASKGROUP:
+	case TC_WAIT_SHIELD:
+	case TC_WAIT_LOCK:
+	case TC_WAIT_SEMAPHORE:
+		return !has_wait_for(scene->model, task);
+	default:
+		return false;
+	}
+}
+
+/* May a task that does not show what it holds have a permit? One that runs shows nothing, nor does
+ * one that was not read whole. */
+static bool has_unread(const struct tc_model *model)
+{
+	for (size_t i = 0; i < model->n_tasks; i++)
+		if (tc_task_alive(&model->tasks[i]) &&
+		    model->tasks[i].flags & (TC_TASK_TORN | TC_TASK_CUT | TC_TASK_RUNNING))
+			return true;
+	return false;
+}
+
+/* How many hold the object by a with statement, and whether one of those that wait for it has been
+ * woken, and takes it next. */
+static uint64_t holders_of(const struct tc_scene *scene, tc_node node, bool *ret_woken)
+{
+	const struct tc_edge *edges, *edge;
+	uint64_t holders = 0;
+	size_t n;
+
+	edges = tc_graph_out(scene->graph, node, &n);
+	for (size_t i = 0; i < n; i++)
+		holders += edges[i].kind == TC_EDGE_HELD;
+	*ret_woken = false;
+	for (size_t i = 0; (edge = tc_graph_in(scene->graph, node, i)) && !*ret_woken; i++)
+		*ret_woken = edge->kind == TC_EDGE_WAITS &&
+			     tc_wait_is_ready(scene->graph->finder,
+					      tc_graph_task(scene->graph, edge->from));
+	return holders;
+}
+
+/* Is the object a taken lock or semaphore whose holders are all known? (Lib/asyncio/locks.py: Lock,
+ * Semaphore, BoundedSemaphore.) Of a semaphore without a bound that is not sure. */
+static bool is_taken(const struct tc_stuck *stuck, const struct tc_object *object, bool unread)
+{
+	const struct tc_model *model = stuck->scene->model;
+	struct tc_value value;
+	bool woken;
+	uint64_t holders =
+		holders_of(stuck->scene, tc_node_object(stuck->scene->graph, object), &woken);
+
+	if (!holders || woken)
+		return false;
+	if (attr_is(model, object, "_locked", TC_VAL_TRUE))
+		return holders == 1;
+	if (unread || !tc_object_attr(model, object, "_value", &value) || value.tag != TC_VAL_INT ||
+	    value.word != 0)
+		return false;
+	return !tc_object_attr(model, object, "_bound_value", &value) || value.tag != TC_VAL_INT ||
+	       value.word == holders;
+}
+
+static void find_closed(struct tc_stuck *stuck)
+{
+	const struct tc_model *model = stuck->scene->model;
+	const struct tc_graph *graph = stuck->scene->graph;
+	const bool unread = has_unread(model);
+	tc_node last = TC_NODE_NONE;
+
+	for (size_t i = 0; i < model->n_tasks; i++)
+		stuck->closed[i] = is_closed(stuck->scene, &model->tasks[i]);
+	open_timed(stuck);
+	for (size_t i = 0; i < graph->n_edges; i++) { /* by ascending from */
+		const struct tc_edge *edge = &graph->edges[i];
+		if (edge->kind != TC_EDGE_HELD || edge->from == last)
+			continue;
+		last = edge->from;
+		stuck->closed[last] =
+			is_taken(stuck, &model->objects[last - model->n_tasks], unread);
+	}
+}
+
+tc_node tc_stuck_needed(const struct tc_stuck *stuck, tc_node node, const struct tc_edge *edge)
+{
+	bool task = tc_graph_task(stuck->scene->graph, node);
+	enum tc_edge_kind kind = task		     ? TC_EDGE_WAITS :
+				 stuck->closed[node] ? TC_EDGE_HELD :
+						       TC_EDGE_MEMBER;
+
+	return edge->kind == kind && (!task || stuck->closed[node]) ? edge->to : TC_NODE_NONE;
+}
+
+/* Is one enough of what the node needs? */
+static bool needs_one(const struct tc_stuck *stuck, tc_node node)
+{
+	return stuck->closed[node] && !tc_graph_task(stuck->scene->graph, node);
+}
+
+/* How many things the node needs. */
+static uint32_t count_needs(const struct tc_stuck *stuck, tc_node node)
+{
+	size_t n;
+	const struct tc_edge *edges = tc_graph_out(stuck->scene->graph, node, &n);
+	uint32_t needs = 0;
+
+	for (size_t i = 0; i < n; i++)
+		needs += tc_stuck_needed(stuck, node, &edges[i]) != TC_NODE_NONE;
+	return needs > 1 && needs_one(stuck, node) ? 1 : needs;
+}
+
+/* The marking: needs has what each node still needs; those that need nothing begin. */
+static void mark(struct tc_stuck *stuck, uint32_t *needs)
+{
+	const struct tc_graph *graph = stuck->scene->graph;
+	const size_t n_nodes = tc_graph_n_nodes(graph);
+	tc_node *stack = tc_array_new(n_nodes, sizeof(*stack));
+	const struct tc_edge *edge;
+	size_t n = 0;
+
+	for (size_t i = 0; i < n_nodes; i++) {
+		needs[i] = count_needs(stuck, (tc_node)i);
+		stuck->at[i] = needs[i] > 0;
+		if (!needs[i])
+			stack[n++] = (tc_node)i;
+	}
+	while (n > 0) {
+		tc_node node = stack[--n];
+		for (size_t i = 0; (edge = tc_graph_in(graph, node, i)); i++) {
+			if (tc_stuck_needed(stuck, edge->from, edge) == TC_NODE_NONE ||
+			    !needs[edge->from] || --needs[edge->from])
+				continue;
+			stuck->at[edge->from] = false;
+			stack[n++] = edge->from;
+		}
+	}
+	free(stack);
+}
+
+void tc_stuck_init(struct tc_stuck *stuck, const struct tc_scene *scene)
+{
+	size_t n = tc_graph_n_nodes(scene->graph);
+	uint32_t *needs = tc_array_new(n, sizeof(*needs));
+
+	*stuck = (struct tc_stuck){
+		.scene = scene,
+		.at = tc_array_new(n, sizeof(*stuck->at)),
+		.closed = tc_array_new(n, sizeof(*stuck->closed)),
+	};
+	find_closed(stuck);
+	mark(stuck, needs);
+	free(needs);
+}
+
+void tc_stuck_deinit(struct tc_stuck *stuck)
+{
+	free(stuck->at);
+	free(stuck->closed);
+	*stuck = (struct tc_stuck){ 0 };
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Which tasks cannot get on: those that need, directly or through others, only tasks that need
+ * them. */
+#ifndef TC_STUCK_H
+#define TC_STUCK_H
+
+#include "analyzer/detect/detect.h"
+
+struct tc_stuck {
+	const struct tc_scene *scene;
+	bool *at; /* of each node of the graph */
+	/* of each task: it needs each thing that it waits for, with no way around; of each object:
+	 * it is a lock or semaphore that is taken, and who holds it is known */
+	bool *closed;
+};
+
+void tc_stuck_init(struct tc_stuck *stuck, const struct tc_scene *scene);
+void tc_stuck_deinit(struct tc_stuck *stuck);
+
+/* What the node behind this edge of node is needed for: TC_NODE_NONE, node does not need it. Of a
+ * semaphore one holder is enough, of all else every one is needed. */
+tc_node tc_stuck_needed(const struct tc_stuck *stuck, tc_node node, const struct tc_edge *edge);
+
+#endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Where a with block begins that a suspended frame is in. May run in a signal handler. */
+#ifndef TC_PYWITH_H
+#define TC_PYWITH_H
+
+#include "lib/python/pyframe.h"
+
+/* The instruction (bytes from the start of the code) at which the with block begins that has so
+ * many values on the frame's stack, the exit function with what belongs to it being the topmost of
+ * them. It is on the line of the with statement. Negative: unknown. */
+int64_t tc_with_begin(const struct tc_py *py, const struct tc_frame_view *frame, uint32_t depth);
+
+#endif
