@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Loops whose thread waits for what only this loop can do: a coroutine that was handed to it, a
- * worker thread that waits for such a coroutine, an answer of its own server. */
+ * worker thread that waits for such a coroutine, an answer of its own server, a lock that one of
+ * its tasks holds. */
 #include <string.h>
 
 #include "analyzer/detect/blocked.h"
@@ -248,6 +249,61 @@ static bool requests_itself(const struct tc_scene *scene, const struct tc_loop_v
 	return true;
 }
 
+/* _thread.lock, which threading.Lock() makes. */
+static bool is_plain_lock(const struct tc_model *model, uint32_t type)
+{
+	return tc_text_is(tc_model_string(model, tc_model_type(model, type)->name), "lock");
+}
+
+/* The with statement in which a suspended task of the loop holds the lock that the loop's thread
+ * waits for. NULL: none does. Not an RLock, which the same thread may take again. */
+static const struct tc_hold *held_lock(const struct tc_model *model, uint32_t loop, uint64_t lock)
+{
+	for (size_t i = 0; lock && i < model->n_holds; i++) {
+		const struct tc_hold *hold = &model->holds[i];
+		const struct tc_task *task = &model->tasks[hold->task];
+		if (hold->manager == lock && is_plain_lock(model, hold->type) && task->loop == loop && tc_task_alive(task) &&
+		    !(task->flags & (TC_TASK_TORN | TC_TASK_RUNNING)))
+			return hold;
+	}
+	return NULL;
+}
+
+/* A lock of threading is held across an await, and the next one that wants it stops the loop, which
+ * would have to turn for it to be given back. */
+static bool waits_for_own_lock(const struct tc_scene *scene, const struct tc_loop_view *loop,
+			       struct tc_findings *findings)
+{
+	const struct tc_model *model = scene->model;
+	const struct tc_hold *hold = held_lock(model, loop->id, loop->thread->py->lock);
+
+	if (!hold)
+		return false;
+	const struct tc_task *holder = &model->tasks[hold->task];
+	struct tc_finding *finding = tc_blocked_add(scene, loop, findings, TC_CAUSE_THREADLOCK);
+	if (!finding)
+		return true;
+	tc_blocked_subject(scene, loop, &finding->summary);
+	tc_out_printf(&finding->summary, "waits on the thread of L%u for a lock of threading that ",
+		      loop->id);
+	tc_say_task(&finding->summary, model, holder, TC_NAME_COLUMNS);
+	tc_out_printf(&finding->summary,
+		      " holds across an await: L%u cannot turn, so that never goes on", loop->id);
+	struct tc_out *line = tc_finding_evidence(finding);
+	tc_say_task(line, model, holder, TC_NAME_COLUMNS);
+	tc_out_str(line, " holds it since ");
+	tc_say_link(line, scene, tc_place_best(model, hold->place));
+	tc_out_str(line, " and waits at ");
+	tc_say_link(line, scene, tc_place_best(model, holder->chain));
+	tc_ids_add(&finding->tasks, hold->task);
+	tc_finding_waits(finding, tc_place_best(model, hold->place));
+	bool timed = loop->thread->os->args[3] != 0; /* futex: the timeout */
+	finding->ends = timed ? TC_ENDS_UNKNOWN : TC_ENDS_NO;
+	finding->why = timed ? "when the timeout of the lock is over" :
+			       "the loop waits for a task that only it can run";
+	return true;
+}
+
 bool tc_detect_loop_deadlock(const struct tc_scene *scene, const struct tc_loop_view *loop,
 			     struct tc_findings *findings)
 {
@@ -259,6 +315,8 @@ bool tc_detect_loop_deadlock(const struct tc_scene *scene, const struct tc_loop_
 		return true;
 	if (!thread)
 		return false;
+	if (waits_for_own_lock(scene, loop, findings))
+		return true;
 	const struct awaited awaited = awaited_by(model, thread);
 	const struct own_work work = work_for(model, loop->id, awaited.future);
 	if (work.found)

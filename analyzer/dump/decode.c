@@ -386,6 +386,7 @@ static void read_pythread(struct tc_model *model, struct tc_cursor *cur)
 	thread->locals_size = 0;
 	thread->task = tc_cur_u(cur);
 	thread->chain = tc_cur_u32(cur);
+	thread->lock = tc_cur_u(cur);
 	if (thread->chain >= model->n_chains)
 		thread->chain = 0;
 }

@@ -127,6 +127,7 @@ struct tc_fd {
 
 struct tc_pythread {
 	uint64_t addr, pthread, task;
+	uint64_t lock; /* of threading, that it waits for; 0: unknown */
 	uint32_t interp, tid, flags, loop, chain;
 	const uint8_t *locals; /* payload of the record, NULL: none */
 	uint32_t locals_size;

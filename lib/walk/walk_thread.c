@@ -10,6 +10,7 @@
 #include "lib/sys/sys.h"
 #include "lib/walk/walk_code.h"
 #include "lib/walk/walk_locals.h"
+#include "lib/walk/walk_lock.h"
 #include "lib/walk/walk_loop.h"
 #include "lib/walk/walk_note.h"
 #include "lib/walk/walk_object.h"
@@ -400,10 +401,8 @@ static struct gil read_gil(struct tc_walker *w)
 
 /* Does the thread sleep in a futex of the GIL's condition variables or mutexes? Its frames do not
  * tell: a thread that is held up by a lock of the program sleeps in a futex, too. */
-static bool waits_for_gil(const struct tc_walker *w, const struct gil *gil, uint32_t tid)
+static bool waits_for_gil(const struct gil *gil, const struct tc_os_thread *thread)
 {
-	const struct tc_os_thread *thread = os_thread(w, tid);
-
 	return thread && gil->at && thread->syscall == SYS_futex &&
 	       thread->args[0] - gil->at < GIL_SIZE;
 }
@@ -431,6 +430,11 @@ void tc_walker_thread_records(struct tc_walker *w)
 		n_skipped += thread->skipped;
 		uint32_t loop = thread->running_loop ? tc_walker_loop(w, thread->running_loop) : 0;
 		uint32_t chain = thread->skipped ? 0 : stack_chain(w, thread);
+		const struct tc_os_thread *os = os_thread(w, thread->tid);
+		bool for_gil = waits_for_gil(&gil, os);
+		tc_addr lock = chain && os && !for_gil ?
+				       tc_walker_lock_waited(w, os, &thread->frames[0]) :
+				       0;
 		tc_record_begin(w->out, TC_REC_PYTHREAD);
 		tc_put_u(w->out, w->interp.id);
 		tc_put_u(w->out, thread->tstate);
@@ -442,10 +446,12 @@ void tc_walker_thread_records(struct tc_walker *w)
 				(i + 1 == w->threads.n && !w->threads.cut ? TC_PYTHREAD_MAIN : 0u) |
 				(thread->torn ? TC_PYTHREAD_TORN : 0u) |
 				(gil.at ? TC_PYTHREAD_GIL_KNOWN : 0u) |
-				(waits_for_gil(w, &gil, thread->tid) ? TC_PYTHREAD_WAITS_GIL : 0u));
+				(for_gil ? TC_PYTHREAD_WAITS_GIL : 0u));
 		tc_put_u(w->out, loop);
 		tc_put_u(w->out, thread->running_task);
 		tc_put_u(w->out, chain);
+		if (lock)
+			tc_put_u(w->out, lock);
 		tc_record_end(w->out);
 		w->counts->threads++;
 		if (thread->skipped)

@@ -53,6 +53,8 @@ static const struct {
 	{ "traceback", TC_KIND_TRACEBACK },
 	{ "frame", TC_KIND_FRAME },
 	{ "greenlet.greenlet", TC_KIND_GREENLET },
+	{ "_thread.lock", TC_KIND_LOCK },
+	{ "_thread.RLock", TC_KIND_LOCK },
 	{ "weakref", TC_KIND_WEAKREF },
 	{ "weakref.ReferenceType", TC_KIND_WEAKREF },
 	{ "type", TC_KIND_TYPE },

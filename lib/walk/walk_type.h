@@ -47,6 +47,7 @@ enum tc_kind {
 	TC_KIND_FRAME,
 	TC_KIND_GREENLET, /* only while a type is looked up: struct tc_walk_type says it */
 	TC_KIND_WEAKREF,
+	TC_KIND_LOCK, /* of threading: a Lock or an RLock */
 	TC_KIND_TYPE,
 	TC_KIND_MODULE,
 	TC_KIND_CONTEXTVAR,

@@ -286,7 +286,7 @@ RECORDS = {
     23: (
         "pythread",
         None,
-        "interp:interp address:u tid:u pthread:u flags:pythread_flags loop:loop task:u chain:chain",
+        "interp:interp address:u tid:u pthread:u flags:pythread_flags loop:loop task:u chain:chain lock:u",
     ),
     24: (
         "loop",

@@ -48,7 +48,7 @@ async def churner(loop, live, n):
         await step(n, random.randrange(4))  # begin
     await asyncio.sleep(random.random() / 20)  # rest
     live.discard(asyncio.current_task())
-    live.add(loop.create_task(churner(loop, live, n), name="churn-%d" % n))
+    live.add(loop.create_task(churner(loop, live, n), name="churn-%d" % n))  # again
 
 
 async def main(options):

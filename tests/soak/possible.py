@@ -28,6 +28,8 @@ def in_churn(link):
 def may_follow(link, inner, running):
     """Whether a link of churn.py may lead to the next one, None at the end of the chain."""
     mark = MARKED.get(link.get("line"))
+    if mark == "again" and running and inner and in_churn(inner):
+        return inner["function"] == "churner"  # called, and about to become a coroutine (RETURN_GENERATOR, 3.11+)
     if mark in ("bottom", "rest") and inner and inner["function"] == "sleep":
         return link["function"] == ("step" if mark == "bottom" else "churner")
     if mark in ("begin", "down") and inner and in_churn(inner):
