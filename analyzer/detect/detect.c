@@ -7,11 +7,13 @@
 
 #include "analyzer/base/array.h"
 
-const char tc_detect_looks_for[] = "blocked loops, rings of tasks, locks and semaphores";
+const char tc_detect_looks_for[] = "blocked loops, rings of tasks, locks and semaphores, futures that "
+				   "nobody has";
 
 static void (*const detectors[])(const struct tc_scene *, struct tc_findings *) = {
 	tc_detect_blocked_loop,
 	tc_detect_deadlock,
+	tc_detect_orphan_future,
 };
 
 static int by_harm(const void *left, const void *right)

@@ -7,20 +7,8 @@
 #include <stdlib.h>
 
 #include "analyzer/base/array.h"
+#include "analyzer/detect/timed.h"
 #include "analyzer/dump/values.h"
-#include "analyzer/facts/place.h"
-
-/* Is wait_for on the way of the task? It ends the wait in its own way. */
-static bool has_wait_for(const struct tc_model *model, const struct tc_task *task)
-{
-	for (uint32_t id = task->chain; id; id = model->chains[id].parent) {
-		struct tc_place place;
-		tc_place_init(&place, model, id);
-		if (tc_place_is(&place, "asyncio/tasks.py", "wait_for"))
-			return true;
-	}
-	return false;
-}
 
 static bool attr_is(const struct tc_model *model, const struct tc_object *object, const char *name,
 		    enum tc_val tag)
@@ -28,33 +16,6 @@ static bool attr_is(const struct tc_model *model, const struct tc_object *object
 	struct tc_value value;
 
 	return tc_object_attr(model, object, name, &value) && value.tag == tag;
-}
-
-#define INFINITE 0x7ff0000000000000ul /* as a double */
-
-/* Is it a manager that cancels its block after a time: asyncio.Timeout, async_timeout's, aiohttp's,
- * or a cancel scope of anyio? Without a record of it nothing speaks against that. */
-static bool is_timeout(const struct tc_model *model, const struct tc_hold *hold)
-{
-	struct tc_text name = tc_model_string(model, tc_model_type(model, hold->type)->name);
-	const struct tc_object *object = tc_model_object_at(model, hold->manager);
-	struct tc_value value;
-
-	if (tc_text_is(name, "Timeout") || tc_text_is(name, "TimerContext"))
-		return !attr_is(model, object, "_when", TC_VAL_NONE);
-	return tc_text_is(name, "CancelScope") &&
-	       !(tc_object_attr(model, object, "_deadline", &value) && value.tag == TC_VAL_FLOAT &&
-		 value.word == INFINITE);
-}
-
-/* The tasks whose waits a timer ends. */
-static void open_timed(struct tc_stuck *stuck)
-{
-	const struct tc_model *model = stuck->scene->model;
-
-	for (size_t i = 0; i < model->n_holds; i++)
-		if (is_timeout(model, &model->holds[i]))
-			stuck->closed[model->holds[i].task] = false;
 }
 
 static bool is_closed(const struct tc_scene *scene, const struct tc_task *task)
@@ -69,7 +30,7 @@ static bool is_closed(const struct tc_scene *scene, const struct tc_task *task)
 	case TC_WAIT_SHIELD:
 	case TC_WAIT_LOCK:
 	case TC_WAIT_SEMAPHORE:
-		return !has_wait_for(scene->model, task);
+		return !tc_timed_itself(scene->model, task);
 	default:
 		return false;
 	}
@@ -135,7 +96,6 @@ static void find_closed(struct tc_stuck *stuck)
 
 	for (size_t i = 0; i < model->n_tasks; i++)
 		stuck->closed[i] = is_closed(stuck->scene, &model->tasks[i]);
-	open_timed(stuck);
 	for (size_t i = 0; i < graph->n_edges; i++) { /* by ascending from */
 		const struct tc_edge *edge = &graph->edges[i];
 		if (edge->kind != TC_EDGE_HELD || edge->from == last)

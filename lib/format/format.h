@@ -176,6 +176,7 @@ enum tc_task_flag {
 	TC_TASK_STATE_UNKNOWN = 1 << 13, /* bits 0-1 say nothing */
 	TC_TASK_NOT_STARTED = 1 << 14,	 /* its coroutine has not run yet */
 	TC_TASK_NO_WAITER = 1 << 15,	 /* its waiter field is empty: it waits for no future */
+	TC_TASK_SOLE = 1 << 16, /* nothing but itself refers to the future that it waits for */
 };
 
 enum tc_hold_flag {

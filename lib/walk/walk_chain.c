@@ -242,8 +242,10 @@ static void follow_suspended(struct chain_walk *walk, tc_addr here, const struct
 	const struct tc_walk_code *code = add_frame(walk, &gen->frame, gen->qualname, &awaits);
 	tc_walker_tie_gen(walk->w, here, gen, code);
 	awaits = gen->awaits_known ? gen->awaits : awaits;
-	if (code && !created && !walk->w->ties.wanted)
+	if (code && !created && !walk->w->ties.wanted) {
 		tc_walker_frame_holds(walk->w, gen, code, awaits, parent);
+		tc_walker_sole_frame(walk->w, gen);
+	}
 	if (!code || created || !awaits)
 		return;
 	walk->at = gen->target;
@@ -397,6 +399,7 @@ static void follow(struct chain_walk *walk)
 			break;
 		tc_walker_anew(walk->w, walk->at);
 		end_at(walk, tc_walker_type_of(walk->w, walk->at));
+		walk->out->by_iterator = true;
 		break;
 	case TC_KIND_FUTURE:
 	case TC_KIND_TASK:
@@ -436,6 +439,7 @@ void tc_walker_chain(struct tc_walker *w, tc_addr coro, struct tc_walk_chain *re
 	if (!w->ties.wanted) {
 		tc_walker_locals_begin(w);
 		tc_walker_holds_begin(w);
+		tc_walker_sole_begin(w);
 	}
 	for (unsigned step = 1; walk.at; step++) {
 		if (walk.n_links >= TC_CHAIN_MAX || step > 4 * TC_CHAIN_MAX) {

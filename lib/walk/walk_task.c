@@ -12,6 +12,7 @@
 #include "lib/walk/walk_note.h"
 #include "lib/walk/walk_object.h"
 #include "lib/walk/walk_string.h"
+#include "lib/walk/walk_sole.h"
 #include "lib/walk/walk_ties.h"
 #include "lib/walk/walk_type.h"
 #include "lib/walk/walk_value.h"
@@ -289,6 +290,9 @@ static void put_task(struct tc_walker *w, struct task *task, const struct tc_wal
 
 	if (!task->waiter)
 		task->flags |= TC_TASK_NO_WAITER;
+	if (chain->by_iterator && leaf == task->waiter && chain->leaf_type &&
+	    chain->leaf_type->kind == TC_KIND_FUTURE && tc_walker_is_sole(w, leaf))
+		task->flags |= TC_TASK_SOLE;
 	if (leaf && !chain->leaf)
 		tc_walker_want(w, leaf, TC_LEAF_DEPTH);
 	tc_record_begin(w->out, TC_REC_TASK);

@@ -16,6 +16,7 @@
 #include "lib/walk/walk_greenlet.h"
 #include "lib/walk/walk_holds.h"
 #include "lib/walk/walk_locals.h"
+#include "lib/walk/walk_sole.h"
 #include "lib/walk/walk_loop.h"
 #include "lib/walk/walk_object.h"
 #include "lib/walk/walk_string.h"
@@ -54,6 +55,7 @@ struct tc_walker {
 	struct tc_link_cache links[TC_LINK_CACHE];
 	struct tc_walk_locals locals;
 	struct tc_walk_holds holds;
+	struct tc_walk_sole sole;
 	struct tc_walk_contexts contexts;
 	struct tc_walk_objects objects;
 	struct tc_walk_tasks tasks;

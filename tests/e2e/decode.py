@@ -345,7 +345,7 @@ FIELDS = {
     "type_flags": flags(15),
     "interp_flags": flags(63),
     "fd_flags": flags(15),
-    "task_flags": flags(65535),
+    "task_flags": flags(131071),
     "object_flags": flags(3),
     "pythread_flags": flags(31),
     "loop_flags": flags(31),
