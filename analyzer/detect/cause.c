@@ -40,8 +40,12 @@ static const char *const advice[TC_N_CAUSES] = {
 	[TC_CAUSE_THREADLOCK] = "use asyncio.Lock, or await nothing while a lock of threading is "
 				"held",
 	[TC_CAUSE_TASK_CYCLE] = "let no task await one that awaits it",
-	[TC_CAUSE_ORPHAN_FUTURE] = "keep the future where its result arrives until it is done, and fail "
-				   "it when it is dropped; now: cancel the task",
+	[TC_CAUSE_LOST_WAKEUP_THREAD] =
+		"from a thread call loop.call_soon_threadsafe(), in a signal "
+		"handler use loop.add_signal_handler()",
+	[TC_CAUSE_ORPHAN_FUTURE] =
+		"keep the future where its result arrives until it is done, and fail "
+		"it when it is dropped; now: cancel the task",
 	[TC_CAUSE_SELF_REQUEST] = "never call this process's own server with a blocking client: "
 				  "await an asynchronous one",
 	[TC_CAUSE_LOOP_WAITS_ITSELF] = "await the coroutine, or create_task(): result() waits on "

@@ -26,6 +26,7 @@ enum tc_cause_class { TC_CLASS_HANG, TC_CLASS_LEAK, TC_CLASS_CRASH };
 	K(POOL_EXHAUSTED, HANG, "deadlock.pool-exhausted") \
 	K(THREADLOCK, HANG, "deadlock.threadlock-across-await") \
 	K(TASK_CYCLE, HANG, "deadlock.task-cycle") \
+	K(LOST_WAKEUP_THREAD, HANG, "lost-wakeup.thread") \
 	K(ORPHAN_FUTURE, HANG, "orphan.future") \
 	K(SELF_REQUEST, HANG, "deadlock.self-request") \
 	K(LOOP_WAITS_ITSELF, HANG, "deadlock.loop-waits-itself") \

@@ -7,12 +7,14 @@
 
 #include "analyzer/base/array.h"
 
-const char tc_detect_looks_for[] = "blocked loops, rings of tasks, locks and semaphores, futures that "
-				   "nobody has";
+const char tc_detect_looks_for[] =
+	"blocked loops, rings of tasks, locks and semaphores, futures that "
+	"nobody has, loops that were not woken";
 
 static void (*const detectors[])(const struct tc_scene *, struct tc_findings *) = {
 	tc_detect_blocked_loop,
 	tc_detect_deadlock,
+	tc_detect_lost_wakeup,
 	tc_detect_orphan_future,
 };
 

@@ -262,7 +262,8 @@ static const struct tc_hold *held_lock(const struct tc_model *model, uint32_t lo
 	for (size_t i = 0; lock && i < model->n_holds; i++) {
 		const struct tc_hold *hold = &model->holds[i];
 		const struct tc_task *task = &model->tasks[hold->task];
-		if (hold->manager == lock && is_plain_lock(model, hold->type) && task->loop == loop && tc_task_alive(task) &&
+		if (hold->manager == lock && is_plain_lock(model, hold->type) &&
+		    task->loop == loop && tc_task_alive(task) &&
 		    !(task->flags & (TC_TASK_TORN | TC_TASK_RUNNING)))
 			return hold;
 	}

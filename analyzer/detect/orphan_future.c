@@ -50,7 +50,7 @@ struct orphans {
 	const struct tc_scene *scene;
 	struct tc_findings *findings;
 	struct tc_lookup tasks; /* by chain */
-	uint32_t *seen; /* of each node: the last task whose waiters were asked for, + 1 */
+	uint32_t *seen;		/* of each node: the last task whose waiters were asked for, + 1 */
 };
 
 /* May somebody else end the wait: a timer, of the task or of one that waits for it; a task that
@@ -138,8 +138,9 @@ static void describe(const struct orphans *o, struct tc_finding *finding)
 	const size_t n = finding->tasks.n;
 
 	if (n > 1)
-		tc_out_printf(out, "%zu tasks wait, each for a future that nothing else refers to, "
-				   "so that nobody can complete it: ",
+		tc_out_printf(out,
+			      "%zu tasks wait, each for a future that nothing else refers to, "
+			      "so that nobody can complete it: ",
 			      n);
 	for (size_t i = 0; i < n && i < NAMES_SAID; i++) {
 		tc_out_str(out, i ? ", " : "");

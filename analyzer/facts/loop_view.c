@@ -187,6 +187,8 @@ static void judge_loop(const struct runners *runners, struct tc_loop_view *view)
 		view->blocked_ns = blocked_ns(&facts);
 		view->held_ns = held_ns(&facts);
 	}
+	if (view->hint == TC_LOOP_HINT_LOST_WAKEUP)
+		view->held_ns = held_ns(&facts);
 	if (view->state == TC_LOOP_BUSY)
 		view->watched_ns = facts.watched_ns;
 }

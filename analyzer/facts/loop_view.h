@@ -18,7 +18,9 @@ struct tc_loop_view {
 	bool moved;
 	enum tc_loop_hint hint;
 	uint64_t blocked_ns; /* at least; 0: unknown */
-	uint64_t held_ns;    /* of a blocked one: its thread was seen to stay in its call */
+	/* of a blocked one, and of one that sleeps though callbacks are ready: its thread was seen
+	 * to stay in its call */
+	uint64_t held_ns;
 	uint64_t watched_ns; /* of a busy one: for so long it was seen not to sleep */
 	uint64_t n_tasks;    /* pending and running */
 };

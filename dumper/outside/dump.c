@@ -261,7 +261,7 @@ static void look_again(struct dump *d)
 	struct tc_target *target = &d->target;
 
 	tc_look_choose(&d->looks, target->threads, target->n_threads, d->walk.python.loop_tids,
-		       d->walk.python.n_loop_tids);
+		       d->walk.python.n_loop_tids, d->walk.python.loops_ready);
 	for (unsigned i = 0; i < d->looks.n; i++) {
 		struct tc_os_thread *thread =
 			&target->threads[d->looks.at[i].thread - target->threads];

@@ -45,14 +45,15 @@ void tc_look_last(int proc, struct tc_os_thread *thread)
 }
 
 void tc_look_choose(struct tc_looks *looks, const struct tc_os_thread *threads, size_t n_threads,
-		    const uint32_t *tids_ns, unsigned n)
+		    const uint32_t *tids_ns, unsigned n, uint64_t ready)
 {
 	looks->n = 0;
 	for (unsigned i = 0; i < n; i++)
 		for (size_t t = 0; t < n_threads && looks->n < TC_LOOKS_MAX; t++)
 			if (threads[t].tid_ns == tids_ns[i]) {
-				looks->at[looks->n++] =
-					(struct tc_thread_look){ .thread = &threads[t] };
+				looks->at[looks->n++] = (struct tc_thread_look){
+					.thread = &threads[t], .ready = ready >> i & 1
+				};
 				break;
 			}
 }
@@ -75,15 +76,18 @@ static bool was_running(const struct tc_os_thread *thread)
 		(state == 'S' && polls_only(thread)));
 }
 
-/* Does the thread sleep in a call that is not the wait of an event loop on Linux? time.sleep is a
- * select without descriptors up to Python 3.10, and a socket with a timeout waits in poll. */
-static bool is_held(const struct tc_os_thread *thread)
+/* Does the thread sleep in a call that is not the wait of an event loop on Linux, or in its wait
+ * though callbacks are ready? time.sleep is a select without descriptors up to Python 3.10, and a
+ * socket with a timeout waits in poll. */
+static bool is_held(const struct tc_thread_look *look)
 {
+	const struct tc_os_thread *thread = look->thread;
 	bool select = thread->syscall == SYS_select || thread->syscall == SYS_pselect6;
 	bool epoll = thread->syscall == SYS_epoll_wait || thread->syscall == SYS_epoll_pwait ||
 		     thread->syscall == SYS_epoll_pwait2;
 
-	return thread->look == TC_LOOKED_STOOD && thread->syscall >= 0 && !epoll &&
+	return thread->look == TC_LOOKED_STOOD && thread->syscall >= 0 &&
+	       (!epoll || (look->ready && !polls_only(thread))) &&
 	       !(select && (int32_t)thread->args[0] != 0) &&
 	       (thread->state == 'S' || thread->state == 'D' || thread->state == '?');
 }
@@ -100,7 +104,7 @@ static void begin_watch(int proc, struct tc_thread_look *look)
 
 	look->watched_ns = look->run_ns = look->wait_ns = look->switches = 0;
 	look->awake = false;
-	look->held = is_held(look->thread);
+	look->held = is_held(look);
 	look->watched = look->held || was_running(look->thread);
 	if (!look->watched)
 		return;

@@ -22,7 +22,8 @@ struct tc_thread_look {
 	struct tc_sched sched;
 	uint64_t switches_before, begun_ns;
 	bool watched; /* still */
-	bool held;    /* it slept, but not in its selector */
+	bool ready;   /* its loop has callbacks ready */
+	bool held;    /* it slept where it should not */
 	bool again; /* it slept once, and the watch was started again */
 };
 
@@ -39,17 +40,19 @@ void tc_look_first(int proc, struct tc_os_thread *thread);
  * thread->last_state. */
 void tc_look_last(int proc, struct tc_os_thread *thread);
 
-/* Fill *looks with those of threads that have one of these ids (n of them, in the target's own pid
- * namespace). threads must stay where they are. */
+/* Fill *looks with those of threads that have one of these ids (n of them, at most 64, in the
+ * target's own pid namespace); bit i of ready: the loop of thread i has callbacks ready. threads must
+ * stay where they are. */
 void tc_look_choose(struct tc_looks *looks, const struct tc_os_thread *threads, size_t n_threads,
-		    const uint32_t *tids_ns, unsigned n);
+		    const uint32_t *tids_ns, unsigned n, uint64_t ready);
 
-/* Find out which threads never sleep, and which do not get on. Threads that sleep in a call that is
- * not a loop's wait are watched for 250 ms: without a switch they were held up for so long. Threads
- * that were found running are watched until they go to sleep, for 44 ms and until they had 20 ms of
- * a processor, but at most a second. Shorter times cannot tell a loop that never sleeps from one
- * that works now and then: one that works 5 % of the time was seen to work up to 24 % of 40 ms, but
- * at times all of 10 ms. *beats (beats may be NULL) is incremented while we wait. */
+/* Find out which threads never sleep, and which do not get on. Threads that sleep in a call that
+ * is not a loop's wait, or in one though callbacks are ready, are watched for 250 ms: without a
+ * switch they were held up for so long. Threads that were found running are watched until they go
+ * to sleep, for 44 ms and until they had 20 ms of a processor, but at most a second. Shorter times
+ * cannot tell a loop that never sleeps from one that works now and then: one that works 5 % of the
+ * time was seen to work up to 24 % of 40 ms, but at times all of 10 ms. *beats (beats may be NULL)
+ * is incremented while we wait. */
 void tc_look_watch(int proc, struct tc_looks *looks, volatile uint64_t *beats);
 
 /* Write the records TC_REC_LOOK. An error stays in rec. */

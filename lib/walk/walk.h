@@ -58,6 +58,7 @@ struct tc_python {
 	 * 64. */
 	uint32_t loop_tids[64];
 	unsigned n_loop_tids;
+	uint64_t loops_ready; /* bit i: the loop of loop_tids[i] has callbacks ready */
 };
 
 /* All that a walk tells beside the records that it writes. */

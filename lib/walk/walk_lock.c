@@ -2,8 +2,8 @@
  * A thread that takes a lock calls a method of it, which lies on the stack of the frame: bound, or
  * with the lock above it. Up to 3.13 a lock has a semaphore of glibc, in whose first word the
  * thread sleeps (Modules/_threadmodule.c, Python/thread_pthread.h, nptl/sem_waitcommon.c), so that
- * stale values on the stack are told apart. From 3.14 on it has a mutex of a byte, and threads sleep
- * elsewhere (Python/parking_lot.c); there the frame says where its stack ends. */
+ * stale values on the stack are told apart. From 3.14 on it has a mutex of a byte, and threads
+ * sleep elsewhere (Python/parking_lot.c); there the frame says where its stack ends. */
 #include "lib/walk/walk_lock.h"
 
 #include <sys/syscall.h>
@@ -22,7 +22,8 @@ static tc_addr lock_of(struct tc_walker *w, uint64_t word)
 	tc_addr object = tc_slot_object(word), self = 0;
 	const struct tc_walk_type *type = object ? tc_walker_type_of(w, object) : NULL;
 
-	if (type && type->kind == TC_KIND_BUILTIN && tc_get(w->mem, object + BUILTIN_SELF, &self) == 0) {
+	if (type && type->kind == TC_KIND_BUILTIN &&
+	    tc_get(w->mem, object + BUILTIN_SELF, &self) == 0) {
 		object = self;
 		type = self ? tc_walker_type_of(w, self) : NULL;
 	}
@@ -76,9 +77,8 @@ static tc_addr by_semaphore(struct tc_walker *w, tc_addr base, uint64_t futex)
 tc_addr tc_walker_lock_waited(struct tc_walker *w, const struct tc_os_thread *os,
 			      const struct tc_frame_view *frame)
 {
-	const struct tc_walk_code *code = os->syscall == SYS_futex ?
-						  tc_walker_code(w, frame->code, 0) :
-						  NULL;
+	const struct tc_walk_code *code =
+		os->syscall == SYS_futex ? tc_walker_code(w, frame->code, 0) : NULL;
 	tc_addr end;
 
 	if (!code)
@@ -87,5 +87,5 @@ tc_addr tc_walker_lock_waited(struct tc_walker *w, const struct tc_os_thread *os
 	if (!w->py.at.stack_is_pointer)
 		return by_semaphore(w, base, os->args[0]);
 	return tc_get(w->mem, frame->addr + w->py.at.if_stack, &end) < 0 ? 0 :
-									  by_method(w, base, end);
+									   by_method(w, base, end);
 }

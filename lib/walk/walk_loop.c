@@ -317,6 +317,9 @@ static void put_loop(struct tc_walker *w, const struct loop *loop)
 	tc_put_u(w->out, loop->n_cancelled);
 	tc_record_end(w->out);
 	w->counts->loops++;
+	for (unsigned i = 0; i < w->python->n_loop_tids; i++)
+		if (loop->n_ready > 1 && loop->tid == w->python->loop_tids[i])
+			w->python->loops_ready |= 1ull << i;
 }
 
 void tc_walker_loop_records(struct tc_walker *w, uint32_t first)

@@ -190,7 +190,7 @@ static int write_dump(struct tc_hook_dump *dump, int fd)
 	tc_hook_note_fds(dump);
 	await_target(dump);
 	tc_look_choose(&looks, dump->threads.at, dump->threads.n, dump->walk.python.loop_tids,
-		       dump->walk.python.n_loop_tids);
+		       dump->walk.python.n_loop_tids, dump->walk.python.loops_ready);
 	/* not in the handler, which stops the very threads that would be watched */
 	if (dump->maker.guest)
 		tc_look_watch(dump->proc, &looks, NULL);
