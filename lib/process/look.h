@@ -41,8 +41,8 @@ void tc_look_first(int proc, struct tc_os_thread *thread);
 void tc_look_last(int proc, struct tc_os_thread *thread);
 
 /* Fill *looks with those of threads that have one of these ids (n of them, at most 64, in the
- * target's own pid namespace); bit i of ready: the loop of thread i has callbacks ready. threads must
- * stay where they are. */
+ * target's own pid namespace); bit i of ready: the loop of thread i has callbacks ready.
+ * threads must stay where they are. */
 void tc_look_choose(struct tc_looks *looks, const struct tc_os_thread *threads, size_t n_threads,
 		    const uint32_t *tids_ns, unsigned n, uint64_t ready);
 
