@@ -28,6 +28,7 @@ enum tc_cause_class { TC_CLASS_HANG, TC_CLASS_LEAK, TC_CLASS_CRASH };
 	K(TASK_CYCLE, HANG, "deadlock.task-cycle") \
 	K(LOST_WAKEUP_THREAD, HANG, "lost-wakeup.thread") \
 	K(ORPHAN_FUTURE, HANG, "orphan.future") \
+	K(FD_EXHAUSTED, HANG, "fd-exhausted") \
 	K(SELF_REQUEST, HANG, "deadlock.self-request") \
 	K(LOOP_WAITS_ITSELF, HANG, "deadlock.loop-waits-itself") \
 	K(LOOP_THREAD_CYCLE, HANG, "deadlock.loop-thread-cycle")

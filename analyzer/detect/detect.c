@@ -9,11 +9,12 @@
 
 const char tc_detect_looks_for[] =
 	"blocked loops, rings of tasks, locks and semaphores, futures that "
-	"nobody has, loops that were not woken";
+	"nobody has, loops that were not woken, descriptors used up";
 
 static void (*const detectors[])(const struct tc_scene *, struct tc_findings *) = {
 	tc_detect_blocked_loop,
 	tc_detect_deadlock,
+	tc_detect_fd_exhausted,
 	tc_detect_lost_wakeup,
 	tc_detect_orphan_future,
 };

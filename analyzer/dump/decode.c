@@ -84,6 +84,7 @@ static void read_head(struct tc_model *model, struct tc_cursor *cur)
 	head->cgroup = text_at(cur);
 	tc_cur_u(cur); /* cookie */
 	head->features = tc_cur_u(cur);
+	head->max_fds = tc_cur_u(cur);
 }
 
 static void read_thread(struct tc_model *model, struct tc_cursor *cur)

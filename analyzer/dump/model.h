@@ -162,6 +162,7 @@ struct tc_head {
 	uint32_t pid, pid_ns, ppid, uid, gid, signal, sender_pid, sender_uid, flags, state;
 	uint64_t wall_ns, monotonic_ns, boottime_ns, start_ns, page_size;
 	uint64_t features; /* that a reader must know */
+	uint64_t max_fds;  /* + 1; 0: unknown */
 	struct tc_text reason, exe, argv, host, kernel, writer, cgroup;
 };
 

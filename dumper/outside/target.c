@@ -175,6 +175,7 @@ static void read_names(struct tc_target *target)
 	}
 	if (tc_proc_read(target->dir, "cgroup", cgroup, sizeof(cgroup)) > 0)
 		tc_proc_cgroup(cgroup, target->cgroup, sizeof(target->cgroup));
+	p->max_fds = tc_proc_max_fds(target->dir, "limits");
 	p->exe = target->exe;
 	p->args = target->args;
 	p->host = target->host;

@@ -27,6 +27,7 @@ struct tc_process {
 	size_t args_size;
 	const char *host, *release, *cgroup;
 	uint32_t flags;			/* TC_HEAD_… */
+	uint64_t max_fds; /* RLIMIT_NOFILE + 1; 0: unknown, or no limit */
 	uint64_t cookie;		/* of the request that this dump answers; 0: none */
 	char state;			/* letter of /proc/PID/stat */
 	uint8_t auxv[TC_CORE_AUXV_MAX]; /* as /proc/PID/auxv gives it */

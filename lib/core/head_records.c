@@ -43,6 +43,7 @@ static void put_head(struct tc_records *rec, const struct tc_process *p)
 	put_string(rec, p->cgroup);
 	tc_put_u(rec, p->cookie);
 	tc_put_u(rec, 0); /* features that a reader must know: none */
+	tc_put_u(rec, p->max_fds);
 	tc_record_end(rec);
 }
 

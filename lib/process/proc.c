@@ -125,6 +125,23 @@ bool tc_proc_number(int dir, const char *path, const char *name, unsigned base, 
 	return at;
 }
 
+uint64_t tc_proc_max_fds(int dir, const char *path)
+{
+	static const char name[] = "Max open files";
+	char text[3072];
+
+	if (tc_proc_read(dir, path, text, sizeof(text)) <= 0)
+		return 0;
+	for (const char *line = text; line; line = next_line(line)) {
+		if (strncmp(line, name, sizeof(name) - 1) != 0)
+			continue;
+		for (line += sizeof(name) - 1; *line == ' ';)
+			line++;
+		return *line >= '0' && *line <= '9' ? tc_parse_number(&line, 10) + 1 : 0;
+	}
+	return 0;
+}
+
 /* Whether word is in the list of n bytes, with commas between; "" is in the empty list. */
 static bool is_listed(const char *list, size_t n, const char *word)
 {

@@ -43,6 +43,10 @@ const char *tc_proc_field(const char *status, const char *name);
  * or 16. False: the file cannot be read, or has no such field. */
 bool tc_proc_number(int dir, const char *path, const char *name, unsigned base, uint64_t *ret);
 
+/* How many descriptors a process may have, + 1, from its file "limits" at path below dir; 0:
+ * unknown, or no limit. */
+uint64_t tc_proc_max_fds(int dir, const char *path);
+
 /* Find the path of a process's cgroup in the text of /proc/PID/cgroup: that of the unified
  * hierarchy, else that of the memory controller of version 1. It is written to the size bytes at
  * to, ending with a zero; empty: there is none. */

@@ -238,7 +238,7 @@ RECORDS = {
         None,
         "pid:u ns_pid:u ppid:u uid:u gid:u reason:text signal:u sender_pid:u sender_uid:u wall_ns:u mono_ns:u boot_ns:u "
         "start_ns:u exe:text args:b host:text release:text writer:text flags:head_flags state:letter page_size:u "
-        "cgroup:text cookie:u features:u",
+        "cgroup:text cookie:u features:u max_fds:plus_1",
     ),
     2: (
         "thread",

@@ -448,6 +448,7 @@ static void read_files(struct tc_hook_dump *dump)
 	dump->names.cgroup[0] = dump->names.host[0] = dump->names.release[0] = 0;
 	if (tc_proc_read(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text)) > 0)
 		tc_proc_cgroup(text, dump->names.cgroup, sizeof(dump->names.cgroup));
+	p->max_fds = tc_proc_max_fds(AT_FDCWD, "/proc/self/limits");
 	n = tc_proc_read(AT_FDCWD, "/proc/self/auxv", (char *)p->auxv, sizeof(p->auxv));
 	p->auxv_size = n > 0 ? (size_t)n & ~(size_t)15 : 0;
 	if (tc_syscall1(SYS_uname, (long)&uts) == 0) {
