@@ -137,6 +137,28 @@ static void phrase_queue(struct tc_out *out, enum tc_wait_kind wait, const struc
 		tc_out_printf(out, " (%" PRId64 " items)", detail->size);
 }
 
+#define HOLDERS_SAID 3u
+
+/* ", held by T3 T4 ...": those that are known. */
+static void phrase_holders(const struct tc_page *page, const struct tc_object *object)
+{
+	const struct tc_graph *graph = page->report->graph;
+	const struct tc_edge *edges;
+	size_t n = 0, said = 0;
+
+	edges = object ? tc_graph_out(graph, tc_node_object(graph, object), &n) : NULL;
+	for (size_t i = 0; i < n && said <= HOLDERS_SAID; i++) {
+		if (edges[i].kind != TC_EDGE_HELD)
+			continue;
+		if (said < HOLDERS_SAID)
+			tc_out_printf(page->out, "%s T%u", said ? "" : ", held by",
+				      edges[i].to + 1);
+		else
+			tc_out_str(page->out, " ...");
+		said++;
+	}
+}
+
 void tc_phrase_detail(const struct tc_page *page, enum tc_wait_kind wait,
 		      const struct tc_object *object)
 {
@@ -147,6 +169,7 @@ void tc_phrase_detail(const struct tc_page *page, enum tc_wait_kind wait,
 	phrase_queue(out, wait, &detail);
 	if (detail.value >= 0)
 		tc_out_printf(out, " (value %" PRId64 ")", detail.value);
+	phrase_holders(page, object);
 	if (detail.parties > 0 && detail.arrived >= 0)
 		tc_out_printf(out, " (%" PRId64 " of %" PRId64 " are there)", detail.arrived,
 			      detail.parties);

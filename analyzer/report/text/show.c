@@ -153,6 +153,33 @@ static void show_failure(struct tc_page *page, const struct tc_failure *failure)
 	}
 }
 
+/* What the task holds, each with its with statement. */
+static void show_holds(struct tc_page *page, const struct tc_task *task)
+{
+	const struct tc_model *model = page->report->model;
+	size_t n;
+	const struct tc_hold *holds = tc_model_holds(model, task, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct tc_object *object = tc_model_object_at(model, holds[i].manager);
+		struct tc_place place;
+		if (i == 0)
+			field(page, "holds");
+		else
+			tc_out_column(page->out, FIELD);
+		tc_phrase_type(page, holds[i].type);
+		if (object)
+			tc_out_printf(page->out, " O%zu",
+				      tc_report_object_number(page->report, object));
+		if (holds[i].place) {
+			tc_out_str(page->out, " since ");
+			tc_place_init(&place, model, holds[i].place);
+			tc_phrase_where(page, &place, 60);
+		}
+		tc_out_newline(page->out);
+	}
+}
+
 static bool show_task(struct tc_page *page, size_t number)
 {
 	const struct tc_report *report = page->report;
@@ -196,6 +223,7 @@ static bool show_task(struct tc_page *page, size_t number)
 		tc_out_newline(out);
 		tc_wait_members(report->graph->finder, &wait, 1000, put_member, page);
 	}
+	show_holds(page, task);
 	show_context(page, task);
 	field_text(page, "chain", "outermost first");
 	put_chain(page, task->chain, task);
