@@ -16,6 +16,11 @@ struct tc_finding *tc_blocked_add(const struct tc_scene *scene, const struct tc_
 void tc_blocked_subject(const struct tc_scene *scene, const struct tc_loop_view *loop,
 			struct tc_out *out);
 
+/* The thread that this one joins (Thread.join); NULL: none, or it is not recorded. *ret_timed: the
+ * call has a timeout, or that is not known. */
+const struct tc_pythread *tc_blocked_joined(const struct tc_model *model,
+					    const struct tc_pythread *thread, bool *ret_timed);
+
 /* Does the loop's thread wait for the loop itself? Then adds that finding. False: it does not. */
 bool tc_detect_loop_deadlock(const struct tc_scene *scene, const struct tc_loop_view *loop,
 			     struct tc_findings *findings);

@@ -137,6 +137,24 @@ static enum tc_cause classify(const struct tc_scene *scene, const struct tc_loop
 	return frame ? frame->kind : call ? call->kind : TC_CAUSE_BLOCKED_OTHER;
 }
 
+/* What the joined thread does. */
+static void put_joined(const struct tc_scene *scene, const struct tc_loop_view *loop,
+		       struct tc_finding *finding)
+{
+	const struct tc_model *model = scene->model;
+	bool timed;
+	const struct tc_pythread *joined =
+		loop->thread->py ? tc_blocked_joined(model, loop->thread->py, &timed) : NULL;
+	const struct tc_thread_view *view = joined ? tc_threads_of(scene->threads, joined) : NULL;
+	struct tc_out *line = view ? tc_finding_evidence(finding) : NULL;
+
+	if (!line)
+		return;
+	tc_out_printf(line, "it joins H%zu, which is at ", (size_t)(view - scene->threads->at) + 1);
+	tc_say_link(line, scene, tc_place_best(model, joined->chain));
+	tc_finding_waits(finding, tc_place_best(model, joined->chain));
+}
+
 static void say_why(struct tc_finding *finding)
 {
 	switch (finding->cause) {
@@ -170,6 +188,8 @@ void tc_detect_blocked_loop(const struct tc_scene *scene, struct tc_findings *fi
 		tc_out_str(&finding->summary, text);
 		tc_out_printf(&finding->summary,
 			      ", on the thread of L%u, which cannot turn meanwhile", loop->id);
+		if (kind == TC_CAUSE_BLOCKED_THREAD_JOIN)
+			put_joined(scene, loop, finding);
 		say_why(finding);
 	}
 }

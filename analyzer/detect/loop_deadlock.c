@@ -135,10 +135,9 @@ static bool add_thread_cycle(const struct tc_scene *scene, const struct tc_loop_
 	return true;
 }
 
-/* The thread whose end a join waits for (Lib/threading.py); NULL: none. *ret_timed: the call has a
- * timeout, or that is not known. */
-static const struct tc_pythread *joined_thread(const struct tc_model *model,
-					       const struct tc_pythread *thread, bool *ret_timed)
+/* By the Thread whose join the frame is in (Lib/threading.py). */
+const struct tc_pythread *tc_blocked_joined(const struct tc_model *model,
+					    const struct tc_pythread *thread, bool *ret_timed)
 {
 	for (uint32_t id = thread->chain; id; id = model->chains[id].parent) {
 		struct tc_place place;
@@ -324,6 +323,6 @@ bool tc_detect_loop_deadlock(const struct tc_scene *scene, const struct tc_loop_
 		return add_waits_itself(scene, loop, findings, &work, awaited.timed);
 	const struct tc_pythread *worker =
 		awaited.future ? tc_worker_of(&scene->graph->finder->workers, awaited.future) :
-				 joined_thread(model, thread, &timed);
+				 tc_blocked_joined(model, thread, &timed);
 	return worker && waits_for_loop(scene, loop, findings, worker, awaited.timed || timed);
 }

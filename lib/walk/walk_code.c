@@ -50,6 +50,7 @@ static void define_code(struct tc_walker *w, struct tc_walk_code *code, tc_addr 
 	/* w->strings.text holds the text that was read last: the name of the file */
 	code->library = file && (contains(w->strings.text, "/asyncio/") ||
 				 contains(w->strings.text, "/concurrent/futures/") ||
+				 contains(w->strings.text, "/threading.py") ||
 				 strncmp(w->strings.text, "asyncio/", 8) == 0);
 	/* Only code of gevent's hub on a stack shows that gevent is used: in many programs a
 	 * library loads it, and nothing runs in it. */

@@ -15,7 +15,8 @@ struct tc_walk_code {
 	tc_addr addr;
 	struct tc_code_facts facts;
 	uint32_t id;
-	/* its file is of asyncio or concurrent.futures: its locals show what is waited for */
+	/* its file is of asyncio, concurrent.futures or threading: its locals show what is waited
+	 * for */
 	bool library;
 };
 

@@ -32,7 +32,7 @@ static inline tc_addr tc_slot_object(uint64_t slot)
 }
 
 /* The locals of one chain. When there are too many, those of the outermost frames, and those of the
- * frames of asyncio and concurrent.futures, which show what the chain waits for. */
+ * frames of such packages (walk_code.h: library), which show what it waits for. */
 struct tc_walk_locals {
 	/* TC_LOCALS_BYTES: the frames as in a record, but without the address of the first
 	 * reference, because the record has it relative to an address that is not known yet */
@@ -43,7 +43,7 @@ struct tc_walk_locals {
 	uint32_t chain;		     /* number of the present chain, for slots */
 	struct tc_slot_cache *slots; /* TC_SLOT_CACHE */
 	uint64_t *words;	     /* scratch, TC_NAMES_MAX */
-	/* TC_REFS_KEPT: the objects that frames of asyncio and concurrent.futures refer to */
+	/* TC_REFS_KEPT: the objects that frames of libraries (walk_code.h) refer to */
 	tc_addr *refs;
 	uint32_t n_refs;
 	/* TC_FRAMES_KEPT: for each of these frames, where its objects begin in refs */
@@ -62,7 +62,7 @@ void tc_walker_frame_locals(struct tc_walker *w, const struct tc_walk_code *code
 /* Write the record; none if no locals were read. near: the address that the first reference is
  * written relative to. */
 void tc_walker_put_locals(struct tc_walker *w, tc_addr near);
-/* Note the objects in the locals of the innermost n_frames frames of asyncio or concurrent.futures
+/* Note the objects in the locals of the innermost n_frames frames of libraries (walk_code.h)
  * for object records. */
 void tc_walker_want_locals(struct tc_walker *w, uint32_t n_frames);
 
