@@ -92,12 +92,13 @@ static tc_addr word_at(struct tc_walker *w, tc_addr at)
 }
 
 /* The manager whose exit function the value at addr is; above: the value above it on the stack. 0:
- * it is none. */
+ * it is none. Up to 3.13 a function with an object above it is a call whose arguments are
+ * awaited. */
 static tc_addr manager_of(struct tc_walker *w, tc_addr addr, tc_addr above, struct leave *ret)
 {
 	const struct tc_walk_type *type = addr ? tc_walker_type_of(w, addr) : NULL;
 	enum tc_kind kind = type ? type->kind : TC_KIND_OTHER;
-	tc_addr manager = above, function = addr;
+	tc_addr manager = w->py.at.with_values == 2 ? above : 0, function = addr;
 
 	if (kind == TC_KIND_METHOD) {
 		manager = word_at(w, addr + TC_METHOD_SELF);
@@ -170,9 +171,10 @@ static void scan_stack(struct scan *scan, const struct tc_gen *gen, const struct
 		tc_addr above = i + 1 < n_read ? tc_slot_object(words[i + 1]) : 0;
 		if (!(manager = manager_of(w, tc_slot_object(words[i]), above, &leave)))
 			continue;
-		/* right below what is awaited: perhaps the block is not entered yet */
+		/* right below what is awaited: perhaps the block is not entered yet; one of a plain
+		 * `with` is, nothing of it is awaited */
 		uint32_t depth = i + w->py.at.with_values;
-		if (awaits && depth == n &&
+		if (awaits && leave.async && depth == n &&
 		    tc_code_awaited(&w->py, code->addr, gen->frame.lasti) != TC_AWAITED_OTHER)
 			continue;
 		add_held(scan, manager, leave,
@@ -247,7 +249,7 @@ static void look_inside(struct tc_walker *w, const struct tc_held *held)
 
 void tc_walker_holds_begin(struct tc_walker *w)
 {
-	w->holds.n = 0;
+	w->holds.n = w->holds.n_cut = 0;
 }
 
 void tc_walker_frame_holds(struct tc_walker *w, const struct tc_gen *gen,
