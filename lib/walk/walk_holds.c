@@ -112,6 +112,15 @@ static tc_addr manager_of(struct tc_walker *w, tc_addr addr, tc_addr above, stru
 	return ret->exits ? manager : 0;
 }
 
+/* Asked before anything is written for one more. */
+static bool has_room(struct tc_walk_holds *holds)
+{
+	if (holds->n < TC_HOLDS_MAX)
+		return true;
+	holds->n_cut++;
+	return false;
+}
+
 static void add_held(struct scan *scan, tc_addr manager, struct leave leave, uint32_t place)
 {
 	struct tc_walker *w = scan->w;
@@ -119,10 +128,6 @@ static void add_held(struct scan *scan, tc_addr manager, struct leave leave, uin
 
 	if (!type)
 		return;
-	if (w->holds.n == TC_HOLDS_MAX) {
-		w->holds.n_cut++;
-		return;
-	}
 	w->holds.at[w->holds.n++] = (struct tc_held){
 		.manager = manager,
 		.place = place,
@@ -177,9 +182,11 @@ static void scan_stack(struct scan *scan, const struct tc_gen *gen, const struct
 		if (awaits && leave.async && depth == n &&
 		    tc_code_awaited(&w->py, code->addr, gen->frame.lasti) != TC_AWAITED_OTHER)
 			continue;
+		if (!has_room(&w->holds))
+			continue;
+		uint32_t site = begin_site(w, code, &gen->frame, depth);
 		add_held(scan, manager, leave,
-			 tc_walker_link(w, scan->parent, tc_frame_kind(code->facts.flags),
-					begin_site(w, code, &gen->frame, depth)));
+			 tc_walker_link(w, scan->parent, tc_frame_kind(code->facts.flags), site));
 	}
 }
 
@@ -215,7 +222,7 @@ static void look_into_stack(struct scan *scan, tc_addr callbacks)
 		if (!type || type->kind != TC_KIND_TUPLE || word_at(w, item + TC_OB_SIZE) != 2)
 			continue;
 		manager = manager_of(w, word_at(w, item + w->py.at.tuple_item + 8), 0, &leave);
-		if (manager)
+		if (manager && has_room(&w->holds))
 			add_held(scan, manager, leave, scan->parent);
 	}
 }
