@@ -100,8 +100,8 @@ struct tc_layout {
 	uint8_t target_slot;
 	uint8_t owner_foreign; /* a frame whose owner is this or more is no Python frame */
 	uint8_t resume[2];     /* TC_AWAIT_RESUME: the opcodes RESUME and its specialised form */
-	/* 3.11+: the opcode GET_AWAITABLE, and how many units it comes before the YIELD_VALUE in
-	 * which an await is suspended */
+	/* 3.11+: the opcode GET_AWAITABLE, and how many units it comes before the lasti of an await
+	 * that is suspended: its YIELD_VALUE, from 3.13 on the instruction behind that */
 	uint8_t await_opcode, await_units;
 	/* values that a with block keeps on the stack: its exit function; the manager (3.14+) */
 	uint8_t with_values;

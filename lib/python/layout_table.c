@@ -158,7 +158,7 @@ const struct tc_layout tc_layout_rows[] = {
 	  .tuple_item = 24, .module_state = 32, .as_scheduled = 56, .as_eager = 64,
 	  .as_debug = NONE,
 	  .states = { -3, -2, -1, 127, 0 }, .target_slot = 1,
-	  .await_opcode = 73, .await_units = 4, .with_values = 1 },
+	  .await_opcode = 73, .await_units = 5, .with_values = 1 },
 	{ .minor = 14, NEW_CODE, NEW_FRAMES, NEW_REST, NEWER, NEWEST, .registry = TC_REGISTRY_LISTS,
 	  .rt_interp_head = 808, .is_next = 7272, .is_id = 7280, .is_threads_head = 7344,
 	  .is_modules = 7688, .is_sysdict = 7672, .is_gc_collecting = 7600, .is_tasks_head = 10880,
@@ -172,7 +172,7 @@ const struct tc_layout tc_layout_rows[] = {
 	  .ht_qualname = 872, .ht_cached_keys = 880,
 	  .tuple_item = 32, .module_state = 32, .as_scheduled = 48, .as_eager = 56, .as_debug = 152,
 	  .states = { -3, -2, -1, 127, 0 }, .target_slot = 1,
-	  .await_opcode = 71, .await_units = 4, .with_values = 2 },
+	  .await_opcode = 71, .await_units = 5, .with_values = 2 },
 	{ .minor = 15, NEW_CODE, NEW_FRAMES, NEW_REST, NEWER, NEWEST, .registry = TC_REGISTRY_LISTS,
 	  .rt_interp_head = 936, .is_next = 7264, .is_id = 7272, .is_threads_head = 7336,
 	  .is_modules = 7592, .is_sysdict = 7576, .is_gc_collecting = 7512, .is_tasks_head = 10856,
@@ -186,7 +186,7 @@ const struct tc_layout tc_layout_rows[] = {
 	  .ht_qualname = 880, .ht_cached_keys = 888,
 	  .tuple_item = 32, .module_state = 24, .as_scheduled = 48, .as_eager = 56, .as_debug = 152,
 	  .states = { 0, 1, 2, 3, 4 }, .target_slot = 2,
-	  .await_opcode = 69, .await_units = 5, .with_values = 2 },
+	  .await_opcode = 69, .await_units = 6, .with_values = 2 },
 };
 /* clang-format on */
 

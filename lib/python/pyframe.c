@@ -191,9 +191,8 @@ static enum tc_awaited old_awaited(const struct tc_py *py, tc_addr next)
 	return unit[0] == OPCODE_SETUP_ASYNC_WITH ? TC_AWAITED_ENTER : TC_AWAITED_OTHER;
 }
 
-/* GET_AWAITABLE comes a fixed number of units before YIELD_VALUE, at lasti (from 3.13 on lasti may
- * be behind it), and one more where the constant None between them has a number above 255
- * (Python/compile.c and codegen.c, ADD_YIELD_FROM). */
+/* GET_AWAITABLE comes a fixed number of units before lasti, and one more where the constant None
+ * between them has a number above 255 (Python/compile.c and codegen.c, ADD_YIELD_FROM). */
 enum tc_awaited tc_code_awaited(const struct tc_py *py, tc_addr code, int64_t lasti)
 {
 	uint8_t unit[2];

@@ -14,6 +14,8 @@ enum {
 	ENTRIES_MAX = 4096,	/* of one table */
 	BLOCK_SIZE = 12,	/* PyTryBlock: type, handler, level */
 	BLOCKS_MAX = 20,	/* CO_MAXBLOCKS */
+	BLOCK_EXCEPT_HANDLER = 257, /* Include/opcode.h */
+	BYTES_DATA = 32,
 	FO_IBLOCK = 8,		/* behind f_lasti */
 	OPCODE_SETUP_WITH = 143,
 	OPCODE_SETUP_ASYNC_WITH = 154,
@@ -25,6 +27,7 @@ enum {
 struct handler {
 	int64_t start, end, target;
 	uint32_t depth;
+	bool lasti; /* the instruction is pushed too: not for the handlers of try statements */
 };
 
 /* Six bits at a time; bit 6 says that more follow. */
@@ -45,7 +48,7 @@ static bool next_handler(struct tc_bytes *table, struct handler *ret)
 	int64_t start = varint(table), length = varint(table), target = varint(table);
 	int64_t depth = varint(table);
 
-	*ret = (struct handler){ start, start + length, target, (uint32_t)(depth >> 1) };
+	*ret = (struct handler){ start, start + length, target, (uint32_t)(depth >> 1), depth & 1 };
 	return depth >= 0 && start >= 0 && length >= 0;
 }
 
@@ -62,7 +65,7 @@ static bool find_handler(const struct tc_py *py, tc_addr code, int64_t at,
 	    tc_bytes_open(py, bytes, &table) < 0)
 		return false;
 	for (int i = 0; i < ENTRIES_MAX && next_handler(&table, &entry); i++) {
-		bool found = like ? entry.target == like->target && entry.depth == like->depth :
+		bool found = like ? entry.target == like->target :
 				    entry.start <= at && at < entry.end;
 		if (found) {
 			*ret = entry;
@@ -72,7 +75,9 @@ static bool find_handler(const struct tc_py *py, tc_addr code, int64_t at,
 	return false;
 }
 
-/* Handlers from the inside out: the code of each is inside the next one. */
+/* Handlers from the inside out: the code of each is inside the next one. That of a try statement
+ * inside the block may have the same depth; those behind one of less depth are of what is around
+ * the block, which then is being left because of an exception. */
 static int64_t begin_by_table(const struct tc_py *py, const struct tc_frame_view *frame,
 			      uint32_t depth)
 {
@@ -81,7 +86,9 @@ static int64_t begin_by_table(const struct tc_py *py, const struct tc_frame_view
 
 	for (int i = 0; i < HANDLERS_MAX && find_handler(py, frame->code, at, NULL, &handler);
 	     i++) {
-		if (handler.depth == depth)
+		if (handler.depth < depth)
+			return -1;
+		if (handler.depth == depth && handler.lasti)
 			return find_handler(py, frame->code, 0, &handler, &handler) ?
 				       2 * handler.start :
 				       -1;
@@ -90,43 +97,54 @@ static int64_t begin_by_table(const struct tc_py *py, const struct tc_frame_view
 	return -1;
 }
 
-/* The handler of the block at this depth, in units of lasti; negative: there is none. */
-static int64_t block_handler(const struct tc_py *py, const struct tc_frame_view *frame,
-			     uint32_t depth)
+/* The handlers that the block at this depth may have, in units of lasti: its own. When it is being
+ * left because of an exception, the block is that of the exception, and its handler has begun. Of
+ * blocks with the same depth the outermost counts: try statements inside have it too. */
+static bool block_handlers(const struct tc_py *py, const struct tc_frame_view *frame,
+			   uint32_t depth, int64_t *ret_from, int64_t *ret_to)
 {
 	tc_addr blocks = frame->locals - BLOCKS_MAX * BLOCK_SIZE;
 	int32_t n, block[3];
 
 	if (tc_get(py->mem, frame->addr + py->at.fo_lasti + FO_IBLOCK, &n) < 0 || n > BLOCKS_MAX)
-		return -1;
-	for (; n > 0; n--)
-		if (tc_get(py->mem, blocks + (tc_addr)(n - 1) * BLOCK_SIZE, &block) == 0 &&
-		    block[2] == (int32_t)depth)
-			return block[1];
-	return -1;
+		return false;
+	for (int32_t i = 0; i < n; i++)
+		if (tc_get(py->mem, blocks + (tc_addr)i * BLOCK_SIZE, &block) == 0 &&
+		    block[2] == (int32_t)depth) {
+			bool left = block[0] == BLOCK_EXCEPT_HANDLER;
+			*ret_from = left ? 0 : block[1];
+			*ret_to = left ? frame->lasti / py->at.lasti_unit : block[1];
+			return true;
+		}
+	return false;
 }
 
-/* The SETUP_WITH or SETUP_ASYNC_WITH that made the block: the one that leads to its handler. */
+/* The SETUP_WITH or SETUP_ASYNC_WITH that made the block: the one that leads to its handler, or to
+ * the last of those that it may be. */
 static int64_t begin_by_block(const struct tc_py *py, const struct tc_frame_view *frame,
 			      uint32_t depth)
 {
-	int64_t handler = block_handler(py, frame, depth), unit = py->at.lasti_unit, argument = 0;
+	int64_t from, to, found = -1;
+	uint32_t argument = 0;
 	uint8_t op[2];
-	tc_addr bytes, start;
+	tc_addr bytes;
 
-	if (handler < 0 || tc_get(py->mem, frame->code + py->at.co_code, &bytes) < 0)
+	if (!block_handlers(py, frame, depth, &from, &to) ||
+	    tc_get(py->mem, frame->code + py->at.co_code, &bytes) < 0)
 		return -1;
-	start = bytes + 32;
 	for (int64_t at = 0; at < frame->lasti && at < CODE_MAX; at += 2) {
-		if (tc_get(py->mem, start + (uint64_t)at, &op) < 0)
+		if (tc_get(py->mem, bytes + BYTES_DATA + (uint64_t)at, &op) < 0)
 			return -1;
 		argument = argument << 8 | op[1];
+		int64_t handler = (at + 2) / py->at.lasti_unit + argument;
 		if ((op[0] == OPCODE_SETUP_WITH || op[0] == OPCODE_SETUP_ASYNC_WITH) &&
-		    (at + 2) / unit + argument == handler)
-			return at;
+		    handler >= from && handler <= to) {
+			found = at;
+			from = handler;
+		}
 		argument = op[0] == OPCODE_EXTENDED_ARG ? argument : 0;
 	}
-	return -1;
+	return found;
 }
 
 int64_t tc_with_begin(const struct tc_py *py, const struct tc_frame_view *frame, uint32_t depth)

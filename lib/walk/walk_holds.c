@@ -92,12 +92,13 @@ static tc_addr word_at(struct tc_walker *w, tc_addr at)
 }
 
 /* The manager whose exit function the value at addr is; above: the value above it on the stack. 0:
- * it is none. */
+ * it is none. Up to 3.13 a function with an object above it is a call whose arguments are
+ * awaited. */
 static tc_addr manager_of(struct tc_walker *w, tc_addr addr, tc_addr above, struct leave *ret)
 {
 	const struct tc_walk_type *type = addr ? tc_walker_type_of(w, addr) : NULL;
 	enum tc_kind kind = type ? type->kind : TC_KIND_OTHER;
-	tc_addr manager = above, function = addr;
+	tc_addr manager = w->py.at.with_values == 2 ? above : 0, function = addr;
 
 	if (kind == TC_KIND_METHOD) {
 		manager = word_at(w, addr + TC_METHOD_SELF);
@@ -111,6 +112,15 @@ static tc_addr manager_of(struct tc_walker *w, tc_addr addr, tc_addr above, stru
 	return ret->exits ? manager : 0;
 }
 
+/* Asked before anything is written for one more. */
+static bool has_room(struct tc_walk_holds *holds)
+{
+	if (holds->n < TC_HOLDS_MAX)
+		return true;
+	holds->n_cut++;
+	return false;
+}
+
 static void add_held(struct scan *scan, tc_addr manager, struct leave leave, uint32_t place)
 {
 	struct tc_walker *w = scan->w;
@@ -118,10 +128,6 @@ static void add_held(struct scan *scan, tc_addr manager, struct leave leave, uin
 
 	if (!type)
 		return;
-	if (w->holds.n == TC_HOLDS_MAX) {
-		w->holds.n_cut++;
-		return;
-	}
 	w->holds.at[w->holds.n++] = (struct tc_held){
 		.manager = manager,
 		.place = place,
@@ -170,14 +176,17 @@ static void scan_stack(struct scan *scan, const struct tc_gen *gen, const struct
 		tc_addr above = i + 1 < n_read ? tc_slot_object(words[i + 1]) : 0;
 		if (!(manager = manager_of(w, tc_slot_object(words[i]), above, &leave)))
 			continue;
-		/* right below what is awaited: perhaps the block is not entered yet */
+		/* right below what is awaited: perhaps the block is not entered yet; one of a plain
+		 * `with` is, nothing of it is awaited */
 		uint32_t depth = i + w->py.at.with_values;
-		if (awaits && depth == n &&
+		if (awaits && leave.async && depth == n &&
 		    tc_code_awaited(&w->py, code->addr, gen->frame.lasti) != TC_AWAITED_OTHER)
 			continue;
+		if (!has_room(&w->holds))
+			continue;
+		uint32_t site = begin_site(w, code, &gen->frame, depth);
 		add_held(scan, manager, leave,
-			 tc_walker_link(w, scan->parent, tc_frame_kind(code->facts.flags),
-					begin_site(w, code, &gen->frame, depth)));
+			 tc_walker_link(w, scan->parent, tc_frame_kind(code->facts.flags), site));
 	}
 }
 
@@ -213,7 +222,7 @@ static void look_into_stack(struct scan *scan, tc_addr callbacks)
 		if (!type || type->kind != TC_KIND_TUPLE || word_at(w, item + TC_OB_SIZE) != 2)
 			continue;
 		manager = manager_of(w, word_at(w, item + w->py.at.tuple_item + 8), 0, &leave);
-		if (manager)
+		if (manager && has_room(&w->holds))
 			add_held(scan, manager, leave, scan->parent);
 	}
 }
@@ -247,7 +256,7 @@ static void look_inside(struct tc_walker *w, const struct tc_held *held)
 
 void tc_walker_holds_begin(struct tc_walker *w)
 {
-	w->holds.n = 0;
+	w->holds.n = w->holds.n_cut = 0;
 }
 
 void tc_walker_frame_holds(struct tc_walker *w, const struct tc_gen *gen,

@@ -64,6 +64,8 @@ class Agreement:
         for where, one, other in self.pairs("task", "id", told, decoded):
             self.keys(where, TASK, one, other)
             self.chain(where, one.get("chain") or [], other["chain"])
+            ids = [hold["id"] for hold in other["holds"]]
+            self.same(where + ".holds", one.get("holds"), [i for i in ids if i and i.startswith("O")])
             self.named(where + " context", one.get("context"), other["context"])
             failed = [(x.get("exception") or {}).get("type") for x in (one, other)]
             self.same(where + ".exception", *failed)

@@ -3,10 +3,13 @@
 
 It uses only what Python itself offers (cr_await, gi_yieldfrom, ag_await, gc.get_referents, sys._current_frames, f_lineno,
 co_positions) and runs on every Python from 3.8 on. The caller makes sure that nothing moves meanwhile."""
+import ast
 import asyncio
 import asyncio.futures
 import asyncio.tasks
+import collections
 import contextvars
+import functools
 import gc
 import inspect
 import os
@@ -155,17 +158,143 @@ def running_chain(coro, frames):
     return [link(f, kind_of_code(f.f_code)) for f in frames[first:]]
 
 
+def python_steps(obj):
+    """The objects of Python code in the chain of a suspended task, outermost first, each with its step()."""
+    while obj is not None:
+        known = step(obj)
+        if known:
+            yield obj, known
+        obj = known[2] if known else behind_silent(obj) if type(obj).__name__ in SILENT else None
+
+
 def waited_types(coro, leaf):
     """The types that may be named as what a task waits for: the awaited object's, and those of the objects that the
     functions of asyncio in its chain work on (the lock of Lock.acquire)."""
     types_found = set() if leaf is None else {type_name(leaf)}
-    home, obj = os.path.dirname(asyncio.__file__), coro
-    while obj is not None:
-        known = step(obj)
-        if known and known[1] is not None and os.path.dirname(known[1].f_code.co_filename) == home:
-            types_found.update(type_name(v) for v in known[1].f_locals.values())
-        obj = known[2] if known else behind_silent(obj) if type(obj).__name__ in SILENT else None
+    home = os.path.dirname(asyncio.__file__)
+    for _, (kind, frame, target) in python_steps(coro):
+        if frame is not None and os.path.dirname(frame.f_code.co_filename) == home:
+            types_found.update(type_name(v) for v in frame.f_locals.values())
     return sorted(types_found)
+
+
+# What a task holds: the context managers of the with blocks that its suspended frames are in. Python does not tell; gc sees the
+# values on the stack of a frame, among them the exit function of each block.
+
+EXITS = ("__exit__", "__aexit__")
+INSIDE_MAX, CALLBACKS_MAX = 4, 32  # docs/format.md: how deep, and how many callbacks of an exit stack
+
+
+def stack_values(obj, frame):
+    """The values on the stack of a suspended frame, from the bottom on. gc lists its code, its locals and cells, its stack."""
+    seen = gc.get_referents(frame if sys.version_info < (3, 11) else obj)
+    begin = max((i for i, o in enumerate(seen) if o is frame.f_code), default=len(seen)) + 1
+    values = [o for o in seen[begin:] if not isinstance(o, types.CellType)]
+    variables = frame.f_locals
+    for name in frame.f_code.co_varnames:
+        if name in variables and name not in frame.f_code.co_cellvars:
+            at = next((i for i, o in enumerate(values) if o is variables[name]), None)
+            if at is not None:
+                del values[at]
+    return values
+
+
+def exit_of(value, above):
+    """(the name of the exit function, its manager) of a value on the stack, or of an exit stack; None: it is another value."""
+    manager = above
+    if isinstance(value, (types.MethodType, types.BuiltinMethodType)):
+        manager = value.__self__
+    elif sys.version_info < (3, 14) or not isinstance(value, (types.FunctionType, types.MethodDescriptorType)):
+        return None
+    return (value.__name__, manager) if value.__name__ in EXITS and manager is not None else None
+
+
+def is_entering(manager, awaited):
+    """Is what is awaited the __aenter__ of a manager? One that gives another object for it says which: `entering`."""
+    awaited = behind_silent(awaited) if type(awaited).__name__ in SILENT else awaited
+    own = getattr(manager, "__dict__", {}).get("entering")
+    if own is not None:
+        return awaited is own
+    if not isinstance(awaited, types.CoroutineType) or awaited.cr_code.co_name != "__aenter__":
+        return False
+    return awaited.cr_frame.f_locals.get(awaited.cr_code.co_varnames[0]) is manager
+
+
+@functools.lru_cache(None)
+def functions_of(path):
+    """The functions of a source file by the line and name of their code; none where there is no such file."""
+    if not os.path.exists(path):
+        return {}
+    with open(path, encoding="utf-8") as f:
+        nodes = [n for n in ast.walk(ast.parse(f.read())) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    return {(min([n.lineno] + [d.lineno for d in n.decorator_list]), n.name): n for n in nodes}
+
+
+def with_items(node, line):
+    """The (first, last) lines of the items of the with statements around a line, outermost first; not those of functions inside."""
+    found = []
+    for child in ast.iter_child_nodes(node):
+        inside = getattr(child, "lineno", line) <= line <= getattr(child, "end_lineno", line)
+        if not inside or isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            continue
+        if isinstance(child, (ast.With, ast.AsyncWith)):
+            last = [(item.optional_vars or item.context_expr).end_lineno for item in child.items]
+            found += [(child.lineno, end) for end in last]
+        found += with_items(child, line)
+    return found
+
+
+def held_on_stack(obj, frame, target):
+    """The managers on the stack of one suspended frame: (name of the exit function, manager, lines of its with statement)."""
+    code, values, found = frame.f_code, stack_values(obj, frame), []
+    node = functions_of(code.co_filename).get((code.co_firstlineno, code.co_name))
+    items = with_items(node, frame.f_lineno) if node else []
+    size = 2 if sys.version_info >= (3, 14) else 1
+    for i, value in enumerate(values):
+        exit = exit_of(value, values[i + 1] if i + 1 < len(values) else None)
+        if exit is None:
+            continue
+        top = target is not None and i + size < len(values) and values[i + size] is target
+        if not (top and is_entering(exit[1], target)):
+            lines = items[len(found)] if len(found) < len(items) else None
+            found.append(exit + (lines,))
+    return found
+
+
+def held_inside(manager, lines):
+    """What a manager holds itself: the same of the generator that it was made from, or of its exit stack."""
+    own = getattr(manager, "__dict__", {})
+    known = step(own.get("gen"))
+    if known and known[1] is not None and known[1].f_lasti >= 0:
+        return held_on_stack(own["gen"], known[1], known[2])
+    found, callbacks = [], own.get("_exit_callbacks")
+    if isinstance(callbacks, collections.deque):
+        for callback in list(callbacks)[:CALLBACKS_MAX]:
+            exit = exit_of(callback[1], None)
+            found += [exit + (lines,)] if exit else []
+    return found
+
+
+def held(coro):
+    """All that a suspended task holds, in the order of docs/format.md."""
+    found = []
+    for obj, (kind, frame, target) in python_steps(coro):
+        if frame is None or frame.f_lasti < 0:
+            break
+        levels = [held_on_stack(obj, frame, target)]
+        while levels[-1] and len(levels) <= INSIDE_MAX:
+            levels.append([one for _, m, lines in levels[-1] for one in held_inside(m, lines)])
+        found += [one + (depth > 0,) for depth, level in enumerate(levels) for one in level]
+    return [
+        {
+            "type": type_name(manager),
+            "lines": lines,
+            "async": exit == "__aexit__",
+            "inside": inside,
+            "attributes": hasattr(manager, "__dict__"),
+        }
+        for exit, manager, lines, inside in found
+    ]
 
 
 def context_of(task):
@@ -211,6 +340,7 @@ def describe_task(task, loops, running, told):
         "leaf": type_name(leaf) if leaf is not None else None,
         "leaf_address": "0x%x" % id(leaf) if leaf is not None else None,
         "may_wait_for": waited_types(coro, leaf),
+        "holds": held(coro) if state == "pending" else [],
         "context": context_of(task),
         "leaf_task": leaf.get_name() if isinstance(leaf, TASKS) else None,
         "exception": type_name(exception) if exception is not None else None,

@@ -299,6 +299,7 @@ RECORDS = {
         None,
         "loop:loop where:where flags:handle_flags fd:plus_1 due_ns:u callback:v code:code task:u argument:v",
     ),
+    26: ("holds", None, "held:held"),
     30: ("fault", None, "address:u error:error what:string"),
     31: (
         "status",
@@ -312,6 +313,13 @@ RECORDS = {
 def object_address(fields):
     fields.references = delta("objects")(fields)
     return fields.references
+
+
+def hold(fields):
+    """A context manager that a task holds."""
+    parts = {"flags": flags(3), "address": reference, "type": ref(TYPE), "place": ref(CHAIN)}
+    must(not fields.over(), "a list of what is held ends early")
+    return {part: field(fields) for part, field in parts.items()}
 
 
 FIELDS = {
@@ -356,6 +364,7 @@ FIELDS = {
     "attrs": times(named, 64),
     "items": times(v, 10000),
     "frames": times(times(v), 4096),
+    "held": times(hold, 256),
     "notices": times(text),
 }
 RECORDS = {
@@ -383,6 +392,7 @@ class Dump:
         self.lost = False
         self.cut = False
         self.subject = None  # whose the next locals are
+        self.holder = None  # the task whose the next holds are
         self.notes = []  # of owner CORE
         self.seq = -1
 
@@ -415,13 +425,16 @@ class Dump:
         name, table, spec = RECORDS[kind]
         fields = Fields(self, data)
         fields.same = name == "locals"
-        if fields.same:
-            must(self.subject or self.lost, "locals of nobody")
-            fields.references = self.subject["subject"] if self.subject else 0
+        whose = {"locals": self.subject, "holds": self.holder}
+        if name in whose:
+            must(whose[name] or self.lost, "%s of nobody", name)
+            fields.references = whose[name]["subject"] if whose[name] else 0
         record = {part: FIELDS[field](fields) for part, field in spec}
         must(fields.at == len(data), "%d bytes after the last field of a %s", len(data) - fields.at, name)
         if name != "locals":
             self.subject = None
+        if table is None and name not in whose:
+            self.holder = None
         getattr(self, "take_" + name, none)(record)
         self.records[name].append(record)
         if table is not None:
@@ -463,9 +476,9 @@ class Dump:
         if not task["flags"] & LAZY_NAME:
             task["name"] = self.entry(STRING, task["name"])
         task["context"] = self.entry(CONTEXT, task["context"])
-        task["locals"] = None
+        task["locals"], task["holds"] = None, ()
         task["subject"] = task["leaf"] or address
-        self.subject = task
+        self.subject = self.holder = task
 
     def take_pythread(self, thread):
         thread["locals"] = None
@@ -485,6 +498,17 @@ class Dump:
             names = (code or Lost())["names"]
             must(names is None or len(slots) <= len(names), "%d locals of %d names", len(slots), len(names or ()))
 
+    def take_holds(self, holds):
+        task, self.holder = self.holder, None
+        must(holds["held"], "a record of nothing held")
+        if task is None:
+            return  # lost with its chunk
+        must(not task["flags"] & RUNNING, "a running task that holds something")
+        task["holds"] = holds["held"]
+        for one in holds["held"]:
+            must(one["address"] and one["type"] and one["place"], "something held without address, type or place")
+            must(self.lost or one["place"]["kind"] in PYTHON_FRAMES, "a with statement in no frame")
+
     # Section 4.
 
     def chunk(self, offset, data):
@@ -496,7 +520,7 @@ class Dump:
                 raise Refused("version 1 of the format")
             self.problems.append("the chunk at %d is damaged" % offset)
             self.lost = True
-            self.subject = None
+            self.subject = self.holder = None
             return None
         if version != VERSION:
             raise Refused("version %d of the format" % version)
@@ -752,6 +776,20 @@ def show_chain(innermost, local=None, ids=None):
     return shown
 
 
+def show_hold(one, ids):
+    """A context manager that a task holds, and where its with statement is."""
+    shown = show_link(one["place"])
+    return {
+        "id": ids.get(one["address"]),
+        "type": type_name(one["type"]),
+        "address": address(one["address"]),
+        "async": bool(one["flags"] & 1),
+        "inside": bool(one["flags"] & 2),
+        "function": shown["function"],
+        "line": shown["line"],
+    }
+
+
 def show_task(task, ids, loops):
     flags, exception = task["flags"], task["exception"]
     state = "?" if flags & STATE_UNKNOWN else STATES[flags & 3]
@@ -765,6 +803,7 @@ def show_task(task, ids, loops):
         "cancels_requested": task["cancels"],
         "chain": show_chain(task["chain"], task["locals"], ids),
         "waits_for": {"object": ids.get(task["leaf"])},
+        "holds": [show_hold(one, ids) for one in task["holds"]],
         "context": show_named((task["context"] or {"variables": ()})["variables"] or (), ids),
         "exception": exception
         and {

@@ -20,6 +20,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import compare  # noqa: E402
 import compiled  # noqa: E402
 import corners  # noqa: E402
+import decode  # noqa: E402
 import greenlets  # noqa: E402
 import lab  # noqa: E402
 import odd_targets  # noqa: E402
@@ -50,7 +51,7 @@ def test_mode(one, mode):
 
 def test_decoded(one):
     """The file read by docs/format.md alone says the same."""
-    lines, tasks, links = compare.examine(one, [], decoded=True)
+    lines, tasks, links = compare.examine(one, [], decoded=True, control=True)
     if lines:
         raise lab.Failed("\n".join(lines))
     return "%d tasks, %d links" % (tasks, links)
@@ -162,9 +163,33 @@ def test_rare(one):
             odd_targets.must(len(wide) == 1 and 3 < len(wide[0]["attrs"]) <= 64, "%d wide locks" % len(wide))
 
 
+def test_strict():
+    """What a task holds: records that the page does not allow are errors for decode.py."""
+    one = dict(flags=0, subject=16)
+    refused = {
+        "holds of nobody": (None, b"\1\0\2\0\0"),
+        "a record of nothing held": (one, b"\0"),
+        "a running task": (dict(one, flags=decode.RUNNING), b"\1\0\2\0\0"),
+        "without address, type or place": (one, b"\1\0\2\0\0"),
+        "ends early": (one, b"\2\0\2\0\0"),
+        "flags 0x4": (one, b"\1\4\2\0\0"),
+        "entry 1 of table": (one, b"\1\0\2\1\0"),
+    }
+    for text, (holder, data) in refused.items():
+        dump = decode.Dump()
+        dump.holder = holder
+        try:
+            dump.record(26, data)
+        except decode.Wrong as wrong:
+            odd_targets.must(text in str(wrong), "%s: %s" % (text, wrong))
+        else:
+            raise lab.Failed("not refused: " + text)
+
+
 def tests(quick):
     """All tests: (name, function, arguments)."""
     found = found_interpreters(quick)
+    yield "the file, read by docs/format.md alone: holds that may not be are refused", test_strict, ()
     for one in found:
         for mode in MODES[:3] if quick else MODES:
             if mode != "subinterpreter" or one.number() >= (3, 12):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A program of more than 70 different pending tasks that parks and says of itself what a dump must show.
+"""A program of more than 150 different pending tasks that parks and says of itself what a dump must show.
 
   varied.py [--loop asyncio|uvloop] [--thread] [--subinterpreter] [--running lock|sleep]
 
@@ -636,6 +636,279 @@ def context_managers():
         spawn(user(where), "manager-" + where, "future")
     spawn(stack_user(), "exit-stack", "future")
     spawn(own(), "manager-own-class", "future")
+
+
+# What tasks hold
+
+
+class Held:
+    """A manager that may wait while it is entered or left."""
+
+    def __init__(self, enters=None, leaves=None):
+        self.enters, self.leaves = enters, leaves
+
+    async def __aenter__(self):
+        if self.enters:
+            await self.enters
+        return self
+
+    async def __aexit__(self, *exc):
+        if self.leaves:
+            await self.leaves
+
+
+class HeldByPlain(Held):
+    """Its __aenter__ is a plain function, which returns what is awaited for it: a coroutine or a future."""
+
+    def __init__(self, entering=None):
+        super().__init__()
+        self.entering = entering or self.enter()
+
+    async def enter(self):
+        await new_future()
+
+    def __aenter__(self):
+        return self.entering
+
+
+class HeldPlainly:
+    """For with, without attributes."""
+
+    __slots__ = ()
+
+    def __enter__(self):
+        return 6
+
+    def __exit__(self, *exc):
+        return False
+
+
+@contextlib.asynccontextmanager
+async def with_lock(lock):
+    """Holds a lock as long as it is held."""
+    async with lock:
+        yield lock
+
+
+@contextlib.contextmanager
+def by_generator(lock):
+    with lock:
+        with HeldPlainly() as value:
+            yield value
+
+
+@since(3, 8)
+def held_blocks():
+    def lock():
+        return keep(asyncio.Lock())
+
+    async def two():
+        async with Held() as one, lock():
+            await park(new_future())
+        del one
+
+    async def nested():
+        async with lock():
+            for i in range(2):
+                async with asyncio.Semaphore(2), Held() as value:
+                    with HeldPlainly():
+                        await park(new_future())
+        return i, value
+
+    async def sync():
+        with HeldPlainly() as number, threading.Lock(), open(os.devnull):
+            with keep(threading.Condition()):
+                await new_future()
+        return number
+
+    async def many_lines():
+        async with Held(), \
+                lock() as nothing, \
+                Held(
+                    None):
+            if nothing is None:
+
+                await park(new_future())
+
+    async def none_any_more():
+        async with lock():
+            pass
+        with HeldPlainly():
+            pass
+        await park(new_future())
+
+    for function in (two, nested, sync, many_lines, none_any_more):
+        spawn(function(), "held-" + function.__name__, "future")
+
+
+@since(3, 8)
+def held_while_handling():
+    async def in_try():
+        try:
+            async with Held():
+                try:
+                    raise KeyError(1)
+                except KeyError as error:
+                    async with keep(asyncio.Lock()):
+                        await park(new_future())
+                    del error
+        finally:
+            pass
+
+    async def in_finally():
+        with HeldPlainly():
+            try:
+                pass
+            finally:
+                async with keep(asyncio.Lock()):
+                    await park(new_future())
+
+    async def in_finally_of_error():
+        async with Held():
+            try:
+                raise KeyError(2)
+            finally:
+                async with keep(asyncio.Lock()):
+                    await park(new_future())
+
+    async def around_try():
+        async with Held():
+            await asyncio.sleep(0)
+            try:
+                with HeldPlainly():
+                    try:
+                        await park(new_future())
+                    except OSError:
+                        pass
+            finally:
+                pass
+
+    async def returning():
+        async with Held():
+            async with Held(leaves=new_future()):
+                return 5
+
+    async def by_error():
+        async with keep(asyncio.Lock()):
+            async with Held(leaves=new_future()):
+                raise KeyError(3)
+
+    async def in_a_loop():
+        while True:
+            async with Held():
+                async for _ in numbers(new_future()):
+                    pass
+
+    for function in (in_try, in_finally, in_finally_of_error, around_try, returning, by_error, in_a_loop):
+        spawn(function(), "held-" + function.__name__, "future")
+
+
+@since(3, 8)
+def held_inside():
+    async def managed_lock():
+        async with with_lock(keep(asyncio.Lock())) as lock:
+            await park(new_future())
+        return lock
+
+    async def managed_twice():
+        async with with_lock(with_lock(keep(asyncio.Lock()))):
+            with by_generator(threading.Lock()):
+                await park(new_future())
+
+    async def stack():
+        async with contextlib.AsyncExitStack() as held:
+            await held.enter_async_context(keep(asyncio.Lock()))
+            held.enter_context(HeldPlainly())
+            held.enter_context(by_generator(threading.Lock()))
+            held.callback(print, 1)
+            await held.enter_async_context(with_lock(asyncio.Semaphore(1)))
+            held.push(Held.__aexit__)
+            await park(new_future())
+
+    async def plain_stack():
+        with contextlib.ExitStack() as held:
+            for _ in range(40):
+                held.enter_context(HeldPlainly())
+            await park(new_future())
+
+    async def generator(lock):
+        async with lock:
+            yield 1
+            await park(new_future())
+
+    async def through_generator():
+        async with Held():
+            async for one in generator(keep(asyncio.Lock())):
+                two = one
+        return two
+
+    async def condition():
+        async with keep(asyncio.Condition()):
+            await park(new_future())
+
+    for function in (managed_lock, managed_twice, stack, plain_stack, through_generator, condition):
+        spawn(function(), "held-" + function.__name__, "future")
+
+
+@since(3, 8)
+def held_not_yet():
+    async def entering():
+        async with Held(), Held(new_future()):
+            pass
+
+    async def entering_plain(what=None):
+        async with keep(asyncio.Lock()):
+            async with HeldByPlain(what):
+                pass
+
+    async def lock_twice():
+        lock = keep(asyncio.Lock())
+        async with lock:
+            async with lock:
+                pass
+
+    spawn(entering(), "held-entering", "future")
+    spawn(entering_plain(), "held-entering-coroutine", "future")
+    spawn(entering_plain(new_future()), "held-entering-future", "future")
+    async def leaving_by_hand(manager):  # a call of an exit function whose arguments are awaited
+        await asyncio.sleep(0)
+        await manager.__aexit__(await park(new_future()))
+
+    spawn(lock_twice(), "held-lock-twice", "lock")
+    spawn(leaving_by_hand(Held()), "held-leaving-by-hand", "future")
+
+
+@types.coroutine
+def old_style_in_block(lock, fut):
+    with lock:
+        yield from fut
+
+
+@since(3, 8)
+def held_by_generators():
+    async def through():
+        async with Held():
+            await old_style_in_block(threading.Lock(), new_future())
+
+    spawn(through(), "held-old-style", "future")
+
+
+def function_of_many_constants(body):
+    """An async function in which the constants of what follows 300 others, and jumps, need EXTENDED_ARG."""
+    text = "async def large(manager, fut, n):\n    'Documented: up to 3.13, None would be the first constant.'\n"
+    text += "".join("    if n == %d: n = 'text %d'\n" % (1000 + i, i) for i in range(300)) + body
+    scope = {"park": park}
+    exec(compile(text, "<large>", "exec"), scope)
+    return scope["large"]
+
+
+@since(3, 8)
+def held_by_large_functions():
+    waits = "    async with manager as value:\n"
+    waits += "".join("        if n == %d: n = 'more %d'\n" % (5000 + i, i) for i in range(300))
+    waits += "        await park(fut)\n    return value\n"
+    spawn(function_of_many_constants(waits)(Held(), new_future(), 1), "held-large", "future")
+    spawn(function_of_many_constants(waits)(Held(new_future()), None, 1), "held-large-entering", "future")
 
 
 class ByGenerator:
