@@ -199,19 +199,20 @@ static void describe_pool(const struct deadlock *d, struct tc_out *out, const st
 	const bool bound = has_bound(d->scene->model, pool), one = n_permits == 1;
 
 	say_object(out, d->scene->model, pool);
-	tc_out_str(out, " is exhausted by its own holders: ");
-	if (bound && one)
-		tc_out_str(out, "its only permit is");
-	else if (bound)
-		tc_out_printf(out, "all its %zu permits are", n_permits);
+	if (!bound)
+		tc_out_printf(out, " has no free permit, and the %zu whose holder%s known %s",
+			      n_permits, one ? " is" : "s are", one ? "is" : "are");
+	else if (one)
+		tc_out_str(out, " is exhausted by its own holder: its only permit is");
 	else
-		tc_out_printf(out, "none is free, and the %zu that %s known %s", n_permits,
-			      one ? "is" : "are", one ? "is" : "are");
+		tc_out_printf(out, " is exhausted by its own holders: all its %zu permits are",
+			      n_permits);
 	if (!are_of_ring(d, ring, pool))
 		tc_out_str(out, " held by tasks that cannot get on, some because they wait,"
 				" themselves or through others, for one more");
 	else if (one)
-		tc_out_str(out, " held by a task that waits, itself or through others, for one");
+		tc_out_str(out, " held by a task that waits, itself or through others, for one"
+				" more");
 	else
 		tc_out_str(out, " held by tasks that wait, themselves or through others, for one"
 				" more");
@@ -296,10 +297,22 @@ static const char *why_not(const struct tc_finding *finding)
 		       "only its holder can release a lock, and each holder waits";
 }
 
+/* May a function of the task have given back by hand what the task holds? */
+static bool may_have_released(const struct tc_model *model, const struct tc_task *task)
+{
+	size_t n;
+	const struct tc_hold *holds = tc_model_holds(model, task, &n);
+
+	for (size_t i = 0; i < n; i++)
+		if (holds[i].flags & TC_HOLD_RELEASES)
+			return true;
+	return false;
+}
+
 static void judge_end(const struct deadlock *d, struct tc_finding *finding, bool by_lock)
 {
 	const struct tc_model *model = d->scene->model;
-	bool timed = false, others = false, moved = false;
+	bool timed = false, others = false, moved = false, released = false;
 
 	for (size_t i = 0; i < finding->tasks.n; i++) {
 		const struct tc_task *task = &model->tasks[finding->tasks.at[i]];
@@ -307,13 +320,26 @@ static void judge_end(const struct deadlock *d, struct tc_finding *finding, bool
 		others = others || has_others(d, task);
 		moved = moved ||
 			(by_lock && finding->tasks.n > 1 && !is_of_one_moment(d->scene, task));
+		released = released || (by_lock && may_have_released(model, task));
 	}
-	finding->ends = timed || others ? TC_ENDS_UNKNOWN : TC_ENDS_NO;
-	finding->why = others ? "another task of a gather or group may fail, which ends it" :
+	finding->ends = timed || others || released ? TC_ENDS_UNKNOWN : TC_ENDS_NO;
+	finding->why = released ? "a function of theirs calls release(), and may have given back "
+				  "what it seems to hold" :
+		       others	? "another task of a gather or group may fail, which ends it" :
 		       timed  ? "a timer of the loop may cancel one of them" :
 				why_not(finding);
-	if (others || timed || moved)
+	if (others || timed || moved || released)
 		finding->confidence = TC_LIKELY;
+}
+
+/* A plain semaphore does not tell how many permits it has. */
+static void judge_plain_pool(struct tc_finding *finding)
+{
+	finding->confidence = TC_LIKELY;
+	if (finding->ends != TC_ENDS_NO)
+		return;
+	finding->ends = TC_ENDS_UNKNOWN;
+	finding->why = "not unless one more permit exists, whose holder is not known";
 }
 
 /* The semaphore, else a lock, that the ring goes through; NULL: it goes through tasks alone. */
@@ -358,8 +384,7 @@ static void add_finding(void *context, const struct tc_ring *ring)
 	}
 	judge_end(d, finding, lock != NULL);
 	if (pool && !has_bound(d->scene->model, lock))
-		finding->confidence =
-			TC_LIKELY; /* of a plain one the number of permits is unknown */
+		judge_plain_pool(finding);
 }
 
 void tc_detect_deadlock(const struct tc_scene *scene, struct tc_findings *findings)

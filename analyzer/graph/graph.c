@@ -104,16 +104,25 @@ static bool may_lead_to_task(const struct tc_model *model, enum tc_wait_kind kin
 	}
 }
 
-/* The object that a task holds with this manager: the manager itself, but of a condition its lock
- * (Lib/asyncio/locks.py, Condition). NULL: it is not recorded. */
+/* Is it asyncio's Condition, which keeps the lock that it takes as `_lock`? Another class of that
+ * name may do what it likes. */
+static bool is_condition(const struct tc_model *model, uint32_t id)
+{
+	const struct tc_type *type = tc_model_type(model, id);
+
+	return tc_text_is(tc_model_string(model, type->name), "Condition") &&
+	       tc_text_is(tc_model_string(model, type->module), "asyncio.locks");
+}
+
+/* The object that a task holds with this manager: the manager itself, but of a condition its
+ * lock. NULL: it is not recorded. */
 static const struct tc_object *held_object(const struct tc_model *model, const struct tc_hold *hold)
 {
 	const struct tc_object *object = tc_model_object_at(model, hold->manager);
 
-	if (!object || !tc_text_is(tc_model_string(model, tc_model_type(model, hold->type)->name),
-				   "Condition"))
-		return object;
-	return tc_object_member(model, object, "_lock");
+	return object && is_condition(model, hold->type) ?
+		       tc_object_member(model, object, "_lock") :
+		       object;
 }
 
 /* Has the task given the lock back for the time of Condition.wait(), or does it, in there, take it

@@ -5,7 +5,7 @@
   run.py [--only REGEX] [--jobs N] [INTERPRETER…]
 
 Each program of this directory, and of tests/zoo those with a line EXPECT, says in its head what is right (EXPECT: kind=…; task=NAME,…; culprit=FILE:LINE, or "healthy"). It is
-dumped by signal and from outside; confidence= and hurts= (how many tasks) are looked at where they are given, after the program has come to rest; what is healthy is dumped dumps= times. The fingerprints of all of a program's findings, on every interpreter and in both ways, are one;
+dumped by signal and from outside; confidence=, hurts= (how many tasks) and says= (in the summary) are looked at where they are given, after the program has come to rest; what is healthy is dumped dumps= times. The fingerprints of all of a program's findings, on every interpreter and in both ways, are one;
 those of two programs differ. Prints TAP."""
 import contextlib
 import fnmatch
@@ -54,6 +54,8 @@ def judge(report, want):
     for field, told in ("confidence", right[0]["confidence"]), ("hurts", str(right[0]["victims"])):
         if want.get(field, told) != told:
             wrong.append("%s is %s: %s" % (field, told, right[0]["summary"]))
+    if want.get("says", "") not in right[0]["summary"]:
+        wrong.append("does not say %r: %s" % (want["says"], right[0]["summary"]))
     return wrong + ["also %s: %s" % (f["kind"], f["summary"]) for f in found if f is not right[0]]
 
 
@@ -61,7 +63,7 @@ def control(report, want):
     """A verdict that is wrong must be noticed."""
     wrong = [dict(want, healthy=not want["healthy"], kind=want.get("kind", "none"), culprit=want.get("culprit", "none"))]
     if not want["healthy"]:
-        wrong += [dict(want, kind="deadlock.none"), dict(want, task="nobody"), dict(want, culprit="none.py:1"), dict(want, hurts="0")]
+        wrong += [dict(want, kind="deadlock.none"), dict(want, task="nobody"), dict(want, culprit="none.py:1"), dict(want, hurts="0"), dict(want, says="nobody")]
     for one in wrong:
         if not judge(report, one):
             raise lab.Failed("control: not noticed: %r" % one)
