@@ -9,7 +9,7 @@ import asyncio
 async def produce(sem, jobs):
     while True:
         await sem.acquire()
-        job = asyncio.create_task(asyncio.sleep(0.2))
+        job = asyncio.create_task(asyncio.sleep(3600))
         jobs.add(job)
         job.add_done_callback(lambda job: (sem.release(), jobs.discard(job)))
 
@@ -21,16 +21,17 @@ async def one_more(sem):
 
 async def nested(sem):
     async with sem:
+        await asyncio.sleep(0)
         await asyncio.create_task(one_more(sem))
 
 
 async def main():
     sem, jobs = asyncio.Semaphore(3), set()
-    producer = asyncio.create_task(produce(sem, jobs))
-    await asyncio.sleep(0)
+    tasks = [asyncio.create_task(nested(sem)), asyncio.create_task(produce(sem, jobs))]
+    for _ in range(3):
+        await asyncio.sleep(0)
     print("READY", flush=True)
-    while not producer.done():
-        await nested(sem)
+    await asyncio.gather(*tasks)
 
 
 asyncio.run(main())
