@@ -4,6 +4,7 @@
  * that were read at different moments still make a ring that exists; one by a lock does not. */
 #include <stdlib.h>
 
+#include "analyzer/base/array.h"
 #include "analyzer/dump/values.h"
 #include "analyzer/detect/rings.h"
 #include "analyzer/detect/words.h"
@@ -30,11 +31,18 @@ static const struct tc_object *lock_of(const struct deadlock *d, tc_node node)
 	return d->stuck->closed[node] ? object_of(d->scene->model, node) : NULL;
 }
 
-static bool is_semaphore(const struct tc_model *model, const struct tc_object *lock)
+/* As who waits for it sees it. */
+static bool is_semaphore(const struct deadlock *d, const struct tc_object *lock)
+{
+	return lock && tc_stuck_waited_as(d->scene, tc_node_object(d->scene->graph, lock)) ==
+			       TC_WAIT_SEMAPHORE;
+}
+
+static bool has_bound(const struct tc_model *model, const struct tc_object *semaphore)
 {
 	struct tc_value value;
 
-	return lock && !tc_object_attr(model, lock, "_locked", &value);
+	return tc_object_attr(model, semaphore, "_bound_value", &value);
 }
 
 /* "Lock O4". */
@@ -168,20 +176,46 @@ static void describe_one_or_ring(const struct deadlock *d, struct tc_finding *fi
 	}
 }
 
-static void describe_pool(const struct deadlock *d, struct tc_out *out,
-			  const struct tc_object *pool, size_t n_holders)
+/* Are all holders of the semaphore in the ring? Others cannot get on for a reason of their own. */
+static bool are_of_ring(const struct deadlock *d, const struct tc_ring *ring,
+			const struct tc_object *pool)
 {
-	const struct tc_model *model = d->scene->model;
-	struct tc_value value;
-	bool bound = tc_object_attr(model, pool, "_bound_value", &value);
+	bool *in = tc_array_new(tc_graph_n_nodes(d->scene->graph), sizeof(*in)), all = true;
+	const struct tc_edge *edges;
+	size_t n;
 
-	say_object(out, model, pool);
-	tc_out_printf(out,
-		      bound ? " is exhausted by its own holders: all its %zu permits are held" :
-			      " is exhausted by its own holders: none is free, and the %zu that "
-			      "are known are held",
-		      n_holders);
-	tc_out_str(out, " by tasks that wait, themselves or through others, for one more");
+	for (size_t i = 0; i < ring->all.n; i++)
+		in[ring->all.at[i]] = true;
+	edges = tc_graph_out(d->scene->graph, tc_node_object(d->scene->graph, pool), &n);
+	for (size_t i = 0; i < n; i++)
+		all = all && (edges[i].kind != TC_EDGE_HELD || in[edges[i].to]);
+	free(in);
+	return all;
+}
+
+static void describe_pool(const struct deadlock *d, struct tc_out *out, const struct tc_ring *ring,
+			  const struct tc_object *pool, size_t n_permits)
+{
+	const bool bound = has_bound(d->scene->model, pool), one = n_permits == 1;
+
+	say_object(out, d->scene->model, pool);
+	if (!bound)
+		tc_out_printf(out, " has no free permit, and the %zu whose holder%s known %s",
+			      n_permits, one ? " is" : "s are", one ? "is" : "are");
+	else if (one)
+		tc_out_str(out, " is exhausted by its own holder: its only permit is");
+	else
+		tc_out_printf(out, " is exhausted by its own holders: all its %zu permits are",
+			      n_permits);
+	if (!are_of_ring(d, ring, pool))
+		tc_out_str(out, " held by tasks that cannot get on, some because they wait,"
+				" themselves or through others, for one more");
+	else if (one)
+		tc_out_str(out, " held by a task that waits, itself or through others, for one"
+				" more");
+	else
+		tc_out_str(out, " held by tasks that wait, themselves or through others, for one"
+				" more");
 }
 
 static void say_member(const struct deadlock *d, const struct tc_task *task, uint32_t since,
@@ -229,26 +263,29 @@ static void put_ring(const struct deadlock *d, const struct tc_ring *ring,
 	}
 }
 
-/* The holders of a semaphore, and where its waiters wait. */
-static void put_pool(const struct deadlock *d, const struct tc_object *pool,
+/* The holders of a semaphore, and where its waiters wait. Returns how many permits they hold. */
+static size_t put_pool(const struct deadlock *d, const struct tc_object *pool,
 		     struct tc_finding *finding)
 {
 	const struct tc_model *model = d->scene->model;
 	const tc_node node = tc_node_object(d->scene->graph, pool);
 	const struct tc_edge *edges, *edge;
-	size_t n;
+	size_t n, n_permits = 0;
 
 	edges = tc_graph_out(d->scene->graph, node, &n);
 	for (size_t i = 0; i < n; i++) {
 		if (edges[i].kind != TC_EDGE_HELD)
 			continue;
 		uint32_t since = tc_place_best(model, edges[i].evidence);
-		tc_ids_add(&finding->tasks, edges[i].to);
+		/* one that holds several comes several times in turn */
+		if (!n_permits++ || finding->tasks.at[finding->tasks.n - 1] != edges[i].to)
+			tc_ids_add(&finding->tasks, edges[i].to);
 		tc_finding_culprit(finding, since);
 		say_member(d, &model->tasks[edges[i].to], since, pool, finding);
 	}
 	for (size_t i = 0; i < TC_PLACES_MAX && (edge = tc_graph_in(d->scene->graph, node, i)); i++)
 		tc_finding_waits(finding, tc_place_best(model, model->tasks[edge->from].chain));
+	return n_permits;
 }
 
 static const char *why_not(const struct tc_finding *finding)
@@ -260,10 +297,22 @@ static const char *why_not(const struct tc_finding *finding)
 		       "only its holder can release a lock, and each holder waits";
 }
 
+/* May a function of the task have given back by hand what the task holds? */
+static bool may_have_released(const struct tc_model *model, const struct tc_task *task)
+{
+	size_t n;
+	const struct tc_hold *holds = tc_model_holds(model, task, &n);
+
+	for (size_t i = 0; i < n; i++)
+		if (holds[i].flags & TC_HOLD_RELEASES)
+			return true;
+	return false;
+}
+
 static void judge_end(const struct deadlock *d, struct tc_finding *finding, bool by_lock)
 {
 	const struct tc_model *model = d->scene->model;
-	bool timed = false, others = false, moved = false;
+	bool timed = false, others = false, moved = false, released = false;
 
 	for (size_t i = 0; i < finding->tasks.n; i++) {
 		const struct tc_task *task = &model->tasks[finding->tasks.at[i]];
@@ -271,13 +320,26 @@ static void judge_end(const struct deadlock *d, struct tc_finding *finding, bool
 		others = others || has_others(d, task);
 		moved = moved ||
 			(by_lock && finding->tasks.n > 1 && !is_of_one_moment(d->scene, task));
+		released = released || (by_lock && may_have_released(model, task));
 	}
-	finding->ends = timed || others ? TC_ENDS_UNKNOWN : TC_ENDS_NO;
-	finding->why = others ? "another task of a gather or group may fail, which ends it" :
+	finding->ends = timed || others || released ? TC_ENDS_UNKNOWN : TC_ENDS_NO;
+	finding->why = released ? "a function of theirs calls release(), and may have given back "
+				  "what it seems to hold" :
+		       others	? "another task of a gather or group may fail, which ends it" :
 		       timed  ? "a timer of the loop may cancel one of them" :
 				why_not(finding);
-	if (others || timed || moved)
+	if (others || timed || moved || released)
 		finding->confidence = TC_LIKELY;
+}
+
+/* A plain semaphore does not tell how many permits it has. */
+static void judge_plain_pool(struct tc_finding *finding)
+{
+	finding->confidence = TC_LIKELY;
+	if (finding->ends != TC_ENDS_NO)
+		return;
+	finding->ends = TC_ENDS_UNKNOWN;
+	finding->why = "not unless one more permit exists, whose holder is not known";
 }
 
 /* The semaphore, else a lock, that the ring goes through; NULL: it goes through tasks alone. */
@@ -287,7 +349,7 @@ static const struct tc_object *lock_in(const struct deadlock *d, const struct tc
 
 	for (size_t i = 0; i < ring->all.n; i++) {
 		const struct tc_object *lock = lock_of(d, ring->all.at[i]);
-		if (lock && (!found || is_semaphore(d->scene->model, lock)))
+		if (lock && (!found || is_semaphore(d, lock)))
 			found = lock;
 	}
 	return found;
@@ -297,8 +359,7 @@ static void add_finding(void *context, const struct tc_ring *ring)
 {
 	const struct deadlock *d = context;
 	const struct tc_object *lock = lock_in(d, ring);
-	bool pool = is_semaphore(d->scene->model, lock);
-	struct tc_value value;
+	bool pool = is_semaphore(d, lock);
 	size_t n_tasks = 0;
 
 	if (!tc_findings_room(d->findings))
@@ -315,16 +376,15 @@ static void add_finding(void *context, const struct tc_ring *ring)
 		if (lock_of(d, ring->all.at[i]))
 			tc_ids_add(&finding->objects, ring->all.at[i] - d->scene->model->n_tasks);
 	if (pool) {
-		put_pool(d, lock, finding);
-		describe_pool(d, &finding->summary, lock, finding->tasks.n);
+		size_t n_permits = put_pool(d, lock, finding);
+		describe_pool(d, &finding->summary, ring, lock, n_permits);
 	} else {
 		put_ring(d, ring, finding);
 		describe_one_or_ring(d, finding, ring, lock);
 	}
 	judge_end(d, finding, lock != NULL);
-	if (pool && !tc_object_attr(d->scene->model, lock, "_bound_value", &value))
-		finding->confidence =
-			TC_LIKELY; /* of a plain one the number of permits is unknown */
+	if (pool && !has_bound(d->scene->model, lock))
+		judge_plain_pool(finding);
 }
 
 void tc_detect_deadlock(const struct tc_scene *scene, struct tc_findings *findings)

@@ -50,33 +50,32 @@ struct orphans {
 	const struct tc_scene *scene;
 	struct tc_findings *findings;
 	struct tc_lookup tasks; /* by chain */
+	bool *timed;		/* of each task */
 	uint32_t *seen;		/* of each node: the last task whose waiters were asked for, + 1 */
 };
 
-/* May somebody else end the wait: a timer, of the task or of one that waits for it; a task that
- * waits for the first of several? */
-static bool may_be_ended(const struct orphans *o, tc_node first)
+/* Does somebody wait for it who goes on without it: with asyncio.wait, for the first of several? */
+static bool may_be_left(const struct orphans *o, tc_node first)
 {
 	const struct tc_graph *graph = o->scene->graph;
 	struct tc_ids stack = { 0 };
 	const struct tc_edge *edge;
-	bool ended = false;
+	bool left = false;
 
 	tc_ids_add(&stack, first);
-	for (unsigned step = 0; stack.n > 0 && !ended; step++) {
+	for (unsigned step = 0; stack.n > 0 && !left; step++) {
 		tc_node node = stack.at[--stack.n];
 		const struct tc_task *task = tc_graph_task(graph, node);
 		if (o->seen[node] == first + 1)
 			continue;
 		o->seen[node] = first + 1;
-		enum tc_wait_kind kind = task ? tc_wait_kind_of(graph->finder, task) : TC_WAIT_NONE;
-		ended = step > WAITERS_MAX || kind == TC_WAIT_WAIT || kind == TC_WAIT_WAIT_FOR ||
-			(task && tc_timed_itself(o->scene->model, task));
+		left = step > WAITERS_MAX ||
+		       (task && tc_wait_kind_of(graph->finder, task) == TC_WAIT_WAIT);
 		for (size_t i = 0; i < WAITERS_MAX && (edge = tc_graph_in(graph, node, i)); i++)
 			tc_ids_add(&stack, edge->from);
 	}
 	free(stack.at);
-	return ended;
+	return left;
 }
 
 static bool is_waited_for(const struct tc_scene *scene, const struct tc_task *task)
@@ -121,8 +120,8 @@ static bool is_orphan(const struct orphans *o, const struct tc_task *task)
 	       !(task->flags & (TC_TASK_TORN | TC_TASK_RUNNING)) &&
 	       !tc_wait_is_ready(scene->graph->finder, task) &&
 	       tc_wait_kind_of(scene->graph->finder, task) == TC_WAIT_FUTURE &&
-	       is_own_wait(scene->model, task) && !may_be_parked(scene, task) &&
-	       !may_be_ended(o, tc_node_task(scene->graph, task));
+	       !o->timed[task - scene->model->tasks] && is_own_wait(scene->model, task) &&
+	       !may_be_parked(scene, task) && !may_be_left(o, tc_node_task(scene->graph, task));
 }
 
 /* Where only one coroutine waits, and nobody for it, it may be parked on purpose all the same. */
@@ -193,9 +192,11 @@ void tc_detect_orphan_future(const struct tc_scene *scene, struct tc_findings *f
 	struct orphans o = {
 		.scene = scene,
 		.findings = findings,
+		.timed = tc_array_new(model->n_tasks, sizeof(*o.timed)),
 		.seen = tc_array_new(tc_graph_n_nodes(scene->graph), sizeof(*o.seen)),
 	};
 
+	tc_timed_find(scene, o.timed);
 	for (size_t i = 0; i < model->n_tasks; i++)
 		if (is_orphan(&o, &model->tasks[i]))
 			tc_lookup_add(&o.tasks, model->tasks[i].chain, i);
@@ -203,5 +204,6 @@ void tc_detect_orphan_future(const struct tc_scene *scene, struct tc_findings *f
 	for (size_t from = 0; from < o.tasks.n;)
 		from = add_finding(&o, from);
 	tc_lookup_deinit(&o.tasks);
+	free(o.timed);
 	free(o.seen);
 }

@@ -9,6 +9,7 @@
 #include "analyzer/base/array.h"
 #include "analyzer/detect/timed.h"
 #include "analyzer/dump/values.h"
+#include "analyzer/facts/place.h"
 
 static bool attr_is(const struct tc_model *model, const struct tc_object *object, const char *name,
 		    enum tc_val tag)
@@ -30,7 +31,7 @@ static bool is_closed(const struct tc_scene *scene, const struct tc_task *task)
 	case TC_WAIT_SHIELD:
 	case TC_WAIT_LOCK:
 	case TC_WAIT_SEMAPHORE:
-		return !tc_timed_itself(scene->model, task);
+		return true;
 	default:
 		return false;
 	}
@@ -66,25 +67,71 @@ static uint64_t holders_of(const struct tc_scene *scene, tc_node node, bool *ret
 	return holders;
 }
 
-/* Is the object a taken lock or semaphore whose holders are all known? (Lib/asyncio/locks.py: Lock,
- * Semaphore, BoundedSemaphore.) Of a semaphore without a bound that is not sure. */
-static bool is_taken(const struct tc_stuck *stuck, const struct tc_object *object, bool unread)
+enum tc_wait_kind tc_stuck_waited_as(const struct tc_scene *scene, tc_node node)
+{
+	const struct tc_edge *edge;
+
+	for (size_t i = 0; (edge = tc_graph_in(scene->graph, node, i)); i++)
+		if (edge->kind == TC_EDGE_WAITS)
+			return tc_wait_kind_of(scene->graph->finder,
+					       tc_graph_task(scene->graph, edge->from));
+	return TC_WAIT_NONE;
+}
+
+/* Does one of those that wait for the semaphore call its acquire() itself? Then others may have
+ * done so before, and hold permits that no with statement shows. */
+static bool is_taken_by_hand(const struct tc_scene *scene, tc_node node)
+{
+	const struct tc_edge *edge;
+
+	for (size_t i = 0; (edge = tc_graph_in(scene->graph, node, i)); i++) {
+		uint32_t acquire = edge->kind == TC_EDGE_WAITS ? edge->evidence : 0;
+		struct tc_place place;
+		if (!acquire)
+			continue;
+		tc_place_init(&place, scene->model, scene->model->chains[acquire].parent);
+		if (!tc_place_is(&place, "asyncio/locks.py", "__aenter__"))
+			return true;
+	}
+	return false;
+}
+
+/* Are the holders of the semaphore all known? Of one with a bound that is sure if they are as many
+ * as its permits; of a plain one it is likely, because nothing tells how many it has.
+ * (Lib/asyncio/locks.py: Semaphore, BoundedSemaphore.) */
+static bool is_exhausted(const struct tc_stuck *stuck, const struct tc_object *object,
+			 uint64_t holders, bool unread)
 {
 	const struct tc_model *model = stuck->scene->model;
 	struct tc_value value;
+
+	if (!tc_object_attr(model, object, "_value", &value) || value.tag != TC_VAL_INT ||
+	    value.word != 0)
+		return false;
+	if (tc_object_attr(model, object, "_bound_value", &value) && value.tag == TC_VAL_INT)
+		return value.word == holders;
+	return !unread &&
+	       !is_taken_by_hand(stuck->scene, tc_node_object(stuck->scene->graph, object));
+}
+
+/* Is the object a taken lock or semaphore whose holders are all known? */
+static bool is_taken(const struct tc_stuck *stuck, const struct tc_object *object, bool unread)
+{
+	tc_node node = tc_node_object(stuck->scene->graph, object);
 	bool woken;
-	uint64_t holders =
-		holders_of(stuck->scene, tc_node_object(stuck->scene->graph, object), &woken);
+	uint64_t holders = holders_of(stuck->scene, node, &woken);
 
 	if (!holders || woken)
 		return false;
-	if (attr_is(model, object, "_locked", TC_VAL_TRUE))
-		return holders == 1;
-	if (unread || !tc_object_attr(model, object, "_value", &value) || value.tag != TC_VAL_INT ||
-	    value.word != 0)
+	switch (tc_stuck_waited_as(stuck->scene, node)) {
+	case TC_WAIT_LOCK:
+		return holders == 1 &&
+		       attr_is(stuck->scene->model, object, "_locked", TC_VAL_TRUE);
+	case TC_WAIT_SEMAPHORE:
+		return is_exhausted(stuck, object, holders, unread);
+	default:
 		return false;
-	return !tc_object_attr(model, object, "_bound_value", &value) || value.tag != TC_VAL_INT ||
-	       value.word == holders;
+	}
 }
 
 static void find_closed(struct tc_stuck *stuck)
@@ -93,9 +140,12 @@ static void find_closed(struct tc_stuck *stuck)
 	const struct tc_graph *graph = stuck->scene->graph;
 	const bool unread = has_unread(model);
 	tc_node last = TC_NODE_NONE;
+	bool *timed = tc_array_new(model->n_tasks, sizeof(*timed));
 
+	tc_timed_find(stuck->scene, timed);
 	for (size_t i = 0; i < model->n_tasks; i++)
-		stuck->closed[i] = is_closed(stuck->scene, &model->tasks[i]);
+		stuck->closed[i] = !timed[i] && is_closed(stuck->scene, &model->tasks[i]);
+	free(timed);
 	for (size_t i = 0; i < graph->n_edges; i++) { /* by ascending from */
 		const struct tc_edge *edge = &graph->edges[i];
 		if (edge->kind != TC_EDGE_HELD || edge->from == last)

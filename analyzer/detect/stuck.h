@@ -21,4 +21,8 @@ void tc_stuck_deinit(struct tc_stuck *stuck);
  * semaphore one holder is enough, of all else every one is needed. */
 tc_node tc_stuck_needed(const struct tc_stuck *stuck, tc_node node, const struct tc_edge *edge);
 
+/* How those that wait for this object do that: its class may have any name, and attributes of its
+ * own. */
+enum tc_wait_kind tc_stuck_waited_as(const struct tc_scene *scene, tc_node node);
+
 #endif

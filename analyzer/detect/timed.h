@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Waits that a timer ends. */
+ * Which tasks a timeout ends: asyncio.wait_for(), asyncio.timeout() and the like around what they
+ * are in, in their own chain or in that of a task whose end would cancel them. */
 #ifndef TC_TIMED_H
 #define TC_TIMED_H
 
 #include "analyzer/detect/detect.h"
 
-/* Is the task inside wait_for, or a block that is cancelled after a time? */
-bool tc_timed_itself(const struct tc_model *model, const struct tc_task *task);
+/* Set timed[i] for each task i that is cancelled when the time is over. */
+void tc_timed_find(const struct tc_scene *scene, bool *timed);
 
 #endif

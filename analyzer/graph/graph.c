@@ -8,6 +8,7 @@
 
 #include "analyzer/base/array.h"
 #include "analyzer/dump/values.h"
+#include "analyzer/facts/place.h"
 
 static size_t n_nodes(const struct tc_model *model)
 {
@@ -103,20 +104,47 @@ static bool may_lead_to_task(const struct tc_model *model, enum tc_wait_kind kin
 	}
 }
 
-/* The object that a task holds with this manager: the manager itself, but of a condition its lock
- * (Lib/asyncio/locks.py, Condition). NULL: it is not recorded, or the condition has given its lock
- * back while it waits. */
-static const struct tc_object *held_object(const struct tc_graph *graph, const struct tc_hold *hold)
+/* Is it asyncio's Condition, which keeps the lock that it takes as `_lock`? Another class of that
+ * name may do what it likes. */
+static bool is_condition(const struct tc_model *model, uint32_t id)
 {
-	const struct tc_model *model = graph->model;
+	const struct tc_type *type = tc_model_type(model, id);
+
+	return tc_text_is(tc_model_string(model, type->name), "Condition") &&
+	       tc_text_is(tc_model_string(model, type->module), "asyncio.locks");
+}
+
+/* The object that a task holds with this manager: the manager itself, but of a condition its
+ * lock. NULL: it is not recorded. */
+static const struct tc_object *held_object(const struct tc_model *model, const struct tc_hold *hold)
+{
 	const struct tc_object *object = tc_model_object_at(model, hold->manager);
 
-	if (!object || !tc_text_is(tc_model_string(model, tc_model_type(model, hold->type)->name),
-				   "Condition"))
-		return object;
-	if (tc_wait_kind_of(graph->finder, &model->tasks[hold->task]) == TC_WAIT_CONDITION)
-		return NULL;
-	return tc_object_member(model, object, "_lock");
+	return object && is_condition(model, hold->type) ?
+		       tc_object_member(model, object, "_lock") :
+		       object;
+}
+
+/* Has the task given the lock back for the time of Condition.wait(), or does it, in there, take it
+ * again? It is then inside a with block of the lock or of the condition, and does not hold it. */
+static bool is_given_back(const struct tc_graph *graph, const struct tc_task *task,
+			  const struct tc_object *lock)
+{
+	const struct tc_model *model = graph->model;
+	struct tc_wait scratch;
+	const struct tc_wait *wait = tc_graph_wait(graph, task, &scratch);
+
+	if (wait->kind == TC_WAIT_CONDITION)
+		return !wait->object || tc_object_member(model, wait->object, "_lock") == lock;
+	if (wait->kind != TC_WAIT_LOCK || wait->object != lock)
+		return false;
+	for (uint32_t id = task->chain; id; id = model->chains[id].parent) {
+		struct tc_place place;
+		tc_place_init(&place, model, id);
+		if (tc_place_is(&place, "asyncio/locks.py", "wait"))
+			return true;
+	}
+	return false;
 }
 
 /* Who holds what others wait for. */
@@ -135,8 +163,9 @@ static void add_held(struct tc_graph *graph)
 		const struct tc_task *task = &model->tasks[hold->task];
 		if (!tc_task_alive(task) || task->flags & TC_TASK_TORN)
 			continue;
-		const struct tc_object *object = held_object(graph, hold);
-		if (object && waited[object - model->objects])
+		const struct tc_object *object = held_object(model, hold);
+		if (object && waited[object - model->objects] &&
+		    !is_given_back(graph, task, object))
 			add(graph, TC_EDGE_HELD, tc_node_object(graph, object), hold->task,
 			    hold->place);
 	}

@@ -180,8 +180,9 @@ enum tc_task_flag {
 };
 
 enum tc_hold_flag {
-	TC_HOLD_ASYNC = 1,  /* of an `async with` */
-	TC_HOLD_INSIDE = 2, /* another held manager holds it */
+	TC_HOLD_ASYNC = 1,    /* of an `async with` */
+	TC_HOLD_INSIDE = 2,   /* another held manager holds it */
+	TC_HOLD_RELEASES = 4, /* a function inside the block names `release` */
 };
 
 /* 10. Objects */

@@ -10,6 +10,9 @@
 
 enum {
 	CO_EXCEPTIONTABLE = 40, /* 3.11 to 3.15, Include/cpython/code.h */
+	CO_NAMES = 32,		/* 3.11 to 3.15 */
+	CO_NAMES_OLD = 64,	/* 3.8 to 3.10, Include/cpython/code.h */
+	NAMES_MAX = 1024,
 	HANDLERS_MAX = 32,	/* that are followed from the inside out */
 	ENTRIES_MAX = 4096,	/* of one table */
 	BLOCK_SIZE = 12,	/* PyTryBlock: type, handler, level */
@@ -152,4 +155,23 @@ int64_t tc_with_begin(const struct tc_py *py, const struct tc_frame_view *frame,
 	if (py->at.frames == TC_FRAMES_OBJECT)
 		return begin_by_block(py, frame, depth);
 	return begin_by_table(py, frame, depth);
+}
+
+bool tc_code_names(const struct tc_py *py, tc_addr code, const char *name)
+{
+	const bool old = py->at.frames == TC_FRAMES_OBJECT;
+	const size_t want = strlen(name);
+	struct tc_seq names;
+	char text[16]; /* a longer one is cut, and is another name */
+	tc_addr tuple, item;
+	size_t len;
+
+	if (tc_get(py->mem, code + (old ? CO_NAMES_OLD : CO_NAMES), &tuple) < 0 ||
+	    tc_seq_open(py, tuple, TC_SEQ_TUPLE, &names) < 0)
+		return false;
+	for (int i = 0; i < NAMES_MAX && tc_seq_next(&names, &item) > 0; i++)
+		if (tc_str_read(py, item, text, sizeof(text), &len) == 0 && len == want &&
+		    memcmp(text, name, want) == 0)
+			return true;
+	return false;
 }

@@ -10,4 +10,7 @@
  * them. It is on the line of the with statement. Negative: unknown. */
 int64_t tc_with_begin(const struct tc_py *py, const struct tc_frame_view *frame, uint32_t depth);
 
+/* Does the code name an attribute or a global that is called like this? Of the first 1024 names. */
+bool tc_code_names(const struct tc_py *py, tc_addr code, const char *name);
+
 #endif

@@ -27,23 +27,33 @@ struct scan {
 	unsigned depth;
 };
 
-/* What an exit function is called: __exit__ or __aexit__. */
+/* What an exit function is called: __exit__ or __aexit__; and whether it is that of contextlib's
+ * managers made from generators, or their subclasses. */
 struct leave {
-	bool exits, async;
+	bool exits, async, generator;
 };
+
+static bool ends_with(const char *name, size_t len, const char *end)
+{
+	size_t n = strlen(end);
+
+	return len >= n && memcmp(name + len - n, end, n) == 0;
+}
 
 static struct leave leave_by_name(const char *name, size_t len)
 {
 	static const char sync[] = "__exit__", async[] = "__aexit__";
+	size_t class = 0;
 
-	for (size_t i = len; i > 0; i--)
-		if (name[i - 1] == '.') {
-			name += i;
-			len -= i;
-			break;
-		}
-	struct leave leave = { .async = len == sizeof(async) - 1 && memcmp(name, async, len) == 0 };
-	leave.exits = leave.async || (len == sizeof(sync) - 1 && memcmp(name, sync, len) == 0);
+	for (size_t i = len; i > 0 && !class; i--)
+		class = name[i - 1] == '.' ? i : 0;
+	struct leave leave = {
+		.async = len - class == sizeof(async) - 1 &&
+			 memcmp(name + class, async, sizeof(async) - 1) == 0,
+		.generator = class && ends_with(name, class - 1, "GeneratorContextManager"),
+	};
+	leave.exits = leave.async || (len - class == sizeof(sync) - 1 &&
+				      memcmp(name + class, sync, sizeof(sync) - 1) == 0);
 	return leave;
 }
 
@@ -75,12 +85,14 @@ static struct leave leave_of(struct tc_walker *w, tc_addr addr, enum tc_kind kin
 	if (kind != TC_KIND_FUNCTION && kind != TC_KIND_METHOD_DESCRIPTOR)
 		return (struct leave){ 0 };
 	if (w->holds.known[i].addr == addr)
-		return (struct leave){ w->holds.known[i].exits, w->holds.known[i].async };
+		return (struct leave){ w->holds.known[i].exits, w->holds.known[i].async,
+				       w->holds.known[i].generator };
 	leave = leave_by_str(
 		w, addr + (kind == TC_KIND_FUNCTION ? w->py.at.func_qualname : DESCRIPTOR_NAME));
 	w->holds.known[i].addr = addr;
 	w->holds.known[i].exits = leave.exits;
 	w->holds.known[i].async = leave.async;
+	w->holds.known[i].generator = leave.generator;
 	return leave;
 }
 
@@ -134,6 +146,7 @@ static void add_held(struct scan *scan, tc_addr manager, struct leave leave, uin
 		.flags = (leave.async ? TC_HOLD_ASYNC : 0u) | (scan->depth ? TC_HOLD_INSIDE : 0u),
 		.type = type->id,
 		.depth = scan->depth,
+		.generator = leave.generator,
 	};
 }
 
@@ -190,6 +203,22 @@ static void scan_stack(struct scan *scan, const struct tc_gen *gen, const struct
 	}
 }
 
+/* A function that names `release` may give back by hand what it holds, or what those hold that
+ * called it. */
+static void mark_releases(struct tc_walker *w, const struct tc_walk_code *code)
+{
+	size_t i = code->addr >> 4 & (TC_EXITS_KNOWN - 1);
+
+	if (!w->holds.n || code->library)
+		return;
+	if (w->holds.releases[i].code != code->addr) {
+		w->holds.releases[i].names = tc_code_names(&w->py, code->addr, "release");
+		w->holds.releases[i].code = code->addr;
+	}
+	for (uint32_t held = 0; held < w->holds.n && w->holds.releases[i].names; held++)
+		w->holds.at[held].flags |= TC_HOLD_RELEASES;
+}
+
 /* The frame of the generator that a manager was made from. */
 static void look_into_generator(struct scan *scan, tc_addr addr)
 {
@@ -204,6 +233,7 @@ static void look_into_generator(struct scan *scan, tc_addr addr)
 		return;
 	tc_walker_site(w, code, gen.frame.lasti, &awaits);
 	scan_stack(scan, &gen, code, gen.awaits_known ? gen.awaits : awaits);
+	mark_releases(w, code);
 }
 
 /* The callbacks of an exit stack: tuples (is_sync, function), the function of a manager being its
@@ -227,8 +257,8 @@ static void look_into_stack(struct scan *scan, tc_addr callbacks)
 	}
 }
 
-/* Add what a held manager holds: one that has a generator as its attribute `gen`, or callbacks as
- * `_exit_callbacks`. */
+/* Add what a held manager holds: one made from a generator, which is its attribute `gen`, or one
+ * that has callbacks as `_exit_callbacks`. Any class may have an attribute `gen`. */
 static void look_inside(struct tc_walker *w, const struct tc_held *held)
 {
 	struct scan scan = { w, held->place, held->depth + 1 };
@@ -245,7 +275,8 @@ static void look_inside(struct tc_walker *w, const struct tc_held *held)
 		if (!name || (name != w->objects.gen_name && name != w->objects.callbacks_name))
 			continue;
 		const struct tc_walk_type *of = tc_walker_type_of(w, value);
-		if (of && (of->kind == TC_KIND_ASYNCGEN || of->kind == TC_KIND_GENERATOR))
+		if (of && held->generator &&
+		    (of->kind == TC_KIND_ASYNCGEN || of->kind == TC_KIND_GENERATOR))
 			look_into_generator(&scan, value);
 		else if (of && of->kind == TC_KIND_DEQUE)
 			look_into_stack(&scan, value);
@@ -266,6 +297,7 @@ void tc_walker_frame_holds(struct tc_walker *w, const struct tc_gen *gen,
 	uint32_t first = w->holds.n;
 
 	scan_stack(&scan, gen, code, awaits);
+	mark_releases(w, code);
 	for (uint32_t i = first; i < w->holds.n; i++)
 		if (w->holds.at[i].depth < DEPTH_MAX)
 			look_inside(w, &w->holds.at[i]);

@@ -19,6 +19,7 @@ struct tc_held {
 	uint32_t flags; /* enum tc_hold_flag */
 	uint32_t type;
 	unsigned depth; /* managers that it is inside of */
+	bool generator; /* made by contextlib from a generator */
 };
 
 /* A with block that was met lately, and the site of its beginning. */
@@ -35,10 +36,15 @@ struct tc_walk_holds {
 	 * inside, by their address */
 	struct {
 		tc_addr addr;
-		bool exits, async;
+		bool exits, async, generator;
 	} known[TC_EXITS_KNOWN];
 	tc_addr plain[TC_EXITS_KNOWN];
 	struct tc_with_begun begins[TC_EXITS_KNOWN];
+	/* codes that were asked whether they name `release` */
+	struct {
+		tc_addr code;
+		bool names;
+	} releases[TC_EXITS_KNOWN];
 };
 
 struct tc_walker;

@@ -5,7 +5,7 @@
   run.py [--only REGEX] [--jobs N] [INTERPRETER…]
 
 Each program of this directory, and of tests/zoo those with a line EXPECT, says in its head what is right (EXPECT: kind=…; task=NAME,…; culprit=FILE:LINE, or "healthy"). It is
-dumped by signal and from outside. The fingerprints of all of a program's findings, on every interpreter and in both ways, are one;
+dumped by signal and from outside; confidence=, hurts= (how many tasks) and says= (in the summary) are looked at where they are given, after the program has come to rest; what is healthy is dumped dumps= times. The fingerprints of all of a program's findings, on every interpreter and in both ways, are one;
 those of two programs differ. Prints TAP."""
 import contextlib
 import fnmatch
@@ -51,6 +51,11 @@ def judge(report, want):
     places = ["%s:%s" % (os.path.basename(p.get("file", "")), p.get("line")) for p in right[0]["culprit"] + right[0]["waits"]]
     if want.get("culprit") and want["culprit"] not in places:
         wrong.append("culprit %s is not among %s" % (want["culprit"], places))
+    for field, told in ("confidence", right[0]["confidence"]), ("hurts", str(right[0]["victims"])):
+        if want.get(field, told) != told:
+            wrong.append("%s is %s: %s" % (field, told, right[0]["summary"]))
+    if want.get("says", "") not in right[0]["summary"]:
+        wrong.append("does not say %r: %s" % (want["says"], right[0]["summary"]))
     return wrong + ["also %s: %s" % (f["kind"], f["summary"]) for f in found if f is not right[0]]
 
 
@@ -58,20 +63,26 @@ def control(report, want):
     """A verdict that is wrong must be noticed."""
     wrong = [dict(want, healthy=not want["healthy"], kind=want.get("kind", "none"), culprit=want.get("culprit", "none"))]
     if not want["healthy"]:
-        wrong += [dict(want, kind="deadlock.none"), dict(want, task="nobody"), dict(want, culprit="none.py:1")]
+        wrong += [dict(want, kind="deadlock.none"), dict(want, task="nobody"), dict(want, culprit="none.py:1"), dict(want, hurts="0"), dict(want, says="nobody")]
     for one in wrong:
         if not judge(report, one):
             raise lab.Failed("control: not noticed: %r" % one)
 
 
 @contextlib.contextmanager
-def dumps_of(one, path, way, uvloop):
+def dumps_of(one, path, way, want):
     """A function that gives the report of one more dump."""
+    uvloop = want["uvloop"]
     if way == "outside":
         with lab.Target(one, path, uvloop=uvloop) as target, lab.Scratch() as scratch:
+            if "confidence" in want:
+                target.settle()
             yield lambda: (lab.dumped(target.pid, scratch.file()), lab.report(scratch.file()))[1]
     else:
         with inside.Dumps(one) as dumps, inside.Target(one, path, dumps=dumps, uvloop=uvloop) as target:
+            if "confidence" in want:
+                target.settle()
+
             def dump():
                 path = target.ask()
                 try:
@@ -85,8 +96,11 @@ def dumps_of(one, path, way, uvloop):
 def dumped(one, path, way, want):
     """The report of a dump. Some programs say READY a moment before they are sick: silence is no verdict then, only the last one is."""
     end = time.monotonic() + lab.WAIT_S
-    with dumps_of(one, path, way, want["uvloop"]) as dump:
+    with dumps_of(one, path, way, want) as dump:
         report = dump()
+        for _ in range(int(want.get("dumps", 1)) - 1):
+            if not report["findings"]:
+                report = dump()
         while not want["healthy"] and not report["findings"] and time.monotonic() < end:
             report = dump()
     return report

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # LOOPS: idle
+# EXPECT: kind=deadlock.lock-cycle; task=transfer,audit; culprit=lock_cycle_ab_ba.py:13; confidence=proved; hurts=4
 # zoo: two tasks take two locks in opposite order
 # REAL: aio-libs/aiokafka#335 (app lock vs rebalance listener); dpkp/kafka-python#2077 (heartbeat vs client lock)
 # PY: 3.8+  NEEDS: stdlib
