@@ -396,7 +396,7 @@ START_TEST(test_manager_holds_what_its_generator_holds)
 		push_held(&inner, "Lock");
 		tc_addr manager =
 			made_from(f, paused(&inner, async ? FAKE_ASYNCGEN : FAKE_GENERATOR));
-		push_method(&stack, manager, async ? "Made.__aexit__" : "Made.__exit__");
+		push_method(&stack, manager, async ? "_AsyncGeneratorContextManager.__aexit__" : "_GeneratorContextManager.__exit__");
 		push_held(&stack, "Last");
 		must_hold(&stack, code_that(f, BODY, false),
 			  async ? "Made a f:11; Last a f:11; Lock ai f:11 > g:11" :
@@ -421,7 +421,7 @@ START_TEST(test_generator_that_is_not_suspended_holds_nothing)
 							       .state = states[i],
 							       .n_locals = inner.n,
 							       .locals = inner.values });
-		push_method(&stack, made_from(f, gen), "Made.__aexit__");
+		push_method(&stack, made_from(f, gen), "_AsyncGeneratorContextManager.__aexit__");
 		must_hold(&stack, code_that(f, BODY, false), "Made a f:11");
 		fake_free(f);
 	}
@@ -455,7 +455,7 @@ START_TEST(test_exit_stack_holds_what_was_pushed)
 			      fake_tuple(f, FAKE_ITEMS(f->yes, function)),
 			      fake_tuple(f, FAKE_ITEMS(f->yes)),
 			      callback(f, manager_of(f, "Two"), "Two.__exit__")));
-	push_method(&stack, exit_stack(f, callbacks), "Stack.__aexit__");
+	push_method(&stack, exit_stack(f, callbacks), "AsyncExitStack.__aexit__");
 	must_hold(&stack, code_that(f, BODY, false), "Stack a f:11; One ai f:11; Two i f:11");
 	fake_free(f);
 }
@@ -468,7 +468,7 @@ START_TEST(test_manager_that_holds_itself_ends)
 {
 	struct stack stack = { .f = fake_new(minors[_i]) }, inner = { .f = stack.f };
 	struct fake *f = stack.f;
-	tc_addr function = fake_function(f, 0, "Made.__aexit__", FAKE_EMPTY);
+	tc_addr function = fake_function(f, 0, "_AsyncGeneratorContextManager.__aexit__", FAKE_EMPTY);
 	tc_addr method = fake_method(f, function, f->none);
 	bool two = f->py.at.with_values == 2;
 
@@ -477,7 +477,7 @@ START_TEST(test_manager_that_holds_itself_ends)
 	tc_addr gen = paused(&inner, FAKE_ASYNCGEN);
 	tc_addr manager = made_from(f, gen);
 	fake_put(f, two ? locals_of(f, gen) + 8 : method + TC_METHOD_SELF, manager);
-	push_method(&stack, manager, "Made.__aexit__");
+	push_method(&stack, manager, "_AsyncGeneratorContextManager.__aexit__");
 	must_hold(&stack, code_that(f, BODY, false),
 		  "Made a f:11; Made ai f:11 > g:11; Made ai f:11 > g:11 > g:11; "
 		  "Made ai f:11 > g:11 > g:11 > g:11; Made ai f:11 > g:11 > g:11 > g:11 > g:11");
@@ -489,14 +489,14 @@ START_TEST(test_exit_stack_that_contains_itself_is_cut)
 {
 	struct stack stack = { .f = fake_new(minors[_i]) };
 	struct fake *f = stack.f;
-	tc_addr function = fake_function(f, 0, "Stack.__aexit__", FAKE_EMPTY), items[40];
+	tc_addr function = fake_function(f, 0, "AsyncExitStack.__aexit__", FAKE_EMPTY), items[40];
 	tc_addr method = fake_method(f, function, f->none);
 
 	for (int i = 0; i < 40; i++)
 		items[i] = fake_tuple(f, FAKE_ITEMS(f->no, method));
 	tc_addr manager = exit_stack(f, fake_deque(f, 40, items));
 	fake_put(f, method + TC_METHOD_SELF, manager);
-	push_method(&stack, manager, "Stack.__aexit__");
+	push_method(&stack, manager, "AsyncExitStack.__aexit__");
 	register_task(f, holder(&stack, code_that(f, BODY, false),
 				fake_future(f, (struct fake_future){ 0 })));
 	struct walked *w = fake_walk(f);
@@ -517,7 +517,7 @@ START_TEST(test_of_an_exit_stack_the_first_callbacks_are_read)
 
 	for (int i = 0; i < 40; i++)
 		items[i] = callback(f, lock, "Lock.__aexit__");
-	push_method(&stack, exit_stack(f, fake_deque(f, 40, items)), "Stack.__aexit__");
+	push_method(&stack, exit_stack(f, fake_deque(f, 40, items)), "AsyncExitStack.__aexit__");
 	register_task(f, holder(&stack, code_that(f, BODY, false),
 				fake_future(f, (struct fake_future){ 0 })));
 	struct walked *w = fake_walk(f);

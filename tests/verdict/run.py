@@ -63,7 +63,7 @@ def control(report, want):
     """A verdict that is wrong must be noticed."""
     wrong = [dict(want, healthy=not want["healthy"], kind=want.get("kind", "none"), culprit=want.get("culprit", "none"))]
     if not want["healthy"]:
-        wrong += [dict(want, kind="deadlock.none"), dict(want, task="nobody"), dict(want, culprit="none.py:1"), dict(want, hurts="0"), dict(want, says="nobody")]
+        wrong += [dict(want, kind="deadlock.none"), dict(want, task="nobody"), dict(want, culprit="none.py:1"), dict(want, hurts="999999"), dict(want, says="no such words")]
     for one in wrong:
         if not judge(report, one):
             raise lab.Failed("control: not noticed: %r" % one)
