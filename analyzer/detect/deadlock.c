@@ -54,17 +54,17 @@ static void say_object(struct tc_out *out, const struct tc_model *model,
 	tc_out_printf(out, " O%zu", (size_t)(object - model->objects) + 1);
 }
 
-/* May a timer cancel a member? Only those that end a sleep do nothing else. Of a loop whose
- * timers are not known, or more than are recorded, nothing can be said. */
+/* May a timer cancel a member? Those whose function is asyncio's own end sleeps, or what is known to
+ * be timed. Of a loop whose timers are not known, or more than are recorded, nothing can be said. */
 static bool may_time_out(const struct tc_model *model, uint32_t loop)
 {
 	for (size_t i = 0; i < model->n_handles; i++) {
 		const struct tc_handle *handle = &model->handles[i];
-		const struct tc_text name =
-			tc_model_string(model, tc_model_code(model, handle->code)->name);
+		const struct tc_text file =
+			tc_model_string(model, tc_model_code(model, handle->code)->file);
 		if (handle->loop == loop && handle->where == TC_HANDLE_TIMER &&
 		    !(handle->flags & TC_HANDLE_CANCELLED) &&
-		    !tc_text_is(name, "_set_result_unless_cancelled"))
+		    !(file.size && tc_place_owner(model, file) == TC_OWNER_LIBRARY))
 			return true;
 	}
 	for (size_t i = 0; i < model->n_loops; i++)

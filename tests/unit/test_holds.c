@@ -468,7 +468,8 @@ START_TEST(test_manager_that_holds_itself_ends)
 {
 	struct stack stack = { .f = fake_new(minors[_i]) }, inner = { .f = stack.f };
 	struct fake *f = stack.f;
-	tc_addr function = fake_function(f, 0, "_AsyncGeneratorContextManager.__aexit__", FAKE_EMPTY);
+	tc_addr function =
+		fake_function(f, 0, "_AsyncGeneratorContextManager.__aexit__", FAKE_EMPTY);
 	tc_addr method = fake_method(f, function, f->none);
 	bool two = f->py.at.with_values == 2;
 
