@@ -155,6 +155,26 @@ static void put_joined(const struct tc_scene *scene, const struct tc_loop_view *
 	tc_finding_waits(finding, tc_place_best(model, joined->chain));
 }
 
+/* Who holds the lock of threading that is waited for, and what it does. */
+static void put_holder(const struct tc_scene *scene, const struct tc_loop_view *loop,
+		       struct tc_finding *finding)
+{
+	const struct tc_model *model = scene->model;
+	const struct tc_hold *hold =
+		loop->thread->py ? tc_blocked_holder(model, loop->thread->py->lock) : NULL;
+	const struct tc_pythread *holder = hold ? &model->pythreads[hold->task] : NULL;
+	const struct tc_thread_view *view = holder ? tc_threads_of(scene->threads, holder) : NULL;
+	struct tc_out *line = view ? tc_finding_evidence(finding) : NULL;
+
+	if (!line)
+		return;
+	tc_out_printf(line, "H%zu holds the lock since ", (size_t)(view - scene->threads->at) + 1);
+	tc_say_link(line, scene, tc_place_best(model, hold->place));
+	tc_out_str(line, " and is at ");
+	tc_say_link(line, scene, tc_place_best(model, holder->chain));
+	tc_finding_waits(finding, tc_place_best(model, hold->place));
+}
+
 static void say_why(struct tc_finding *finding)
 {
 	switch (finding->cause) {
@@ -190,6 +210,7 @@ void tc_detect_blocked_loop(const struct tc_scene *scene, struct tc_findings *fi
 			      ", on the thread of L%u, which cannot turn meanwhile", loop->id);
 		if (kind == TC_CAUSE_BLOCKED_THREAD_JOIN)
 			put_joined(scene, loop, finding);
+		put_holder(scene, loop, finding);
 		say_why(finding);
 	}
 }

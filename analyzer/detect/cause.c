@@ -37,6 +37,8 @@ static const char *const advice[TC_N_CAUSES] = {
 		"one task may take twice",
 	[TC_CAUSE_POOL_EXHAUSTED] = "take one permit for the whole work and hand it on, or give it "
 				    "back before more is awaited; now: cancel one of the holders",
+	[TC_CAUSE_SELF_THREADLOCK] = "use threading.RLock, or take the lock in the outer function "
+				     "alone",
 	[TC_CAUSE_THREADLOCK] = "use asyncio.Lock, or await nothing while a lock of threading is "
 				"held",
 	[TC_CAUSE_TASK_CYCLE] = "let no task await one that awaits it",

@@ -24,6 +24,7 @@ enum tc_cause_class { TC_CLASS_HANG, TC_CLASS_LEAK, TC_CLASS_CRASH };
 	K(LOCK_CYCLE, HANG, "deadlock.lock-cycle") \
 	K(SELF_LOCK, HANG, "deadlock.self-lock") \
 	K(POOL_EXHAUSTED, HANG, "deadlock.pool-exhausted") \
+	K(SELF_THREADLOCK, HANG, "deadlock.self-threadlock") \
 	K(THREADLOCK, HANG, "deadlock.threadlock-across-await") \
 	K(TASK_CYCLE, HANG, "deadlock.task-cycle") \
 	K(LOST_WAKEUP_THREAD, HANG, "lost-wakeup.thread") \

@@ -269,6 +269,76 @@ static const struct tc_hold *held_lock(const struct tc_model *model, uint32_t lo
 	return NULL;
 }
 
+/* Has the thread given this lock back, because it is in the wait of a Condition with it? (Of Event
+ * and Barrier, too, a function is called so.) True also where that is not known. */
+static bool gave_back(const struct tc_model *model, const struct tc_pythread *thread, uint64_t lock)
+{
+	for (uint32_t id = thread->chain; id; id = model->chains[id].parent) {
+		struct tc_place place;
+		struct tc_value self, inner;
+		tc_place_init(&place, model, id);
+		if (tc_place_owner(model, place.file) == TC_OWNER_USER)
+			break;
+		if (!tc_place_is(&place, "threading.py", "wait"))
+			continue;
+		const struct tc_object *object =
+			tc_thread_local(model, thread, id, "self", &self) &&
+					tc_value_is_ref(&self) ?
+				tc_model_object_at(model, self.word) :
+				NULL;
+		if (!object || (tc_object_attr(model, object, "_lock", &inner) &&
+				(!tc_value_is_ref(&inner) || inner.word == lock)))
+			return true;
+	}
+	return false;
+}
+
+const struct tc_hold *tc_blocked_holder(const struct tc_model *model, uint64_t lock)
+{
+	for (size_t i = 0; lock && i < model->n_thread_holds; i++) {
+		const struct tc_hold *hold = &model->thread_holds[i];
+		if (hold->flags & TC_HOLD_RELEASES ||
+		    gave_back(model, &model->pythreads[hold->task], lock))
+			continue;
+		const struct tc_object *object = tc_model_object_at(model, hold->manager);
+		struct tc_value inner;
+		if (hold->manager == lock || (tc_object_attr(model, object, "_lock", &inner) &&
+					      tc_value_is_ref(&inner) && inner.word == lock))
+			return hold;
+	}
+	return NULL;
+}
+
+/* Does the thread itself hold the plain lock that it waits for? */
+static bool waits_for_itself(const struct tc_scene *scene, const struct tc_loop_view *loop,
+			     struct tc_findings *findings)
+{
+	const struct tc_model *model = scene->model;
+	const struct tc_hold *hold = tc_blocked_holder(model, loop->thread->py->lock);
+
+	if (!hold || &model->pythreads[hold->task] != loop->thread->py ||
+	    loop->thread->py->flags & TC_PYTHREAD_TORN)
+		return false;
+	struct tc_finding *finding =
+		tc_blocked_add(scene, loop, findings, TC_CAUSE_SELF_THREADLOCK);
+	if (!finding)
+		return true;
+	tc_blocked_subject(scene, loop, &finding->summary);
+	tc_out_printf(&finding->summary,
+		      "waits on the thread of L%u for a lock of threading that this thread holds "
+		      "itself",
+		      loop->id);
+	struct tc_out *line = tc_finding_evidence(finding);
+	tc_out_str(line, "it holds it since ");
+	tc_say_link(line, scene, tc_place_best(model, hold->place));
+	tc_finding_waits(finding, tc_place_best(model, hold->place));
+	bool timed = loop->thread->os->args[3] != 0; /* futex: the timeout */
+	finding->ends = timed ? TC_ENDS_UNKNOWN : TC_ENDS_NO;
+	finding->why = timed ? "when the timeout of the lock is over" :
+			       "only this thread could give the lock back, and it waits";
+	return true;
+}
+
 /* A lock of threading is held across an await, and the next one that wants it stops the loop, which
  * would have to turn for it to be given back. */
 static bool waits_for_own_lock(const struct tc_scene *scene, const struct tc_loop_view *loop,
@@ -301,6 +371,8 @@ static bool waits_for_own_lock(const struct tc_scene *scene, const struct tc_loo
 	finding->ends = timed ? TC_ENDS_UNKNOWN : TC_ENDS_NO;
 	finding->why = timed ? "when the timeout of the lock is over" :
 			       "the loop waits for a task that only it can run";
+	if (hold->flags & TC_HOLD_RELEASES)
+		finding->confidence = TC_LIKELY; /* it may have given it back by hand */
 	return true;
 }
 
@@ -315,14 +387,16 @@ bool tc_detect_loop_deadlock(const struct tc_scene *scene, const struct tc_loop_
 		return true;
 	if (!thread)
 		return false;
-	if (waits_for_own_lock(scene, loop, findings))
+	if (waits_for_own_lock(scene, loop, findings) || waits_for_itself(scene, loop, findings))
 		return true;
 	const struct awaited awaited = awaited_by(model, thread);
 	const struct own_work work = work_for(model, loop->id, awaited.future);
 	if (work.found)
 		return add_waits_itself(scene, loop, findings, &work, awaited.timed);
+	const struct tc_hold *holder = tc_blocked_holder(model, thread->lock);
 	const struct tc_pythread *worker =
 		awaited.future ? tc_worker_of(&scene->graph->finder->workers, awaited.future) :
+		holder	       ? &model->pythreads[holder->task] :
 				 tc_blocked_joined(model, thread, &timed);
 	return worker && waits_for_loop(scene, loop, findings, worker, awaited.timed || timed);
 }

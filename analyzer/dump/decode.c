@@ -344,21 +344,35 @@ static void read_locals(struct tc_model *model, struct tc_cursor *cur)
 	}
 }
 
+static void read_hold(struct tc_model *model, struct tc_cursor *cur, uint32_t owner,
+		      uint64_t *near, struct tc_hold *ret)
+{
+	*ret = (struct tc_hold){ .task = owner, .flags = tc_cur_u32(cur) };
+	ret->manager = tc_cur_d(cur, near);
+	ret->type = tc_cur_u32(cur);
+	ret->place = tc_cur_u32(cur);
+	if (ret->place >= model->n_chains)
+		ret->place = 0;
+}
+
 static void read_holds(struct tc_model *model, struct tc_cursor *cur)
 {
-	if (model->open != TC_OPEN_TASK)
+	const bool of_task = model->open == TC_OPEN_TASK;
+	uint64_t near = 0;
+
+	if (model->open == TC_OPEN_NONE)
 		return;
-	uint32_t task = (uint32_t)model->n_tasks - 1;
-	uint64_t near = model->tasks[task].leaf ? model->tasks[task].leaf : model->tasks[task].addr;
-	for (uint64_t n = tc_cur_u(cur); n > 0 && tc_cur_more(cur) && !cur->bad; n--) {
-		struct tc_hold *hold = tc_push(model->holds, model->n_holds, model->holds_room);
-		*hold = (struct tc_hold){ .task = task, .flags = tc_cur_u32(cur) };
-		hold->manager = tc_cur_d(cur, &near);
-		hold->type = tc_cur_u32(cur);
-		hold->place = tc_cur_u32(cur);
-		if (hold->place >= model->n_chains)
-			hold->place = 0;
-	}
+	uint32_t owner = (uint32_t)(of_task ? model->n_tasks : model->n_pythreads) - 1;
+	if (!of_task)
+		near = model->pythreads[owner].addr;
+	else
+		near = model->tasks[owner].leaf ? model->tasks[owner].leaf :
+						  model->tasks[owner].addr;
+	for (uint64_t n = tc_cur_u(cur); n > 0 && tc_cur_more(cur) && !cur->bad; n--)
+		read_hold(model, cur, owner, &near,
+			  of_task ? tc_push(model->holds, model->n_holds, model->holds_room) :
+				    tc_push(model->thread_holds, model->n_thread_holds,
+					    model->thread_holds_room));
 }
 
 static void read_object(struct tc_model *model, struct tc_cursor *cur)

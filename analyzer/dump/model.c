@@ -277,6 +277,7 @@ void tc_model_deinit(struct tc_model *model)
 	free(model->strings);
 	free(model->types);
 	free(model->holds);
+	free(model->thread_holds);
 	free(model->codes);
 	free(model->sites);
 	free(model->chains);

@@ -13,13 +13,13 @@ enum {
 	CO_NAMES = 32,		/* 3.11 to 3.15 */
 	CO_NAMES_OLD = 64,	/* 3.8 to 3.10, Include/cpython/code.h */
 	NAMES_MAX = 1024,
-	HANDLERS_MAX = 32,	/* that are followed from the inside out */
-	ENTRIES_MAX = 4096,	/* of one table */
-	BLOCK_SIZE = 12,	/* PyTryBlock: type, handler, level */
-	BLOCKS_MAX = 20,	/* CO_MAXBLOCKS */
+	HANDLERS_MAX = 32,	    /* that are followed from the inside out */
+	ENTRIES_MAX = 4096,	    /* of one table */
+	BLOCK_SIZE = 12,	    /* PyTryBlock: type, handler, level */
+	BLOCKS_MAX = 20,	    /* CO_MAXBLOCKS */
 	BLOCK_EXCEPT_HANDLER = 257, /* Include/opcode.h */
 	BYTES_DATA = 32,
-	FO_IBLOCK = 8,		/* behind f_lasti */
+	FO_IBLOCK = 8, /* behind f_lasti */
 	OPCODE_SETUP_WITH = 143,
 	OPCODE_SETUP_ASYNC_WITH = 154,
 	OPCODE_EXTENDED_ARG = 144,
@@ -68,8 +68,8 @@ static bool find_handler(const struct tc_py *py, tc_addr code, int64_t at,
 	    tc_bytes_open(py, bytes, &table) < 0)
 		return false;
 	for (int i = 0; i < ENTRIES_MAX && next_handler(&table, &entry); i++) {
-		bool found = like ? entry.target == like->target :
-				    entry.start <= at && at < entry.end;
+		bool found =
+			like ? entry.target == like->target : entry.start <= at && at < entry.end;
 		if (found) {
 			*ret = entry;
 			return true;
@@ -155,6 +155,43 @@ int64_t tc_with_begin(const struct tc_py *py, const struct tc_frame_view *frame,
 	if (py->at.frames == TC_FRAMES_OBJECT)
 		return begin_by_block(py, frame, depth);
 	return begin_by_table(py, frame, depth);
+}
+
+static uint32_t deepest_by_table(const struct tc_py *py, const struct tc_frame_view *frame)
+{
+	struct handler handler;
+	int64_t at = frame->lasti / 2;
+	uint32_t deepest = 0;
+
+	for (int i = 0; i < HANDLERS_MAX && find_handler(py, frame->code, at, NULL, &handler);
+	     i++) {
+		if (handler.lasti && handler.depth > deepest)
+			deepest = handler.depth;
+		at = handler.target;
+	}
+	return deepest;
+}
+
+static uint32_t deepest_by_block(const struct tc_py *py, const struct tc_frame_view *frame)
+{
+	tc_addr blocks = frame->locals - BLOCKS_MAX * BLOCK_SIZE;
+	int32_t n, block[3], deepest = 0;
+
+	if (tc_get(py->mem, frame->addr + py->at.fo_lasti + FO_IBLOCK, &n) < 0 || n > BLOCKS_MAX)
+		return 0;
+	for (int32_t i = 0; i < n; i++)
+		if (tc_get(py->mem, blocks + (tc_addr)i * BLOCK_SIZE, &block) == 0 &&
+		    block[2] > deepest)
+			deepest = block[2];
+	return (uint32_t)deepest;
+}
+
+uint32_t tc_with_deepest(const struct tc_py *py, const struct tc_frame_view *frame)
+{
+	if (frame->lasti < 0)
+		return 0;
+	return py->at.frames == TC_FRAMES_OBJECT ? deepest_by_block(py, frame) :
+						   deepest_by_table(py, frame);
 }
 
 bool tc_code_names(const struct tc_py *py, tc_addr code, const char *name)

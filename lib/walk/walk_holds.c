@@ -303,6 +303,61 @@ void tc_walker_frame_holds(struct tc_walker *w, const struct tc_gen *gen,
 			look_inside(w, &w->holds.at[i]);
 }
 
+/* Of what code and position say of a frame from 3.11 on, the last results are kept: threads of a pool
+ * stand at the same place. */
+static uint32_t deepest(struct tc_walker *w, const struct tc_frame_view *frame)
+{
+	size_t i = ((frame->code >> 4) + (uint64_t)frame->lasti * 7) % TC_EXITS_KNOWN;
+
+	if (w->py.at.frames == TC_FRAMES_OBJECT)
+		return tc_with_deepest(&w->py, frame);
+	if (w->holds.deepest[i].code != frame->code || w->holds.deepest[i].lasti != frame->lasti) {
+		w->holds.deepest[i].depth = tc_with_deepest(&w->py, frame);
+		w->holds.deepest[i].code = frame->code;
+		w->holds.deepest[i].lasti = frame->lasti;
+	}
+	return w->holds.deepest[i].depth;
+}
+
+/* Is it a lock of threading, or has it one as its attribute _lock (a Condition or Semaphore of
+ * threading)? */
+static bool has_thread_lock(struct tc_walker *w, tc_addr manager)
+{
+	const struct tc_walk_type *type = tc_walker_type_of(w, manager);
+	tc_addr lock;
+
+	if (!type || type->kind == TC_KIND_LOCK)
+		return type != NULL;
+	return type->kind == TC_KIND_OTHER && tc_attr_get(&w->py, manager, "_lock", &lock) == 0 &&
+	       (type = tc_walker_type_of(w, lock)) && type->kind == TC_KIND_LOCK;
+}
+
+void tc_walker_running_holds(struct tc_walker *w, const struct tc_frame_view *frame,
+			     const struct tc_walk_code *code, uint32_t parent)
+{
+	struct scan scan = { .w = w, .parent = parent };
+	tc_addr base = frame->locals + 8ul * code->facts.n_slots, manager;
+	uint32_t n = deepest(w, frame);
+	uint64_t words[STACK_MAX];
+	struct leave leave;
+
+	n = n < STACK_MAX ? n : STACK_MAX;
+	if (n && tc_read_words(w->mem, base, words, n) < 0)
+		n = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		tc_addr above = i + 1 < n ? tc_slot_object(words[i + 1]) : 0;
+		manager = manager_of(w, tc_slot_object(words[i]), above, &leave);
+		if (!manager || leave.async || !has_thread_lock(w, manager) ||
+		    !has_room(&w->holds) ||
+		    tc_with_begin(&w->py, frame, i + w->py.at.with_values) < 0)
+			continue;
+		uint32_t site = begin_site(w, code, frame, i + w->py.at.with_values);
+		add_held(&scan, manager, leave,
+			 tc_walker_link(w, parent, tc_frame_kind(code->facts.flags), site));
+	}
+	mark_releases(w, code);
+}
+
 void tc_walker_put_holds(struct tc_walker *w, tc_addr near)
 {
 	const struct tc_walk_holds *holds = &w->holds;

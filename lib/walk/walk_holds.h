@@ -40,6 +40,12 @@ struct tc_walk_holds {
 	} known[TC_EXITS_KNOWN];
 	tc_addr plain[TC_EXITS_KNOWN];
 	struct tc_with_begun begins[TC_EXITS_KNOWN];
+	/* frames of threads met lately, and how deep their with blocks may go */
+	struct {
+		tc_addr code;
+		int64_t lasti;
+		uint32_t depth;
+	} deepest[TC_EXITS_KNOWN];
 	/* codes that were asked whether they name `release` */
 	struct {
 		tc_addr code;
@@ -54,6 +60,10 @@ void tc_walker_holds_begin(struct tc_walker *w); /* another chain begins */
  * the link that the frame's own one follows. */
 void tc_walker_frame_holds(struct tc_walker *w, const struct tc_gen *gen,
 			   const struct tc_walk_code *code, bool awaits, uint32_t parent);
+/* The same of a frame of a thread that is in a call: only locks of threading, and what has one as
+ * its attribute _lock. */
+void tc_walker_running_holds(struct tc_walker *w, const struct tc_frame_view *frame,
+			     const struct tc_walk_code *code, uint32_t parent);
 /* Write the record; none if nothing is held. near: the address that the first reference is written
  * relative to. */
 void tc_walker_put_holds(struct tc_walker *w, tc_addr near);

@@ -9,6 +9,7 @@
 #include "lib/base/strbuf.h"
 #include "lib/sys/sys.h"
 #include "lib/walk/walk_code.h"
+#include "lib/walk/walk_holds.h"
 #include "lib/walk/walk_locals.h"
 #include "lib/walk/walk_lock.h"
 #include "lib/walk/walk_loop.h"
@@ -360,6 +361,7 @@ static uint32_t stack_chain(struct tc_walker *w, struct tc_walk_thread *thread)
 	bool awaits;
 
 	tc_walker_locals_begin(w);
+	tc_walker_holds_begin(w);
 	if (thread->cut)
 		chain = tc_walker_link(w, 0, TC_FRAME_TEXT,
 				       tc_walker_text(w, "outer frames cut", 16, TC_STR_CODE));
@@ -368,6 +370,7 @@ static uint32_t stack_chain(struct tc_walker *w, struct tc_walk_thread *thread)
 		const struct tc_walk_code *code =
 			is_code(w, frame->code) ? tc_walker_code(w, frame->code, 0) : NULL;
 		if (code) {
+			tc_walker_running_holds(w, frame, code, chain);
 			chain = tc_walker_link(w, chain, tc_frame_kind(code->facts.flags),
 					       tc_walker_site(w, code, frame->lasti, &awaits));
 			tc_walker_frame_locals(w, code, frame->locals);
@@ -457,6 +460,7 @@ void tc_walker_thread_records(struct tc_walker *w)
 		if (thread->skipped)
 			continue;
 		tc_walker_put_locals(w, thread->tstate);
+		tc_walker_put_holds(w, thread->tstate);
 		tc_walker_want_locals(w, TC_FRAMES_KEPT);
 		tc_walker_objects(w);
 	}

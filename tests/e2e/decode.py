@@ -316,7 +316,7 @@ def object_address(fields):
 
 
 def hold(fields):
-    """A context manager that a task holds."""
+    """A context manager that a task or thread holds."""
     parts = {"flags": flags(3), "address": reference, "type": ref(TYPE), "place": ref(CHAIN)}
     must(not fields.over(), "a list of what is held ends early")
     return {part: field(fields) for part, field in parts.items()}
@@ -392,7 +392,7 @@ class Dump:
         self.lost = False
         self.cut = False
         self.subject = None  # whose the next locals are
-        self.holder = None  # the task whose the next holds are
+        self.holder = None  # the task or thread whose the next holds are
         self.notes = []  # of owner CORE
         self.seq = -1
 
@@ -481,9 +481,9 @@ class Dump:
         self.subject = self.holder = task
 
     def take_pythread(self, thread):
-        thread["locals"] = None
+        thread["locals"], thread["holds"] = None, ()
         thread["subject"] = thread["address"]
-        self.subject = thread
+        self.subject = self.holder = thread
 
     def take_locals(self, local):
         whose, self.subject = self.subject, None
@@ -499,12 +499,12 @@ class Dump:
             must(names is None or len(slots) <= len(names), "%d locals of %d names", len(slots), len(names or ()))
 
     def take_holds(self, holds):
-        task, self.holder = self.holder, None
+        holder, self.holder = self.holder, None
         must(holds["held"], "a record of nothing held")
-        if task is None:
+        if holder is None:
             return  # lost with its chunk
-        must(not task["flags"] & RUNNING, "a running task that holds something")
-        task["holds"] = holds["held"]
+        must("coroutine" not in holder or not holder["flags"] & RUNNING, "a running task that holds something")
+        holder["holds"] = holds["held"]
         for one in holds["held"]:
             must(one["address"] and one["type"] and one["place"], "something held without address, type or place")
             must(self.lost or one["place"]["kind"] in PYTHON_FRAMES, "a with statement in no frame")

@@ -165,7 +165,7 @@ def test_rare(one):
 
 def test_strict():
     """What a task holds: records that the page does not allow are errors for decode.py."""
-    one = dict(flags=0, subject=16)
+    one = dict(flags=0, subject=16, coroutine=None)
     refused = {
         "holds of nobody": (None, b"\1\0\2\0\0"),
         "a record of nothing held": (one, b"\0"),

@@ -396,7 +396,9 @@ START_TEST(test_manager_holds_what_its_generator_holds)
 		push_held(&inner, "Lock");
 		tc_addr manager =
 			made_from(f, paused(&inner, async ? FAKE_ASYNCGEN : FAKE_GENERATOR));
-		push_method(&stack, manager, async ? "_AsyncGeneratorContextManager.__aexit__" : "_GeneratorContextManager.__exit__");
+		push_method(&stack, manager,
+			    async ? "_AsyncGeneratorContextManager.__aexit__" :
+				    "_GeneratorContextManager.__exit__");
 		push_held(&stack, "Last");
 		must_hold(&stack, code_that(f, BODY, false),
 			  async ? "Made a f:11; Last a f:11; Lock ai f:11 > g:11" :
