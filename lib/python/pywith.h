@@ -10,9 +10,9 @@
  * them. It is on the line of the with statement. Negative: unknown. */
 int64_t tc_with_begin(const struct tc_py *py, const struct tc_frame_view *frame, uint32_t depth);
 
-/* How many values at most lie below the innermost handler that may be that of a with block, in a frame
- * that runs; 0: it is in no such block. Those values are on the frame's stack for sure, though it does
- * not say where its stack ends. */
+/* How many values at most lie below the innermost handler that may be that of a with block, in
+ * a frame that runs; 0: it is in no such block. Those values are on the frame's stack for
+ * sure, though it does not say where its stack ends. */
 uint32_t tc_with_deepest(const struct tc_py *py, const struct tc_frame_view *frame);
 
 /* Does the code name an attribute or a global that is called like this? Of the first 1024 names. */

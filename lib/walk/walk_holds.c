@@ -303,8 +303,8 @@ void tc_walker_frame_holds(struct tc_walker *w, const struct tc_gen *gen,
 			look_inside(w, &w->holds.at[i]);
 }
 
-/* Of what code and position say of a frame from 3.11 on, the last results are kept: threads of a pool
- * stand at the same place. */
+/* Of what code and position say of a frame from 3.11 on, the last results are kept: threads of
+ * a pool stand at the same place. */
 static uint32_t deepest(struct tc_walker *w, const struct tc_frame_view *frame)
 {
 	size_t i = ((frame->code >> 4) + (uint64_t)frame->lasti * 7) % TC_EXITS_KNOWN;
