@@ -54,8 +54,9 @@ static void say_object(struct tc_out *out, const struct tc_model *model,
 	tc_out_printf(out, " O%zu", (size_t)(object - model->objects) + 1);
 }
 
-/* May a timer cancel a member? Those whose function is asyncio's own end sleeps, or what is known to
- * be timed. Of a loop whose timers are not known, or more than are recorded, nothing can be said. */
+/* May a timer cancel a member? Those whose function is asyncio's own end sleeps, or what is
+ * known to be timed. Of a loop whose timers are not known, or more than are recorded, nothing
+ * can be said. */
 static bool may_time_out(const struct tc_model *model, uint32_t loop)
 {
 	for (size_t i = 0; i < model->n_handles; i++) {
@@ -94,14 +95,6 @@ static bool has_others(const struct deadlock *d, const struct tc_task *task)
 	for (size_t i = 0; edges && i < n; i++)
 		n_stuck += edges[i].kind == TC_EDGE_MEMBER && d->stuck->at[edges[i].to];
 	return pending.pending + pending.unknown > (n_stuck ? n_stuck : 1);
-}
-
-/* Did the loop of the task stand still while its tasks were read? */
-static bool is_of_one_moment(const struct tc_scene *scene, const struct tc_task *task)
-{
-	const struct tc_loop_view *loop = tc_loops_find(scene->loops, task->loop);
-
-	return scene->model->status.flags & TC_STATUS_FROZEN || (loop && !loop->moved);
 }
 
 /* The with statement by which a task holds an object, as a link; 0: it does not hold it. */
@@ -265,7 +258,7 @@ static void put_ring(const struct deadlock *d, const struct tc_ring *ring,
 
 /* The holders of a semaphore, and where its waiters wait. Returns how many permits they hold. */
 static size_t put_pool(const struct deadlock *d, const struct tc_object *pool,
-		     struct tc_finding *finding)
+		       struct tc_finding *finding)
 {
 	const struct tc_model *model = d->scene->model;
 	const tc_node node = tc_node_object(d->scene->graph, pool);
@@ -318,16 +311,16 @@ static void judge_end(const struct deadlock *d, struct tc_finding *finding, bool
 		const struct tc_task *task = &model->tasks[finding->tasks.at[i]];
 		timed = timed || (i < TC_PLACES_MAX && may_time_out(model, task->loop));
 		others = others || has_others(d, task);
-		moved = moved ||
-			(by_lock && finding->tasks.n > 1 && !is_of_one_moment(d->scene, task));
+		moved = moved || (by_lock && finding->tasks.n > 1 &&
+				  !tc_loops_of_one_moment(d->scene->loops, task->loop));
 		released = released || (by_lock && may_have_released(model, task));
 	}
 	finding->ends = timed || others || released ? TC_ENDS_UNKNOWN : TC_ENDS_NO;
 	finding->why = released ? "a function of theirs calls release(), and may have given back "
 				  "what it seems to hold" :
 		       others	? "another task of a gather or group may fail, which ends it" :
-		       timed  ? "a timer of the loop may cancel one of them" :
-				why_not(finding);
+		       timed	? "a timer of the loop may cancel one of them" :
+				  why_not(finding);
 	if (others || timed || moved || released)
 		finding->confidence = TC_LIKELY;
 }

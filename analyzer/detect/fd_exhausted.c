@@ -41,6 +41,8 @@ static void put_sorts(const struct tc_model *model, struct tc_out *out)
 	size_t n = 0;
 
 	for (size_t i = 0; i < model->n_fds; i++) {
+		if (model->fds[i].fd >= model->head.max_fds - 1)
+			continue; /* opened before the limit was lowered */
 		struct sort *sort = sort_of(sorts, &n, &model->fds[i]);
 		if (sort)
 			sort->n++;

@@ -123,7 +123,9 @@ static bool add_thread_cycle(const struct tc_scene *scene, const struct tc_loop_
 		      "waits on the thread of L%u for H%zu, which waits for the loop: for ",
 		      loop->id, number);
 	put_work(scene, work, loop->id, &finding->summary);
-	tc_out_str(&finding->summary, "; neither can go on");
+	tc_out_str(&finding->summary, awaited->timed ?
+					      "; neither can go on before a timeout is over" :
+					      "; neither can go on");
 	if (number)
 		tc_ids_add(&finding->threads, number - 1);
 	tc_finding_waits(finding, awaited->link);
@@ -255,15 +257,16 @@ static bool is_plain_lock(const struct tc_model *model, uint32_t type)
 }
 
 /* The with statement in which a suspended task of the loop holds the lock that the loop's thread
- * waits for. NULL: none does. Not an RLock, which the same thread may take again. */
+ * waits for. NULL: none does. Not an RLock, which the same thread may take again, nor where a
+ * function of the task may have given it back by hand. */
 static const struct tc_hold *held_lock(const struct tc_model *model, uint32_t loop, uint64_t lock)
 {
 	for (size_t i = 0; lock && i < model->n_holds; i++) {
 		const struct tc_hold *hold = &model->holds[i];
 		const struct tc_task *task = &model->tasks[hold->task];
 		if (hold->manager == lock && is_plain_lock(model, hold->type) &&
-		    task->loop == loop && tc_task_alive(task) &&
-		    !(task->flags & (TC_TASK_TORN | TC_TASK_RUNNING)))
+		    !(hold->flags & TC_HOLD_RELEASES) && task->loop == loop &&
+		    tc_task_alive(task) && !(task->flags & (TC_TASK_TORN | TC_TASK_RUNNING)))
 			return hold;
 	}
 	return NULL;
@@ -371,8 +374,6 @@ static bool waits_for_own_lock(const struct tc_scene *scene, const struct tc_loo
 	finding->ends = timed ? TC_ENDS_UNKNOWN : TC_ENDS_NO;
 	finding->why = timed ? "when the timeout of the lock is over" :
 			       "the loop waits for a task that only it can run";
-	if (hold->flags & TC_HOLD_RELEASES)
-		finding->confidence = TC_LIKELY; /* it may have given it back by hand */
 	return true;
 }
 

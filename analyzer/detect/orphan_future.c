@@ -15,15 +15,6 @@ enum { WAITERS_MAX = 1000, NAMES_SAID = 4 };
 /* The task that the loop was started for: it may wait for ever on purpose. */
 enum main_task { MAIN_NOT, MAIN_IT_IS, MAIN_UNKNOWN };
 
-static bool names(const struct tc_model *model, const struct tc_pythread *thread, uint32_t link,
-		  const char *name, uint64_t addr)
-{
-	struct tc_value value;
-
-	return tc_thread_local(model, thread, link, name, &value) && tc_value_is_ref(&value) &&
-	       value.word == addr;
-}
-
 /* By the frames outside the loop: Lib/asyncio/base_events.py, run_until_complete: future;
  * Lib/asyncio/runners.py, Runner.run: task (3.11+, also of uvloop). */
 static enum main_task main_of(const struct tc_scene *scene, const struct tc_task *task)
@@ -35,13 +26,16 @@ static enum main_task main_of(const struct tc_scene *scene, const struct tc_task
 
 	for (uint32_t id = thread ? thread->chain : 0; id; id = model->chains[id].parent) {
 		struct tc_place place;
+		struct tc_value value;
 		tc_place_init(&place, model, id);
 		bool complete = tc_place_is(&place, "asyncio/base_events.py", "run_until_complete");
-		if (!complete && !tc_place_is(&place, "asyncio/runners.py", "run"))
+		if ((!complete && !tc_place_is(&place, "asyncio/runners.py", "run")) ||
+		    !tc_thread_local(model, thread, id, complete ? "future" : "task", &value) ||
+		    !tc_value_is_ref(&value))
 			continue;
-		if (names(model, thread, id, complete ? "future" : "task", task->addr))
+		if (value.word == task->addr)
 			return MAIN_IT_IS;
-		found = complete ? MAIN_NOT : found;
+		found = MAIN_NOT;
 	}
 	return found;
 }
@@ -117,17 +111,13 @@ static bool is_orphan(const struct orphans *o, const struct tc_task *task)
 	const struct tc_scene *scene = o->scene;
 
 	return task->flags & TC_TASK_SOLE && tc_task_alive(task) &&
+	       /* references that are counted while the loop turns are of several moments */
+	       tc_loops_of_one_moment(scene->loops, task->loop) &&
 	       !(task->flags & (TC_TASK_TORN | TC_TASK_RUNNING)) &&
 	       !tc_wait_is_ready(scene->graph->finder, task) &&
 	       tc_wait_kind_of(scene->graph->finder, task) == TC_WAIT_FUTURE &&
 	       !o->timed[task - scene->model->tasks] && is_own_wait(scene->model, task) &&
 	       !may_be_parked(scene, task) && !may_be_left(o, tc_node_task(scene->graph, task));
-}
-
-/* Where only one coroutine waits, and nobody for it, it may be parked on purpose all the same. */
-static bool is_sure(const struct tc_scene *scene, const struct tc_task *task)
-{
-	return scene->model->chains[task->chain].parent || is_waited_for(scene, task);
 }
 
 static void describe(const struct orphans *o, struct tc_finding *finding)
@@ -171,8 +161,6 @@ static size_t add_finding(struct orphans *o, size_t from)
 		if (!finding)
 			continue;
 		tc_ids_add(&finding->tasks, entries[i].at);
-		if (is_sure(o->scene, task))
-			finding->confidence = TC_PROVED;
 	}
 	if (!finding)
 		return i;
@@ -181,8 +169,8 @@ static size_t add_finding(struct orphans *o, size_t from)
 	struct tc_out *line = tc_finding_evidence(finding);
 	tc_out_str(line, "each reference to the future is the task's own; it waits at ");
 	tc_say_link(line, o->scene, tc_place_best(model, first->chain));
-	finding->ends = TC_ENDS_NO;
-	finding->why = "nobody has the future any more; only cancelling the task ends it";
+	finding->ends = TC_ENDS_UNKNOWN;
+	finding->why = "nobody else has the future; only cancelling the task ends it";
 	return i;
 }
 

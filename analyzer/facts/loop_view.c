@@ -79,6 +79,28 @@ static bool runs_handle(const struct tc_model *model, uint32_t chain)
 	return false;
 }
 
+static bool is_run_once(struct tc_text function)
+{
+	static const char name[] = "_run_once"; /* behind a class from 3.11 on */
+	const size_t size = sizeof(name) - 1;
+
+	return function.size >= size &&
+	       memcmp(function.at + (function.size - size), name, size) == 0;
+}
+
+/* Is the innermost frame the wait of the loop itself? A callback may wait in a selector of its
+ * own (subprocess.communicate, multiprocessing). Of asyncio the function outside of it is
+ * _run_once, also where another package replaces that (nest_asyncio). */
+static bool is_in_selector(const struct tc_model *model, uint32_t chain)
+{
+	struct tc_place place, outside;
+
+	tc_place_init(&place, model, chain);
+	tc_place_init(&outside, model, model->chains[chain].parent);
+	return (tc_place_is(&place, "selectors.py", "select") && is_run_once(outside.function)) ||
+	       tc_place_is(&place, "gevent/hub.py", "Hub.run");
+}
+
 /* What the dumper saw of the thread before and after it read its memory. Without that record what a
  * frozen process told is of one moment all the same. */
 static void look_facts(const struct tc_model *model, const struct tc_thread *thread,
@@ -128,14 +150,15 @@ static struct tc_loop_facts facts_of(const struct runners *runners, const struct
 	const struct tc_loop *loop = view->loop;
 	const struct tc_thread_view *thread = view->thread;
 	struct tc_loop_facts facts = { .syscall = -1, .has_thread = thread != NULL };
-	struct tc_place place;
 
 	if (loop) {
 		facts.closed = loop->flags & TC_LOOP_CLOSED;
 		facts.running = loop->flags & TC_LOOP_RUNNING;
 		facts.opaque = loop->flags & TC_LOOP_OPAQUE;
 		facts.ready = loop->ready;
-		facts.overdue_ns = overdue(&model->head, loop);
+		/* of a process that was stopped the timers tell how long that was */
+		facts.overdue_ns =
+			model->head.flags & TC_HEAD_WAS_STOPPED ? 0 : overdue(&model->head, loop);
 	}
 	if (thread && thread->os) {
 		facts.state = thread->os->state == '?' ? 0 : (char)thread->os->state;
@@ -150,9 +173,7 @@ static struct tc_loop_facts facts_of(const struct runners *runners, const struct
 	facts.in_callback = nests || view->task != NULL;
 	if (thread && thread->py && thread->py->chain) {
 		facts.has_frames = true;
-		tc_place_init(&place, model, thread->py->chain);
-		facts.in_selector = !nests && (tc_place_is(&place, "selectors.py", "select") ||
-					       tc_place_is(&place, "gevent/hub.py", "Hub.run"));
+		facts.in_selector = !nests && is_in_selector(model, thread->py->chain);
 		facts.in_callback = facts.in_callback || runs_handle(model, thread->py->chain);
 	}
 	return facts;
@@ -182,6 +203,7 @@ static void judge_loop(const struct runners *runners, struct tc_loop_view *view)
 		view->task = view->thread->task;
 	facts = facts_of(runners, view);
 	view->moved = facts.moment == TC_MOMENT_RAN;
+	view->one_moment = facts.moment == TC_MOMENT_ONE;
 	view->state = tc_loop_judge(&facts, &view->hint);
 	if (view->state == TC_LOOP_BLOCKED) {
 		view->blocked_ns = blocked_ns(&facts);
@@ -278,6 +300,13 @@ bool tc_loops_hold_gil(const struct tc_loops *loops, const struct tc_thread_view
 
 	return thread->py && (thread->py->flags & TC_PYTHREAD_HOLDS_GIL) && !moved &&
 	       !(loop && loop->state == TC_LOOP_IDLE);
+}
+
+bool tc_loops_of_one_moment(const struct tc_loops *loops, uint32_t id)
+{
+	const struct tc_loop_view *loop = tc_loops_find(loops, id);
+
+	return loops->model->status.flags & TC_STATUS_FROZEN || (loop && loop->one_moment);
 }
 
 uint32_t tc_loop_chain(const struct tc_loop_view *loop)

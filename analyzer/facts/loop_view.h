@@ -16,6 +16,7 @@ struct tc_loop_view {
 	/* its thread ran after its state and system call had been read: they are of another moment
 	 * than what was read of its memory */
 	bool moved;
+	bool one_moment; /* all that was read of it is of one moment */
 	enum tc_loop_hint hint;
 	uint64_t blocked_ns; /* at least; 0: unknown */
 	/* of a blocked one, and of one that sleeps though callbacks are ready: its thread was seen
@@ -38,6 +39,8 @@ void tc_loops_deinit(struct tc_loops *loops);
 
 /* The loop with this id; NULL: there is none. */
 const struct tc_loop_view *tc_loops_find(const struct tc_loops *loops, uint32_t id);
+/* Did the loop stand still while it was read? */
+bool tc_loops_of_one_moment(const struct tc_loops *loops, uint32_t id);
 /* The chain that says what the loop's thread does: the running task's, which goes on into the
  * thread's own frames; 0: not known. */
 uint32_t tc_loop_chain(const struct tc_loop_view *loop);

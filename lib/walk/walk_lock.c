@@ -41,7 +41,17 @@ static bool is_method_of(struct tc_walker *w, uint64_t word, tc_addr lock)
 	       tc_get(w->mem, lock + TC_OB_TYPE, &type) == 0 && of == type;
 }
 
-/* 3.14+: the topmost lock that a method of it was called of. */
+static bool is_callable(struct tc_walker *w, uint64_t word)
+{
+	tc_addr object = tc_slot_object(word);
+	const struct tc_walk_type *type = object ? tc_walker_type_of(w, object) : NULL;
+
+	return type && (type->kind == TC_KIND_METHOD_DESCRIPTOR || type->kind == TC_KIND_METHOD ||
+			type->kind == TC_KIND_BUILTIN || type->kind == TC_KIND_FUNCTION);
+}
+
+/* 3.14+: the topmost lock of which a method was called, with nothing above it that is being called
+ * for an argument. */
 static tc_addr by_method(struct tc_walker *w, tc_addr base, tc_addr end)
 {
 	uint64_t word, below = 0;
@@ -53,6 +63,8 @@ static tc_addr by_method(struct tc_walker *w, tc_addr base, tc_addr end)
 		lock = lock_of(w, word);
 		if (lock && is_method_of(w, below, lock))
 			found = lock;
+		else if (is_callable(w, word))
+			found = 0;
 	}
 	return found;
 }

@@ -3,6 +3,7 @@
  * in a cell is no known one, because a function that is not of the chain may have it too. */
 #include "lib/walk/walk_sole.h"
 
+#include "lib/python/pywith.h"
 #include "lib/walk/walk_type.h"
 #include "lib/walk/walker.h"
 
@@ -23,6 +24,7 @@ void tc_walker_sole_frame(struct tc_walker *w, const struct tc_gen *gen)
 
 	w->sole.frames[i].begin = gen->frame.locals;
 	w->sole.frames[i].end = gen->stack_end;
+	w->sole.code = gen->frame.code;
 }
 
 /* How often the values of one frame are the future; borrowed ones (3.14+: bit 0 of the word) do
@@ -65,5 +67,6 @@ bool tc_walker_is_sole(struct tc_walker *w, tc_addr future)
 		if (sole->frames[i].end >= sole->frames[i].begin &&
 		    sole->frames[i].end - sole->frames[i].begin <= 8 * FRAME_VALUES_MAX)
 			known += count_in(w, sole->frames[i].begin, sole->frames[i].end, future);
-	return known == count && !may_be_weakly_known(w, future);
+	return known == count && !may_be_weakly_known(w, future) &&
+	       !tc_code_names(&w->py, w->sole.code, "Future");
 }

@@ -23,7 +23,7 @@
 
 #define RUNNER_INTERPS 64
 
-enum { HOLDER_LOOP = 16 };
+enum { HOLDER_LOOP = 16, HOLDER_PID = 24 };
 
 /* struct _gil_runtime_state of CPython's pycore_gil.h, the same from 3.8 to 3.15: interval,
  * last_holder, locked, switch_number, then two condition variables (48 bytes in glibc and musl) and
@@ -122,9 +122,25 @@ static tc_addr named_loop(const struct tc_py *py, tc_addr tstate)
 	return loop;
 }
 
+/* Does the running loop belong to a parent that has forked this process? Up to 3.11 the id of the
+ * process is kept beside the loop, and the loop counts only there (Modules/_asynciomodule.c,
+ * get_running_loop: rl_pid). */
+static bool is_of_parent(const struct tc_walker *w, tc_addr tstate)
+{
+	tc_addr dict, holder;
+	int32_t pid;
+
+	return w->py.at.running == TC_RUNNING_HOLDER && w->mem->n_threads &&
+	       !w->mem->threads_missing &&
+	       tc_get(w->mem, tstate + w->py.at.ts_dict, &dict) == 0 && dict &&
+	       tc_dict_get(&w->py, dict, "__asyncio_running_event_loop__", &holder) == 0 &&
+	       tc_get(w->mem, holder + HOLDER_PID, &pid) == 0 && pid > 0 &&
+	       !os_thread(w, (uint64_t)pid);
+}
+
 static tc_addr running_loop(struct tc_walker *w, tc_addr tstate)
 {
-	tc_addr loop = named_loop(&w->py, tstate);
+	tc_addr loop = is_of_parent(w, tstate) ? 0 : named_loop(&w->py, tstate);
 	const struct tc_walk_type *type = loop ? tc_walker_type_of(w, loop) : NULL;
 	return type && type->kind != TC_KIND_NONE ? loop : 0;
 }
