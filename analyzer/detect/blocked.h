@@ -21,8 +21,8 @@ void tc_blocked_subject(const struct tc_scene *scene, const struct tc_loop_view 
 const struct tc_pythread *tc_blocked_joined(const struct tc_model *model,
 					    const struct tc_pythread *thread, bool *ret_timed);
 
-/* Which thread holds a lock of threading, by which with statement; NULL: that is not known, as where
- * a function of it calls release(), or where it is in Condition.wait. */
+/* Which thread holds a lock of threading, by which with statement; NULL: that is not known, as
+ * where a function of it calls release(), or where it is in Condition.wait. */
 const struct tc_hold *tc_blocked_holder(const struct tc_model *model, uint64_t lock);
 
 /* Does the loop's thread wait for the loop itself? Then adds that finding. False: it does not. */

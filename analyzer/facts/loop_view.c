@@ -97,7 +97,8 @@ static bool is_in_selector(const struct tc_model *model, uint32_t chain)
 
 	tc_place_init(&place, model, chain);
 	tc_place_init(&outside, model, model->chains[chain].parent);
-	return (tc_place_is(&place, "selectors.py", "select") && is_run_once(outside.function)) ||
+	return (tc_place_is(&place, "selectors.py", "select") &&
+		(!model->chains[chain].parent || is_run_once(outside.function))) ||
 	       tc_place_is(&place, "gevent/hub.py", "Hub.run");
 }
 

@@ -226,11 +226,14 @@ static void walk_batch(struct tc_walker *w, const tc_addr *keys, size_t n, bool 
 	for (size_t i = 0; i < n_tasks; i++)
 		if (tasks[i] && !tc_walker_task_new(w, tasks[i]))
 			tasks[i] = 0;
-	if (tc_walker_moves(w))
-		walk_moving(w, tasks, n_tasks, known);
-	for (size_t i = 0; i < n_tasks; i++)
+	bool live = w->mem->live;
+	for (size_t i = 0; i < n_tasks; i++) {
+		/* a target that stands still may be let go in the middle of the batch */
+		if (i == 0 ? tc_walker_moves(w) : !live && w->mem->live)
+			walk_moving(w, tasks + i, n_tasks - i, known);
 		if (tasks[i])
 			tc_walker_task(w, tasks[i], known, false);
+	}
 }
 
 /* Only after all tasks of the set were walked it is known whether this is needed. */

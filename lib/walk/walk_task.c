@@ -371,7 +371,10 @@ bool tc_walker_task(struct tc_walker *w, tc_addr addr, uint32_t known, bool agai
 	struct task task;
 	struct tc_walk_chain chain;
 
+	bool live = w->mem->live;
 	int r = read_whole(w, addr, known, &task, &chain);
+	if (r == 0 && !live && w->mem->live) /* the target was let go while the task was read */
+		r = -TC_ETORN;
 	if (r < 0 && again) {
 		w->counts->retaken++;
 		return false;

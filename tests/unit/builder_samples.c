@@ -87,12 +87,15 @@ static void descriptors(struct builder *b)
 static void threads(struct builder *b, const struct ids *ids)
 {
 	uint32_t run = builder_code(b, "Handle._run", LIB "asyncio/events.py", "self");
+	uint32_t once = builder_code(b, "BaseEventLoop._run_once", LIB "asyncio/base_events.py",
+				     "self");
 	uint32_t select = builder_code(b, "EpollSelector.select", LIB "selectors.py", "self");
 	uint32_t top = builder_link(b, 0, TC_FRAME_CALL, ids->main, 9);
 	uint32_t chains[2] = {
 		builder_link(b, builder_link(b, top, TC_FRAME_CALL, run, 80), TC_FRAME_CORO,
 			     ids->handler, 31),
-		builder_link(b, top, TC_FRAME_CALL, select, 468),
+		builder_link(b, builder_link(b, top, TC_FRAME_CALL, once, 1884), TC_FRAME_CALL,
+			     select, 468),
 	};
 	for (uint32_t i = 0; i < 2; i++) {
 		const uint64_t thread[] = {
