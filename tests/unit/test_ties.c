@@ -11,10 +11,12 @@
 static uint8_t *cached;
 static size_t cached_size;
 static bool never_same;
+/* the target stands still until so many reads were made, then it is let go; 0: it is not */
+static unsigned let_go_after, n_reads;
 
 static int read_cached(struct tc_mem *mem, tc_addr from, void *to, size_t size)
 {
-	(void)mem;
+	mem->live |= ++n_reads == let_go_after;
 	if (from < FAKE_BASE || from - FAKE_BASE > cached_size ||
 	    size > cached_size - (from - FAKE_BASE))
 		return -TC_EFAULT;
@@ -74,6 +76,35 @@ static void end(struct fake *f, struct walked *w)
 	walked_free(w);
 	fake_free(f);
 	free(cached);
+}
+
+/* Three tasks that are let go at that read, and never hold from then on: how many are torn. */
+static uint64_t torn_when_let_go(unsigned minor, unsigned after)
+{
+	struct fake *f = fake_new(minor);
+	tc_addr code = fake_code(f, (struct fake_code){ .awaits = true });
+
+	for (int i = 0; i < 3; i++) {
+		tc_addr future = fake_future(f, (struct fake_future){ 0 });
+		fake_register(
+			f, fake_task(f, (struct fake_task){ .name = fake_int(f, i + 1),
+							    .coro = fake_coros(f, code, 2, future),
+							    .waiter = future }));
+	}
+	take_cache(f);
+	f->target.mem.live = false;
+	never_same = true;
+	n_reads = 0;
+	let_go_after = after;
+	struct walked *w = fake_walk(f);
+	uint64_t torn = w->walk.counts.torn;
+	let_go_after = 0;
+	ck_assert_uint_eq(w->walk.counts.read + torn, 3);
+	for (size_t i = 1; i < w->model.n_tasks; i++) /* once torn, those behind it are */
+		ck_assert(!(w->model.tasks[i - 1].flags & TC_TASK_TORN) ||
+			  w->model.tasks[i].flags & TC_TASK_TORN);
+	end(f, w);
+	return torn;
 }
 
 START_TEST(test_chain_that_moved_is_read_as_it_is_now)
@@ -142,12 +173,27 @@ START_TEST(test_running_task_that_stays_is_whole)
 }
 END_TEST
 
+START_TEST(test_target_that_is_let_go_in_a_batch_is_proven_from_there_on)
+{
+	bool some = false;
+
+	ck_assert_uint_eq(torn_when_let_go(minors[_i], 0), 0);
+	for (unsigned total = n_reads, at = 1; at < total; at += total / 100 + 1) {
+		uint64_t torn = torn_when_let_go(minors[_i], at);
+		some |= torn > 0 && torn < 3;
+	}
+	ck_assert(some);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("ties");
 	TCase *c = tcase_create("ties");
 
 	tcase_set_timeout(c, 60);
+	tcase_add_loop_test(c, test_target_that_is_let_go_in_a_batch_is_proven_from_there_on, 0,
+			    ROWS(minors));
 	tcase_add_loop_test(c, test_chain_that_moved_is_read_as_it_is_now, 0, ROWS(minors));
 	tcase_add_loop_test(c, test_chain_that_never_holds_is_torn, 0, ROWS(minors));
 	tcase_add_loop_test(c, test_running_task_that_stays_is_whole, 0, ROWS(minors));
