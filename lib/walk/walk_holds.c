@@ -348,8 +348,8 @@ void tc_walker_running_holds(struct tc_walker *w, const struct tc_frame_view *fr
 		tc_addr above = i + 1 < n ? tc_slot_object(words[i + 1]) : 0;
 		manager = manager_of(w, tc_slot_object(words[i]), above, &leave);
 		if (!manager || leave.async || !has_thread_lock(w, manager) ||
-		    !has_room(&w->holds) ||
-		    tc_with_begin(&w->py, frame, i + w->py.at.with_values) < 0)
+		    tc_with_begin(&w->py, frame, i + w->py.at.with_values) < 0 ||
+		    !has_room(&w->holds))
 			continue;
 		uint32_t site = begin_site(w, code, frame, i + w->py.at.with_values);
 		add_held(&scan, manager, leave,
