@@ -25,6 +25,11 @@ const struct tc_pythread *tc_blocked_joined(const struct tc_model *model,
  * where a function of it calls release(), or where it is in Condition.wait. */
 const struct tc_hold *tc_blocked_holder(const struct tc_model *model, uint64_t lock);
 
+/* Does the loop's thread, which is one of Python, wait for a lock of threading that a task of it
+ * holds, or the thread itself? Then adds that finding. False: it does not. */
+bool tc_detect_thread_lock(const struct tc_scene *scene, const struct tc_loop_view *loop,
+			   struct tc_findings *findings);
+
 /* Does the loop's thread wait for the loop itself? Then adds that finding. False: it does not. */
 bool tc_detect_loop_deadlock(const struct tc_scene *scene, const struct tc_loop_view *loop,
 			     struct tc_findings *findings);
