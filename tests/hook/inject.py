@@ -114,6 +114,7 @@ def test_step(one, freeze, soak):
         lines = step(work, 1000 if soak else 200, 800, "signal", names)
         sites = [line.split() for line in lines if line.startswith("site ")]
         work.sent += len(sites)
+        work.unsure += sum(line.startswith("lost ") for line in lines)
         rounds = finish(work)
     all_tasks(work)
     distinct = {site[2] for site in sites}
@@ -136,6 +137,7 @@ def test_resize(one, freeze, soak):
         lines = step(work, 400 if soak else 60, 4000, "signal", ["set_table_resize"], hit_s=20)
         sites = [line for line in lines if line.startswith("site ")]
         work.sent += len(sites)
+        work.unsure += sum(line.startswith("lost ") for line in lines)
         rounds = finish(work)
     all_tasks(work)
     if work.told_short or len(sites) < 30:

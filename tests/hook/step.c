@@ -32,11 +32,16 @@
 #include "tests/hook/step_symbols.h"
 
 #define BLOCKED_S 0.05 /* after so long we look whether a step waits in a system call */
+#define LOST_S 5 /* after which nobody answers any more */
 #define NOWHERE 0x1000 /* below vm.mmap_min_addr, nothing is mapped there */
 
 static pid_t pid;
 static double hit_s, answer_s;
 static bool ended;
+/* The thread that got the signal while it blocks it, as one does that ends; and whether it has ended
+ * with it. Nobody answers then. */
+static pid_t blocked;
+static bool blocked_ended;
 static int end_status;
 
 /* The breakpoint: where it is, what stood there. */
@@ -170,6 +175,7 @@ static bool pass(pid_t tid, int status, bool keep)
 	int sig = WSTOPSIG(status), event = status >> 16;
 
 	if (!WIFSTOPPED(status)) {
+		blocked_ended |= tid == blocked;
 		if (tid == pid) {
 			ended = true;
 			end_status = status;
@@ -323,6 +329,8 @@ static bool await_answer(bool keep)
 		}
 		if (!tid)
 			idle(&spins);
+		if (blocked_ended && end > now() + LOST_S)
+			end = now() + LOST_S;
 	}
 	return false;
 }
@@ -395,6 +403,8 @@ static bool inject(struct site *site, unsigned steps, int sig, bool fault)
 	locate(pid, pc, place, sizeof(place));
 	printf("site %s+%u %s %s\n", site->name, steps, place, fault ? "fault" : way_names[way]);
 	fflush(stdout);
+	blocked = way == WAY_BLOCKED && !fault ? tid : 0;
+	blocked_ended = false;
 	if (fault) {
 		if (way != WAY_CALL)
 			set_pc(tid, NOWHERE);
@@ -404,7 +414,12 @@ static bool inject(struct site *site, unsigned steps, int sig, bool fault)
 	} else {
 		ptrace(PTRACE_CONT, tid, 0, sig);
 	}
-	return await_answer(fault) || (fault && !ended);
+	if (await_answer(fault) || (fault && !ended))
+		return true;
+	if (!blocked_ended || ended)
+		return false;
+	printf("lost %s: a thread has ended with the signal\n", site->name);
+	return true;
 }
 
 int main(int argc, char **argv)
