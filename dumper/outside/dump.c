@@ -171,8 +171,12 @@ static void thaw(struct dump *d)
 		return;
 	d->stopped = false;
 	d->target.reader.image_at_ns = 0;
-	if (!tc_stop_end(&d->stop))
+	if (!tc_stop_end(&d->stop)) {
 		d->frozen = false;
+		/* the target was let go before the copy was whole: what is read is proven from here
+		 * on, as of any that runs */
+		d->target.reader.image = false;
+	}
 	end_hurry(0);
 	d->pause_ns += d->stop.pause_ns;
 	d->stopping_ns += d->stop.stopping_ns;
