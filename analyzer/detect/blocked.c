@@ -12,6 +12,12 @@ bool tc_blocked_is_hang(const struct tc_loop_view *loop)
 	       loop->thread && loop->thread->os;
 }
 
+void tc_blocked_end(struct tc_finding *finding, bool timed, const char *why)
+{
+	finding->ends = timed ? TC_ENDS_UNKNOWN : TC_ENDS_NO;
+	finding->why = timed ? "a call has a timeout, or that is not known" : why;
+}
+
 void tc_blocked_subject(const struct tc_scene *scene, const struct tc_loop_view *loop,
 			struct tc_out *out)
 {

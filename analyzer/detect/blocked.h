@@ -12,6 +12,8 @@ bool tc_blocked_is_hang(const struct tc_loop_view *loop);
  * still to be said. NULL: there is no room for one more. */
 struct tc_finding *tc_blocked_add(const struct tc_scene *scene, const struct tc_loop_view *loop,
 				  struct tc_findings *findings, enum tc_cause kind);
+/* It does not end, and why; but with a timeout, or where that is not known, it may. */
+void tc_blocked_end(struct tc_finding *finding, bool timed, const char *why);
 /* "T3 "handler" ", or "a callback " where no task runs. */
 void tc_blocked_subject(const struct tc_scene *scene, const struct tc_loop_view *loop,
 			struct tc_out *out);

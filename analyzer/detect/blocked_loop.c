@@ -137,42 +137,29 @@ static enum tc_cause classify(const struct tc_scene *scene, const struct tc_loop
 	return frame ? frame->kind : call ? call->kind : TC_CAUSE_BLOCKED_OTHER;
 }
 
-/* What the joined thread does. */
-static void put_joined(const struct tc_scene *scene, const struct tc_loop_view *loop,
-		       struct tc_finding *finding)
+/* The thread that this one waits for, and what it does: one that it joins, or one that holds the
+ * lock of threading that it wants. */
+static void put_other(const struct tc_scene *scene, const struct tc_loop_view *loop,
+		      struct tc_finding *finding)
 {
 	const struct tc_model *model = scene->model;
+	const struct tc_pythread *py = loop->thread->py;
 	bool timed;
-	const struct tc_pythread *joined =
-		loop->thread->py ? tc_blocked_joined(model, loop->thread->py, &timed) : NULL;
-	const struct tc_thread_view *view = joined ? tc_threads_of(scene->threads, joined) : NULL;
+	const struct tc_hold *hold = py ? tc_blocked_holder(model, py->lock) : NULL;
+	const struct tc_pythread *other = hold ? &model->pythreads[hold->owner] :
+					  py   ? tc_blocked_joined(model, py, &timed) :
+						 NULL;
+	const struct tc_thread_view *view = other ? tc_threads_of(scene->threads, other) : NULL;
 	struct tc_out *line = view ? tc_finding_evidence(finding) : NULL;
 
 	if (!line)
 		return;
-	tc_out_printf(line, "it joins H%zu, which is at ", (size_t)(view - scene->threads->at) + 1);
-	tc_say_link(line, scene, tc_place_best(model, joined->chain));
-	tc_finding_waits(finding, tc_place_best(model, joined->chain));
-}
-
-/* Who holds the lock of threading that is waited for, and what it does. */
-static void put_holder(const struct tc_scene *scene, const struct tc_loop_view *loop,
-		       struct tc_finding *finding)
-{
-	const struct tc_model *model = scene->model;
-	const struct tc_hold *hold =
-		loop->thread->py ? tc_blocked_holder(model, loop->thread->py->lock) : NULL;
-	const struct tc_pythread *holder = hold ? &model->pythreads[hold->task] : NULL;
-	const struct tc_thread_view *view = holder ? tc_threads_of(scene->threads, holder) : NULL;
-	struct tc_out *line = view ? tc_finding_evidence(finding) : NULL;
-
-	if (!line)
-		return;
-	tc_out_printf(line, "H%zu holds the lock since ", (size_t)(view - scene->threads->at) + 1);
-	tc_say_link(line, scene, tc_place_best(model, hold->place));
-	tc_out_str(line, " and is at ");
-	tc_say_link(line, scene, tc_place_best(model, holder->chain));
-	tc_finding_waits(finding, tc_place_best(model, hold->place));
+	tc_out_printf(line, "H%zu ", (size_t)(view - scene->threads->at) + 1);
+	tc_out_str(line, hold ? "holds the lock since " : "is joined");
+	tc_say_link(line, scene, hold ? tc_place_best(model, hold->place) : 0);
+	tc_out_str(line, ", and is at ");
+	tc_say_link(line, scene, tc_place_best(model, other->chain));
+	tc_finding_waits(finding, tc_place_best(model, hold ? hold->place : other->chain));
 }
 
 static void say_why(struct tc_finding *finding)
@@ -208,9 +195,7 @@ void tc_detect_blocked_loop(const struct tc_scene *scene, struct tc_findings *fi
 		tc_out_str(&finding->summary, text);
 		tc_out_printf(&finding->summary,
 			      ", on the thread of L%u, which cannot turn meanwhile", loop->id);
-		if (kind == TC_CAUSE_BLOCKED_THREAD_JOIN)
-			put_joined(scene, loop, finding);
-		put_holder(scene, loop, finding);
+		put_other(scene, loop, finding);
 		say_why(finding);
 	}
 }

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 
 #include "analyzer/base/array.h"
-#include "analyzer/dump/values.h"
 #include "analyzer/detect/rings.h"
 #include "analyzer/detect/words.h"
+#include "analyzer/dump/values.h"
 #include "analyzer/facts/place.h"
 
 #define MEMBERS_SAID 4u

@@ -15,18 +15,13 @@ struct sort {
 	size_t n;
 };
 
-static bool same_text(struct tc_text a, struct tc_text b)
-{
-	return a.size == b.size && (!a.size || memcmp(a.at, b.at, a.size) == 0);
-}
-
 static struct sort *sort_of(struct sort *sorts, size_t *n, const struct tc_fd *fd)
 {
 	const struct sort want = { tc_fd_kind(fd), tc_fd_state(fd), fd->peer, 0 };
 
 	for (size_t i = 0; i < *n; i++)
 		if (strcmp(sorts[i].kind, want.kind) == 0 && sorts[i].state == want.state &&
-		    same_text(sorts[i].peer, want.peer))
+		    tc_text_same(sorts[i].peer, want.peer))
 			return &sorts[i];
 	if (*n == SORTS_MAX)
 		return NULL;

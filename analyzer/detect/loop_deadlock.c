@@ -83,12 +83,6 @@ static void put_work(const struct tc_scene *scene, const struct own_work *work, 
 }
 
 /* With a timeout the call ends, whatever that means for the program. */
-static void say_end(struct tc_finding *finding, bool timed, const char *why)
-{
-	finding->ends = timed ? TC_ENDS_UNKNOWN : TC_ENDS_NO;
-	finding->why = timed ? "a call has a timeout, or that is not known" : why;
-}
-
 static bool add_waits_itself(const struct tc_scene *scene, const struct tc_loop_view *loop,
 			     struct tc_findings *findings, const struct own_work *work, bool timed)
 {
@@ -101,7 +95,7 @@ static bool add_waits_itself(const struct tc_scene *scene, const struct tc_loop_
 	tc_out_str(&finding->summary, "waits on the loop's own thread for the result of ");
 	put_work(scene, work, loop->id, &finding->summary);
 	tc_out_str(&finding->summary, ": only this thread can run it");
-	say_end(finding, timed,
+	tc_blocked_end(finding, timed,
 		"the loop cannot turn before the result is there, nor make it before it turns");
 	return true;
 }
@@ -131,7 +125,7 @@ static bool add_thread_cycle(const struct tc_scene *scene, const struct tc_loop_
 	struct tc_out *line = tc_finding_evidence(finding);
 	tc_out_printf(line, "H%zu waits at ", number);
 	tc_say_link(line, scene, awaited->link);
-	say_end(finding, awaited->timed,
+	tc_blocked_end(finding, awaited->timed,
 		"the loop turns when the thread has ended its work, which needs the loop");
 	return true;
 }
@@ -183,11 +177,6 @@ static struct tc_text address(struct tc_text text)
 	return (struct tc_text){ text.at, colon ? colon - 1 : 0 };
 }
 
-static bool same(struct tc_text one, struct tc_text other)
-{
-	return one.size == other.size && memcmp(one.at, other.at, one.size) == 0;
-}
-
 /* Does the listener take what this socket sends? It has the peer's address and port; or any
  * address with that port, and the socket's two ends are on one machine. */
 static bool listens_for(struct tc_text listener, const struct tc_fd *fd)
@@ -195,10 +184,10 @@ static bool listens_for(struct tc_text listener, const struct tc_fd *fd)
 	const struct tc_text host = address(listener), peer = address(fd->peer);
 	const char *any = peer.size && peer.at[0] == '[' ? "[::]" : "0.0.0.0";
 
-	if (same(listener, fd->peer))
+	if (tc_text_same(listener, fd->peer))
 		return true;
-	return tc_text_is(host, any) && peer.size && same(address(fd->local), peer) &&
-	       same((struct tc_text){ listener.at + host.size, listener.size - host.size },
+	return tc_text_is(host, any) && peer.size && tc_text_same(address(fd->local), peer) &&
+	       tc_text_same((struct tc_text){ listener.at + host.size, listener.size - host.size },
 		    (struct tc_text){ fd->peer.at + peer.size, fd->peer.size - peer.size });
 }
 
@@ -269,7 +258,7 @@ bool tc_detect_loop_deadlock(const struct tc_scene *scene, const struct tc_loop_
 	const struct tc_hold *holder = tc_blocked_holder(model, thread->lock);
 	const struct tc_pythread *worker =
 		awaited.future ? tc_worker_of(&scene->graph->finder->workers, awaited.future) :
-		holder	       ? &model->pythreads[holder->task] :
+		holder	       ? &model->pythreads[holder->owner] :
 				 tc_blocked_joined(model, thread, &timed);
 	return worker && waits_for_loop(scene, loop, findings, worker, awaited.timed || timed);
 }

@@ -18,7 +18,7 @@ static const struct tc_hold *held_lock(const struct tc_model *model, uint32_t lo
 {
 	for (size_t i = 0; lock && i < model->n_holds; i++) {
 		const struct tc_hold *hold = &model->holds[i];
-		const struct tc_task *task = &model->tasks[hold->task];
+		const struct tc_task *task = &model->tasks[hold->owner];
 		if (hold->manager == lock && is_plain_lock(model, hold->type) &&
 		    !(hold->flags & TC_HOLD_RELEASES) && task->loop == loop &&
 		    tc_task_alive(task) && !(task->flags & (TC_TASK_TORN | TC_TASK_RUNNING)))
@@ -56,7 +56,7 @@ const struct tc_hold *tc_blocked_holder(const struct tc_model *model, uint64_t l
 	for (size_t i = 0; lock && i < model->n_thread_holds; i++) {
 		const struct tc_hold *hold = &model->thread_holds[i];
 		if (hold->flags & TC_HOLD_RELEASES ||
-		    gave_back(model, &model->pythreads[hold->task], lock))
+		    gave_back(model, &model->pythreads[hold->owner], lock))
 			continue;
 		const struct tc_object *object = tc_model_object_at(model, hold->manager);
 		struct tc_value inner;
@@ -67,6 +67,12 @@ const struct tc_hold *tc_blocked_holder(const struct tc_model *model, uint64_t l
 	return NULL;
 }
 
+/* Has the loop's thread a timeout for its wait in a futex? */
+static bool is_timed(const struct tc_loop_view *loop)
+{
+	return loop->thread->os->args[3] != 0;
+}
+
 /* Does the thread itself hold the plain lock that it waits for? */
 static bool waits_for_itself(const struct tc_scene *scene, const struct tc_loop_view *loop,
 			     struct tc_findings *findings)
@@ -74,7 +80,7 @@ static bool waits_for_itself(const struct tc_scene *scene, const struct tc_loop_
 	const struct tc_model *model = scene->model;
 	const struct tc_hold *hold = tc_blocked_holder(model, loop->thread->py->lock);
 
-	if (!hold || &model->pythreads[hold->task] != loop->thread->py ||
+	if (!hold || &model->pythreads[hold->owner] != loop->thread->py ||
 	    loop->thread->py->flags & TC_PYTHREAD_TORN)
 		return false;
 	struct tc_finding *finding =
@@ -90,10 +96,8 @@ static bool waits_for_itself(const struct tc_scene *scene, const struct tc_loop_
 	tc_out_str(line, "it holds it since ");
 	tc_say_link(line, scene, tc_place_best(model, hold->place));
 	tc_finding_waits(finding, tc_place_best(model, hold->place));
-	bool timed = loop->thread->os->args[3] != 0; /* futex: the timeout */
-	finding->ends = timed ? TC_ENDS_UNKNOWN : TC_ENDS_NO;
-	finding->why = timed ? "when the timeout of the lock is over" :
-			       "only this thread could give the lock back, and it waits";
+	tc_blocked_end(finding, is_timed(loop),
+		       "only this thread could give the lock back, and it waits");
 	return true;
 }
 
@@ -107,7 +111,7 @@ static bool waits_for_own_lock(const struct tc_scene *scene, const struct tc_loo
 
 	if (!hold)
 		return false;
-	const struct tc_task *holder = &model->tasks[hold->task];
+	const struct tc_task *holder = &model->tasks[hold->owner];
 	struct tc_finding *finding = tc_blocked_add(scene, loop, findings, TC_CAUSE_THREADLOCK);
 	if (!finding)
 		return true;
@@ -123,12 +127,9 @@ static bool waits_for_own_lock(const struct tc_scene *scene, const struct tc_loo
 	tc_say_link(line, scene, tc_place_best(model, hold->place));
 	tc_out_str(line, " and waits at ");
 	tc_say_link(line, scene, tc_place_best(model, holder->chain));
-	tc_ids_add(&finding->tasks, hold->task);
+	tc_ids_add(&finding->tasks, hold->owner);
 	tc_finding_waits(finding, tc_place_best(model, hold->place));
-	bool timed = loop->thread->os->args[3] != 0; /* futex: the timeout */
-	finding->ends = timed ? TC_ENDS_UNKNOWN : TC_ENDS_NO;
-	finding->why = timed ? "when the timeout of the lock is over" :
-			       "the loop waits for a task that only it can run";
+	tc_blocked_end(finding, is_timed(loop), "the loop waits for a task that only it can run");
 	return true;
 }
 

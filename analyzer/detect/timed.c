@@ -106,7 +106,7 @@ void tc_timed_find(const struct tc_scene *scene, bool *timed)
 
 	for (size_t i = 0; i < model->n_holds; i++)
 		if (is_timeout(model, &model->holds[i]))
-			reach(&s, model->holds[i].task);
+			reach(&s, model->holds[i].owner);
 	for (size_t i = 0; i < model->n_tasks; i++)
 		if (tc_task_alive(&model->tasks[i]) && in_wait_for[model->tasks[i].chain])
 			reach(&s, (tc_node)i);

@@ -347,7 +347,7 @@ static void read_locals(struct tc_model *model, struct tc_cursor *cur)
 static void read_hold(struct tc_model *model, struct tc_cursor *cur, uint32_t owner,
 		      uint64_t *near, struct tc_hold *ret)
 {
-	*ret = (struct tc_hold){ .task = owner, .flags = tc_cur_u32(cur) };
+	*ret = (struct tc_hold){ .owner = owner, .flags = tc_cur_u32(cur) };
 	ret->manager = tc_cur_d(cur, near);
 	ret->type = tc_cur_u32(cur);
 	ret->place = tc_cur_u32(cur);

@@ -112,23 +112,32 @@ static int by_task(const void *key, const void *element)
 	return want < task ? -1 : want > task;
 }
 
+static int by_owner(const void *key, const void *element)
+{
+	uint32_t want = *(const uint32_t *)key, owner = ((const struct tc_hold *)element)->owner;
+
+	return want < owner ? -1 : want > owner;
+}
+
 const struct tc_hold *tc_model_holds(const struct tc_model *model, const struct tc_task *task,
 				     size_t *ret_n)
 {
-	const size_t index = (size_t)(task - model->tasks);
-	size_t low = 0, high = model->n_holds, end;
+	const uint32_t number = (uint32_t)(task - model->tasks);
+	const struct tc_hold *end = model->holds + model->n_holds, *last;
+	const struct tc_hold *first =
+		model->n_holds ?
+			bsearch(&number, model->holds, model->n_holds, sizeof(*first), by_owner) :
+			NULL;
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (model->holds[middle].task < index)
-			low = middle + 1;
-		else
-			high = middle;
+	*ret_n = 0;
+	if (!first)
+		return NULL;
+	for (last = first; first > model->holds && first[-1].owner == number; first--) {
 	}
-	for (end = low; end < model->n_holds && model->holds[end].task == index; end++) {
+	for (; last < end && last->owner == number; last++) {
 	}
-	*ret_n = end - low;
-	return *ret_n ? &model->holds[low] : NULL;
+	*ret_n = (size_t)(last - first);
+	return first;
 }
 
 const struct tc_failure *tc_model_failure(const struct tc_model *model, const struct tc_task *task)

@@ -88,10 +88,10 @@ struct tc_failure {
 	uint32_t coroutine; /* string, 0: unknown */
 };
 
-/* A context manager that a task holds (docs/format.md section 9). */
+/* A context manager that a task or thread holds (docs/format.md section 9). */
 struct tc_hold {
 	uint64_t manager;
-	uint32_t task; /* its index; of a thread its own */
+	uint32_t owner; /* index of the task or thread */
 	uint32_t type, flags;
 	uint32_t place; /* chain: the with statement, as the innermost link */
 };
@@ -211,8 +211,8 @@ struct tc_model {
 	TC_ARRAY(tc_interp, interps);
 	TC_ARRAY(tc_task, tasks);
 	TC_ARRAY(tc_failure, failures); /* by ascending task */
-	TC_ARRAY(tc_hold, holds);	 /* of tasks, by ascending task */
-	TC_ARRAY(tc_hold, thread_holds); /* of threads: task is the index of the thread */
+	TC_ARRAY(tc_hold, holds);	 /* of tasks, by ascending owner */
+	TC_ARRAY(tc_hold, thread_holds); /* the same of threads */
 	TC_ARRAY(tc_object, objects);
 	TC_ARRAY(tc_thread, threads);
 	TC_ARRAY(tc_look, looks); /* TC_LOOK_RECORDS_MAX at most */

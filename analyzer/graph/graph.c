@@ -160,13 +160,13 @@ static void add_held(struct tc_graph *graph)
 			waited[graph->edges[i].to - model->n_tasks] = true;
 	for (size_t i = 0; i < model->n_holds; i++) {
 		const struct tc_hold *hold = &model->holds[i];
-		const struct tc_task *task = &model->tasks[hold->task];
+		const struct tc_task *task = &model->tasks[hold->owner];
 		if (!tc_task_alive(task) || task->flags & TC_TASK_TORN)
 			continue;
 		const struct tc_object *object = held_object(model, hold);
 		if (object && waited[object - model->objects] &&
 		    !is_given_back(graph, task, object))
-			add(graph, TC_EDGE_HELD, tc_node_object(graph, object), hold->task,
+			add(graph, TC_EDGE_HELD, tc_node_object(graph, object), hold->owner,
 			    hold->place);
 	}
 	free(waited);

@@ -30,7 +30,7 @@ static const struct {
 	{ AT(if_owner), { 264, 288, 352 } },	   { AT(if_stack), { 0, 296, 360 } },
 	{ AT(co_filename), { 280, 320, 384 } },	   { AT(co_name), { 288, 328, 392 } },
 	{ AT(co_qualname), { 296, 336, 400 } },	   { AT(co_linetable), { 304, 344, 408 } },
-	{ AT(co_firstlineno), { 312, 352, 416 } }, { AT(co_names), { 328, 368, 432 } },
+	{ AT(co_firstlineno), { 312, 352, 416 } }, { AT(co_varnames), { 328, 368, 432 } },
 	{ AT(co_adaptive), { 344, 384, 448 } },	   { AT(tuple_item), { 408, 456, 552 } },
 	{ AT(str_ascii), { 560, 640, 736 } },	   { AT(str_compact), { 0, 0, 744 } },
 	{ AT(gi_frame), { 0, 680, 808 } },	   { AT(gi_state), { 0, 688, 816 } },
@@ -51,7 +51,7 @@ static bool sane(const struct tc_layout *at)
 	const uint16_t frame[] = { at->if_previous, at->if_code, at->if_instr, at->if_stack,
 				   at->if_owner };
 	const uint16_t code[] = { at->co_filename,  at->co_name,	at->co_qualname,
-				  at->co_linetable, at->co_firstlineno, at->co_names };
+				  at->co_linetable, at->co_firstlineno, at->co_varnames };
 
 	if (at->if_locals > FRAME_MAX || at->gi_frame + at->if_locals > GEN_HEAD_MAX ||
 	    at->gi_frame < 16 || at->gi_state >= at->gi_frame || at->co_adaptive > 4096)

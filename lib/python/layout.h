@@ -28,8 +28,9 @@
 	F(fo_back) F(fo_code) F(fo_valuestack) F(fo_stack) F(fo_lasti) F(fo_state) F(fo_locals) \
 	F(fo_frame) F(exc_traceback)                                                            \
 	F(if_previous) F(if_code) F(if_instr) F(if_stack) F(if_owner) F(if_locals)              \
-	F(co_flags) F(co_firstlineno) F(co_code) F(co_names) F(co_cellvars)   \
+	F(co_flags) F(co_firstlineno) F(co_code) F(co_names) F(co_varnames) F(co_cellvars)      \
 	F(co_freevars) F(co_filename) F(co_name) F(co_qualname) F(co_linetable) F(co_adaptive)  \
+	F(co_exceptiontable)                                                                    \
 	F(gi_frame) F(gi_running) F(gi_state) F(gi_qualname)                                    \
 	F(fut_size) F(fut_state) F(fut_log_tb) F(fut_blocking)        \
 	F(task_size) F(task_waiter) F(task_coro) F(task_name) F(task_context) F(task_must_cancel) \

@@ -11,9 +11,10 @@
 /* ≤ 3.10: PyFrameObject everywhere, code objects without qualified names, four int flags in a
  * future. */
 #define OLD_CODE \
-	.co_flags = 36, .co_firstlineno = 40, .co_code = 48, .co_names = 72, \
+	.co_flags = 36, .co_firstlineno = 40, .co_code = 48, .co_varnames = 72, \
 	.co_freevars = 80, .co_cellvars = 88, .co_filename = 104, .co_name = 112, \
-	.co_qualname = NONE, .co_linetable = 120, .co_adaptive = NONE
+	.co_qualname = NONE, .co_linetable = 120, .co_adaptive = NONE, \
+	.co_names = 64, .co_exceptiontable = NONE
 #define OLD_FRAMES \
 	.frames = TC_FRAMES_OBJECT, .await = TC_AWAIT_YIELD_FROM, .if_previous = NONE, \
 	.if_code = NONE, .if_instr = NONE, .if_stack = NONE, .if_owner = NONE, .if_locals = NONE, \
@@ -30,9 +31,9 @@
 
 /* 3.11+ */
 #define NEW_CODE \
-	.co_flags = 48, .co_code = NONE, .co_names = 96, \
+	.co_flags = 48, .co_code = NONE, .co_varnames = 96, \
 	.co_cellvars = NONE, .co_freevars = NONE, .co_filename = 112, .co_name = 120, \
-	.co_qualname = 128, .co_linetable = 136
+	.co_qualname = 128, .co_linetable = 136, .co_names = 32, .co_exceptiontable = 40
 #define NEW_FRAMES \
 	.fo_back = 16, .fo_code = NONE, .fo_valuestack = NONE, .fo_stack = NONE, .fo_lasti = NONE, \
 	.fo_state = NONE, .fo_locals = NONE, .fo_frame = 24, .exc_traceback = 40, \

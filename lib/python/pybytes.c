@@ -4,7 +4,7 @@
 
 #include "lib/base/safe.h"
 
-enum { BYTES_SIZE = 16, BYTES_DATA = 32 };
+enum { BYTES_SIZE = 16 };
 #define BYTES_MAX (16u << 20)
 
 int tc_bytes_open(const struct tc_py *py, tc_addr addr, struct tc_bytes *ret)
@@ -14,7 +14,7 @@ int tc_bytes_open(const struct tc_py *py, tc_addr addr, struct tc_bytes *ret)
 	if (ret->left > BYTES_MAX)
 		return -TC_ETYPE;
 	ret->py = py;
-	ret->at = addr + BYTES_DATA;
+	ret->at = addr + TC_BYTES_DATA;
 	ret->n = ret->i = 0;
 	return 0;
 }

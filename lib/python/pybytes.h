@@ -6,6 +6,7 @@
 
 #include "lib/python/pyobj.h"
 
+enum { TC_BYTES_DATA = 32 }; /* offset of the first byte: Include/cpython/bytesobject.h */
 #define TC_BYTES_WINDOW 128
 
 struct tc_bytes {

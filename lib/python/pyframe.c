@@ -3,13 +3,16 @@
  * keep frames. */
 #include "lib/python/pyframe.h"
 
+#include "lib/python/pybytes.h"
+
 #include "lib/base/safe.h"
 
 enum { OPCODE_YIELD_FROM = 72, RESUME_AFTER_YIELD_FROM = 2, RESUME_AFTER_AWAIT = 3 };
 /* up to 3.10, Include/opcode.h */
 enum { OPCODE_SETUP_ASYNC_WITH = 154, OPCODE_EXTENDED_ARG = 144, EXTENDED_ARGS = 3 };
 enum { AWAITABLE_OF_AENTER = 1 }; /* the argument of GET_AWAITABLE, 3.11+ */
-enum { BYTES_DATA = 32, FRAME_OBJECT_MAX = 376, GEN_MAX = 152 };
+enum { FRAME_OBJECT_MAX = 376, GEN_MAX = 152 };
+enum { NAMES_MAX = 1024 }; /* of one code, that are looked through */
 /* _PyStackRef, 3.14+: the low two bits are tags; in plain pointers they are 0 */
 #define TAG_MASK 3ul
 
@@ -29,15 +32,14 @@ static int32_t int_at(const uint8_t *body, uint16_t offset)
 	return value;
 }
 
-/* The address of the bytecode: from 3.11 on it is part of the code object, before that a bytes
- * object. */
-static tc_addr code_start(const struct tc_py *py, tc_addr code)
+/* From 3.11 on it is part of the code object, before that a bytes object. */
+tc_addr tc_code_start(const struct tc_py *py, tc_addr code)
 {
 	tc_addr bytes;
 
 	if (py->at.co_adaptive != TC_NONE)
 		return code + py->at.co_adaptive;
-	return tc_get(py->mem, code + py->at.co_code, &bytes) < 0 ? 0 : bytes + BYTES_DATA;
+	return tc_get(py->mem, code + py->at.co_code, &bytes) < 0 ? 0 : bytes + TC_BYTES_DATA;
 }
 
 static void view_object(const struct tc_py *py, tc_addr addr, const uint8_t *body,
@@ -168,7 +170,7 @@ int tc_gen_frame(const struct tc_py *py, tc_addr addr, tc_addr *ret)
 bool tc_code_awaits(const struct tc_py *py, tc_addr code, int64_t lasti)
 {
 	uint8_t unit[2]; /* opcode, argument */
-	tc_addr start = code_start(py, code);
+	tc_addr start = tc_code_start(py, code);
 
 	if (!start || lasti < 0 || tc_get(py->mem, start + (uint64_t)lasti + 2, &unit) < 0)
 		return false;
@@ -196,7 +198,7 @@ static enum tc_awaited old_awaited(const struct tc_py *py, tc_addr next)
 enum tc_awaited tc_code_awaited(const struct tc_py *py, tc_addr code, int64_t lasti)
 {
 	uint8_t unit[2];
-	tc_addr start = code_start(py, code);
+	tc_addr start = tc_code_start(py, code);
 
 	if (!start || lasti < 0)
 		return TC_AWAITED_UNKNOWN;
@@ -270,7 +272,7 @@ int tc_code_facts_read(const struct tc_py *py, tc_addr code, struct tc_code_fact
 	ret->qualname = at->co_qualname == TC_NONE ? 0 : word_at(body, at->co_qualname);
 	ret->flags = (uint32_t)int_at(body, at->co_flags);
 	ret->firstlineno = (uint32_t)int_at(body, at->co_firstlineno);
-	ret->names[0] = word_at(body, at->co_names);
+	ret->names[0] = word_at(body, at->co_varnames);
 	/* Up to 3.10 the slots are locals, cells, free variables, each with a tuple of its own. */
 	if (at->co_cellvars != TC_NONE) {
 		ret->names[1] = word_at(body, at->co_cellvars);
@@ -280,4 +282,22 @@ int tc_code_facts_read(const struct tc_py *py, tc_addr code, struct tc_code_fact
 		if (ret->names[i] && read_names(py, ret->names[i], &ret->n_slots) < 0)
 			return -TC_EFAULT;
 	return 0;
+}
+
+bool tc_code_names(const struct tc_py *py, tc_addr code, const char *name)
+{
+	const size_t want = strlen(name);
+	struct tc_seq names;
+	char text[16]; /* a longer one is cut, and is another name */
+	tc_addr tuple, item;
+	size_t len;
+
+	if (tc_get(py->mem, code + py->at.co_names, &tuple) < 0 ||
+	    tc_seq_open(py, tuple, TC_SEQ_TUPLE, &names) < 0)
+		return false;
+	for (int i = 0; i < NAMES_MAX && tc_seq_next(&names, &item) > 0; i++)
+		if (tc_str_read(py, item, text, sizeof(text), &len) == 0 && len == want &&
+		    memcmp(text, name, want) == 0)
+			return true;
+	return false;
 }

@@ -71,6 +71,9 @@ struct tc_position {
  * first line of the code). Follows Objects/locations.md (3.11+) and Objects/lnotab_notes.txt. */
 int tc_code_position(const struct tc_py *py, tc_addr code, int64_t lasti, struct tc_position *ret);
 
+/* The address of the bytecode; 0: it cannot be read. */
+tc_addr tc_code_start(const struct tc_py *py, tc_addr code);
+
 /* The parts of a code object that never change. */
 struct tc_code_facts {
 	tc_addr filename, name, qualname; /* str; qualname 0 up to 3.10 */
@@ -81,5 +84,8 @@ struct tc_code_facts {
 
 /* Read the code object at code. */
 int tc_code_facts_read(const struct tc_py *py, tc_addr code, struct tc_code_facts *ret);
+
+/* Does the code name an attribute or a global that is called like this? Of the first 1024 names. */
+bool tc_code_names(const struct tc_py *py, tc_addr code, const char *name);
 
 #endif

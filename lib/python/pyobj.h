@@ -29,6 +29,10 @@ enum {
 	TC_WEAKREF_OBJECT = 16,
 	TC_METHOD_FUNC = 16,
 	TC_METHOD_SELF = 24,
+	TC_BUILTIN_DEF = 16,  /* PyCFunctionObject: m_ml, whose first field is the name */
+	TC_BUILTIN_SELF = 24, /* m_self */
+	TC_DESCRIPTOR_TYPE = 16, /* PyDescrObject: d_type, d_name */
+	TC_DESCRIPTOR_NAME = 24,
 	TC_CELL_REF = 16,
 	TC_MODULE_DICT = 16,
 };

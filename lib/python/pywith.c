@@ -9,16 +9,11 @@
 #include "lib/base/safe.h"
 
 enum {
-	CO_EXCEPTIONTABLE = 40, /* 3.11 to 3.15, Include/cpython/code.h */
-	CO_NAMES = 32,		/* 3.11 to 3.15 */
-	CO_NAMES_OLD = 64,	/* 3.8 to 3.10, Include/cpython/code.h */
-	NAMES_MAX = 1024,
 	HANDLERS_MAX = 32,	    /* that are followed from the inside out */
 	ENTRIES_MAX = 4096,	    /* of one table */
 	BLOCK_SIZE = 12,	    /* PyTryBlock: type, handler, level */
 	BLOCKS_MAX = 20,	    /* CO_MAXBLOCKS */
 	BLOCK_EXCEPT_HANDLER = 257, /* Include/opcode.h */
-	BYTES_DATA = 32,
 	FO_IBLOCK = 8, /* behind f_lasti */
 	OPCODE_SETUP_WITH = 143,
 	OPCODE_SETUP_ASYNC_WITH = 154,
@@ -64,7 +59,7 @@ static bool find_handler(const struct tc_py *py, tc_addr code, int64_t at,
 	struct tc_bytes table;
 	tc_addr bytes;
 
-	if (tc_get(py->mem, code + CO_EXCEPTIONTABLE, &bytes) < 0 ||
+	if (tc_get(py->mem, code + py->at.co_exceptiontable, &bytes) < 0 ||
 	    tc_bytes_open(py, bytes, &table) < 0)
 		return false;
 	for (int i = 0; i < ENTRIES_MAX && next_handler(&table, &entry); i++) {
@@ -130,13 +125,12 @@ static int64_t begin_by_block(const struct tc_py *py, const struct tc_frame_view
 	int64_t from, to, found = -1;
 	uint32_t argument = 0;
 	uint8_t op[2];
-	tc_addr bytes;
+	tc_addr start = tc_code_start(py, frame->code);
 
-	if (!block_handlers(py, frame, depth, &from, &to) ||
-	    tc_get(py->mem, frame->code + py->at.co_code, &bytes) < 0)
+	if (!start || !block_handlers(py, frame, depth, &from, &to))
 		return -1;
 	for (int64_t at = 0; at < frame->lasti && at < CODE_MAX; at += 2) {
-		if (tc_get(py->mem, bytes + BYTES_DATA + (uint64_t)at, &op) < 0)
+		if (tc_get(py->mem, start + (uint64_t)at, &op) < 0)
 			return -1;
 		argument = argument << 8 | op[1];
 		int64_t handler = (at + 2) / py->at.lasti_unit + argument;
@@ -192,23 +186,4 @@ uint32_t tc_with_deepest(const struct tc_py *py, const struct tc_frame_view *fra
 		return 0;
 	return py->at.frames == TC_FRAMES_OBJECT ? deepest_by_block(py, frame) :
 						   deepest_by_table(py, frame);
-}
-
-bool tc_code_names(const struct tc_py *py, tc_addr code, const char *name)
-{
-	const bool old = py->at.frames == TC_FRAMES_OBJECT;
-	const size_t want = strlen(name);
-	struct tc_seq names;
-	char text[16]; /* a longer one is cut, and is another name */
-	tc_addr tuple, item;
-	size_t len;
-
-	if (tc_get(py->mem, code + (old ? CO_NAMES_OLD : CO_NAMES), &tuple) < 0 ||
-	    tc_seq_open(py, tuple, TC_SEQ_TUPLE, &names) < 0)
-		return false;
-	for (int i = 0; i < NAMES_MAX && tc_seq_next(&names, &item) > 0; i++)
-		if (tc_str_read(py, item, text, sizeof(text), &len) == 0 && len == want &&
-		    memcmp(text, name, want) == 0)
-			return true;
-	return false;
 }

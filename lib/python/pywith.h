@@ -15,7 +15,4 @@ int64_t tc_with_begin(const struct tc_py *py, const struct tc_frame_view *frame,
  * sure, though it does not say where its stack ends. */
 uint32_t tc_with_deepest(const struct tc_py *py, const struct tc_frame_view *frame);
 
-/* Does the code name an attribute or a global that is called like this? Of the first 1024 names. */
-bool tc_code_names(const struct tc_py *py, tc_addr code, const char *name);
-
 #endif

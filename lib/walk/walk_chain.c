@@ -9,6 +9,7 @@
 #include "lib/walk/walk_greenlet.h"
 #include "lib/walk/walk_holds.h"
 #include "lib/walk/walk_locals.h"
+#include "lib/walk/walk_note.h"
 #include "lib/walk/walk_object.h"
 #include "lib/walk/walk_string.h"
 #include "lib/walk/walk_thread.h"
@@ -455,7 +456,7 @@ void tc_walker_chain(struct tc_walker *w, tc_addr coro, struct tc_walk_chain *re
 		follow(&walk);
 	}
 	if (w->full) {
-		tc_notices_add(w->notices, "the walker's memory is full: raise --max-memory");
+		tc_walker_note_full(w);
 		ret->cut = true;
 	}
 	if (w->ties.wanted)

@@ -16,9 +16,6 @@ enum {
 	STACK_MAX = 64,	    /* values that are looked at, from the bottom on */
 	DEPTH_MAX = 4,	    /* managers inside managers */
 	CALLBACKS_MAX = 32, /* of one exit stack */
-	BUILTIN_DEF = 16,   /* PyCFunctionObject: m_ml, whose first field is the name */
-	BUILTIN_SELF = 24,
-	DESCRIPTOR_NAME = 24, /* PyDescrObject: d_name */
 };
 
 struct scan {
@@ -77,7 +74,7 @@ static struct leave leave_of(struct tc_walker *w, tc_addr addr, enum tc_kind kin
 	tc_addr def, name;
 
 	if (kind == TC_KIND_BUILTIN) { /* made anew each time: its address says nothing */
-		if (tc_get(w->mem, addr + BUILTIN_DEF, &def) < 0 ||
+		if (tc_get(w->mem, addr + TC_BUILTIN_DEF, &def) < 0 ||
 		    tc_get(w->mem, def, &name) < 0 || tc_get(w->mem, name, &text) < 0)
 			return (struct leave){ 0 };
 		return (struct leave){ .exits = memcmp(text, "__exit__", sizeof(text)) == 0 };
@@ -88,7 +85,7 @@ static struct leave leave_of(struct tc_walker *w, tc_addr addr, enum tc_kind kin
 		return (struct leave){ w->holds.known[i].exits, w->holds.known[i].async,
 				       w->holds.known[i].generator };
 	leave = leave_by_str(
-		w, addr + (kind == TC_KIND_FUNCTION ? w->py.at.func_qualname : DESCRIPTOR_NAME));
+		w, addr + (kind == TC_KIND_FUNCTION ? w->py.at.func_qualname : TC_DESCRIPTOR_NAME));
 	w->holds.known[i].addr = addr;
 	w->holds.known[i].exits = leave.exits;
 	w->holds.known[i].async = leave.async;
@@ -118,7 +115,7 @@ static tc_addr manager_of(struct tc_walker *w, tc_addr addr, tc_addr above, stru
 		type = function ? tc_walker_type_of(w, function) : NULL;
 		kind = type ? type->kind : TC_KIND_OTHER;
 	} else if (kind == TC_KIND_BUILTIN) {
-		manager = word_at(w, addr + BUILTIN_SELF);
+		manager = word_at(w, addr + TC_BUILTIN_SELF);
 	}
 	*ret = leave_of(w, function, kind);
 	return ret->exits ? manager : 0;

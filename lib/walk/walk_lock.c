@@ -14,7 +14,7 @@
 
 #include "lib/base/safe.h"
 
-enum { STACK_MAX = 32, BUILTIN_SELF = 24, LOCK_SEMAPHORE = 16, DESCRIPTOR_TYPE = 16 };
+enum { STACK_MAX = 32, LOCK_SEMAPHORE = 16 };
 
 /* The lock that a value on the stack is, or is a bound method of; 0: it is none. */
 static tc_addr lock_of(struct tc_walker *w, uint64_t word)
@@ -23,7 +23,7 @@ static tc_addr lock_of(struct tc_walker *w, uint64_t word)
 	const struct tc_walk_type *type = object ? tc_walker_type_of(w, object) : NULL;
 
 	if (type && type->kind == TC_KIND_BUILTIN &&
-	    tc_get(w->mem, object + BUILTIN_SELF, &self) == 0) {
+	    tc_get(w->mem, object + TC_BUILTIN_SELF, &self) == 0) {
 		object = self;
 		type = self ? tc_walker_type_of(w, self) : NULL;
 	}
@@ -37,7 +37,7 @@ static bool is_method_of(struct tc_walker *w, uint64_t word, tc_addr lock)
 	const struct tc_walk_type *method_type = method ? tc_walker_type_of(w, method) : NULL;
 
 	return method_type && method_type->kind == TC_KIND_METHOD_DESCRIPTOR &&
-	       tc_get(w->mem, method + DESCRIPTOR_TYPE, &of) == 0 &&
+	       tc_get(w->mem, method + TC_DESCRIPTOR_TYPE, &of) == 0 &&
 	       tc_get(w->mem, lock + TC_OB_TYPE, &type) == 0 && of == type;
 }
 

@@ -25,6 +25,11 @@ void tc_walker_fault(struct tc_walker *w, tc_addr addr, int code, const char *wh
 
 #define ARENA_SPARE 64u /* bytes: more than any one tc_arena_extend takes */
 
+void tc_walker_note_full(struct tc_walker *w)
+{
+	tc_notices_add(w->notices, "the walker's memory is full: raise --max-memory");
+}
+
 void tc_walker_check_arena(struct tc_walker *w)
 {
 	if (w->arena->left > ARENA_SPARE)

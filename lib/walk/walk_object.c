@@ -14,7 +14,6 @@ enum {
 	FUT_CALLBACK0 = 24,
 	FUT_CALLBACKS = 40,
 	FUT_EXCEPTION = 48,
-	BUILTIN_SELF = 24,
 	WAKEUP_TASK = 16,
 	PARTIAL_FUNC = 16,
 	PARTIAL_ARGS = 24
@@ -166,7 +165,8 @@ static tc_addr callback_target(struct tc_walker *w, tc_addr callback)
 	tc_addr self;
 
 	if (type && (type->kind == TC_KIND_TASK_WAKEUP || type->kind == TC_KIND_BUILTIN) &&
-	    tc_get(w->mem, callback + (type->kind == TC_KIND_BUILTIN ? BUILTIN_SELF : WAKEUP_TASK),
+	    tc_get(w->mem,
+		   callback + (type->kind == TC_KIND_BUILTIN ? TC_BUILTIN_SELF : WAKEUP_TASK),
 		   &self) == 0 &&
 	    (self_type = tc_walker_type_of(w, self)))
 		return self;
@@ -234,7 +234,7 @@ static void function_fields(struct tc_walker *w, struct object *object)
 		add_text(w, object, name_of(w, "__qualname__"),
 			 tc_walker_str(w, qualname, TC_STR_CODE));
 	uint16_t free_names =
-		w->py.at.co_freevars != TC_NONE ? w->py.at.co_freevars : w->py.at.co_names;
+		w->py.at.co_freevars != TC_NONE ? w->py.at.co_freevars : w->py.at.co_varnames;
 	if (tc_get(w->mem, object->addr + w->py.at.func_closure, &closure) < 0 || !closure ||
 	    tc_get(w->mem, object->addr + w->py.at.func_code, &code) < 0 ||
 	    tc_get(w->mem, code + free_names, &names) < 0 ||

@@ -50,7 +50,7 @@ static void cut_rest(struct tc_walker *w, uint64_t n)
 {
 	w->counts->found += n;
 	w->counts->cut += n;
-	tc_notices_add(w->notices, "the walker's memory is full: raise --max-memory");
+	tc_walker_note_full(w);
 }
 
 struct set_head {

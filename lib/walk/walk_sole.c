@@ -3,7 +3,6 @@
  * in a cell is no known one, because a function that is not of the chain may have it too. */
 #include "lib/walk/walk_sole.h"
 
-#include "lib/python/pywith.h"
 #include "lib/walk/walk_type.h"
 #include "lib/walk/walker.h"
 

@@ -11,8 +11,8 @@
 #include "lib/walk/walk_loop.h"
 #include "lib/walk/walk_note.h"
 #include "lib/walk/walk_object.h"
-#include "lib/walk/walk_string.h"
 #include "lib/walk/walk_sole.h"
+#include "lib/walk/walk_string.h"
 #include "lib/walk/walk_ties.h"
 #include "lib/walk/walk_type.h"
 #include "lib/walk/walk_value.h"
@@ -360,7 +360,7 @@ bool tc_walker_task_new(struct tc_walker *w, tc_addr addr)
 	if (new > 0 && !(w->options->give_up && w->options->give_up(w->options->context)))
 		return true;
 	if (new < 0)
-		tc_notices_add(w->notices, "the walker's memory is full: raise --max-memory");
+		tc_walker_note_full(w);
 	w->counts->found++;
 	w->counts->cut++;
 	return false;

@@ -104,11 +104,13 @@ static void match_single(struct tc_walker *w)
 		only->tid = w->mem->threads[0].tid_ns;
 }
 
-/* The object that the thread state has as its running loop, which may be None; 0: none. */
-static tc_addr named_loop(const struct tc_py *py, tc_addr tstate)
+/* The object that the thread state has as its running loop, which may be None; 0: none. *ret_pid:
+ * the process that it was set in, kept up to 3.11; 0: unknown. */
+static tc_addr named_loop(const struct tc_py *py, tc_addr tstate, int32_t *ret_pid)
 {
 	tc_addr dict, loop = 0;
 
+	*ret_pid = 0;
 	if (py->at.running == TC_RUNNING_FIELD) {
 		tc_get(py->mem, tstate + py->at.ts_running_loop, &loop);
 		return loop;
@@ -117,32 +119,24 @@ static tc_addr named_loop(const struct tc_py *py, tc_addr tstate)
 	if (tc_get(py->mem, tstate + py->at.ts_dict, &dict) < 0 || !dict ||
 	    tc_dict_get(py, dict, "__asyncio_running_event_loop__", &loop) < 0)
 		return 0;
-	if (py->at.running == TC_RUNNING_HOLDER && tc_get(py->mem, loop + HOLDER_LOOP, &loop) < 0)
+	if (py->at.running == TC_RUNNING_HOLDER &&
+	    (tc_get(py->mem, loop + HOLDER_PID, ret_pid) < 0 ||
+	     tc_get(py->mem, loop + HOLDER_LOOP, &loop) < 0))
 		return 0;
 	return loop;
 }
 
-/* Does the running loop belong to a parent that has forked this process? Up to 3.11 the id of the
- * process is kept beside the loop, and the loop counts only there (Modules/_asynciomodule.c,
- * get_running_loop: rl_pid). */
-static bool is_of_parent(const struct tc_walker *w, tc_addr tstate)
-{
-	tc_addr dict, holder;
-	int32_t pid;
-
-	return w->py.at.running == TC_RUNNING_HOLDER && w->mem->n_threads &&
-	       !w->mem->threads_missing &&
-	       tc_get(w->mem, tstate + w->py.at.ts_dict, &dict) == 0 && dict &&
-	       tc_dict_get(&w->py, dict, "__asyncio_running_event_loop__", &holder) == 0 &&
-	       tc_get(w->mem, holder + HOLDER_PID, &pid) == 0 && pid > 0 &&
-	       !os_thread(w, (uint64_t)pid);
-}
-
+/* A loop that was set in another process is of a parent that has forked this one, and counts only
+ * there (Modules/_asynciomodule.c, get_running_loop: rl_pid). */
 static tc_addr running_loop(struct tc_walker *w, tc_addr tstate)
 {
-	tc_addr loop = is_of_parent(w, tstate) ? 0 : named_loop(&w->py, tstate);
+	int32_t pid;
+	tc_addr loop = named_loop(&w->py, tstate, &pid);
 	const struct tc_walk_type *type = loop ? tc_walker_type_of(w, loop) : NULL;
-	return type && type->kind != TC_KIND_NONE ? loop : 0;
+	bool foreign = pid > 0 && w->mem->n_threads && !w->mem->threads_missing &&
+		       !os_thread(w, (uint64_t)pid);
+
+	return type && type->kind != TC_KIND_NONE && !foreign ? loop : 0;
 }
 
 static bool is_code(struct tc_walker *w, tc_addr addr)
@@ -506,13 +500,14 @@ static size_t interp_runners(const struct tc_py *py, tc_addr interp, uint32_t *t
 {
 	tc_addr tstate, back;
 	size_t n = 0;
+	int32_t pid;
 
 	if (tc_get(py->mem, interp + py->at.is_threads_head, &tstate) < 0)
 		return 0;
 	for (unsigned i = 0; tstate && i < TC_THREADS_MAX && n + 2 <= max; i++) {
 		if (tc_get(py->mem, tstate + py->at.ts_interp, &back) < 0 || back != interp)
 			break;
-		if (named_loop(py, tstate))
+		if (named_loop(py, tstate, &pid))
 			n += native_ids(py, tstate, tids + n);
 		if (tc_get(py->mem, tstate + py->at.ts_next, &tstate) < 0)
 			break;

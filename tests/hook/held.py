@@ -127,7 +127,7 @@ def test_epoll_any_time(directory):
     """connections that end at any instant of a dump give no event with their pointer, but where one ends just as it is asked what it is"""
     path = compile_c(directory, EPOLL + "int main(void) { return 0; }")
     subprocess.run(["cc", "-O1", "-pthread", "-shared", "-fPIC", "-o", path + ".so", path + ".c"], check=True)
-    # asked so in 1 of 1,400 dumps (docs/signal-safety.md, "What it holds"); with a copy of the table each dump has events
+    # asked so in 5 of 9,600 dumps beside a build (docs/signal-safety.md, "What it holds"); with a copy of the table each dump has events
     closed(directory, "epoll-any", more=(path + ".so",), allowed=1 + RUNS // 200)
 
 

@@ -38,8 +38,8 @@
 static pid_t pid;
 static double hit_s, answer_s;
 static bool ended;
-/* The thread that got the signal while it blocks it, as one does that ends; and whether it has ended
- * with it. Nobody answers then. */
+/* The thread that got the signal while it blocks it, as one does that ends; and whether it has
+ * ended with it. Nobody answers then. */
 static pid_t blocked;
 static bool blocked_ended;
 static int end_status;

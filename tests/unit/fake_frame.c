@@ -53,7 +53,7 @@ static void put_names(struct fake *f, tc_addr object, const struct fake_code *co
 	char all[512] = "";
 
 	if (f->py.at.co_cellvars != TC_NONE) {
-		fake_put(f, object + f->py.at.co_names, fake_names(f, parts[0]));
+		fake_put(f, object + f->py.at.co_varnames, fake_names(f, parts[0]));
 		fake_put(f, object + f->py.at.co_cellvars, fake_names(f, parts[1]));
 		fake_put(f, object + f->py.at.co_freevars, fake_names(f, parts[2]));
 		return;
@@ -65,7 +65,7 @@ static void put_names(struct fake *f, tc_addr object, const struct fake_code *co
 			strcat(all, " ");
 		strcat(all, parts[i]);
 	}
-	fake_put(f, object + f->py.at.co_names, fake_names(f, all));
+	fake_put(f, object + f->py.at.co_varnames, fake_names(f, all));
 }
 
 tc_addr fake_code(struct fake *f, struct fake_code code)

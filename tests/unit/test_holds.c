@@ -324,7 +324,7 @@ START_TEST(test_locals_are_not_the_stack)
 	while (stack.n < 4)
 		push(&stack, stack.f->none);
 	push_held(&stack, "Lock");
-	fake_put(stack.f, code + stack.f->py.at.co_names, names);
+	fake_put(stack.f, code + stack.f->py.at.co_varnames, names);
 	must_hold(&stack, code, "Lock a f:11");
 	fake_free(stack.f);
 }
@@ -646,7 +646,7 @@ START_TEST(test_forged_number_of_locals_does_no_harm)
 		push_held(&stack, "Lock");
 		push_held(&stack, "Lock");
 		fake_put(f, names + TC_OB_SIZE, sizes[i]);
-		fake_put(f, code + f->py.at.co_names, names);
+		fake_put(f, code + f->py.at.co_varnames, names);
 		register_task(f, holder(&stack, code, fake_future(f, (struct fake_future){ 0 })));
 		walk_forged(f);
 		fake_free(f);

@@ -149,7 +149,7 @@ START_TEST(test_code_has_its_names_and_number_of_slots)
 		ck_assert_uint_eq(facts.qualname, 0);
 	fake_put(f, facts.names[0] + TC_OB_SIZE, 70000); /* more names than a code can have */
 	ck_assert_int_eq(tc_code_facts_read(&f->py, code, &facts), -TC_EFAULT);
-	fake_put(f, code + f->py.at.co_names, 0x10);
+	fake_put(f, code + f->py.at.co_varnames, 0x10);
 	ck_assert_int_eq(tc_code_facts_read(&f->py, code, &facts), -TC_EFAULT);
 	ck_assert_int_eq(tc_code_facts_read(&f->py, 0, &facts), -TC_EFAULT);
 	fake_free(f);
