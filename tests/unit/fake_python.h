@@ -207,6 +207,10 @@ tc_addr fake_weakref(struct fake *f, tc_addr object);
 void fake_register(struct fake *f, tc_addr task);
 void fake_link(struct fake *f, tc_addr head, tc_addr task); /* to the end of this list of tasks */
 
+/* A coroutine function f, and a registered task with this coroutine and waiter. */
+tc_addr fake_plain_code(struct fake *f);
+tc_addr fake_plain_task(struct fake *f, tc_addr coro, tc_addr waiter);
+
 /* Callables and the like. */
 tc_addr fake_cell(struct fake *f, tc_addr content);
 tc_addr fake_function(struct fake *f, tc_addr code, const char *qualname, size_t n_cells,

@@ -320,3 +320,18 @@ tc_addr fake_loop(struct fake *f, struct fake_loop loop)
 			{ "_stopping", loop.stopping ? f->yes : f->no },
 			{ "_thread_id", loop.ident ? fake_int(f, (int64_t)loop.ident) : f->none }));
 }
+
+tc_addr fake_plain_code(struct fake *f)
+{
+	return fake_code(
+		f, (struct fake_code){ .name = "f", .flags = TC_CO_COROUTINE, .awaits = true });
+}
+
+tc_addr fake_plain_task(struct fake *f, tc_addr coro, tc_addr waiter)
+{
+	tc_addr task = fake_task(
+		f, (struct fake_task){ .name = fake_str(f, "T"), .coro = coro, .waiter = waiter });
+
+	fake_register(f, task);
+	return task;
+}

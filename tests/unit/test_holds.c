@@ -4,167 +4,12 @@
 #include <check.h>
 #include <stdio.h>
 
+#include "tests/unit/fake_stack.h"
 #include "tests/unit/run_suite.h"
 #include "tests/unit/walked.h"
 #include "lib/walk/walk_holds.h"
 
-/* A frame is suspended at LASTI; up to 3.10 that is right before its YIELD_FROM. */
-enum { LASTI = 16, CODE_UNITS = 64, SETUP_ASYNC_WITH = 154 };
-enum { OLD_EXTENDED_ARG = 144, YIELD_FROM = 72, AFTER_AWAIT = 3 };
 enum { FIRST_NEW = 3 }; /* of minors: 3.11 */
-
-enum awaited { BODY, ENTERS, UNKNOWN };
-
-static bool is_old(const struct fake *f)
-{
-	return f->py.at.frames == TC_FRAMES_OBJECT;
-}
-
-/* GET_AWAITABLE of each version from 3.11 on: its opcode, and by how many units it comes before
- * lasti (dis of `async def f(): await g()`: GET_AWAITABLE, from 3.15 on PUSH_NULL, LOAD_CONST,
- * SEND with its cache from 3.12 on, YIELD_VALUE; from 3.13 on lasti is behind that). */
-static const struct {
-	uint8_t opcode, units;
-} awaitable[] = { [11] = { 131, 3 }, [12] = { 131, 4 }, [13] = { 73, 5 },
-		  [14] = { 71, 5 },  [15] = { 69, 6 } };
-
-/* Up to 3.10 what follows the YIELD_FROM tells, from 3.11 on the argument of GET_AWAITABLE, which
- * is one more unit before it where wide. */
-static void put_units(const struct fake *f, uint8_t *units, enum awaited awaited, bool wide)
-{
-	const struct tc_layout *at = &f->py.at;
-	size_t i = LASTI + 4;
-
-	if (is_old(f)) {
-		units[LASTI + 2] = YIELD_FROM;
-		if (wide)
-			units[i] = OLD_EXTENDED_ARG, i += 2;
-		units[i] = awaited == ENTERS ? SETUP_ASYNC_WITH : 1;
-		return;
-	}
-	units[LASTI + 2] = at->resume[0];
-	units[LASTI + 3] = AFTER_AWAIT;
-	i = LASTI - 2u * awaitable[at->minor].units - (wide ? 2 : 0);
-	units[i] = awaited == UNKNOWN ? 1 : awaitable[at->minor].opcode;
-	units[i + 1] = awaited == ENTERS;
-}
-
-static tc_addr code_that(struct fake *f, enum awaited awaited, bool wide)
-{
-	tc_addr code = fake_code(f, (struct fake_code){ .flags = TC_CO_COROUTINE });
-	uint8_t units[CODE_UNITS] = { 0 };
-
-	put_units(f, units, awaited, wide);
-	if (is_old(f))
-		fake_put(f, code + f->py.at.co_code, fake_bytes(f, units, sizeof(units)));
-	else
-		fake_put_bytes(f, code + f->py.at.co_adaptive, units, sizeof(units));
-	return code;
-}
-
-/* A stack that is built from the bottom on. */
-struct stack {
-	struct fake *f;
-	tc_addr values[80];
-	size_t n;
-};
-
-static void push(struct stack *stack, tc_addr value)
-{
-	stack->values[stack->n++] = value;
-}
-
-static tc_addr manager_of(struct fake *f, const char *class)
-{
-	return fake_instance(f, fake_class(f, (struct fake_class){ .name = class }), FAKE_EMPTY);
-}
-
-static void push_method(struct stack *stack, tc_addr manager, const char *qualname)
-{
-	tc_addr function = fake_function(stack->f, 0, qualname, FAKE_EMPTY);
-	bool two = stack->f->py.at.with_values == 2;
-
-	push(stack, two ? function : fake_method(stack->f, function, manager));
-	if (two)
-		push(stack, manager);
-}
-
-static void push_held(struct stack *stack, const char *class)
-{
-	char qualname[64];
-
-	snprintf(qualname, sizeof(qualname), "%s.__aexit__", class);
-	push_method(stack, manager_of(stack->f, class), qualname);
-}
-
-static void push_plain(struct stack *stack, const char *class)
-{
-	push_method(stack, manager_of(stack->f, class), "outer.<locals>.Class.__exit__");
-}
-
-/* Of a class in C, such as threading.Lock: its __exit__ is a method of C. */
-static void push_native(struct stack *stack, tc_addr manager, const char *name)
-{
-	struct fake *f = stack->f;
-	tc_addr text = fake_alloc(f, 32), def = fake_alloc(f, 32), value;
-
-	if (f->py.at.with_values == 2) {
-		value = fake_object(f, fake_static_type(f, "method_descriptor", 0, 48), 48);
-		fake_put(f, value + 24, fake_str(f, name));
-		push(stack, value);
-		push(stack, manager);
-		return;
-	}
-	fake_put_bytes(f, text, name, strlen(name) + 1);
-	fake_put(f, def, text);
-	value = fake_builtin(f, manager);
-	fake_put(f, value + 16, def);
-	push(stack, value);
-}
-
-static tc_addr locals_of(struct fake *f, tc_addr coro)
-{
-	return fake_coro_frame(f, coro) + (is_old(f) ? f->py.at.fo_locals : f->py.at.if_locals);
-}
-
-/* A coroutine that awaits with this stack below what it awaits. */
-static tc_addr holder(const struct stack *stack, tc_addr code, tc_addr awaits)
-{
-	struct fake *f = stack->f;
-	tc_addr coro = fake_coro(f, (struct fake_coro){ .code = code,
-							.awaits = awaits,
-							.n_locals = stack->n,
-							.locals = stack->values });
-	tc_addr frame = fake_coro_frame(f, coro);
-
-	if (is_old(f))
-		fake_put32(f, frame + f->py.at.fo_lasti, LASTI / f->py.at.lasti_unit);
-	else
-		fake_put(f, frame + f->py.at.if_instr, code + f->py.at.co_adaptive + LASTI);
-	return coro;
-}
-
-/* A generator g that has given a value with this stack. */
-static tc_addr paused(const struct stack *stack, enum fake_type type)
-{
-	struct fake *f = stack->f;
-	tc_addr code = fake_code(f, (struct fake_code){ .name = "g" });
-	tc_addr gen = fake_coro(f, (struct fake_coro){ .type = type,
-						       .code = code,
-						       .qualname = "g",
-						       .suspended = true,
-						       .n_locals = stack->n,
-						       .locals = stack->values });
-	tc_addr frame = fake_coro_frame(f, gen), locals = locals_of(f, gen);
-
-	if (is_old(f) && f->py.at.fo_state != TC_NONE) {
-		fake_put(f, frame + f->py.at.fo_valuestack, locals);
-		fake_put32(f, frame + f->py.at.fo_stack, (uint32_t)stack->n);
-	} else if (is_old(f)) {
-		fake_put(f, frame + f->py.at.fo_stack, locals + 8 * stack->n);
-	}
-	return gen;
-}
 
 static void register_task(struct fake *f, tc_addr coro)
 {
@@ -199,11 +44,11 @@ static size_t n_held_by(const struct walked *w, size_t task)
 }
 
 /* The one task, with this stack and awaiting a future, holds what is told. */
-static void must_hold(const struct stack *stack, tc_addr code, const char *told)
+static void must_hold(const struct fake_stack *stack, tc_addr code, const char *told)
 {
 	struct fake *f = stack->f;
 
-	register_task(f, holder(stack, code, fake_future(f, (struct fake_future){ 0 })));
+	register_task(f, fake_holder(stack, code, fake_future(f, (struct fake_future){ 0 })));
 	struct walked *w = fake_walk(f);
 	ck_assert_uint_eq(w->walk.counts.read, 1);
 	ck_assert_str_eq(held_by(w, 0), told);
@@ -216,15 +61,15 @@ static void must_hold(const struct stack *stack, tc_addr code, const char *told)
 START_TEST(test_managers_on_the_stack_are_held_from_the_outside_in)
 {
 	for (int wide = 0; wide < 2; wide++) {
-		struct stack stack = { .f = fake_new(minors[_i]) };
+		struct fake_stack stack = { .f = fake_new(minors[_i]) };
 		struct fake *f = stack.f;
 		tc_addr class = fake_static_type(f, "_thread.lock", 0, 16);
-		push_held(&stack, "Lock");
-		push(&stack, fake_list(f, FAKE_EMPTY)); /* a for statement */
-		push_native(&stack, fake_object(f, class, 16), "__exit__");
-		push_plain(&stack, "Plain");
-		push_held(&stack, "Semaphore");
-		must_hold(&stack, code_that(f, BODY, wide),
+		fake_push_held(&stack, "Lock");
+		fake_push(&stack, fake_list(f, FAKE_EMPTY)); /* a for statement */
+		fake_push_native(&stack, fake_object(f, class, 16), "__exit__");
+		fake_push_plain(&stack, "Plain");
+		fake_push_held(&stack, "Semaphore");
+		must_hold(&stack, fake_code_that(f, BODY, wide),
 			  "Lock a f:11; lock  f:11; Plain  f:11; Semaphore a f:11");
 		fake_free(f);
 	}
@@ -233,20 +78,20 @@ END_TEST
 
 START_TEST(test_other_functions_on_the_stack_hold_nothing)
 {
-	struct stack stack = { .f = fake_new(minors[_i]) };
+	struct fake_stack stack = { .f = fake_new(minors[_i]) };
 	struct fake *f = stack.f;
 
-	push_method(&stack, manager_of(f, "A"), "A.__aenter__");
-	push_method(&stack, manager_of(f, "A"), "A.__exit__.inner");
-	push_method(&stack, manager_of(f, "A"), "__exit");
-	push_method(&stack, manager_of(f, "A"), "A.x__aexit__");
-	push_native(&stack, manager_of(f, "A"), "__exit__s");
-	push_native(&stack, manager_of(f, "A"), "acquire");
-	push(&stack, 0);
-	push(&stack, 8);
-	push(&stack, fake_function(f, 0, "A.__exit__", FAKE_EMPTY)); /* nothing above it */
-	push(&stack, 0);
-	must_hold(&stack, code_that(f, BODY, false), "");
+	fake_push_method(&stack, fake_manager(f, "A"), "A.__aenter__");
+	fake_push_method(&stack, fake_manager(f, "A"), "A.__exit__.inner");
+	fake_push_method(&stack, fake_manager(f, "A"), "__exit");
+	fake_push_method(&stack, fake_manager(f, "A"), "A.x__aexit__");
+	fake_push_native(&stack, fake_manager(f, "A"), "__exit__s");
+	fake_push_native(&stack, fake_manager(f, "A"), "acquire");
+	fake_push(&stack, 0);
+	fake_push(&stack, 8);
+	fake_push(&stack, fake_function(f, 0, "A.__exit__", FAKE_EMPTY)); /* nothing above it */
+	fake_push(&stack, 0);
+	must_hold(&stack, fake_code_that(f, BODY, false), "");
 	fake_free(f);
 }
 END_TEST
@@ -254,12 +99,12 @@ END_TEST
 /* Up to 3.13 a with block keeps a bound method; a function and an object are a call. */
 START_TEST(test_call_of_an_exit_function_holds_nothing)
 {
-	struct stack stack = { .f = fake_new(minors[_i]) };
+	struct fake_stack stack = { .f = fake_new(minors[_i]) };
 
-	push(&stack, fake_function(stack.f, 0, "A.__aexit__", FAKE_EMPTY));
-	push(&stack, manager_of(stack.f, "A"));
-	push(&stack, stack.f->none);
-	must_hold(&stack, code_that(stack.f, BODY, false), minors[_i] < 14 ? "" : "A a f:11");
+	fake_push(&stack, fake_function(stack.f, 0, "A.__aexit__", FAKE_EMPTY));
+	fake_push(&stack, fake_manager(stack.f, "A"));
+	fake_push(&stack, stack.f->none);
+	must_hold(&stack, fake_code_that(stack.f, BODY, false), minors[_i] < 14 ? "" : "A a f:11");
 	fake_free(stack.f);
 }
 END_TEST
@@ -267,10 +112,10 @@ END_TEST
 START_TEST(test_block_that_is_being_entered_is_not_held)
 {
 	for (int wide = 0; wide < 2; wide++) {
-		struct stack stack = { .f = fake_new(minors[_i]) };
-		push_held(&stack, "Lock");
-		push_held(&stack, "Entered");
-		must_hold(&stack, code_that(stack.f, ENTERS, wide), "Lock a f:11");
+		struct fake_stack stack = { .f = fake_new(minors[_i]) };
+		fake_push_held(&stack, "Lock");
+		fake_push_held(&stack, "Entered");
+		must_hold(&stack, fake_code_that(stack.f, ENTERS, wide), "Lock a f:11");
 		fake_free(stack.f);
 	}
 }
@@ -279,22 +124,22 @@ END_TEST
 /* Something lies between: the await is in the body. */
 START_TEST(test_only_the_topmost_can_be_one_that_is_being_entered)
 {
-	struct stack stack = { .f = fake_new(minors[_i]) };
+	struct fake_stack stack = { .f = fake_new(minors[_i]) };
 
-	push_held(&stack, "Lock");
-	push(&stack, stack.f->none);
-	must_hold(&stack, code_that(stack.f, ENTERS, false), "Lock a f:11");
+	fake_push_held(&stack, "Lock");
+	fake_push(&stack, stack.f->none);
+	must_hold(&stack, fake_code_that(stack.f, ENTERS, false), "Lock a f:11");
 	fake_free(stack.f);
 }
 END_TEST
 
 START_TEST(test_topmost_is_left_out_where_it_is_unknown_what_is_awaited)
 {
-	struct stack stack = { .f = fake_new(minors[_i]) };
+	struct fake_stack stack = { .f = fake_new(minors[_i]) };
 
-	push_held(&stack, "Lock");
-	push_held(&stack, "Perhaps");
-	must_hold(&stack, code_that(stack.f, UNKNOWN, false), "Lock a f:11");
+	fake_push_held(&stack, "Lock");
+	fake_push_held(&stack, "Perhaps");
+	must_hold(&stack, fake_code_that(stack.f, UNKNOWN, false), "Lock a f:11");
 	fake_free(stack.f);
 }
 END_TEST
@@ -305,9 +150,9 @@ START_TEST(test_plain_block_is_never_being_entered)
 	static const enum awaited kinds[] = { BODY, ENTERS, UNKNOWN };
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		struct stack stack = { .f = fake_new(minors[_i]) };
-		push_plain(&stack, "Plain");
-		must_hold(&stack, code_that(stack.f, kinds[i], false), "Plain  f:11");
+		struct fake_stack stack = { .f = fake_new(minors[_i]) };
+		fake_push_plain(&stack, "Plain");
+		must_hold(&stack, fake_code_that(stack.f, kinds[i], false), "Plain  f:11");
 		fake_free(stack.f);
 	}
 }
@@ -315,15 +160,15 @@ END_TEST
 
 START_TEST(test_locals_are_not_the_stack)
 {
-	struct stack stack = { .f = fake_new(minors[_i]) };
-	tc_addr code = code_that(stack.f, BODY, false), names = fake_names(stack.f, "a b c d");
+	struct fake_stack stack = { .f = fake_new(minors[_i]) };
+	tc_addr code = fake_code_that(stack.f, BODY, false), names = fake_names(stack.f, "a b c d");
 
 	/* one slot for each value of the first */
-	push_held(&stack, "Local");
-	push_held(&stack, "Local");
+	fake_push_held(&stack, "Local");
+	fake_push_held(&stack, "Local");
 	while (stack.n < 4)
-		push(&stack, stack.f->none);
-	push_held(&stack, "Lock");
+		fake_push(&stack, stack.f->none);
+	fake_push_held(&stack, "Lock");
 	fake_put(stack.f, code + stack.f->py.at.co_varnames, names);
 	must_hold(&stack, code, "Lock a f:11");
 	fake_free(stack.f);
@@ -333,24 +178,24 @@ END_TEST
 /* The instruction at 0 is of line 10. */
 START_TEST(test_place_is_where_the_block_begins)
 {
-	struct stack stack = { .f = fake_new(minors[_i]) };
+	struct fake_stack stack = { .f = fake_new(minors[_i]) };
 	struct fake *f = stack.f;
-	tc_addr code = code_that(f, BODY, false);
+	tc_addr code = fake_code_that(f, BODY, false);
 	uint8_t entry[] = { 128, 40, 50, (uint8_t)(f->py.at.with_values << 1 | 1) };
 
-	push_held(&stack, "Lock");
-	if (is_old(f)) {
+	fake_push_held(&stack, "Lock");
+	if (fake_is_old(f)) {
 		fake_put8(f, fake_word(f, code + f->py.at.co_code) + 32, 143); /* SETUP_WITH */
 		fake_put8(f, fake_word(f, code + f->py.at.co_code) + 33, 40);
 	} else {
 		fake_put(f, code + 40, fake_bytes(f, entry, sizeof(entry)));
 	}
-	tc_addr coro = holder(&stack, code, fake_future(f, (struct fake_future){ 0 }));
-	if (is_old(f)) {
+	tc_addr coro = fake_holder(&stack, code, fake_future(f, (struct fake_future){ 0 }));
+	if (fake_is_old(f)) {
 		fake_put32(f, fake_coro_frame(f, coro) + f->py.at.fo_lasti + 8, 1);
-		fake_put32(f, locals_of(f, coro) - 240, 122);
-		fake_put32(f, locals_of(f, coro) - 236, 40 + 2u / f->py.at.lasti_unit);
-		fake_put32(f, locals_of(f, coro) - 232, 1);
+		fake_put32(f, fake_locals(f, coro) - 240, 122);
+		fake_put32(f, fake_locals(f, coro) - 236, 40 + 2u / f->py.at.lasti_unit);
+		fake_put32(f, fake_locals(f, coro) - 232, 1);
 	}
 	register_task(f, coro);
 	struct walked *w = fake_walk(f);
@@ -364,14 +209,14 @@ END_TEST
 
 START_TEST(test_each_frame_of_a_chain_holds_its_own)
 {
-	struct stack outer = { .f = fake_new(minors[_i]) }, inner = { .f = outer.f };
+	struct fake_stack outer = { .f = fake_new(minors[_i]) }, inner = { .f = outer.f };
 	struct fake *f = outer.f;
-	tc_addr code = code_that(f, BODY, false);
+	tc_addr code = fake_code_that(f, BODY, false);
 
-	push_held(&outer, "Outer");
-	push_held(&inner, "Inner");
-	tc_addr coro = holder(&inner, code, fake_future(f, (struct fake_future){ 0 }));
-	register_task(f, holder(&outer, code, coro));
+	fake_push_held(&outer, "Outer");
+	fake_push_held(&inner, "Inner");
+	tc_addr coro = fake_holder(&inner, code, fake_future(f, (struct fake_future){ 0 }));
+	register_task(f, fake_holder(&outer, code, coro));
 	struct walked *w = fake_walk(f);
 	ck_assert_str_eq(held_by(w, 0), "Outer a f:11; Inner a f:11 > f:11");
 	walked_free(w);
@@ -391,16 +236,16 @@ static tc_addr made_from(struct fake *f, tc_addr gen)
 START_TEST(test_manager_holds_what_its_generator_holds)
 {
 	for (int async = 0; async < 2; async++) {
-		struct stack stack = { .f = fake_new(minors[_i]) }, inner = { .f = stack.f };
+		struct fake_stack stack = { .f = fake_new(minors[_i]) }, inner = { .f = stack.f };
 		struct fake *f = stack.f;
-		push_held(&inner, "Lock");
+		fake_push_held(&inner, "Lock");
 		tc_addr manager =
-			made_from(f, paused(&inner, async ? FAKE_ASYNCGEN : FAKE_GENERATOR));
-		push_method(&stack, manager,
-			    async ? "_AsyncGeneratorContextManager.__aexit__" :
-				    "_GeneratorContextManager.__exit__");
-		push_held(&stack, "Last");
-		must_hold(&stack, code_that(f, BODY, false),
+			made_from(f, fake_paused(&inner, async ? FAKE_ASYNCGEN : FAKE_GENERATOR));
+		fake_push_method(&stack, manager,
+				 async ? "_AsyncGeneratorContextManager.__aexit__" :
+					 "_GeneratorContextManager.__exit__");
+		fake_push_held(&stack, "Last");
+		must_hold(&stack, fake_code_that(f, BODY, false),
 			  async ? "Made a f:11; Last a f:11; Lock ai f:11 > g:11" :
 				  "Made  f:11; Last a f:11; Lock ai f:11 > g:11");
 		fake_free(f);
@@ -414,17 +259,18 @@ START_TEST(test_generator_that_is_not_suspended_holds_nothing)
 						    TC_GEN_FINISHED };
 
 	for (int i = 0; i < 3; i++) {
-		struct stack stack = { .f = fake_new(minors[_i]) }, inner = { .f = stack.f };
+		struct fake_stack stack = { .f = fake_new(minors[_i]) }, inner = { .f = stack.f };
 		struct fake *f = stack.f;
 		tc_addr code = fake_code(f, (struct fake_code){ 0 });
-		push_held(&inner, "Lock");
+		fake_push_held(&inner, "Lock");
 		tc_addr gen = fake_coro(f, (struct fake_coro){ .type = FAKE_ASYNCGEN,
 							       .code = code,
 							       .state = states[i],
 							       .n_locals = inner.n,
 							       .locals = inner.values });
-		push_method(&stack, made_from(f, gen), "_AsyncGeneratorContextManager.__aexit__");
-		must_hold(&stack, code_that(f, BODY, false), "Made a f:11");
+		fake_push_method(&stack, made_from(f, gen),
+				 "_AsyncGeneratorContextManager.__aexit__");
+		must_hold(&stack, fake_code_that(f, BODY, false), "Made a f:11");
 		fake_free(f);
 	}
 }
@@ -446,19 +292,19 @@ static tc_addr exit_stack(struct fake *f, tc_addr callbacks)
 
 START_TEST(test_exit_stack_holds_what_was_pushed)
 {
-	struct stack stack = { .f = fake_new(minors[_i]) };
+	struct fake_stack stack = { .f = fake_new(minors[_i]) };
 	struct fake *f = stack.f;
 	tc_addr function = fake_function(f, 0, "A.__exit__", FAKE_EMPTY);
 	tc_addr wrapper = fake_function(f, 0, "_exit_wrapper", FAKE_EMPTY);
 
-	tc_addr callbacks = fake_deque(
-		f, FAKE_ITEMS(callback(f, manager_of(f, "One"), "One.__aexit__"), f->none,
-			      fake_tuple(f, FAKE_ITEMS(f->yes, wrapper)),
-			      fake_tuple(f, FAKE_ITEMS(f->yes, function)),
-			      fake_tuple(f, FAKE_ITEMS(f->yes)),
-			      callback(f, manager_of(f, "Two"), "Two.__exit__")));
-	push_method(&stack, exit_stack(f, callbacks), "AsyncExitStack.__aexit__");
-	must_hold(&stack, code_that(f, BODY, false), "Stack a f:11; One ai f:11; Two i f:11");
+	tc_addr callbacks =
+		fake_deque(f, FAKE_ITEMS(callback(f, fake_manager(f, "One"), "One.__aexit__"),
+					 f->none, fake_tuple(f, FAKE_ITEMS(f->yes, wrapper)),
+					 fake_tuple(f, FAKE_ITEMS(f->yes, function)),
+					 fake_tuple(f, FAKE_ITEMS(f->yes)),
+					 callback(f, fake_manager(f, "Two"), "Two.__exit__")));
+	fake_push_method(&stack, exit_stack(f, callbacks), "AsyncExitStack.__aexit__");
+	must_hold(&stack, fake_code_that(f, BODY, false), "Stack a f:11; One ai f:11; Two i f:11");
 	fake_free(f);
 }
 END_TEST
@@ -468,20 +314,20 @@ END_TEST
 /* The generator that a manager was made from is in the block of that manager. */
 START_TEST(test_manager_that_holds_itself_ends)
 {
-	struct stack stack = { .f = fake_new(minors[_i]) }, inner = { .f = stack.f };
+	struct fake_stack stack = { .f = fake_new(minors[_i]) }, inner = { .f = stack.f };
 	struct fake *f = stack.f;
 	tc_addr function =
 		fake_function(f, 0, "_AsyncGeneratorContextManager.__aexit__", FAKE_EMPTY);
 	tc_addr method = fake_method(f, function, f->none);
 	bool two = f->py.at.with_values == 2;
 
-	push(&inner, two ? function : method);
-	push(&inner, f->none);
-	tc_addr gen = paused(&inner, FAKE_ASYNCGEN);
+	fake_push(&inner, two ? function : method);
+	fake_push(&inner, f->none);
+	tc_addr gen = fake_paused(&inner, FAKE_ASYNCGEN);
 	tc_addr manager = made_from(f, gen);
-	fake_put(f, two ? locals_of(f, gen) + 8 : method + TC_METHOD_SELF, manager);
-	push_method(&stack, manager, "_AsyncGeneratorContextManager.__aexit__");
-	must_hold(&stack, code_that(f, BODY, false),
+	fake_put(f, two ? fake_locals(f, gen) + 8 : method + TC_METHOD_SELF, manager);
+	fake_push_method(&stack, manager, "_AsyncGeneratorContextManager.__aexit__");
+	must_hold(&stack, fake_code_that(f, BODY, false),
 		  "Made a f:11; Made ai f:11 > g:11; Made ai f:11 > g:11 > g:11; "
 		  "Made ai f:11 > g:11 > g:11 > g:11; Made ai f:11 > g:11 > g:11 > g:11 > g:11");
 	fake_free(f);
@@ -490,7 +336,7 @@ END_TEST
 
 START_TEST(test_exit_stack_that_contains_itself_is_cut)
 {
-	struct stack stack = { .f = fake_new(minors[_i]) };
+	struct fake_stack stack = { .f = fake_new(minors[_i]) };
 	struct fake *f = stack.f;
 	tc_addr function = fake_function(f, 0, "AsyncExitStack.__aexit__", FAKE_EMPTY), items[40];
 	tc_addr method = fake_method(f, function, f->none);
@@ -499,9 +345,9 @@ START_TEST(test_exit_stack_that_contains_itself_is_cut)
 		items[i] = fake_tuple(f, FAKE_ITEMS(f->no, method));
 	tc_addr manager = exit_stack(f, fake_deque(f, 40, items));
 	fake_put(f, method + TC_METHOD_SELF, manager);
-	push_method(&stack, manager, "AsyncExitStack.__aexit__");
-	register_task(f, holder(&stack, code_that(f, BODY, false),
-				fake_future(f, (struct fake_future){ 0 })));
+	fake_push_method(&stack, manager, "AsyncExitStack.__aexit__");
+	register_task(f, fake_holder(&stack, fake_code_that(f, BODY, false),
+				     fake_future(f, (struct fake_future){ 0 })));
 	struct walked *w = fake_walk(f);
 	ck_assert_uint_eq(w->walk.counts.read, 1);
 	ck_assert_uint_eq(n_held_by(w, 0), TC_HOLDS_MAX);
@@ -514,15 +360,16 @@ END_TEST
 /* 32 of an exit stack, and no more. */
 START_TEST(test_of_an_exit_stack_the_first_callbacks_are_read)
 {
-	struct stack stack = { .f = fake_new(minors[_i]) };
+	struct fake_stack stack = { .f = fake_new(minors[_i]) };
 	struct fake *f = stack.f;
-	tc_addr items[40], lock = manager_of(f, "Lock");
+	tc_addr items[40], lock = fake_manager(f, "Lock");
 
 	for (int i = 0; i < 40; i++)
 		items[i] = callback(f, lock, "Lock.__aexit__");
-	push_method(&stack, exit_stack(f, fake_deque(f, 40, items)), "AsyncExitStack.__aexit__");
-	register_task(f, holder(&stack, code_that(f, BODY, false),
-				fake_future(f, (struct fake_future){ 0 })));
+	fake_push_method(&stack, exit_stack(f, fake_deque(f, 40, items)),
+			 "AsyncExitStack.__aexit__");
+	register_task(f, fake_holder(&stack, fake_code_that(f, BODY, false),
+				     fake_future(f, (struct fake_future){ 0 })));
 	struct walked *w = fake_walk(f);
 	ck_assert_uint_eq(n_held_by(w, 0), 1 + 32);
 	walked_free(w);
@@ -533,13 +380,14 @@ END_TEST
 /* A chain of n frames of 3 blocks each. */
 static tc_addr chain_of(struct fake *f, unsigned n)
 {
-	struct stack stack = { .f = f };
-	tc_addr code = code_that(f, BODY, false), at = fake_future(f, (struct fake_future){ 0 });
+	struct fake_stack stack = { .f = f };
+	tc_addr code = fake_code_that(f, BODY, false),
+		at = fake_future(f, (struct fake_future){ 0 });
 
 	for (int i = 0; i < 3; i++)
-		push_held(&stack, "Lock");
+		fake_push_held(&stack, "Lock");
 	for (; n > 0; n--)
-		at = holder(&stack, code, at);
+		at = fake_holder(&stack, code, at);
 	return at;
 }
 
@@ -568,15 +416,15 @@ END_TEST
 /* The lowest 64 values. */
 START_TEST(test_deep_stack_is_read_from_below)
 {
-	struct stack stack = { .f = fake_new(minors[_i]) };
+	struct fake_stack stack = { .f = fake_new(minors[_i]) };
 
-	push_held(&stack, "First");
+	fake_push_held(&stack, "First");
 	while (stack.n < 64u - stack.f->py.at.with_values)
-		push(&stack, stack.f->none);
-	push_held(&stack, "Last");
-	push_held(&stack, "Beyond");
-	push(&stack, stack.f->none);
-	must_hold(&stack, code_that(stack.f, BODY, false), "First a f:11; Last a f:11");
+		fake_push(&stack, stack.f->none);
+	fake_push_held(&stack, "Last");
+	fake_push_held(&stack, "Beyond");
+	fake_push(&stack, stack.f->none);
+	must_hold(&stack, fake_code_that(stack.f, BODY, false), "First a f:11; Last a f:11");
 	fake_free(stack.f);
 }
 END_TEST
@@ -596,9 +444,23 @@ static void walk_forged(struct fake *f)
 
 static void forge(struct fake *f, tc_addr field, bool half, tc_addr locals)
 {
-	const uint64_t words[] = { 0, 1, 2, 8, 63, 0x7fffffff, 0x80000000, ~0ull, 1ull << 63,
-				   locals - 8, locals, locals + 8, locals + 16, locals + 24,
-				   locals + 8 * 64, locals + (1ull << 40), FAKE_BASE };
+	const uint64_t words[] = { 0,
+				   1,
+				   2,
+				   8,
+				   63,
+				   0x7fffffff,
+				   0x80000000,
+				   ~0ull,
+				   1ull << 63,
+				   locals - 8,
+				   locals,
+				   locals + 8,
+				   locals + 16,
+				   locals + 24,
+				   locals + 8 * 64,
+				   locals + (1ull << 40),
+				   FAKE_BASE };
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		uint64_t right = fake_word(f, field);
@@ -613,22 +475,22 @@ static void forge(struct fake *f, tc_addr field, bool half, tc_addr locals)
 
 START_TEST(test_forged_end_of_a_stack_does_no_harm)
 {
-	struct stack stack = { .f = fake_new(minors[_i]) };
+	struct fake_stack stack = { .f = fake_new(minors[_i]) };
 	struct fake *f = stack.f;
 	const struct tc_layout *at = &f->py.at;
 
-	push_held(&stack, "Lock");
-	push(&stack, f->none);
-	push_held(&stack, "Lock");
-	tc_addr coro = holder(&stack, code_that(f, BODY, false),
-			      fake_future(f, (struct fake_future){ 0 }));
-	tc_addr frame = fake_coro_frame(f, coro), locals = locals_of(f, coro);
+	fake_push_held(&stack, "Lock");
+	fake_push(&stack, f->none);
+	fake_push_held(&stack, "Lock");
+	tc_addr coro = fake_holder(&stack, fake_code_that(f, BODY, false),
+				   fake_future(f, (struct fake_future){ 0 }));
+	tc_addr frame = fake_coro_frame(f, coro), locals = fake_locals(f, coro);
 	register_task(f, coro);
-	if (is_old(f))
+	if (fake_is_old(f))
 		forge(f, frame + at->fo_stack, at->fo_state != TC_NONE, locals);
 	else
 		forge(f, frame + at->if_stack, !at->stack_is_pointer, locals);
-	if (is_old(f))
+	if (fake_is_old(f))
 		forge(f, frame + at->fo_valuestack, false, locals);
 	fake_free(f);
 }
@@ -640,14 +502,15 @@ START_TEST(test_forged_number_of_locals_does_no_harm)
 	static const uint64_t sizes[] = { 1, 2, 3, 4, 5, 1000, 65536, 1 << 20, 1ull << 31, ~0ull };
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		struct stack stack = { .f = fake_new(minors[_i]) };
+		struct fake_stack stack = { .f = fake_new(minors[_i]) };
 		struct fake *f = stack.f;
-		tc_addr code = code_that(f, BODY, false), names = fake_names(f, "a");
-		push_held(&stack, "Lock");
-		push_held(&stack, "Lock");
+		tc_addr code = fake_code_that(f, BODY, false), names = fake_names(f, "a");
+		fake_push_held(&stack, "Lock");
+		fake_push_held(&stack, "Lock");
 		fake_put(f, names + TC_OB_SIZE, sizes[i]);
 		fake_put(f, code + f->py.at.co_varnames, names);
-		register_task(f, holder(&stack, code, fake_future(f, (struct fake_future){ 0 })));
+		register_task(f,
+			      fake_holder(&stack, code, fake_future(f, (struct fake_future){ 0 })));
 		walk_forged(f);
 		fake_free(f);
 	}
@@ -660,20 +523,20 @@ START_TEST(test_forged_values_on_a_stack_do_no_harm)
 	static const tc_addr nowhere[] = { 0, 1, 8, 0x7ff0, FAKE_BASE, ~0ull & ~7ull };
 
 	for (size_t i = 0; i < sizeof(nowhere) / sizeof(nowhere[0]); i++) {
-		struct stack stack = { .f = fake_new(minors[_i]) };
+		struct fake_stack stack = { .f = fake_new(minors[_i]) };
 		struct fake *f = stack.f;
 		tc_addr function = fake_function(f, 0, "A.__exit__", FAKE_EMPTY);
 		tc_addr builtin = fake_builtin(f, nowhere[i]);
-		push(&stack, fake_method(f, nowhere[i], nowhere[i]));
-		push(&stack, fake_method(f, function, nowhere[i]));
-		push(&stack, function);
-		push(&stack, nowhere[i]);
+		fake_push(&stack, fake_method(f, nowhere[i], nowhere[i]));
+		fake_push(&stack, fake_method(f, function, nowhere[i]));
+		fake_push(&stack, function);
+		fake_push(&stack, nowhere[i]);
 		fake_put(f, builtin + 16, nowhere[i]);
-		push(&stack, builtin);
-		push(&stack, nowhere[i]);
-		push_method(&stack, nowhere[i], "A.__aexit__");
-		register_task(f, holder(&stack, code_that(f, BODY, false),
-					fake_future(f, (struct fake_future){ 0 })));
+		fake_push(&stack, builtin);
+		fake_push(&stack, nowhere[i]);
+		fake_push_method(&stack, nowhere[i], "A.__aexit__");
+		register_task(f, fake_holder(&stack, fake_code_that(f, BODY, false),
+					     fake_future(f, (struct fake_future){ 0 })));
 		walk_forged(f);
 		fake_free(f);
 	}

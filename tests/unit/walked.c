@@ -159,3 +159,10 @@ const char *walked_attr(const struct walked *w, tc_addr addr, const char *name)
 		return "-";
 	return walked_value(w, &value);
 }
+
+const struct tc_task *walked_task(const struct walked *w)
+{
+	ck_assert_msg(w->model.n_tasks == 1, "%zu tasks, %s, %s", w->model.n_tasks,
+		      tc_strcode(w->r), w->walk.notices.lines[0]);
+	return &w->model.tasks[0];
+}

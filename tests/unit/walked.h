@@ -24,6 +24,8 @@ struct walked *fake_walk_with(struct fake *f, const struct tc_walk_options *opti
 			      size_t arena_bytes);
 void walked_free(struct walked *w);
 
+/* The dump's only task. */
+const struct tc_task *walked_task(const struct walked *w);
 bool walked_says(const struct walked *w, const char *notice); /* as a part of one */
 /* The task's chain, outermost first, as "main:11 > [Future]": names of functions with lines, types
  * in brackets, texts in quotes. Into a static buffer. */
