@@ -123,15 +123,14 @@ const struct tc_hold *tc_model_holds(const struct tc_model *model, const struct 
 				     size_t *ret_n)
 {
 	const uint32_t number = (uint32_t)(task - model->tasks);
-	const struct tc_hold *end = model->holds + model->n_holds, *last;
-	const struct tc_hold *first =
-		model->n_holds ?
-			bsearch(&number, model->holds, model->n_holds, sizeof(*first), by_owner) :
-			NULL;
+	const struct tc_hold *first = NULL, *last, *end;
 
 	*ret_n = 0;
+	if (model->n_holds)
+		first = bsearch(&number, model->holds, model->n_holds, sizeof(*first), by_owner);
 	if (!first)
 		return NULL;
+	end = model->holds + model->n_holds;
 	for (last = first; first > model->holds && first[-1].owner == number; first--) {
 	}
 	for (; last < end && last->owner == number; last++) {

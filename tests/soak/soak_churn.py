@@ -5,7 +5,8 @@
   soak_churn.py [--dumps N] [--only REGEX] [INTERPRETER…]
 
 For each interpreter (default: 3.11-debian and 3.14-forky), with the loop in the main and in a side thread: N dumps with --stop,
-of which all must be right, N without, and N that the process makes of itself (taskcore signal), of which one in 200 may miss.
+of which all must be right, N that let the process go before all is read (--stop=MS), N without, and N that the process makes of
+itself (taskcore signal), of which one in 200 may miss. One let go early may miss tasks as one without a stop, and may invent none.
 found = read + torn + cut in every one. Of the churning tasks none that is not marked torn may have a chain that cannot be (possible.py);
 chains put together from two tasks must be found. Prints TAP."""
 import argparse
@@ -25,6 +26,8 @@ import possible  # noqa: E402
 from lab import interpreters  # noqa: E402
 
 PARKED = 5000
+# From before the first task is read to after the last, at 25,000 tasks.
+EARLY_MS = (8, 11, 14, 18, 22, 28, 35, 45, 60)
 
 
 def right_chain(task, number):
@@ -87,6 +90,16 @@ def outside(*options):
     return dump
 
 
+def early(target, scratch):
+    """A way to dump: with a stop that ends while it is read, at another place from dump to dump."""
+    early.number += 1
+    lab.dumped(target.pid, scratch.file(), "--stop=%d" % EARLY_MS[early.number % len(EARLY_MS)])
+    return scratch.file()
+
+
+early.number = 0
+
+
 def from_inside(target, scratch):
     """A way to dump: taskcore signal. The file of the dump before is removed."""
     done = subprocess.run(
@@ -103,7 +116,7 @@ def from_inside(target, scratch):
 
 def soak(one, thread, dump, dumps):
     """(right dumps, wrong dumps as texts, the spread of the counts)."""
-    right, wrong, torn, pauses, chains, made, caught = 0, [], [], [], 0, 0, 0
+    right, wrong, torn, pauses, chains, made, caught, frozen = 0, [], [], [], 0, 0, 0, 0
     arguments = ["--parked", str(PARKED)] + (["--thread"] if thread else [])
     with contextlib.ExitStack() as stack:
         scratch = stack.enter_context(lab.Scratch())
@@ -120,12 +133,15 @@ def soak(one, thread, dump, dumps):
                 made, caught = possible.control(report["tasks"])
             torn.append(report["dump"]["counts"]["torn"] + report["dump"]["counts"]["cut"])
             pauses.append(report["dump"]["pause_ns"] / 1e6)
+            frozen += report["dump"]["frozen"]
             found = faults_of(report)
             if found:
                 wrong.append("dump %d: %s" % (number, "; ".join(found[:3])))
             right += not found
     if not made or caught < made:
         wrong.append("control: of %d chains that cannot be %d were found" % (made, caught))
+    if dump is early and frozen == dumps:
+        wrong.append("control: none was let go early, frozen is true in all")
     spread = "%d chains that churn; torn or cut per dump: median %d, most %d" % (
         chains,
         sorted(torn)[len(torn) // 2],
@@ -145,6 +161,7 @@ def main():
     names = args.names or ["3.11-debian", "3.14-forky"]
     ways = [
         ("dump --stop", outside("--stop"), 0),
+        ("dump --stop, let go early", early, max(1, args.dumps // 200)),
         ("dump without a stop", outside(), max(1, args.dumps // 200)),
         ("taskcore signal", from_inside, max(1, args.dumps // 200)),
     ]
