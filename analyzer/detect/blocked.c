@@ -8,8 +8,23 @@
 
 bool tc_blocked_is_hang(const struct tc_loop_view *loop)
 {
-	return loop->state == TC_LOOP_BLOCKED && loop->held_ns >= TC_LOOP_OVERDUE_NS &&
-	       loop->thread && loop->thread->os;
+	return loop->state == TC_LOOP_BLOCKED && loop->thread && loop->thread->os &&
+	       (loop->held_ns >= TC_LOOP_OVERDUE_NS ||
+		tc_turn_step_ns(&loop->turn) >= TC_LOOP_STEP_NS);
+}
+
+bool tc_blocked_computes(const struct tc_loop_view *loop)
+{
+	return loop->hint == TC_LOOP_HINT_COMPUTES || loop->thread->os->state == 'R';
+}
+
+/* A call was seen to last; or the turn has run one callback alone, and memory is of one moment. */
+static enum tc_confidence confidence(const struct tc_scene *scene, const struct tc_loop_view *loop)
+{
+	bool first = loop->turn.callback == 1 &&
+		     (loop->one_moment || scene->model->status.flags & TC_STATUS_FROZEN);
+
+	return loop->held_ns >= TC_LOOP_OVERDUE_NS || first ? TC_PROVED : TC_LIKELY;
 }
 
 void tc_blocked_end(struct tc_finding *finding, bool timed, const char *why)
@@ -38,6 +53,10 @@ static void put_call(const struct tc_scene *scene, const struct tc_loop_view *lo
 	const char *name = os->syscall ? tc_syscall_name(os->syscall - 1) : NULL;
 
 	tc_out_printf(out, "H%zu", (size_t)(loop->thread - scene->threads->at) + 1);
+	if (tc_blocked_computes(loop)) {
+		tc_out_str(out, " is running");
+		return;
+	}
 	if (name)
 		tc_out_printf(out, " is asleep in %s", name);
 	else
@@ -53,9 +72,17 @@ static void put_watch(const struct tc_loop_view *loop, struct tc_out *out)
 {
 	const struct tc_loop *record = loop->loop;
 
-	tc_out_str(out, "it was watched for ");
-	tc_out_ns(out, loop->held_ns);
-	tc_out_str(out, " and stayed in that call");
+	if (loop->held_ns) {
+		tc_out_str(out, "it was watched for ");
+		tc_out_ns(out, loop->held_ns);
+		tc_out_str(out, " and stayed in that call");
+	} else {
+		tc_out_str(out, "this turn of the loop began ");
+		tc_out_ns(out, loop->turn.age_ns);
+		tc_out_printf(out, " ago, and callback %llu of its %llu has not come back",
+			      (unsigned long long)loop->turn.callback,
+			      (unsigned long long)loop->turn.ready);
+	}
 	if (record && record->overdue > 1)
 		tc_out_printf(out, "; timers overdue: %llu",
 			      (unsigned long long)record->overdue - 1);
@@ -71,7 +98,7 @@ struct tc_finding *tc_blocked_add(const struct tc_scene *scene, const struct tc_
 
 	if (!tc_findings_room(findings))
 		return NULL;
-	struct tc_finding *finding = tc_finding_add(findings, kind, TC_PROVED);
+	struct tc_finding *finding = tc_finding_add(findings, kind, confidence(scene, loop));
 	finding->loop = loop->id;
 	if (loop->task)
 		tc_ids_add(&finding->tasks, (size_t)(loop->task - scene->model->tasks));

@@ -6,8 +6,11 @@
 #include "analyzer/detect/detect.h"
 #include "analyzer/facts/place.h"
 
-/* Was the loop seen not to turn for long enough to be called hung? */
+/* Was the loop seen not to turn for long enough to be called hung? By watching its thread, or by
+ * when its turn began. */
 bool tc_blocked_is_hang(const struct tc_loop_view *loop);
+/* Does its thread compute, as far as is known, rather than wait in a call? */
+bool tc_blocked_computes(const struct tc_loop_view *loop);
 /* A finding about this loop with its evidence and the line that holds it up; summary and why are
  * still to be said. NULL: there is no room for one more. */
 struct tc_finding *tc_blocked_add(const struct tc_scene *scene, const struct tc_loop_view *loop,

@@ -126,6 +126,11 @@ static enum tc_cause classify(const struct tc_scene *scene, const struct tc_loop
 	const struct known_frame *frame = by_frames(scene->model, loop->thread);
 	const struct known_call *call = by_call(scene->model, loop->thread->os);
 
+	if (tc_blocked_computes(loop)) {
+		bool native = loop->thread->py && loop->thread->py->flags & TC_PYTHREAD_CALLS_C;
+		*ret_text = native ? "computes inside a function of C" : "computes";
+		return native ? TC_CAUSE_BLOCKED_CPU_NATIVE : TC_CAUSE_BLOCKED_CPU;
+	}
 	if (tc_loops_hold_gil(scene->loops, loop->thread)) {
 		*ret_text =
 			"waits in native code that keeps the GIL, so that no thread of Python runs";
@@ -162,11 +167,13 @@ static void put_other(const struct tc_scene *scene, const struct tc_loop_view *l
 	tc_finding_waits(finding, tc_place_best(model, hold ? hold->place : other->chain));
 }
 
-static void say_why(struct tc_finding *finding)
+static void say_why(const struct tc_loop_view *loop, struct tc_finding *finding)
 {
 	switch (finding->cause) {
 	case TC_CAUSE_BLOCKED_SLEEP:
-		finding->why = "the loop goes on when the sleep is over; its length is not known";
+		finding->why = loop->held_ns ? "the loop goes on when the sleep is over; its "
+					       "length is not known" :
+					       "when that function returns";
 		break;
 	case TC_CAUSE_BLOCKED_SOCKET_RECV:
 	case TC_CAUSE_BLOCKED_DNS:
@@ -174,6 +181,10 @@ static void say_why(struct tc_finding *finding)
 		break;
 	case TC_CAUSE_BLOCKED_SUBPROCESS:
 		finding->why = "when the child process does what is waited for";
+		break;
+	case TC_CAUSE_BLOCKED_CPU:
+	case TC_CAUSE_BLOCKED_CPU_NATIVE:
+		finding->why = "when the computation ends";
 		break;
 	default:
 		finding->why = "when the call returns";
@@ -196,6 +207,6 @@ void tc_detect_blocked_loop(const struct tc_scene *scene, struct tc_findings *fi
 		tc_out_printf(&finding->summary,
 			      ", on the thread of L%u, which cannot turn meanwhile", loop->id);
 		put_other(scene, loop, finding);
-		say_why(finding);
+		say_why(loop, finding);
 	}
 }

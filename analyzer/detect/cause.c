@@ -25,6 +25,11 @@ static const char *const advice[TC_N_CAUSES] = {
 	[TC_CAUSE_BLOCKED_PIPE_WRITE] = "find out who should read the other end; write from a "
 					"thread (a logging queue, say)",
 	[TC_CAUSE_BLOCKED_DNS] = "await loop.getaddrinfo() instead",
+	[TC_CAUSE_BLOCKED_CPU] = "compute in a process of its own (run_in_executor() with a "
+				 "ProcessPoolExecutor), or in parts with await between",
+	[TC_CAUSE_BLOCKED_CPU_NATIVE] =
+		"call it in a process of its own (run_in_executor() with a ProcessPoolExecutor), "
+		"or with less to do at a time",
 	[TC_CAUSE_BLOCKED_NATIVE_GIL] =
 		"let the native code release the GIL, or call it in another process",
 	[TC_CAUSE_BLOCKED_LOCK] = "do not take a lock that is held for long on the loop's thread: "

@@ -18,6 +18,8 @@ enum tc_cause_class { TC_CLASS_HANG, TC_CLASS_LEAK, TC_CLASS_CRASH };
 	K(BLOCKED_FILE_IO, HANG, "blocked-loop.file-io") \
 	K(BLOCKED_PIPE_WRITE, HANG, "blocked-loop.pipe-write") \
 	K(BLOCKED_DNS, HANG, "blocked-loop.dns") \
+	K(BLOCKED_CPU, HANG, "blocked-loop.cpu") \
+	K(BLOCKED_CPU_NATIVE, HANG, "blocked-loop.cpu-native") \
 	K(BLOCKED_NATIVE_GIL, HANG, "blocked-loop.native-gil") \
 	K(BLOCKED_LOCK, HANG, "blocked-loop.lock") \
 	K(BLOCKED_OTHER, HANG, "blocked-loop.other") \

@@ -145,6 +145,20 @@ static void gil_facts(const struct runners *runners, const struct tc_thread_view
 	facts->may_wait_gil = !known || (holder && &runners->threads->at[holder->at] != thread);
 }
 
+/* How long the callbacks of this turn took. The turn of a process that was stopped tells how long
+ * that was. */
+static void turn_facts(const struct tc_model *model, struct tc_loop_view *view,
+		       struct tc_loop_facts *facts)
+{
+	const struct tc_pythread *py = view->thread ? view->thread->py : NULL;
+
+	facts->frozen = model->status.flags & TC_STATUS_FROZEN;
+	if (facts->in_callback && py && py->loop == view->id && view->loop &&
+	    !(model->head.flags & TC_HEAD_WAS_STOPPED) &&
+	    tc_turn_of(model, py, view->loop->now_ns, &view->turn))
+		facts->step_ns = tc_turn_step_ns(&view->turn);
+}
+
 static struct tc_loop_facts facts_of(const struct runners *runners, const struct tc_loop_view *view)
 {
 	const struct tc_model *model = runners->threads->model;
@@ -187,12 +201,14 @@ static uint64_t held_ns(const struct tc_loop_facts *facts)
 	return facts->awake || facts->switches || facts->run_ns ? 0 : facts->watched_ns;
 }
 
-/* For how long it has not turned, at least: by its timers, and by watching its thread. */
-static uint64_t blocked_ns(const struct tc_loop_facts *facts)
+/* For how long it has not turned, at least: by its timers, by the beginning of this turn, and by
+ * watching its thread. */
+static uint64_t blocked_ns(const struct tc_loop_facts *facts, uint64_t turn_ns)
 {
-	uint64_t held = held_ns(facts);
+	uint64_t held = held_ns(facts),
+		 due = facts->overdue_ns > turn_ns ? facts->overdue_ns : turn_ns;
 
-	return held > facts->overdue_ns ? held : facts->overdue_ns;
+	return held > due ? held : due;
 }
 
 static void judge_loop(const struct runners *runners, struct tc_loop_view *view)
@@ -203,11 +219,12 @@ static void judge_loop(const struct runners *runners, struct tc_loop_view *view)
 	if (view->thread && !view->task)
 		view->task = view->thread->task;
 	facts = facts_of(runners, view);
+	turn_facts(runners->threads->model, view, &facts);
 	view->moved = facts.moment == TC_MOMENT_RAN;
 	view->one_moment = facts.moment == TC_MOMENT_ONE;
 	view->state = tc_loop_judge(&facts, &view->hint);
 	if (view->state == TC_LOOP_BLOCKED) {
-		view->blocked_ns = blocked_ns(&facts);
+		view->blocked_ns = blocked_ns(&facts, view->turn.age_ns);
 		view->held_ns = held_ns(&facts);
 	}
 	if (view->hint == TC_LOOP_HINT_LOST_WAKEUP)

@@ -5,6 +5,7 @@
 
 #include "analyzer/facts/loopstate.h"
 #include "analyzer/facts/thread_view.h"
+#include "analyzer/facts/turn.h"
 
 /* A loop; its id is L and its number in the table of the dump. */
 struct tc_loop_view {
@@ -22,6 +23,7 @@ struct tc_loop_view {
 	/* of a blocked one, and of one that sleeps though callbacks are ready: its thread was seen
 	 * to stay in its call */
 	uint64_t held_ns;
+	struct tc_turn turn; /* that it is in; all 0: unknown */
 	uint64_t watched_ns; /* of a busy one: for so long it was seen not to sleep */
 	uint64_t n_tasks;    /* pending and running */
 };

@@ -37,6 +37,12 @@ static bool never_sleeps(const struct tc_loop_facts *facts)
 	       facts->run_ns >= TC_LOOP_RAN_NS;
 }
 
+/* It is inside a callback, and the turn lasts too long for what it has run. */
+static bool is_held_up(const struct tc_loop_facts *facts)
+{
+	return facts->in_callback && facts->step_ns >= TC_LOOP_STEP_NS && !facts->waits_gil;
+}
+
 /* Its thread sleeps, between two turns: in the selector, or close to it. */
 static enum tc_loop_state judge_between(const struct tc_loop_facts *facts, enum tc_loop_hint *hint)
 {
@@ -82,11 +88,14 @@ enum tc_loop_state tc_loop_judge(const struct tc_loop_facts *facts, enum tc_loop
 			       TC_LOOP_BLOCKED :
 			       TC_LOOP_UNKNOWN;
 	if (never_sleeps(facts)) {
-		if (!facts->in_callback || facts->overdue_ns < TC_LOOP_OVERDUE_NS)
+		if (!is_held_up(facts) &&
+		    (!facts->in_callback || facts->overdue_ns < TC_LOOP_OVERDUE_NS))
 			return TC_LOOP_BUSY;
 		*ret_hint = TC_LOOP_HINT_COMPUTES;
 		return TC_LOOP_BLOCKED;
 	}
+	if ((facts->frozen || facts->moment == TC_MOMENT_ONE) && is_held_up(facts))
+		return TC_LOOP_BLOCKED;
 	if (facts->moment == TC_MOMENT_UNKNOWN)
 		return TC_LOOP_UNKNOWN;
 	if (facts->moment == TC_MOMENT_RAN || !asleep(facts) || polls_only(facts))

@@ -39,6 +39,9 @@ struct tc_loop_facts {
 	bool may_wait_gil;   /* another thread holds the GIL, or that is unknown */
 	uint64_t ready;	     /* + 1; 0: unknown */
 	uint64_t overdue_ns; /* since when the earliest timer is due; 0: none is, or unknown */
+	/* what a callback of this turn took, the running one included, on average; 0: unknown */
+	uint64_t step_ns;
+	bool frozen; /* its memory is of one moment, whatever its thread did before */
 	enum tc_loop_moment moment;
 	/* watched for some time after that (0: not): ready to run when that began; how long it ran
 	 * meanwhile, and how often it went to sleep */
@@ -57,6 +60,9 @@ enum tc_loop_hint {
 /* A running thread whose timer is overdue for so long does not turn its loop. A sleeping one that
  * was watched for so long and did not wake is held up. */
 #define TC_LOOP_OVERDUE_NS 250000000ull
+/* A turn whose callbacks took so long, each on average, is held up by one of them. On a machine with
+ * three times as many runnable threads as processors a step of 0.15 s of work takes that. */
+#define TC_LOOP_STEP_NS 500000000ull
 /* One that waits for the GIL so long is. On a busy machine whoever holds the GIL may itself have no
  * processor: 0.41 s were seen of a healthy loop. */
 #define TC_LOOP_GIL_NS 1000000000ull

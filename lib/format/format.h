@@ -195,6 +195,7 @@ enum tc_pythread_flag {
 	TC_PYTHREAD_TORN = 4, /* the frames could not be read to the end */
 	TC_PYTHREAD_GIL_KNOWN = 8,
 	TC_PYTHREAD_WAITS_GIL = 16, /* asleep in a futex that belongs to the GIL */
+	TC_PYTHREAD_CALLS_C = 32, /* its innermost frame is at a call of a function of C */
 };
 
 /* Records of handles of one kind for one loop; all are counted. */

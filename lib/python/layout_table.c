@@ -19,7 +19,7 @@
 	.frames = TC_FRAMES_OBJECT, .await = TC_AWAIT_YIELD_FROM, .if_previous = NONE, \
 	.if_code = NONE, .if_instr = NONE, .if_stack = NONE, .if_owner = NONE, .if_locals = NONE, \
 	.cf_current = NONE, .fo_back = 24, .fo_code = 32, .fo_valuestack = 64, .target_slot = 1, \
-	.with_values = 1, \
+	.with_values = 1, .c_calls = { 0, 0, 0x200006008, 0 }, \
 	.gi_frame = 16, .fo_frame = NONE, .exc_traceback = 32
 #define OLD_REST \
 	.attrs = TC_ATTRS_SLOT, .registry = TC_REGISTRY_ALL, .running = TC_RUNNING_HOLDER, \
@@ -126,7 +126,8 @@ const struct tc_layout tc_layout_rows[] = {
 	  .str_ascii = 48, .str_compact = 72, .tuple_item = 24, .module_state = 32,
 	  .as_scheduled = NONE, .as_eager = NONE, .as_debug = NONE,
 	  .states = { -2, -1, 127, 127, 0 }, .target_slot = 1, .resume = { 151, 150 },
-	  .await_opcode = 131, .await_units = 3, .with_values = 1 },
+	  .await_opcode = 131, .await_units = 3, .with_values = 1,
+	  .c_calls = { 0x400000, 0x200000003130d, 0x84000004000, 0 } },
 	{ .minor = 12, NEW_CODE, NEW_FRAMES, NEW_REST, NEWER, .frames = TC_FRAMES_CFRAME,
 	  .await = TC_AWAIT_RESUME, .attrs = TC_ATTRS_TAGGED, .registry = TC_REGISTRY_SCHEDULED,
 	  .running = TC_RUNNING_DICT, .rt_interp_head = 40,
@@ -143,7 +144,8 @@ const struct tc_layout tc_layout_rows[] = {
 	  .tuple_item = 24, .module_state = 32, .as_scheduled = 56, .as_eager = 64,
 	  .as_debug = NONE,
 	  .states = { -2, -1, 127, 127, 0 }, .target_slot = 1, .resume = { 151, 240 },
-	  .await_opcode = 131, .await_units = 4, .with_values = 1 },
+	  .await_opcode = 131, .await_units = 4, .with_values = 1,
+	  .c_calls = { 0x71c420000000, 0, 0x80000004000, 0x12000000000000 } },
 	{ .minor = 13, NEW_CODE, NEW_FRAMES, NEW_REST, NEWER, NEWEST,
 	  .registry = TC_REGISTRY_SCHEDULED,
 	  .rt_interp_head = 632, .is_next = 7264, .is_id = 7272, .is_threads_head = 7344,
@@ -159,7 +161,8 @@ const struct tc_layout tc_layout_rows[] = {
 	  .tuple_item = 24, .module_state = 32, .as_scheduled = 56, .as_eager = 64,
 	  .as_debug = NONE,
 	  .states = { -3, -2, -1, 127, 0 }, .target_slot = 1,
-	  .await_opcode = 73, .await_units = 5, .with_values = 1 },
+	  .await_opcode = 73, .await_units = 5, .with_values = 1,
+	  .c_calls = { 0x260000000000000, 0, 0x1f1e000000000, 0x70000000000000 } },
 	{ .minor = 14, NEW_CODE, NEW_FRAMES, NEW_REST, NEWER, NEWEST, .registry = TC_REGISTRY_LISTS,
 	  .rt_interp_head = 808, .is_next = 7272, .is_id = 7280, .is_threads_head = 7344,
 	  .is_modules = 7688, .is_sysdict = 7672, .is_gc_collecting = 7600, .is_tasks_head = 10880,
@@ -173,7 +176,8 @@ const struct tc_layout tc_layout_rows[] = {
 	  .ht_qualname = 872, .ht_cached_keys = 880,
 	  .tuple_item = 32, .module_state = 32, .as_scheduled = 48, .as_eager = 56, .as_debug = 152,
 	  .states = { -3, -2, -1, 127, 0 }, .target_slot = 1,
-	  .await_opcode = 71, .await_units = 5, .with_values = 2 },
+	  .await_opcode = 71, .await_units = 5, .with_values = 2,
+	  .c_calls = { 0x90000000000010, 0, 0x1f13c0000, 0x1c00000000000000 } },
 	{ .minor = 15, NEW_CODE, NEW_FRAMES, NEW_REST, NEWER, NEWEST, .registry = TC_REGISTRY_LISTS,
 	  .rt_interp_head = 936, .is_next = 7264, .is_id = 7272, .is_threads_head = 7336,
 	  .is_modules = 7592, .is_sysdict = 7576, .is_gc_collecting = 7512, .is_tasks_head = 10856,
@@ -187,7 +191,8 @@ const struct tc_layout tc_layout_rows[] = {
 	  .ht_qualname = 880, .ht_cached_keys = 888,
 	  .tuple_item = 32, .module_state = 24, .as_scheduled = 48, .as_eager = 56, .as_debug = 152,
 	  .states = { 0, 1, 2, 3, 4 }, .target_slot = 2,
-	  .await_opcode = 69, .await_units = 6, .with_values = 2 },
+	  .await_opcode = 69, .await_units = 6, .with_values = 2,
+	  .c_calls = { 0x24000000000010, 0, 0xf88f80000, 0xe00000000000000 } },
 };
 /* clang-format on */
 

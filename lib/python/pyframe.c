@@ -193,6 +193,15 @@ static enum tc_awaited old_awaited(const struct tc_py *py, tc_addr next)
 	return unit[0] == OPCODE_SETUP_ASYNC_WITH ? TC_AWAITED_ENTER : TC_AWAITED_OTHER;
 }
 
+bool tc_code_calls_c(const struct tc_py *py, tc_addr code, int64_t lasti)
+{
+	tc_addr start = lasti >= 0 ? tc_code_start(py, code) : 0;
+	uint8_t op;
+
+	return start && tc_get(py->mem, start + (uint64_t)lasti, &op) == 0 &&
+	       py->at.c_calls[op >> 6] >> (op & 63) & 1;
+}
+
 /* GET_AWAITABLE comes a fixed number of units before lasti, and one more where the constant None
  * between them has a number above 255 (Python/compile.c and codegen.c, ADD_YIELD_FROM). */
 enum tc_awaited tc_code_awaited(const struct tc_py *py, tc_addr code, int64_t lasti)

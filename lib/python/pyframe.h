@@ -48,6 +48,10 @@ int tc_gen_frame(const struct tc_py *py, tc_addr addr, tc_addr *ret);
  * only: false when it cannot be read. */
 bool tc_code_awaits(const struct tc_py *py, tc_addr code, int64_t lasti);
 
+/* Is the instruction at lasti of this code a call that may run a function of C? The frame that it is
+ * of must be the innermost of its thread. False when it cannot be read. */
+bool tc_code_calls_c(const struct tc_py *py, tc_addr code, int64_t lasti);
+
 /* What a frame that is suspended in an await at lasti awaits. */
 enum tc_awaited { TC_AWAITED_UNKNOWN, TC_AWAITED_ENTER, TC_AWAITED_OTHER };
 

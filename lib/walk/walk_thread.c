@@ -430,6 +430,19 @@ uint32_t tc_walker_gil_holder(struct tc_walker *w)
 	return 0;
 }
 
+static uint32_t thread_flags(struct tc_walker *w, const struct gil *gil, uint32_t i, bool for_gil)
+{
+	const struct tc_walk_thread *thread = &w->threads.at[i];
+	const struct tc_frame_view *frame = thread->frames;
+	bool calls_c = thread->n_frames && !thread->skipped && is_code(w, frame->code) &&
+		       tc_code_calls_c(&w->py, frame->code, frame->lasti);
+
+	return (thread->tstate == gil->holder ? TC_PYTHREAD_HOLDS_GIL : 0u) |
+	       (i + 1 == w->threads.n && !w->threads.cut ? TC_PYTHREAD_MAIN : 0u) |
+	       (thread->torn ? TC_PYTHREAD_TORN : 0u) | (gil->at ? TC_PYTHREAD_GIL_KNOWN : 0u) |
+	       (for_gil ? TC_PYTHREAD_WAITS_GIL : 0u) | (calls_c ? TC_PYTHREAD_CALLS_C : 0u);
+}
+
 void tc_walker_thread_records(struct tc_walker *w)
 {
 	struct gil gil = read_gil(w);
@@ -453,13 +466,7 @@ void tc_walker_thread_records(struct tc_walker *w)
 		tc_put_u(w->out, thread->tstate);
 		tc_put_u(w->out, thread->tid);
 		tc_put_u(w->out, thread->ident);
-		tc_put_u(
-			w->out,
-			(thread->tstate == gil.holder ? TC_PYTHREAD_HOLDS_GIL : 0u) |
-				(i + 1 == w->threads.n && !w->threads.cut ? TC_PYTHREAD_MAIN : 0u) |
-				(thread->torn ? TC_PYTHREAD_TORN : 0u) |
-				(gil.at ? TC_PYTHREAD_GIL_KNOWN : 0u) |
-				(for_gil ? TC_PYTHREAD_WAITS_GIL : 0u));
+		tc_put_u(w->out, thread_flags(w, &gil, i, for_gil));
 		tc_put_u(w->out, loop);
 		tc_put_u(w->out, thread->running_task);
 		tc_put_u(w->out, chain);

@@ -355,7 +355,7 @@ FIELDS = {
     "fd_flags": flags(15),
     "task_flags": flags(131071),
     "object_flags": flags(3),
-    "pythread_flags": flags(31),
+    "pythread_flags": flags(63),
     "loop_flags": flags(31),
     "handle_flags": flags(1),
     "status_flags": flags(127),
