@@ -60,8 +60,8 @@ enum tc_loop_hint {
 /* A running thread whose timer is overdue for so long does not turn its loop. A sleeping one that
  * was watched for so long and did not wake is held up. */
 #define TC_LOOP_OVERDUE_NS 250000000ull
-/* A turn whose callbacks took so long, each on average, is held up by one of them. On a machine with
- * three times as many runnable threads as processors a step of 0.15 s of work takes that. */
+/* A turn whose callbacks took so long, each on average, is held up by one of them. On a machine
+ * with three times as many runnable threads as processors a step of 0.15 s of work takes that. */
 #define TC_LOOP_STEP_NS 500000000ull
 /* One that waits for the GIL so long is. On a busy machine whoever holds the GIL may itself have no
  * processor: 0.41 s were seen of a healthy loop. */

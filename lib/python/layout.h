@@ -104,8 +104,8 @@ struct tc_layout {
 	/* 3.11+: the opcode GET_AWAITABLE, and how many units it comes before the lasti of an await
 	 * that is suspended: its YIELD_VALUE, from 3.13 on the instruction behind that */
 	uint8_t await_opcode, await_units;
-	/* Opcodes, a bit each, of calls that may run a function of C inside the frame: not those for
-	 * functions of Python, nor for short ones as len(). Lib/opcode.py and
+	/* Opcodes, a bit each, of calls that may run a function of C inside the frame: not those
+	 * for functions of Python, nor for short ones as len(). Lib/opcode.py and
 	 * Lib/_opcode_metadata.py; in 3.11 PRECALL calls too. */
 	uint64_t c_calls[4];
 	/* values that a with block keeps on the stack: its exit function; the manager (3.14+) */

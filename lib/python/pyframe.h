@@ -48,8 +48,8 @@ int tc_gen_frame(const struct tc_py *py, tc_addr addr, tc_addr *ret);
  * only: false when it cannot be read. */
 bool tc_code_awaits(const struct tc_py *py, tc_addr code, int64_t lasti);
 
-/* Is the instruction at lasti of this code a call that may run a function of C? The frame that it is
- * of must be the innermost of its thread. False when it cannot be read. */
+/* Is the instruction at lasti of this code a call that may run a function of C? The frame that it
+ * is of must be the innermost of its thread. False when it cannot be read. */
 bool tc_code_calls_c(const struct tc_py *py, tc_addr code, int64_t lasti);
 
 /* What a frame that is suspended in an await at lasti awaits. */
