@@ -55,6 +55,9 @@ static const char *const advice[TC_N_CAUSES] = {
 		"it when it is dropped; now: cancel the task",
 	[TC_CAUSE_FD_EXHAUSTED] = "find what opens and does not close them (the counts above); "
 				  "raise the limit only where the number is right",
+	[TC_CAUSE_LOOP_STOPPED] =
+		"keep the loop running until all that was handed to it is done; catch SystemExit "
+		"in tasks; wait with a timeout in other threads",
 	[TC_CAUSE_SELF_REQUEST] = "never call this process's own server with a blocking client: "
 				  "await an asynchronous one",
 	[TC_CAUSE_LOOP_WAITS_ITSELF] = "await the coroutine, or create_task(): result() waits on "

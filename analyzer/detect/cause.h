@@ -32,6 +32,7 @@ enum tc_cause_class { TC_CLASS_HANG, TC_CLASS_LEAK, TC_CLASS_CRASH };
 	K(LOST_WAKEUP_THREAD, HANG, "lost-wakeup.thread") \
 	K(ORPHAN_FUTURE, HANG, "orphan.future") \
 	K(FD_EXHAUSTED, HANG, "fd-exhausted") \
+	K(LOOP_STOPPED, HANG, "loop-stopped") \
 	K(SELF_REQUEST, HANG, "deadlock.self-request") \
 	K(LOOP_WAITS_ITSELF, HANG, "deadlock.loop-waits-itself") \
 	K(LOOP_THREAD_CYCLE, HANG, "deadlock.loop-thread-cycle")

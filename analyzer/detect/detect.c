@@ -9,12 +9,13 @@
 
 const char tc_detect_looks_for[] =
 	"blocked loops, rings of tasks, locks and semaphores, futures that "
-	"nobody has, loops that were not woken, descriptors used up";
+	"nobody has, loops that were not woken or that nobody runs, descriptors used up";
 
 static void (*const detectors[])(const struct tc_scene *, struct tc_findings *) = {
 	tc_detect_blocked_loop,
 	tc_detect_deadlock,
 	tc_detect_fd_exhausted,
+	tc_detect_loop_stopped,
 	tc_detect_lost_wakeup,
 	tc_detect_orphan_future,
 };
@@ -72,7 +73,8 @@ static uint64_t explain(struct hurt *hurt, uint32_t number, tc_node first)
 		if (hurt->seen[node] == number)
 			continue;
 		hurt->seen[node] = number;
-		if (tc_graph_task(hurt->scene->graph, node)) {
+		const struct tc_task *task = tc_graph_task(hurt->scene->graph, node);
+		if (task && tc_task_alive(task)) {
 			uint32_t *by = &hurt->findings->of_task[node];
 			hurt->findings->n_explained += *by == 0;
 			*by = *by ? *by : number;

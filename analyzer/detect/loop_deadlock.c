@@ -4,87 +4,15 @@
 #include <string.h>
 
 #include "analyzer/detect/blocked.h"
+#include "analyzer/detect/handed.h"
 #include "analyzer/detect/words.h"
 #include "analyzer/dump/values.h"
 #include "analyzer/facts/descriptor.h"
 #include "analyzer/facts/syscalls.h"
 
-/* The future of concurrent.futures for whose result a thread waits. */
-struct awaited {
-	uint64_t future; /* 0: it does not */
-	uint32_t link;	 /* the program's line */
-	bool timed;	 /* the call has a timeout, or that is not known */
-};
-
-static struct awaited awaited_by(const struct tc_model *model, const struct tc_pythread *thread)
-{
-	for (uint32_t id = thread ? thread->chain : 0; id; id = model->chains[id].parent) {
-		struct tc_place place;
-		struct tc_value self, timeout;
-		tc_place_init(&place, model, id);
-		if (tc_place_owner(model, place.file) == TC_OWNER_USER)
-			break;
-		if ((tc_place_is(&place, "concurrent/futures/_base.py", "result") ||
-		     tc_place_is(&place, "concurrent/futures/_base.py", "exception")) &&
-		    tc_thread_local(model, thread, id, "self", &self) && tc_value_is_ref(&self)) {
-			return (struct awaited){
-				.future = self.word,
-				.link = tc_place_best(model, model->chains[id].parent),
-				.timed = !tc_thread_local(model, thread, id, "timeout", &timeout) ||
-					 timeout.tag != TC_VAL_NONE,
-			};
-		}
-	}
-	return (struct awaited){ 0 };
-}
-
-/* Is a coroutine for this future in the loop's ready queue, not yet a task? (Lib/asyncio/tasks.py,
- * run_coroutine_threadsafe: callback.) */
-static bool is_queued(const struct tc_model *model, uint32_t loop, uint64_t future)
-{
-	for (size_t i = 0; i < model->n_handles; i++) {
-		const struct tc_handle *handle = &model->handles[i];
-		struct tc_value value;
-		if (handle->loop == loop && handle->where == TC_HANDLE_READY &&
-		    !(handle->flags & TC_HANDLE_CANCELLED) && tc_value_is_ref(&handle->callback) &&
-		    tc_object_attr(model, tc_model_object_at(model, handle->callback.word),
-				   "future", &value) &&
-		    tc_value_is_ref(&value) && value.word == future)
-			return true;
-	}
-	return false;
-}
-
-/* What only this loop can do for the future: finish a task of its own, or make one. */
-struct own_work {
-	bool found;
-	const struct tc_task *task; /* NULL: it has not begun */
-};
-
-static struct own_work work_for(const struct tc_model *model, uint32_t loop, uint64_t future)
-{
-	const struct tc_task *task =
-		future ? tc_model_task_at(model, tc_future_source(model, future)) : NULL;
-
-	if (task && task->loop == loop && tc_task_alive(task))
-		return (struct own_work){ true, task };
-	return (struct own_work){ future && is_queued(model, loop, future), NULL };
-}
-
-static void put_work(const struct tc_scene *scene, const struct own_work *work, uint32_t loop,
-		     struct tc_out *out)
-{
-	if (work->task)
-		tc_say_task(out, scene->model, work->task, TC_NAME_COLUMNS);
-	else
-		tc_out_str(out, "a coroutine that was handed to it and has not begun");
-	if (work->task)
-		tc_out_printf(out, " on L%u", loop);
-}
-
 /* With a timeout the call ends, whatever that means for the program. */
 static bool add_waits_itself(const struct tc_scene *scene, const struct tc_loop_view *loop,
-			     struct tc_findings *findings, const struct own_work *work, bool timed)
+			     struct tc_findings *findings, const struct tc_handed *work, bool timed)
 {
 	struct tc_finding *finding =
 		tc_blocked_add(scene, loop, findings, TC_CAUSE_LOOP_WAITS_ITSELF);
@@ -93,16 +21,17 @@ static bool add_waits_itself(const struct tc_scene *scene, const struct tc_loop_
 		return true;
 	tc_blocked_subject(scene, loop, &finding->summary);
 	tc_out_str(&finding->summary, "waits on the loop's own thread for the result of ");
-	put_work(scene, work, loop->id, &finding->summary);
+	tc_say_handed(&finding->summary, scene->model, work, loop->id);
 	tc_out_str(&finding->summary, ": only this thread can run it");
-	tc_blocked_end(finding, timed,
+	tc_blocked_end(
+		finding, timed,
 		"the loop cannot turn before the result is there, nor make it before it turns");
 	return true;
 }
 
 static bool add_thread_cycle(const struct tc_scene *scene, const struct tc_loop_view *loop,
 			     struct tc_findings *findings, const struct tc_pythread *worker,
-			     const struct own_work *work, const struct awaited *awaited)
+			     const struct tc_handed *work, const struct tc_awaited_result *awaited)
 {
 	const struct tc_thread_view *view = tc_threads_of(scene->threads, worker);
 	struct tc_finding *finding =
@@ -115,7 +44,7 @@ static bool add_thread_cycle(const struct tc_scene *scene, const struct tc_loop_
 	tc_out_printf(&finding->summary,
 		      "waits on the thread of L%u for H%zu, which waits for the loop: for ",
 		      loop->id, number);
-	put_work(scene, work, loop->id, &finding->summary);
+	tc_say_handed(&finding->summary, scene->model, work, loop->id);
 	tc_out_str(&finding->summary, awaited->timed ?
 					      "; neither can go on before a timeout is over" :
 					      "; neither can go on");
@@ -126,7 +55,7 @@ static bool add_thread_cycle(const struct tc_scene *scene, const struct tc_loop_
 	tc_out_printf(line, "H%zu waits at ", number);
 	tc_say_link(line, scene, awaited->link);
 	tc_blocked_end(finding, awaited->timed,
-		"the loop turns when the thread has ended its work, which needs the loop");
+		       "the loop turns when the thread has ended its work, which needs the loop");
 	return true;
 }
 
@@ -160,8 +89,8 @@ static bool waits_for_loop(const struct tc_scene *scene, const struct tc_loop_vi
 			   struct tc_findings *findings, const struct tc_pythread *worker,
 			   bool timed)
 {
-	struct awaited awaited = awaited_by(scene->model, worker);
-	struct own_work work = work_for(scene->model, loop->id, awaited.future);
+	struct tc_awaited_result awaited = tc_awaited_result_of(scene->model, worker);
+	struct tc_handed work = tc_handed_to(scene->model, loop->id, awaited.future);
 
 	awaited.timed |= timed;
 	return work.found && add_thread_cycle(scene, loop, findings, worker, &work, &awaited);
@@ -188,7 +117,7 @@ static bool listens_for(struct tc_text listener, const struct tc_fd *fd)
 		return true;
 	return tc_text_is(host, any) && peer.size && tc_text_same(address(fd->local), peer) &&
 	       tc_text_same((struct tc_text){ listener.at + host.size, listener.size - host.size },
-		    (struct tc_text){ fd->peer.at + peer.size, fd->peer.size - peer.size });
+			    (struct tc_text){ fd->peer.at + peer.size, fd->peer.size - peer.size });
 }
 
 /* The listening socket among the loop's own descriptors to which this one is connected; NULL: none.
@@ -251,8 +180,8 @@ bool tc_detect_loop_deadlock(const struct tc_scene *scene, const struct tc_loop_
 		return false;
 	if (tc_detect_thread_lock(scene, loop, findings))
 		return true;
-	const struct awaited awaited = awaited_by(model, thread);
-	const struct own_work work = work_for(model, loop->id, awaited.future);
+	const struct tc_awaited_result awaited = tc_awaited_result_of(model, thread);
+	const struct tc_handed work = tc_handed_to(model, loop->id, awaited.future);
 	if (work.found)
 		return add_waits_itself(scene, loop, findings, &work, awaited.timed);
 	const struct tc_hold *holder = tc_blocked_holder(model, thread->lock);

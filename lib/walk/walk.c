@@ -9,6 +9,7 @@
 #include "lib/walk/walk_object.h"
 #include "lib/walk/walk_registry.h"
 #include "lib/walk/walk_settle.h"
+#include "lib/walk/walk_stranded.h"
 #include "lib/walk/walk_string.h"
 #include "lib/walk/walk_thread.h"
 #include "lib/walk/walker.h"
@@ -212,6 +213,7 @@ static void walk_interp(struct tc_walker *w)
 	tc_walker_thread_records(w);
 	tc_walker_registries(w);
 	tc_walker_loop_records(w, first_loop);
+	tc_walker_stranded(w, first_loop);
 }
 
 static void walk_interps(struct tc_walker *w)
