@@ -53,6 +53,25 @@ static const char *const advice[TC_N_CAUSES] = {
 	[TC_CAUSE_ORPHAN_FUTURE] =
 		"keep the future where its result arrives until it is done, and fail "
 		"it when it is dropped; now: cancel the task",
+	[TC_CAUSE_ORPHAN_EVENT] =
+		"make sure that who sets it does so whatever happens (finally), and "
+		"that its failure is seen; now: cancel the waiting task",
+	[TC_CAUSE_ORPHAN_BARRIER] =
+		"let as many tasks come as the barrier was made for, or abort() "
+		"it when one fails",
+	[TC_CAUSE_ORPHAN_QUEUE_EMPTY] =
+		"tell the readers when the last writer ends (a last item, or "
+		"shutdown() from Python 3.13 on); now: cancel them",
+	[TC_CAUSE_ORPHAN_QUEUE_FULL] =
+		"see that the readers live: catch errors of single items, and "
+		"look at their tasks; now: cancel the writers",
+	[TC_CAUSE_ORPHAN_QUEUE_JOIN] =
+		"call task_done() in a finally, and see that the workers live; "
+		"now: cancel the task that waits",
+	[TC_CAUSE_LOCK_ABANDONED] =
+		"take the lock by `async with`, which releases it whatever happens",
+	[TC_CAUSE_SEMAPHORE_LEAK] = "take the permit by `async with`, which gives it back whatever "
+				    "happens",
 	[TC_CAUSE_FD_EXHAUSTED] = "find what opens and does not close them (the counts above); "
 				  "raise the limit only where the number is right",
 	[TC_CAUSE_LOOP_STOPPED] =

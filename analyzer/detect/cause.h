@@ -31,6 +31,13 @@ enum tc_cause_class { TC_CLASS_HANG, TC_CLASS_LEAK, TC_CLASS_CRASH };
 	K(TASK_CYCLE, HANG, "deadlock.task-cycle") \
 	K(LOST_WAKEUP_THREAD, HANG, "lost-wakeup.thread") \
 	K(ORPHAN_FUTURE, HANG, "orphan.future") \
+	K(ORPHAN_EVENT, HANG, "orphan.event") \
+	K(ORPHAN_BARRIER, HANG, "orphan.barrier") \
+	K(ORPHAN_QUEUE_EMPTY, HANG, "orphan.queue-empty") \
+	K(ORPHAN_QUEUE_FULL, HANG, "orphan.queue-full") \
+	K(ORPHAN_QUEUE_JOIN, HANG, "orphan.queue-join") \
+	K(LOCK_ABANDONED, HANG, "deadlock.lock-abandoned") \
+	K(SEMAPHORE_LEAK, HANG, "deadlock.semaphore-leak") \
 	K(FD_EXHAUSTED, HANG, "fd-exhausted") \
 	K(LOOP_STOPPED, HANG, "loop-stopped") \
 	K(SELF_REQUEST, HANG, "deadlock.self-request") \

@@ -8,8 +8,9 @@
 #include "analyzer/base/array.h"
 
 const char tc_detect_looks_for[] =
-	"blocked loops, rings of tasks, locks and semaphores, futures that "
-	"nobody has, loops that were not woken or that nobody runs, descriptors used up";
+	"blocked loops, rings of tasks, locks and semaphores; futures, events, queues and locks "
+	"that nobody who is left can complete; loops that were not woken or that nobody runs; "
+	"descriptors used up";
 
 static void (*const detectors[])(const struct tc_scene *, struct tc_findings *) = {
 	tc_detect_blocked_loop,
@@ -18,6 +19,7 @@ static void (*const detectors[])(const struct tc_scene *, struct tc_findings *) 
 	tc_detect_loop_stopped,
 	tc_detect_lost_wakeup,
 	tc_detect_orphan_future,
+	tc_detect_orphan_wait,
 };
 
 static int by_harm(const void *left, const void *right)
@@ -48,8 +50,11 @@ static bool needs(const struct tc_scene *scene, const struct tc_edge *edge)
 	size_t n;
 
 	if (edge->kind == TC_EDGE_HELD) {
-		tc_graph_out(scene->graph, edge->from, &n);
-		return n == 1;
+		const struct tc_edge *edges = tc_graph_out(scene->graph, edge->from, &n);
+		size_t holders = 0;
+		for (size_t i = 0; i < n; i++)
+			holders += edges[i].kind == TC_EDGE_HELD;
+		return holders == 1;
 	}
 
 	if (edge->kind == TC_EDGE_MEMBER)

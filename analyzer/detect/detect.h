@@ -26,6 +26,7 @@ void tc_detect_fd_exhausted(const struct tc_scene *scene, struct tc_findings *fi
 void tc_detect_loop_stopped(const struct tc_scene *scene, struct tc_findings *findings);
 void tc_detect_lost_wakeup(const struct tc_scene *scene, struct tc_findings *findings);
 void tc_detect_orphan_future(const struct tc_scene *scene, struct tc_findings *findings);
+void tc_detect_orphan_wait(const struct tc_scene *scene, struct tc_findings *findings);
 
 /* What this version looks for, for a page without a finding. */
 extern const char tc_detect_looks_for[];

@@ -31,6 +31,12 @@ static bool is_closed(const struct tc_scene *scene, const struct tc_task *task)
 	case TC_WAIT_SHIELD:
 	case TC_WAIT_LOCK:
 	case TC_WAIT_SEMAPHORE:
+	case TC_WAIT_EVENT:
+	case TC_WAIT_CONDITION:
+	case TC_WAIT_BARRIER:
+	case TC_WAIT_QUEUE_GET:
+	case TC_WAIT_QUEUE_PUT:
+	case TC_WAIT_QUEUE_JOIN:
 		return true;
 	default:
 		return false;
@@ -134,6 +140,59 @@ static bool is_taken(const struct tc_stuck *stuck, const struct tc_object *objec
 	}
 }
 
+/* Did everything stand still while it was read? References that are counted while a loop turns are
+ * of several moments. */
+static bool is_of_one_moment(const struct tc_scene *scene)
+{
+	for (size_t i = 0; i < scene->loops->n; i++)
+		if (scene->loops->at[i].n_tasks &&
+		    !tc_loops_of_one_moment(scene->loops, scene->loops->at[i].id))
+			return false;
+	return true;
+}
+
+/* Does the object not let anybody through who waits there? */
+static bool is_shut(const struct tc_stuck *stuck, const struct tc_object *object)
+{
+	const struct tc_model *model = stuck->scene->model;
+	struct tc_value value;
+
+	switch (tc_stuck_waited_as(stuck->scene, tc_node_object(stuck->scene->graph, object))) {
+	case TC_WAIT_LOCK:
+		return attr_is(model, object, "_locked", TC_VAL_TRUE);
+	case TC_WAIT_SEMAPHORE:
+		return tc_object_attr(model, object, "_value", &value) &&
+		       value.tag == TC_VAL_INT && value.word == 0;
+	case TC_WAIT_EVENT:
+		return attr_is(model, object, "_value", TC_VAL_FALSE);
+	case TC_WAIT_CONDITION:
+	case TC_WAIT_BARRIER:
+	case TC_WAIT_QUEUE_GET:
+	case TC_WAIT_QUEUE_PUT:
+	case TC_WAIT_QUEUE_JOIN:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void find_known(struct tc_stuck *stuck)
+{
+	const struct tc_model *model = stuck->scene->model;
+	const struct tc_graph *graph = stuck->scene->graph;
+	bool woken;
+
+	if (!graph->known || !is_of_one_moment(stuck->scene))
+		return;
+	for (size_t i = 0; i < model->n_objects; i++) {
+		if (!graph->known[i] || stuck->closed[model->n_tasks + i] ||
+		    !is_shut(stuck, &model->objects[i]))
+			continue;
+		holders_of(stuck->scene, (tc_node)(model->n_tasks + i), &woken);
+		stuck->known[i] = !woken;
+	}
+}
+
 static void find_closed(struct tc_stuck *stuck)
 {
 	const struct tc_model *model = stuck->scene->model;
@@ -166,10 +225,27 @@ tc_node tc_stuck_needed(const struct tc_stuck *stuck, tc_node node, const struct
 	return edge->kind == kind && (!task || stuck->closed[node]) ? edge->to : TC_NODE_NONE;
 }
 
+static bool is_known(const struct tc_stuck *stuck, tc_node node)
+{
+	const struct tc_model *model = stuck->scene->model;
+
+	return node >= model->n_tasks && node < model->n_tasks + model->n_objects &&
+	       stuck->known[node - model->n_tasks];
+}
+
 /* Is one enough of what the node needs? */
 static bool needs_one(const struct tc_stuck *stuck, tc_node node)
 {
-	return stuck->closed[node] && !tc_graph_task(stuck->scene->graph, node);
+	return is_known(stuck, node) ||
+	       (stuck->closed[node] && !tc_graph_task(stuck->scene->graph, node));
+}
+
+/* Is the edge one by which the node needs another, directly or because that one may complete
+ * it? */
+static bool needs(const struct tc_stuck *stuck, tc_node node, const struct tc_edge *edge)
+{
+	return is_known(stuck, node) ? edge->kind == TC_EDGE_KNOWN :
+				       tc_stuck_needed(stuck, node, edge) != TC_NODE_NONE;
 }
 
 /* How many things the node needs. */
@@ -177,15 +253,15 @@ static uint32_t count_needs(const struct tc_stuck *stuck, tc_node node)
 {
 	size_t n;
 	const struct tc_edge *edges = tc_graph_out(stuck->scene->graph, node, &n);
-	uint32_t needs = 0;
+	uint32_t count = 0;
 
 	for (size_t i = 0; i < n; i++)
-		needs += tc_stuck_needed(stuck, node, &edges[i]) != TC_NODE_NONE;
-	return needs > 1 && needs_one(stuck, node) ? 1 : needs;
+		count += needs(stuck, node, &edges[i]);
+	return count > 1 && needs_one(stuck, node) ? 1 : count;
 }
 
-/* The marking: needs has what each node still needs; those that need nothing begin. */
-static void mark(struct tc_stuck *stuck, uint32_t *needs)
+/* The marking: left has what each node still needs; those that need nothing begin. */
+static void mark(struct tc_stuck *stuck, uint32_t *left)
 {
 	const struct tc_graph *graph = stuck->scene->graph;
 	const size_t n_nodes = tc_graph_n_nodes(graph);
@@ -194,16 +270,16 @@ static void mark(struct tc_stuck *stuck, uint32_t *needs)
 	size_t n = 0;
 
 	for (size_t i = 0; i < n_nodes; i++) {
-		needs[i] = count_needs(stuck, (tc_node)i);
-		stuck->at[i] = needs[i] > 0;
-		if (!needs[i])
+		left[i] = count_needs(stuck, (tc_node)i);
+		stuck->at[i] = left[i] > 0;
+		if (!left[i])
 			stack[n++] = (tc_node)i;
 	}
 	while (n > 0) {
 		tc_node node = stack[--n];
 		for (size_t i = 0; (edge = tc_graph_in(graph, node, i)); i++) {
-			if (tc_stuck_needed(stuck, edge->from, edge) == TC_NODE_NONE ||
-			    !needs[edge->from] || --needs[edge->from])
+			if (!needs(stuck, edge->from, edge) || !left[edge->from] ||
+			    --left[edge->from])
 				continue;
 			stuck->at[edge->from] = false;
 			stack[n++] = edge->from;
@@ -215,21 +291,24 @@ static void mark(struct tc_stuck *stuck, uint32_t *needs)
 void tc_stuck_init(struct tc_stuck *stuck, const struct tc_scene *scene)
 {
 	size_t n = tc_graph_n_nodes(scene->graph);
-	uint32_t *needs = tc_array_new(n, sizeof(*needs));
+	uint32_t *left = tc_array_new(n, sizeof(*left));
 
 	*stuck = (struct tc_stuck){
 		.scene = scene,
 		.at = tc_array_new(n, sizeof(*stuck->at)),
 		.closed = tc_array_new(n, sizeof(*stuck->closed)),
+		.known = tc_array_new(scene->model->n_objects, sizeof(*stuck->known)),
 	};
 	find_closed(stuck);
-	mark(stuck, needs);
-	free(needs);
+	find_known(stuck);
+	mark(stuck, left);
+	free(left);
 }
 
 void tc_stuck_deinit(struct tc_stuck *stuck)
 {
 	free(stuck->at);
 	free(stuck->closed);
+	free(stuck->known);
 	*stuck = (struct tc_stuck){ 0 };
 }

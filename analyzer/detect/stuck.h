@@ -12,6 +12,9 @@ struct tc_stuck {
 	/* of each task: it needs each thing that it waits for, with no way around; of each object:
 	 * it is a lock or semaphore that is taken, and who holds it is known */
 	bool *closed;
+	/* of each object: it is not closed, and only tasks that wait, or that are known to have it,
+	 * can complete what is waited for there */
+	bool *known;
 };
 
 void tc_stuck_init(struct tc_stuck *stuck, const struct tc_scene *scene);

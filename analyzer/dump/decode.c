@@ -375,6 +375,23 @@ static void read_holds(struct tc_model *model, struct tc_cursor *cur)
 					    model->thread_holds_room));
 }
 
+static void read_refs(struct tc_model *model, struct tc_cursor *cur)
+{
+	struct tc_refs *refs = tc_push(model->refs, model->n_refs, model->refs_room);
+	uint64_t near;
+
+	near = refs->addr = tc_cur_d(cur, &model->streams.object);
+	refs->flags = tc_cur_u32(cur);
+	refs->type = tc_cur_u32(cur);
+	refs->references = tc_cur_u32(cur);
+	refs->owner = tc_cur_u(cur);
+	refs->first = model->n_ref_to;
+	refs->n = 0;
+	for (uint64_t n = tc_cur_u(cur); n > 0 && tc_cur_more(cur) && !cur->bad; n--, refs->n++)
+		*tc_push(model->ref_to, model->n_ref_to, model->ref_to_room) =
+			tc_cur_d(cur, &near);
+}
+
 static void read_object(struct tc_model *model, struct tc_cursor *cur)
 {
 	struct tc_object *object = tc_push(model->objects, model->n_objects, model->objects_room);
@@ -494,6 +511,7 @@ static void (*const readers[])(struct tc_model *model, struct tc_cursor *cur) = 
 	[TC_REC_HANDLE] = read_handle,	   [TC_REC_FAULT] = read_fault,
 	[TC_REC_STATUS] = read_status,	   [TC_REC_FD] = read_fd,
 	[TC_REC_LOOK] = read_look,	   [TC_REC_HOLDS] = read_holds,
+	[TC_REC_REFS] = read_refs,
 };
 
 static void read_record(struct tc_model *model, uint64_t kind, struct tc_cursor *cur)

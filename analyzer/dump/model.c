@@ -286,6 +286,8 @@ void tc_model_deinit(struct tc_model *model)
 	free(model->types);
 	free(model->holds);
 	free(model->thread_holds);
+	free(model->refs);
+	free(model->ref_to);
 	free(model->codes);
 	free(model->sites);
 	free(model->chains);

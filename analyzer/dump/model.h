@@ -96,6 +96,17 @@ struct tc_hold {
 	uint32_t place; /* chain: the with statement, as the innermost link */
 };
 
+/* A frame or object that leads to what tasks wait for (docs/format.md section 10). */
+struct tc_refs {
+	uint64_t addr;
+	uint64_t owner;	     /* of a frame: the address of its task */
+	uint32_t type;	     /* of an object */
+	uint32_t references; /* how many there are to the object */
+	size_t first;	     /* of ref_to */
+	uint32_t n;
+	uint32_t flags; /* enum tc_refs_flag */
+};
+
 struct tc_object {
 	uint64_t addr;
 	const uint8_t *at; /* from the number of attributes on */
@@ -214,6 +225,9 @@ struct tc_model {
 	TC_ARRAY(tc_hold, holds);	 /* of tasks, by ascending owner */
 	TC_ARRAY(tc_hold, thread_holds); /* the same of threads */
 	TC_ARRAY(tc_object, objects);
+	TC_ARRAY(tc_refs, refs);
+	uint64_t *ref_to; /* addresses of those that refs refer to */
+	size_t n_ref_to, ref_to_room;
 	TC_ARRAY(tc_thread, threads);
 	TC_ARRAY(tc_look, looks); /* TC_LOOK_RECORDS_MAX at most */
 	TC_ARRAY(tc_fd, fds); /* by ascending number */

@@ -9,6 +9,7 @@
 #include "analyzer/base/array.h"
 #include "analyzer/dump/values.h"
 #include "analyzer/facts/place.h"
+#include "analyzer/graph/knowers.h"
 
 static size_t n_nodes(const struct tc_model *model)
 {
@@ -79,21 +80,23 @@ static void add_waits(struct tc_graph *graph, size_t i, const struct tc_wait *wa
 		add(graph, TC_EDGE_WAITS, (tc_node)i, tc_node_task(graph, wait->task), evidence);
 }
 
-/* May a wait of this kind be for a task? For a lock only if holders are known. */
+/* May a wait of this kind be for a task? Where it is known who refers to what, for all by which
+ * tasks of the program tell each other something; else for a lock, if holders are known. */
 static bool may_lead_to_task(const struct tc_model *model, enum tc_wait_kind kind)
 {
 	switch (kind) {
 	case TC_WAIT_LOCK:
 	case TC_WAIT_SEMAPHORE:
-		return model->n_holds > 0;
-	case TC_WAIT_NONE:
-	case TC_WAIT_SLEEP:
+		return model->n_holds > 0 || model->n_refs > 0;
 	case TC_WAIT_CONDITION:
 	case TC_WAIT_EVENT:
 	case TC_WAIT_BARRIER:
 	case TC_WAIT_QUEUE_GET:
 	case TC_WAIT_QUEUE_PUT:
 	case TC_WAIT_QUEUE_JOIN:
+		return model->n_refs > 0;
+	case TC_WAIT_NONE:
+	case TC_WAIT_SLEEP:
 	case TC_WAIT_STREAM_READ:
 	case TC_WAIT_STREAM_DRAIN:
 	case TC_WAIT_SOCK:
@@ -147,17 +150,24 @@ static bool is_given_back(const struct tc_graph *graph, const struct tc_task *ta
 	return false;
 }
 
-/* Who holds what others wait for. */
-static void add_held(struct tc_graph *graph)
+/* Which objects tasks wait for. */
+static bool *waited_for(const struct tc_graph *graph)
 {
 	const struct tc_model *model = graph->model;
 	bool *waited = tc_array_new(model->n_objects, sizeof(*waited));
-	const size_t n = graph->n_edges;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < graph->n_edges; i++)
 		if (graph->edges[i].kind == TC_EDGE_WAITS && graph->edges[i].to >= model->n_tasks &&
 		    graph->edges[i].to < model->n_tasks + model->n_objects)
 			waited[graph->edges[i].to - model->n_tasks] = true;
+	return waited;
+}
+
+/* Who holds what others wait for. */
+static void add_held(struct tc_graph *graph, const bool *waited)
+{
+	const struct tc_model *model = graph->model;
+
 	for (size_t i = 0; i < model->n_holds; i++) {
 		const struct tc_hold *hold = &model->holds[i];
 		const struct tc_task *task = &model->tasks[hold->owner];
@@ -169,7 +179,38 @@ static void add_held(struct tc_graph *graph)
 			add(graph, TC_EDGE_HELD, tc_node_object(graph, object), hold->owner,
 			    hold->place);
 	}
-	free(waited);
+}
+
+static void add_knower(void *context, const struct tc_task *task, bool ended)
+{
+	const struct member *member = context;
+
+	if (task && !ended)
+		add(member->graph, TC_EDGE_KNOWN, member->from, tc_node_task(member->graph, task),
+		    0);
+}
+
+/* Who knows what others wait for. Where others may know it too, nothing is said. */
+static void add_known(struct tc_graph *graph, const bool *waited)
+{
+	const struct tc_model *model = graph->model;
+	struct tc_knowers knowers;
+
+	graph->known = tc_array_new(model->n_objects, sizeof(*graph->known));
+	if (!model->n_refs)
+		return;
+	tc_knowers_init(&knowers, model);
+	for (size_t i = 0; i < model->n_objects; i++) {
+		struct member member = { graph, (tc_node)(model->n_tasks + i) };
+		const size_t n = graph->n_edges;
+		if (!waited[i])
+			continue;
+		graph->known[i] = tc_knowers_find(&knowers, model->objects[i].addr, add_knower,
+						  &member);
+		if (!graph->known[i])
+			graph->n_edges = n;
+	}
+	tc_knowers_deinit(&knowers);
 }
 
 static int by_from(const void *left, const void *right)
@@ -230,7 +271,10 @@ void tc_graph_init(struct tc_graph *graph, const struct tc_waits *finder, bool t
 		add_behind(graph, wait, known);
 	}
 	free(known);
-	add_held(graph);
+	bool *waited = waited_for(graph);
+	add_held(graph, waited);
+	add_known(graph, waited);
+	free(waited);
 	index_edges(graph);
 }
 
@@ -241,6 +285,7 @@ void tc_graph_deinit(struct tc_graph *graph)
 	free(graph->out_first);
 	free(graph->in_first);
 	free(graph->in);
+	free(graph->known);
 	*graph = (struct tc_graph){ 0 };
 }
 

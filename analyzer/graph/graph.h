@@ -11,6 +11,8 @@ enum tc_edge_kind {
 	TC_EDGE_MEMBER, /* an object (a gather, a group, a set) stands for a task */
 	TC_EDGE_WORKS,	/* a thread works for a future */
 	TC_EDGE_HELD,	/* an object that is waited for is held by a task */
+	/* an object that is waited for is known to a task, and to nobody that has no such edge */
+	TC_EDGE_KNOWN,
 };
 
 /* Tasks, objects and the interpreter's threads, numbered through. */
@@ -34,6 +36,7 @@ struct tc_graph {
 	uint32_t *out_first; /* of each node, and one more: its first edge */
 	uint32_t *in_first;  /* the same, in in */
 	uint32_t *in;	     /* edges by ascending to */
+	bool *known; /* of each object: all who know it have an edge TC_EDGE_KNOWN */
 };
 
 /* Find out what each task waits for, and the edges; finder must outlive the graph. to_tasks: only

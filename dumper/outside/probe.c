@@ -63,6 +63,7 @@ static int walk(struct tc_probe *probe, struct tc_target *target, struct tc_aren
 	static struct tc_records rec;
 	struct tc_sink sink = { keep_nothing };
 	struct tc_walk_options options = { .no_locals = true,
+					   .no_refs = true,
 					   .max_objects = 1,
 					   .now_ns = tc_sys_clock_ns(CLOCK_MONOTONIC),
 					   .seed = (uint64_t)getpid() };

@@ -64,6 +64,7 @@ enum tc_rec {
 	TC_REC_LOOP = 24,
 	TC_REC_HANDLE = 25,
 	TC_REC_HOLDS = 26,
+	TC_REC_REFS = 27,
 	TC_REC_FAULT = 30,
 	TC_REC_STATUS = 31,
 };
@@ -187,6 +188,12 @@ enum tc_hold_flag {
 
 /* 10. Objects */
 enum tc_obj_flag { TC_OBJ_CUT = 1, TC_OBJ_TORN = 2 };
+
+enum tc_refs_flag {
+	TC_REFS_FRAME = 1, /* a frame of a task, no object */
+	TC_REFS_ENDED = 2, /* of a frame: it has ended, and an exception keeps its variables */
+	TC_REFS_WEAK = 4,  /* there are weak references to it too */
+};
 
 /* 11. Threads and loops */
 enum tc_pythread_flag {

@@ -9,7 +9,7 @@
 #include "lib/walk/walk_object.h"
 #include "lib/walk/walk_registry.h"
 #include "lib/walk/walk_settle.h"
-#include "lib/walk/walk_stranded.h"
+#include "lib/walk/walk_ended.h"
 #include "lib/walk/walk_string.h"
 #include "lib/walk/walk_thread.h"
 #include "lib/walk/walker.h"
@@ -211,9 +211,12 @@ static void walk_interp(struct tc_walker *w)
 		return;
 	}
 	tc_walker_thread_records(w);
+	tc_walker_refs_begin(w);
 	tc_walker_registries(w);
 	tc_walker_loop_records(w, first_loop);
 	tc_walker_stranded(w, first_loop);
+	tc_walker_refs(w);
+	tc_walker_ended(w);
 }
 
 static void walk_interps(struct tc_walker *w)

@@ -14,6 +14,7 @@
 
 struct tc_walk_options {
 	bool no_locals;	      /* write no locals of frames */
+	bool no_refs;	      /* do not look who refers to what tasks wait for */
 	bool no_values;	      /* write only the types of values: no number, no text */
 	bool value_strings;   /* write the text of str values too (--values=strings) */
 	uint64_t now_ns;      /* CLOCK_MONOTONIC of the target's machine; 0: unknown */

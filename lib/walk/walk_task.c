@@ -11,6 +11,7 @@
 #include "lib/walk/walk_loop.h"
 #include "lib/walk/walk_note.h"
 #include "lib/walk/walk_object.h"
+#include "lib/walk/walk_refs.h"
 #include "lib/walk/walk_sole.h"
 #include "lib/walk/walk_string.h"
 #include "lib/walk/walk_ties.h"
@@ -366,6 +367,19 @@ bool tc_walker_task_new(struct tc_walker *w, tc_addr addr)
 	return false;
 }
 
+/* What it refers to, or did until it ended. */
+static void note_refs(struct tc_walker *w, const struct task *task,
+		      const struct tc_walk_chain *chain)
+{
+	const unsigned state = task->flags & TC_TASK_STATE_MASK;
+
+	if (state == TC_STATE_PENDING && !chain->running)
+		tc_walker_refs_task(w, task->addr);
+	else if ((task->exception || state == TC_STATE_CANCELLED) && task->type &&
+		 task->type->kind == TC_KIND_TASK)
+		tc_walker_refs_ended(w, task->addr);
+}
+
 bool tc_walker_task(struct tc_walker *w, tc_addr addr, uint32_t known, bool again)
 {
 	struct task task;
@@ -384,6 +398,8 @@ bool tc_walker_task(struct tc_walker *w, tc_addr addr, uint32_t known, bool agai
 	count(w, &task, &chain, r);
 	if (task.type && (r == 0 || tc_kind_is_task(task.type->kind)))
 		put_task(w, &task, &chain);
+	if (r == 0)
+		note_refs(w, &task, &chain);
 	tc_walker_objects(w);
 	return true;
 }

@@ -18,6 +18,7 @@
 #include "lib/walk/walk_locals.h"
 #include "lib/walk/walk_loop.h"
 #include "lib/walk/walk_object.h"
+#include "lib/walk/walk_refs.h"
 #include "lib/walk/walk_sole.h"
 #include "lib/walk/walk_string.h"
 #include "lib/walk/walk_task.h"
@@ -56,6 +57,7 @@ struct tc_walker {
 	struct tc_walk_locals locals;
 	struct tc_walk_holds holds;
 	struct tc_walk_sole sole;
+	struct tc_walk_refs refs;
 	struct tc_walk_contexts contexts;
 	struct tc_walk_objects objects;
 	struct tc_walk_tasks tasks;

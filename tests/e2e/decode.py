@@ -300,6 +300,7 @@ RECORDS = {
         "loop:loop where:where flags:handle_flags fd:plus_1 due_ns:u callback:v code:code task:u argument:v",
     ),
     26: ("holds", None, "held:held"),
+    27: ("refs", None, "address:object_address flags:refs_flags type:type count:u owner:u to:addresses"),
     30: ("fault", None, "address:u error:error what:string"),
     31: (
         "status",
@@ -365,6 +366,8 @@ FIELDS = {
     "items": times(v, 10000),
     "frames": times(times(v), 4096),
     "held": times(hold, 256),
+    "refs_flags": flags(7),
+    "addresses": times(reference, 1 << 20),
     "notices": times(text),
 }
 RECORDS = {

@@ -189,6 +189,7 @@ void tc_hook_walk_in_place(struct tc_hook_dump *dump, const struct tc_hook_bound
 	dump->way.frozen = true;
 	tc_hook_walk_options(dump, &options);
 	options.max_tasks = how->max_tasks;
+	options.no_refs = true; /* the process stands still */
 	options.on_interp = on_interp;
 	uint64_t now = tc_sys_clock_ns(CLOCK_THREAD_CPUTIME_ID), end = began + how->time_ns;
 	uint64_t time_ns = now < end ? end - now : 0;

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The search goes from an object to what refers to it, up to frames. The object, and each one on
+ * the way, must have as many references as were found: one more is somebody else's. */
+#include "analyzer/graph/knowers.h"
+
+#include <stdlib.h>
+
+#include "analyzer/base/array.h"
+
+#define STEPS_MAX 50000000u
+
+/* The record of this address; n_refs: there is none. */
+static size_t number_of(const struct tc_knowers *knowers, uint64_t addr)
+{
+	const struct tc_lookup_entry *entry = tc_lookup_find(&knowers->by_addr, addr);
+
+	return entry ? entry->at : knowers->model->n_refs;
+}
+
+/* Who refers to each: counted, summed up, then placed. The last one stands for all that have no
+ * record. */
+static void index_in(struct tc_knowers *knowers)
+{
+	const struct tc_model *model = knowers->model;
+	const size_t n = model->n_refs;
+	uint32_t *next = tc_array_new(n + 1, sizeof(*next));
+
+	for (size_t i = 0; i < model->n_ref_to; i++)
+		knowers->in_first[number_of(knowers, model->ref_to[i]) + 1]++;
+	for (size_t i = 0; i <= n; i++) {
+		knowers->in_first[i + 1] += knowers->in_first[i];
+		next[i] = knowers->in_first[i];
+	}
+	for (size_t i = 0; i < n; i++)
+		for (uint32_t e = 0; e < model->refs[i].n; e++) {
+			size_t to = number_of(knowers, model->ref_to[model->refs[i].first + e]);
+			knowers->in[next[to]++] = (uint32_t)i;
+		}
+	free(next);
+}
+
+void tc_knowers_init(struct tc_knowers *knowers, const struct tc_model *model)
+{
+	*knowers = (struct tc_knowers){
+		.model = model,
+		.steps = STEPS_MAX,
+		.in_first = tc_array_new(model->n_refs + 2, sizeof(*knowers->in_first)),
+		.in = tc_array_new(model->n_ref_to, sizeof(*knowers->in)),
+		.seen = tc_array_new(model->n_refs, sizeof(*knowers->seen)),
+		.stack = tc_array_new(model->n_ref_to + 1, sizeof(*knowers->stack)),
+	};
+	for (size_t i = 0; i < model->n_refs; i++)
+		tc_lookup_add(&knowers->by_addr, model->refs[i].addr, i);
+	tc_lookup_sort(&knowers->by_addr);
+	index_in(knowers);
+}
+
+void tc_knowers_deinit(struct tc_knowers *knowers)
+{
+	tc_lookup_deinit(&knowers->by_addr);
+	free(knowers->in_first);
+	free(knowers->in);
+	free(knowers->seen);
+	free(knowers->stack);
+	*knowers = (struct tc_knowers){ 0 };
+}
+
+bool tc_knowers_find(struct tc_knowers *knowers, uint64_t addr,
+		     void (*found)(void *context, const struct tc_task *task, bool ended),
+		     void *context)
+{
+	const struct tc_model *model = knowers->model;
+	const size_t first = number_of(knowers, addr);
+	bool all = first < model->n_refs;
+	size_t n = 0;
+
+	knowers->search++;
+	if (all)
+		knowers->stack[n++] = (uint32_t)first;
+	while (n > 0) {
+		const uint32_t i = knowers->stack[--n];
+		const struct tc_refs *refs = &model->refs[i];
+		const uint32_t begin = knowers->in_first[i], end = knowers->in_first[i + 1];
+		if (knowers->seen[i] == knowers->search)
+			continue;
+		knowers->seen[i] = knowers->search;
+		if (refs->flags & TC_REFS_FRAME) {
+			const struct tc_task *task = tc_model_task_at(model, refs->owner);
+			bool ended = refs->flags & TC_REFS_ENDED;
+			all = all && (task || ended);
+			found(context, task, ended);
+			continue;
+		}
+		all = all && !(refs->flags & TC_REFS_WEAK) && end - begin == refs->references;
+		if (knowers->steps < end - begin)
+			return false;
+		knowers->steps -= end - begin;
+		for (uint32_t e = begin; e < end; e++)
+			if (knowers->seen[knowers->in[e]] != knowers->search)
+				knowers->stack[n++] = knowers->in[e];
+	}
+	return all;
+}

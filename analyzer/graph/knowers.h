@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Which tasks know an object: those whose frames refer to it, directly or through other objects.
+ * Where all references to it are found, nobody else knows it. */
+#ifndef TC_KNOWERS_H
+#define TC_KNOWERS_H
+
+#include "analyzer/base/lookup.h"
+#include "analyzer/dump/model.h"
+
+struct tc_knowers {
+	const struct tc_model *model;
+	struct tc_lookup by_addr;
+	uint32_t *in_first, *in; /* the numbers of those that refer to each */
+	uint32_t *seen, *stack;
+	uint32_t search;
+	uint32_t steps; /* that are left, of all searches: a file may lie */
+};
+
+/* Index the references of the model, which must outlive the knowers. */
+void tc_knowers_init(struct tc_knowers *knowers, const struct tc_model *model);
+void tc_knowers_deinit(struct tc_knowers *knowers);
+
+/* Call found for each frame from which the object at addr can be reached, with its task, NULL where
+ * that has no record. ended: the frame has ended, and its task has failed and keeps the traceback.
+ * A task with several frames comes several times. False: the object is not recorded, or others may
+ * know it too: then those that were found may not be all. */
+bool tc_knowers_find(struct tc_knowers *knowers, uint64_t addr,
+		     void (*found)(void *context, const struct tc_task *task, bool ended),
+		     void *context);
+
+#endif

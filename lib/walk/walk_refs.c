@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * References are followed from frames, not from all that lives: what is known to others besides has
+ * a higher count than the references that were found. Each reference is counted once, and only
+ * where it is owned: one too many would hide an unknown one, one too few only says "unknown". */
+#include "lib/walk/walk_refs.h"
+
+#include "lib/python/pyframe.h"
+#include "lib/walk/walk_code.h"
+#include "lib/walk/walk_locals.h"
+#include "lib/walk/walk_type.h"
+#include "lib/walk/walker.h"
+
+#include "lib/base/safe.h"
+
+/* PyTypeObject, the same from 3.8 to 3.15 (Include/cpython/object.h); PyTracebackObject; FutureObj
+ * and TaskObj; the owner of a _PyInterpreterFrame that its frame object has taken over
+ * (Include/internal/pycore_frame.h) */
+enum { TYPE_WEAKLIST = 208, TB_NEXT = 16, TB_FRAME = 24, OWNED_BY_OBJECT = 2 };
+enum {
+	ITEMS_MAX = 4096,
+	BODY_WORDS_MAX = 64,
+	FRAME_WORDS_MAX = 1024,
+	TRACEBACKS_MAX = 64,
+	FUTURE_WORDS_MAX = 32
+};
+
+void tc_walker_refs_begin(struct tc_walker *w)
+{
+	struct tc_walk_refs *refs = &w->refs;
+
+	if (!refs->nodes) {
+		refs->nodes = tc_arena_take(w->arena, TC_REFS_NODES * sizeof(*refs->nodes));
+		refs->edges = tc_arena_take(w->arena, TC_REFS_EDGES * sizeof(*refs->edges));
+		refs->ended = tc_arena_take(w->arena, TC_REFS_ENDED_MAX * sizeof(*refs->ended));
+		if (!refs->edges || !refs->ended)
+			refs->nodes = NULL;
+	}
+	tc_hash_init(&refs->index, w->arena);
+	tc_hash_init(&refs->targets, w->arena);
+	refs->n_nodes = refs->n_edges = refs->n_ended = 0;
+	refs->full = !refs->nodes || w->options->no_refs;
+}
+
+/* Add a node with this address. NULL: it is there already, or there is no room. */
+static struct tc_refs_node *add_node(struct tc_walker *w, tc_addr addr, unsigned depth)
+{
+	struct tc_walk_refs *refs = &w->refs;
+	uint64_t *number = refs->full || refs->n_nodes == TC_REFS_NODES ?
+				   NULL :
+				   tc_hash_at(&refs->index, addr);
+
+	refs->full |= !number;
+	if (!number || *number)
+		return NULL;
+	*number = refs->n_nodes + 1ull;
+	struct tc_refs_node *node = &refs->nodes[refs->n_nodes++];
+	*node = (struct tc_refs_node){ .addr = addr,
+				       .first = refs->n_edges,
+				       .depth = (uint8_t)depth };
+	return node;
+}
+
+static void add_edge(struct tc_walker *w, struct tc_refs_node *node, tc_addr to)
+{
+	struct tc_walk_refs *refs = &w->refs;
+
+	if (to < 4096 || to & 7)
+		return;
+	if (refs->n_edges == TC_REFS_EDGES) {
+		refs->full = true;
+		return;
+	}
+	refs->edges[refs->n_edges++] = to;
+	node->n++;
+}
+
+/* Words that may be references: slots, or the body of an object. From 3.14 on a borrowed reference
+ * in a slot has bit 0 set, and is none of these. */
+static void add_words(struct tc_walker *w, struct tc_refs_node *node, tc_addr at, uint64_t n,
+		      tc_addr but)
+{
+	uint64_t words[64];
+
+	for (uint64_t m; n > 0 && !w->refs.full; n -= m, at += 8 * m) {
+		m = n < 64 ? n : 64;
+		if (tc_read_words(w->mem, at, words, m) < 0)
+			return;
+		for (uint64_t i = 0; i < m; i++)
+			if (at + 8 * i != but)
+				add_edge(w, node, words[i]);
+	}
+}
+
+static void add_frame(struct tc_walker *w, tc_addr begin, tc_addr end, uint32_t flags,
+		      tc_addr owner)
+{
+	uint64_t n = end >= begin ? (end - begin) / 8 : 0;
+	struct tc_refs_node *node = n && n <= FRAME_WORDS_MAX ? add_node(w, begin, 0) : NULL;
+
+	if (!node)
+		return;
+	node->flags = (uint8_t)(TC_REFS_FRAME | flags);
+	node->owner = owner;
+	add_words(w, node, begin, n, 0);
+}
+
+void tc_walker_refs_task(struct tc_walker *w, tc_addr task)
+{
+	const struct tc_walk_sole *sole = &w->sole;
+	uint32_t n_targets = 0;
+
+	for (uint32_t i = 0; i < sole->n && i < TC_SOLE_FRAMES; i++)
+		add_frame(w, sole->frames[i].begin, sole->frames[i].end, 0, task);
+	for (uint32_t i = w->locals.n_refs; i-- > 0 && n_targets < 16 && !w->refs.full;) {
+		const struct tc_walk_type *type = tc_walker_type_of(w, w->locals.refs[i]);
+		uint64_t *target = type && type->kind == TC_KIND_OTHER ?
+					   tc_hash_at(&w->refs.targets, w->locals.refs[i]) :
+					   NULL;
+		if (target)
+			*target = ++n_targets;
+	}
+}
+
+void tc_walker_refs_ended(struct tc_walker *w, tc_addr task)
+{
+	if (w->refs.n_ended < TC_REFS_ENDED_MAX && w->refs.nodes)
+		w->refs.ended[w->refs.n_ended++] = task;
+}
+
+/* Has the frame ended, so that it runs never again? */
+static bool has_ended(struct tc_walker *w, const struct tc_frame_view *frame)
+{
+	uint8_t owner;
+	int8_t state;
+	tc_addr top;
+
+	for (uint32_t i = 0; i < w->threads.n; i++)
+		for (uint32_t f = 0; f < w->threads.at[i].n_frames; f++)
+			if (w->threads.at[i].frames[f].addr == frame->addr)
+				return false;
+	if (w->py.at.if_owner != TC_NONE)
+		return tc_get(w->mem, frame->addr + w->py.at.if_owner, &owner) == 0 &&
+		       owner == OWNED_BY_OBJECT;
+	if (w->py.at.fo_state != TC_NONE)
+		return tc_get(w->mem, frame->addr + w->py.at.fo_state, &state) == 0 && state > 0;
+	return tc_get(w->mem, frame->addr + w->py.at.fo_stack, &top) == 0 && !top;
+}
+
+/* The frames of a traceback that have ended: their variables live as long as it does. */
+static void add_traceback(struct tc_walker *w, tc_addr exception, tc_addr owner)
+{
+	const struct tc_walk_type *type = exception ? tc_walker_type_of(w, exception) : NULL;
+	struct tc_frame_view frame;
+	struct tc_code_facts facts;
+	tc_addr at, next, addr, previous;
+	bool foreign;
+
+	if (!type || !(type->facts.flags & TC_TPFLAG_EXCEPTION) ||
+	    tc_get(w->mem, exception + w->py.at.exc_traceback, &at) < 0)
+		return;
+	for (unsigned n = 0; at && n < TRACEBACKS_MAX; n++, at = next) {
+		type = tc_walker_type_of(w, at);
+		if (!type || type->kind != TC_KIND_TRACEBACK ||
+		    tc_get(w->mem, at + TB_NEXT, &next) < 0 ||
+		    tc_get(w->mem, at + TB_FRAME, &addr) < 0 ||
+		    (w->py.at.fo_frame != TC_NONE &&
+		     tc_get(w->mem, addr + w->py.at.fo_frame, &addr) < 0))
+			return;
+		if (tc_frame_read(&w->py, addr, &frame, &foreign, &previous) == 0 && !foreign &&
+		    has_ended(w, &frame) && tc_code_facts_read(&w->py, frame.code, &facts) == 0)
+			add_frame(w, frame.locals, frame.locals + 8ull * facts.n_slots,
+				  TC_REFS_ENDED, owner);
+	}
+}
+
+/* The exceptions that a finished task keeps: why it failed, or with what it was cancelled. */
+static void add_ended(struct tc_walker *w, tc_addr task)
+{
+	uint64_t words[FUTURE_WORDS_MAX], n = (w->py.at.fut_size - 16ul) / 8;
+	uint32_t state;
+
+	if (tc_get(w->mem, task + w->py.at.fut_state, &state) < 0 || state == TC_STATE_PENDING ||
+	    n > FUTURE_WORDS_MAX || tc_read_words(w->mem, task + 16, words, n) < 0)
+		return;
+	for (uint64_t i = 0; i < n; i++)
+		if (words[i] >= 4096 && !(words[i] & 7))
+			add_traceback(w, words[i], task);
+}
+
+static void expand_items(struct tc_walker *w, struct tc_refs_node *node, enum tc_seq_kind kind)
+{
+	struct tc_seq seq;
+	tc_addr item;
+
+	if (tc_seq_open(&w->py, node->addr, kind, &seq) < 0)
+		return;
+	for (unsigned n = 0; n < ITEMS_MAX && !w->refs.full && tc_seq_next(&seq, &item) > 0; n++)
+		add_edge(w, node, item);
+}
+
+static void expand_dict(struct tc_walker *w, struct tc_refs_node *node, struct tc_dict *dict,
+			bool keys)
+{
+	tc_addr key, value;
+
+	for (unsigned n = 0; n < ITEMS_MAX && !w->refs.full && tc_dict_next(dict, &key, &value) > 0;
+	     n++) {
+		add_edge(w, node, value);
+		if (keys)
+			add_edge(w, node, key);
+	}
+}
+
+/* An object of any other type: its attributes, and all words of its body that may be references,
+ * those of slots among them. */
+static void expand_body(struct tc_walker *w, struct tc_refs_node *node)
+{
+	const struct tc_type_facts *facts = &node->type->facts;
+	uint64_t words = facts->basicsize / 8;
+	struct tc_dict dict;
+
+	if (words > 2 && words <= BODY_WORDS_MAX)
+		add_words(w, node, node->addr + 16, words - 2,
+			  facts->dictoffset > 0 ? node->addr + (uint64_t)facts->dictoffset : 0);
+	if (tc_attrs_open(&w->py, node->addr, facts, &dict) == 0)
+		expand_dict(w, node, &dict, false);
+}
+
+static void expand_function(struct tc_walker *w, struct tc_refs_node *node)
+{
+	tc_addr closure;
+
+	if (tc_get(w->mem, node->addr + w->py.at.func_closure, &closure) == 0)
+		add_edge(w, node, closure);
+}
+
+/* A coroutine or generator that no task awaits. */
+static void expand_gen(struct tc_walker *w, struct tc_refs_node *node)
+{
+	struct tc_gen gen;
+
+	if (tc_gen_read(&w->py, node->addr, &gen) == 0 && gen.state == TC_GEN_SUSPENDED &&
+	    gen.stack_end >= gen.frame.locals &&
+	    gen.stack_end - gen.frame.locals <= 8 * FRAME_WORDS_MAX &&
+	    !tc_hash_find(&w->refs.index, gen.frame.locals))
+		add_words(w, node, gen.frame.locals, (gen.stack_end - gen.frame.locals) / 8, 0);
+}
+
+static void expand(struct tc_walker *w, struct tc_refs_node *node)
+{
+	struct tc_dict dict;
+
+	node->first = w->refs.n_edges;
+	switch (node->type->kind) {
+	case TC_KIND_LIST:
+		expand_items(w, node, TC_SEQ_LIST);
+		break;
+	case TC_KIND_TUPLE:
+		expand_items(w, node, TC_SEQ_TUPLE);
+		break;
+	case TC_KIND_SET:
+		expand_items(w, node, TC_SEQ_SET);
+		break;
+	case TC_KIND_DEQUE:
+		expand_items(w, node, TC_SEQ_DEQUE);
+		break;
+	case TC_KIND_DICT:
+		if (tc_dict_open(&w->py, node->addr, &dict) == 0)
+			expand_dict(w, node, &dict, true);
+		break;
+	case TC_KIND_FUNCTION:
+		expand_function(w, node);
+		break;
+	case TC_KIND_CORO:
+	case TC_KIND_GENERATOR:
+	case TC_KIND_ASYNCGEN:
+		expand_gen(w, node);
+		break;
+	default:
+		expand_body(w, node);
+		break;
+	}
+}
+
+/* Are references followed from objects of this kind? Not from those that nearly everything is
+ * reached from, nor from those that refer to nothing. */
+static bool is_followed(enum tc_kind kind)
+{
+	switch (kind) {
+	case TC_KIND_OTHER:
+	case TC_KIND_LIST:
+	case TC_KIND_TUPLE:
+	case TC_KIND_SET:
+	case TC_KIND_DEQUE:
+	case TC_KIND_DICT:
+	case TC_KIND_CORO:
+	case TC_KIND_GENERATOR:
+	case TC_KIND_ASYNCGEN:
+	case TC_KIND_FUNCTION:
+	case TC_KIND_METHOD:
+	case TC_KIND_BUILTIN:
+	case TC_KIND_PARTIAL:
+	case TC_KIND_CELL:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* May a weak reference lead to it? */
+static bool is_weakly_known(struct tc_walker *w, const struct tc_refs_node *node)
+{
+	int64_t offset;
+	tc_addr list;
+
+	return tc_get(w->mem, node->type->addr + TYPE_WEAKLIST, &offset) < 0 ||
+	       (offset && (tc_get(w->mem, node->addr + (uint64_t)offset, &list) < 0 || list));
+}
+
+static void visit(struct tc_walker *w, tc_addr addr, unsigned depth)
+{
+	struct tc_refs_node *node;
+	const struct tc_walk_type *type;
+	uint64_t head[2];
+
+	if (tc_hash_find(&w->refs.index, addr) || tc_hash_find(&w->loops.ids, addr) ||
+	    tc_try_read(w->mem, addr, head, sizeof(head)) < 0)
+		return;
+	type = tc_walker_type(w, head[1]);
+	if (type && type->kind == TC_KIND_TASK)
+		add_ended(w, addr);
+	if (!type || !is_followed(type->kind) || !(node = add_node(w, addr, depth)))
+		return;
+	node->type = type;
+	node->references = (uint32_t)head[0]; /* ob_refcnt: the rest is 0 or flags */
+	node->flags = is_weakly_known(w, node) ? TC_REFS_WEAK : 0;
+}
+
+/* In the order in which they were added, so each one after what refers to it. */
+static void follow(struct tc_walker *w)
+{
+	struct tc_walk_refs *refs = &w->refs;
+
+	for (uint32_t i = 0; i < refs->n_nodes && !refs->full; i++) {
+		struct tc_refs_node *node = &refs->nodes[i];
+		if (node->type && node->depth < TC_REFS_DEPTH)
+			expand(w, node);
+		for (uint32_t e = 0; e < node->n && !refs->full; e++)
+			visit(w, refs->edges[node->first + e], node->depth + 1u);
+	}
+}
+
+/* Mark what leads to a target. From the back, because most references lead on in the list; what
+ * leads back is found in the next round. */
+static void find_wanted(struct tc_walk_refs *refs)
+{
+	bool more = true;
+
+	for (uint32_t e = 0; e < refs->n_edges; e++) {
+		const uint64_t *number = tc_hash_find(&refs->index, refs->edges[e]);
+		refs->edges[e] = number ? *number : 0;
+	}
+	for (uint32_t i = 0; i < refs->n_nodes; i++)
+		refs->nodes[i].wanted = tc_hash_find(&refs->targets, refs->nodes[i].addr) != NULL;
+	for (unsigned round = 0; more && round < 2 * TC_REFS_DEPTH; round++) {
+		more = false;
+		for (uint32_t i = refs->n_nodes; i-- > 0;) {
+			struct tc_refs_node *node = &refs->nodes[i];
+			for (uint32_t e = 0; e < node->n && !node->wanted; e++) {
+				uint64_t to = refs->edges[node->first + e];
+				node->wanted = to && refs->nodes[to - 1].wanted;
+				more |= node->wanted;
+			}
+		}
+	}
+}
+
+static void put_node(struct tc_walker *w, const struct tc_refs_node *node)
+{
+	const struct tc_walk_refs *refs = &w->refs;
+	uint32_t n = 0;
+
+	for (uint32_t e = 0; e < node->n; e++) {
+		uint64_t to = refs->edges[node->first + e];
+		n += to && refs->nodes[to - 1].wanted;
+	}
+	tc_record_begin(w->out, TC_REC_REFS);
+	tc_put_d(w->out, TC_STREAM_OBJECT, node->addr);
+	tc_record_near(w->out, TC_STREAM_REF, node->addr);
+	tc_put_u(w->out, node->flags);
+	tc_put_u(w->out, node->type ? node->type->id : 0);
+	tc_put_u(w->out, node->references);
+	tc_put_u(w->out, node->owner);
+	tc_put_u(w->out, n);
+	for (uint32_t e = 0; e < node->n; e++) {
+		uint64_t to = refs->edges[node->first + e];
+		if (to && refs->nodes[to - 1].wanted)
+			tc_put_d(w->out, TC_STREAM_REF, refs->nodes[to - 1].addr);
+	}
+	tc_record_end(w->out);
+}
+
+void tc_walker_refs(struct tc_walker *w)
+{
+	struct tc_walk_refs *refs = &w->refs;
+
+	if (refs->full || !refs->targets.n)
+		return;
+	for (uint32_t i = 0; i < refs->n_ended && !refs->full; i++)
+		add_ended(w, refs->ended[i]);
+	follow(w);
+	if (refs->full)
+		return;
+	find_wanted(refs);
+	for (uint32_t i = 0; i < refs->n_nodes; i++)
+		if (refs->nodes[i].wanted)
+			put_node(w, &refs->nodes[i]);
+}
