@@ -263,8 +263,8 @@ static size_t add_finding(struct orphans *o, size_t from)
 		return i;
 	describe(o, way, finding);
 	struct tc_out *line = tc_finding_evidence(finding);
-	tc_out_str(line, "all references to it are known: only tasks that wait for it, themselves "
-			 "or through others, have it");
+	tc_out_str(line, "all references to it are known: each task that may still use one waits "
+			 "for it, itself or through others");
 	tc_knowers_find(&o->knowers, model->objects[entries[from].at].addr, put_ended, &ended);
 	if (!finding->n_culprits)
 		tc_finding_culprit(finding, tc_place_best(model, task->chain));

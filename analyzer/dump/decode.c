@@ -344,8 +344,8 @@ static void read_locals(struct tc_model *model, struct tc_cursor *cur)
 	}
 }
 
-static void read_hold(struct tc_model *model, struct tc_cursor *cur, uint32_t owner,
-		      uint64_t *near, struct tc_hold *ret)
+static void read_hold(struct tc_model *model, struct tc_cursor *cur, uint32_t owner, uint64_t *near,
+		      struct tc_hold *ret)
 {
 	*ret = (struct tc_hold){ .owner = owner, .flags = tc_cur_u32(cur) };
 	ret->manager = tc_cur_d(cur, near);
@@ -388,8 +388,27 @@ static void read_refs(struct tc_model *model, struct tc_cursor *cur)
 	refs->first = model->n_ref_to;
 	refs->n = 0;
 	for (uint64_t n = tc_cur_u(cur); n > 0 && tc_cur_more(cur) && !cur->bad; n--, refs->n++)
-		*tc_push(model->ref_to, model->n_ref_to, model->ref_to_room) =
-			tc_cur_d(cur, &near);
+		*tc_push(model->ref_to, model->n_ref_to, model->ref_to_room) = tc_cur_d(cur, &near);
+	refs->site = tc_cur_u32(cur);
+	for (uint32_t i = 0; i < refs->n; i++)
+		*tc_push(model->ref_words, model->n_ref_words, model->ref_words_room) =
+			refs->site ? tc_cur_u32(cur) : 0;
+}
+
+static void read_bytecode(struct tc_model *model, struct tc_cursor *cur)
+{
+	struct tc_bytecode *one =
+		tc_push(model->bytecodes, model->n_bytecodes, model->bytecodes_room);
+	struct tc_text text;
+
+	one->code = tc_cur_u32(cur);
+	one->n_locals = tc_cur_u32(cur);
+	text = text_at(cur);
+	one->at = text.at;
+	one->size = (uint32_t)text.size;
+	text = text_at(cur);
+	one->handlers = text.at;
+	one->handlers_size = (uint32_t)text.size;
 }
 
 static void read_object(struct tc_model *model, struct tc_cursor *cur)
@@ -511,7 +530,7 @@ static void (*const readers[])(struct tc_model *model, struct tc_cursor *cur) = 
 	[TC_REC_HANDLE] = read_handle,	   [TC_REC_FAULT] = read_fault,
 	[TC_REC_STATUS] = read_status,	   [TC_REC_FD] = read_fd,
 	[TC_REC_LOOK] = read_look,	   [TC_REC_HOLDS] = read_holds,
-	[TC_REC_REFS] = read_refs,
+	[TC_REC_REFS] = read_refs,	   [TC_REC_BYTECODE] = read_bytecode,
 };
 
 static void read_record(struct tc_model *model, uint64_t kind, struct tc_cursor *cur)

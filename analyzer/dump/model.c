@@ -288,6 +288,8 @@ void tc_model_deinit(struct tc_model *model)
 	free(model->thread_holds);
 	free(model->refs);
 	free(model->ref_to);
+	free(model->ref_words);
+	free(model->bytecodes);
 	free(model->codes);
 	free(model->sites);
 	free(model->chains);

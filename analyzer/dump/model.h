@@ -96,14 +96,22 @@ struct tc_hold {
 	uint32_t place; /* chain: the with statement, as the innermost link */
 };
 
+/* The instructions of a code (docs/format.md section 10). */
+struct tc_bytecode {
+	uint32_t code, n_locals;
+	const uint8_t *at, *handlers; /* in the file */
+	uint32_t size, handlers_size;
+};
+
 /* A frame or object that leads to what tasks wait for (docs/format.md section 10). */
 struct tc_refs {
 	uint64_t addr;
 	uint64_t owner;	     /* of a frame: the address of its task */
 	uint32_t type;	     /* of an object */
 	uint32_t references; /* how many there are to the object */
-	size_t first;	     /* of ref_to */
+	size_t first;	     /* of ref_to, and of ref_words */
 	uint32_t n;
+	uint32_t site; /* of a suspended frame; 0: not known */
 	uint32_t flags; /* enum tc_refs_flag */
 };
 
@@ -228,6 +236,9 @@ struct tc_model {
 	TC_ARRAY(tc_refs, refs);
 	uint64_t *ref_to; /* addresses of those that refs refer to */
 	size_t n_ref_to, ref_to_room;
+	uint32_t *ref_words; /* for each: where it is in the frame, + 1; 0: not known */
+	size_t n_ref_words, ref_words_room;
+	TC_ARRAY(tc_bytecode, bytecodes);
 	TC_ARRAY(tc_thread, threads);
 	TC_ARRAY(tc_look, looks); /* TC_LOOK_RECORDS_MAX at most */
 	TC_ARRAY(tc_fd, fds); /* by ascending number */

@@ -33,7 +33,9 @@ static void index_in(struct tc_knowers *knowers)
 	}
 	for (size_t i = 0; i < n; i++)
 		for (uint32_t e = 0; e < model->refs[i].n; e++) {
-			size_t to = number_of(knowers, model->ref_to[model->refs[i].first + e]);
+			size_t at = model->refs[i].first + e;
+			size_t to = number_of(knowers, model->ref_to[at]);
+			knowers->in_words[next[to]] = model->ref_words[at];
 			knowers->in[next[to]++] = (uint32_t)i;
 		}
 	free(next);
@@ -46,6 +48,8 @@ void tc_knowers_init(struct tc_knowers *knowers, const struct tc_model *model)
 		.steps = STEPS_MAX,
 		.in_first = tc_array_new(model->n_refs + 2, sizeof(*knowers->in_first)),
 		.in = tc_array_new(model->n_ref_to, sizeof(*knowers->in)),
+		.in_words = tc_array_new(model->n_ref_to, sizeof(*knowers->in_words)),
+		.live = tc_array_new(model->n_sites, sizeof(*knowers->live)),
 		.seen = tc_array_new(model->n_refs, sizeof(*knowers->seen)),
 		.stack = tc_array_new(model->n_ref_to + 1, sizeof(*knowers->stack)),
 	};
@@ -60,9 +64,30 @@ void tc_knowers_deinit(struct tc_knowers *knowers)
 	tc_lookup_deinit(&knowers->by_addr);
 	free(knowers->in_first);
 	free(knowers->in);
+	free(knowers->in_words);
+	for (size_t i = 0; i < knowers->model->n_sites; i++)
+		free(knowers->live[i]);
+	free(knowers->live);
 	free(knowers->seen);
 	free(knowers->stack);
 	*knowers = (struct tc_knowers){ 0 };
+}
+
+/* May the frame still use what it has in this word: a variable, or a value on its stack? */
+static bool is_used(struct tc_knowers *knowers, const struct tc_refs *frame, uint32_t word)
+{
+	const struct tc_model *model = knowers->model;
+
+	if (!word || !frame->site || frame->site >= model->n_sites || frame->flags & TC_REFS_ENDED)
+		return true;
+	if (word > tc_model_code(model, model->sites[frame->site].code)->n_names)
+		return true; /* on the stack */
+	struct tc_live **live = &knowers->live[frame->site];
+	if (!*live) {
+		*live = tc_array_new(1, sizeof(**live));
+		tc_live_at(model, frame->site, *live);
+	}
+	return tc_live_has(*live, word - 1);
 }
 
 bool tc_knowers_find(struct tc_knowers *knowers, uint64_t addr,
@@ -96,7 +121,8 @@ bool tc_knowers_find(struct tc_knowers *knowers, uint64_t addr,
 			return false;
 		knowers->steps -= end - begin;
 		for (uint32_t e = begin; e < end; e++)
-			if (knowers->seen[knowers->in[e]] != knowers->search)
+			if (knowers->seen[knowers->in[e]] != knowers->search &&
+			    is_used(knowers, &model->refs[knowers->in[e]], knowers->in_words[e]))
 				knowers->stack[n++] = knowers->in[e];
 	}
 	return all;

@@ -6,11 +6,14 @@
 
 #include "analyzer/base/lookup.h"
 #include "analyzer/dump/model.h"
+#include "analyzer/facts/live.h"
 
 struct tc_knowers {
 	const struct tc_model *model;
 	struct tc_lookup by_addr;
 	uint32_t *in_first, *in; /* the numbers of those that refer to each */
+	uint32_t *in_words;	 /* for each: as ref_words of the model */
+	struct tc_live **live;	 /* of each site; NULL: not asked for yet */
 	uint32_t *seen, *stack;
 	uint32_t search;
 	uint32_t steps; /* that are left, of all searches: a file may lie */
@@ -20,8 +23,9 @@ struct tc_knowers {
 void tc_knowers_init(struct tc_knowers *knowers, const struct tc_model *model);
 void tc_knowers_deinit(struct tc_knowers *knowers);
 
-/* Call found for each frame from which the object at addr can be reached, with its task, NULL where
- * that has no record. ended: the frame has ended, and its task has failed and keeps the traceback.
+/* Call found for each frame from which the object at addr can be reached by variables that its code
+ * may still use, with its task, NULL where that has no record. ended: the frame has ended, and its
+ * task has failed and keeps the traceback.
  * A task with several frames comes several times. False: the object is not recorded, or others may
  * know it too: then those that were found may not be all. */
 bool tc_knowers_find(struct tc_knowers *knowers, uint64_t addr,

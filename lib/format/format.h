@@ -65,6 +65,7 @@ enum tc_rec {
 	TC_REC_HANDLE = 25,
 	TC_REC_HOLDS = 26,
 	TC_REC_REFS = 27,
+	TC_REC_BYTECODE = 28,
 	TC_REC_FAULT = 30,
 	TC_REC_STATUS = 31,
 };

@@ -42,6 +42,18 @@ tc_addr tc_code_start(const struct tc_py *py, tc_addr code)
 	return tc_get(py->mem, code + py->at.co_code, &bytes) < 0 ? 0 : bytes + TC_BYTES_DATA;
 }
 
+/* Up to 3.10 a bytes object; from 3.11 on the code object's own size counts its units. */
+uint64_t tc_code_size(const struct tc_py *py, tc_addr code)
+{
+	tc_addr sized = code;
+	uint64_t size;
+
+	if ((py->at.co_code != TC_NONE && tc_get(py->mem, code + py->at.co_code, &sized) < 0) ||
+	    tc_get(py->mem, sized + TC_OB_SIZE, &size) < 0)
+		return 0;
+	return py->at.co_code != TC_NONE ? size : 2 * size;
+}
+
 static void view_object(const struct tc_py *py, tc_addr addr, const uint8_t *body,
 			struct tc_frame_view *ret)
 {

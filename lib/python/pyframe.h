@@ -77,6 +77,8 @@ int tc_code_position(const struct tc_py *py, tc_addr code, int64_t lasti, struct
 
 /* The address of the bytecode; 0: it cannot be read. */
 tc_addr tc_code_start(const struct tc_py *py, tc_addr code);
+/* Its length in bytes; 0: it cannot be read. */
+uint64_t tc_code_size(const struct tc_py *py, tc_addr code);
 
 /* The parts of a code object that never change. */
 struct tc_code_facts {

@@ -4,6 +4,7 @@
  * where it is owned: one too many would hide an unknown one, one too few only says "unknown". */
 #include "lib/walk/walk_refs.h"
 
+#include "lib/python/pybytes.h"
 #include "lib/python/pyframe.h"
 #include "lib/walk/walk_code.h"
 #include "lib/walk/walk_locals.h"
@@ -21,7 +22,8 @@ enum {
 	BODY_WORDS_MAX = 64,
 	FRAME_WORDS_MAX = 1024,
 	TRACEBACKS_MAX = 64,
-	FUTURE_WORDS_MAX = 32
+	FUTURE_WORDS_MAX = 32,
+	BYTECODE_MAX = 65536,
 };
 
 void tc_walker_refs_begin(struct tc_walker *w)
@@ -37,6 +39,7 @@ void tc_walker_refs_begin(struct tc_walker *w)
 	}
 	tc_hash_init(&refs->index, w->arena);
 	tc_hash_init(&refs->targets, w->arena);
+	tc_hash_init(&refs->bytecodes, w->arena);
 	refs->n_nodes = refs->n_edges = refs->n_ended = 0;
 	refs->full = !refs->nodes || w->options->no_refs;
 }
@@ -60,17 +63,21 @@ static struct tc_refs_node *add_node(struct tc_walker *w, tc_addr addr, unsigned
 	return node;
 }
 
-static void add_edge(struct tc_walker *w, struct tc_refs_node *node, tc_addr to)
+/* The upper 16 bits of an edge. Addresses have 47 bits. */
+#define WORD_SHIFT 48
+#define TARGET (((uint64_t)1 << WORD_SHIFT) - 1)
+
+static void add_edge(struct tc_walker *w, struct tc_refs_node *node, tc_addr to, uint64_t word)
 {
 	struct tc_walk_refs *refs = &w->refs;
 
-	if (to < 4096 || to & 7)
+	if (to < 4096 || to & 7 || to > TARGET)
 		return;
 	if (refs->n_edges == TC_REFS_EDGES) {
 		refs->full = true;
 		return;
 	}
-	refs->edges[refs->n_edges++] = to;
+	refs->edges[refs->n_edges++] = to | word << WORD_SHIFT;
 	node->n++;
 }
 
@@ -79,6 +86,7 @@ static void add_edge(struct tc_walker *w, struct tc_refs_node *node, tc_addr to)
 static void add_words(struct tc_walker *w, struct tc_refs_node *node, tc_addr at, uint64_t n,
 		      tc_addr but)
 {
+	const tc_addr begin = at;
 	uint64_t words[64];
 
 	for (uint64_t m; n > 0 && !w->refs.full; n -= m, at += 8 * m) {
@@ -87,21 +95,23 @@ static void add_words(struct tc_walker *w, struct tc_refs_node *node, tc_addr at
 			return;
 		for (uint64_t i = 0; i < m; i++)
 			if (at + 8 * i != but)
-				add_edge(w, node, words[i]);
+				add_edge(w, node, words[i], (at - begin) / 8 + i + 1);
 	}
 }
 
-static void add_frame(struct tc_walker *w, tc_addr begin, tc_addr end, uint32_t flags,
-		      tc_addr owner)
+/* NULL: it is there already, or there is no room. */
+static struct tc_refs_node *add_frame(struct tc_walker *w, tc_addr begin, tc_addr end,
+				      uint32_t flags, tc_addr owner)
 {
 	uint64_t n = end >= begin ? (end - begin) / 8 : 0;
 	struct tc_refs_node *node = n && n <= FRAME_WORDS_MAX ? add_node(w, begin, 0) : NULL;
 
 	if (!node)
-		return;
+		return NULL;
 	node->flags = (uint8_t)(TC_REFS_FRAME | flags);
 	node->owner = owner;
 	add_words(w, node, begin, n, 0);
+	return node;
 }
 
 void tc_walker_refs_task(struct tc_walker *w, tc_addr task)
@@ -109,8 +119,14 @@ void tc_walker_refs_task(struct tc_walker *w, tc_addr task)
 	const struct tc_walk_sole *sole = &w->sole;
 	uint32_t n_targets = 0;
 
-	for (uint32_t i = 0; i < sole->n && i < TC_SOLE_FRAMES; i++)
-		add_frame(w, sole->frames[i].begin, sole->frames[i].end, 0, task);
+	for (uint32_t i = 0; i < sole->n && i < TC_SOLE_FRAMES; i++) {
+		struct tc_refs_node *node =
+			add_frame(w, sole->frames[i].begin, sole->frames[i].end, 0, task);
+		if (!node)
+			continue;
+		node->code = sole->frames[i].code;
+		node->lasti = sole->frames[i].lasti;
+	}
 	for (uint32_t i = w->locals.n_refs; i-- > 0 && n_targets < 16 && !w->refs.full;) {
 		const struct tc_walk_type *type = tc_walker_type_of(w, w->locals.refs[i]);
 		uint64_t *target = type && type->kind == TC_KIND_OTHER ?
@@ -195,7 +211,7 @@ static void expand_items(struct tc_walker *w, struct tc_refs_node *node, enum tc
 	if (tc_seq_open(&w->py, node->addr, kind, &seq) < 0)
 		return;
 	for (unsigned n = 0; n < ITEMS_MAX && !w->refs.full && tc_seq_next(&seq, &item) > 0; n++)
-		add_edge(w, node, item);
+		add_edge(w, node, item, 0);
 }
 
 static void expand_dict(struct tc_walker *w, struct tc_refs_node *node, struct tc_dict *dict,
@@ -205,9 +221,9 @@ static void expand_dict(struct tc_walker *w, struct tc_refs_node *node, struct t
 
 	for (unsigned n = 0; n < ITEMS_MAX && !w->refs.full && tc_dict_next(dict, &key, &value) > 0;
 	     n++) {
-		add_edge(w, node, value);
+		add_edge(w, node, value, 0);
 		if (keys)
-			add_edge(w, node, key);
+			add_edge(w, node, key, 0);
 	}
 }
 
@@ -231,7 +247,7 @@ static void expand_function(struct tc_walker *w, struct tc_refs_node *node)
 	tc_addr closure;
 
 	if (tc_get(w->mem, node->addr + w->py.at.func_closure, &closure) == 0)
-		add_edge(w, node, closure);
+		add_edge(w, node, closure, 0);
 }
 
 /* A coroutine or generator that no task awaits. */
@@ -346,7 +362,7 @@ static void follow(struct tc_walker *w)
 		if (node->type && node->depth < TC_REFS_DEPTH)
 			expand(w, node);
 		for (uint32_t e = 0; e < node->n && !refs->full; e++)
-			visit(w, refs->edges[node->first + e], node->depth + 1u);
+			visit(w, refs->edges[node->first + e] & TARGET, node->depth + 1u);
 	}
 }
 
@@ -357,8 +373,9 @@ static void find_wanted(struct tc_walk_refs *refs)
 	bool more = true;
 
 	for (uint32_t e = 0; e < refs->n_edges; e++) {
-		const uint64_t *number = tc_hash_find(&refs->index, refs->edges[e]);
-		refs->edges[e] = number ? *number : 0;
+		uint64_t word = refs->edges[e] & ~TARGET;
+		const uint64_t *number = tc_hash_find(&refs->index, refs->edges[e] & TARGET);
+		refs->edges[e] = number ? *number | word : 0;
 	}
 	for (uint32_t i = 0; i < refs->n_nodes; i++)
 		refs->nodes[i].wanted = tc_hash_find(&refs->targets, refs->nodes[i].addr) != NULL;
@@ -367,7 +384,7 @@ static void find_wanted(struct tc_walk_refs *refs)
 		for (uint32_t i = refs->n_nodes; i-- > 0;) {
 			struct tc_refs_node *node = &refs->nodes[i];
 			for (uint32_t e = 0; e < node->n && !node->wanted; e++) {
-				uint64_t to = refs->edges[node->first + e];
+				uint64_t to = refs->edges[node->first + e] & TARGET;
 				node->wanted = to && refs->nodes[to - 1].wanted;
 				more |= node->wanted;
 			}
@@ -375,15 +392,90 @@ static void find_wanted(struct tc_walk_refs *refs)
 	}
 }
 
+/* Does this code see its variables in other ways than by instructions that load them? */
+static bool sees_all(struct tc_walker *w, tc_addr code)
+{
+	static const char *const names[] = { "locals", "vars", "dir", "eval", "exec", "_getframe" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (tc_code_names(&w->py, code, names[i]))
+			return true;
+	return false;
+}
+
+/* Write the bytes of a bytes object of the target, or of a part of its memory; none where they
+ * cannot be read. */
+static void put_bytes(struct tc_walker *w, tc_addr at, uint64_t size)
+{
+	uint8_t bytes[256];
+	uint64_t n;
+
+	tc_put_u(w->out, size);
+	for (; size > 0; size -= n, at += n) {
+		n = size < sizeof(bytes) ? size : sizeof(bytes);
+		if (tc_read(w->mem, at, bytes, n) < 0)
+			memset(bytes, 0, n);
+		tc_put_raw(w->out, bytes, n);
+	}
+}
+
+/* The bytecode of a frame's code, once: it says which variables are still used. */
+static void put_bytecode(struct tc_walker *w, const struct tc_walk_code *code)
+{
+	uint64_t size = tc_code_size(&w->py, code->addr), n_locals = 0, table = 0;
+	tc_addr start = tc_code_start(&w->py, code->addr), names, handlers = 0;
+	uint64_t *done = tc_hash_at(&w->refs.bytecodes, code->addr);
+
+	if (!done || *done)
+		return;
+	*done = 1;
+	if (!start || size > BYTECODE_MAX || sees_all(w, code->addr))
+		return;
+	if (w->py.at.co_exceptiontable == TC_NONE) {
+		if (tc_get(w->mem, code->addr + w->py.at.co_varnames, &names) < 0 ||
+		    tc_get(w->mem, names + TC_OB_SIZE, &n_locals) < 0)
+			return;
+	} else if (tc_get(w->mem, code->addr + w->py.at.co_exceptiontable, &handlers) < 0 ||
+		   tc_get(w->mem, handlers + TC_OB_SIZE, &table) < 0 || table > BYTECODE_MAX) {
+		return;
+	}
+	tc_record_begin(w->out, TC_REC_BYTECODE);
+	tc_put_u(w->out, code->id);
+	tc_put_u(w->out, n_locals);
+	put_bytes(w, start, size);
+	put_bytes(w, handlers + TC_BYTES_DATA, table);
+	tc_record_end(w->out);
+}
+
+/* Where a suspended frame is; 0: unknown, or it is no such frame. */
+static uint32_t site_of(struct tc_walker *w, const struct tc_refs_node *node)
+{
+	const struct tc_walk_code *code = node->code ? tc_walker_code(w, node->code, 0) : NULL;
+	bool awaits;
+
+	if (!code)
+		return 0;
+	put_bytecode(w, code);
+	return tc_walker_site(w, code, node->lasti, &awaits);
+}
+
+/* Does the edge lead to what is wanted? */
+static const struct tc_refs_node *wanted(const struct tc_walk_refs *refs, uint64_t edge)
+{
+	const uint64_t to = edge & TARGET;
+
+	return to && refs->nodes[to - 1].wanted ? &refs->nodes[to - 1] : NULL;
+}
+
 static void put_node(struct tc_walker *w, const struct tc_refs_node *node)
 {
 	const struct tc_walk_refs *refs = &w->refs;
+	const uint64_t *edges = refs->edges + node->first;
+	const uint32_t site = site_of(w, node);
 	uint32_t n = 0;
 
-	for (uint32_t e = 0; e < node->n; e++) {
-		uint64_t to = refs->edges[node->first + e];
-		n += to && refs->nodes[to - 1].wanted;
-	}
+	for (uint32_t e = 0; e < node->n; e++)
+		n += wanted(refs, edges[e]) != NULL;
 	tc_record_begin(w->out, TC_REC_REFS);
 	tc_put_d(w->out, TC_STREAM_OBJECT, node->addr);
 	tc_record_near(w->out, TC_STREAM_REF, node->addr);
@@ -392,10 +484,14 @@ static void put_node(struct tc_walker *w, const struct tc_refs_node *node)
 	tc_put_u(w->out, node->references);
 	tc_put_u(w->out, node->owner);
 	tc_put_u(w->out, n);
-	for (uint32_t e = 0; e < node->n; e++) {
-		uint64_t to = refs->edges[node->first + e];
-		if (to && refs->nodes[to - 1].wanted)
-			tc_put_d(w->out, TC_STREAM_REF, refs->nodes[to - 1].addr);
+	for (uint32_t e = 0; e < node->n; e++)
+		if (wanted(refs, edges[e]))
+			tc_put_d(w->out, TC_STREAM_REF, wanted(refs, edges[e])->addr);
+	if (site) {
+		tc_put_u(w->out, site);
+		for (uint32_t e = 0; e < node->n; e++)
+			if (wanted(refs, edges[e]))
+				tc_put_u(w->out, edges[e] >> WORD_SHIFT);
 	}
 	tc_record_end(w->out);
 }

@@ -24,6 +24,8 @@ struct tc_refs_node {
 	tc_addr addr; /* of an object; of a frame that of its first slot */
 	tc_addr owner; /* the task whose frame it is */
 	const struct tc_walk_type *type; /* NULL: a frame */
+	tc_addr code;			 /* of a frame that is suspended at lasti; 0: none */
+	int64_t lasti;
 	uint32_t references;	     /* its own count */
 	uint32_t first, n;	     /* of its edges */
 	uint8_t flags;		     /* enum tc_refs_flag */
@@ -34,8 +36,11 @@ struct tc_refs_node {
 struct tc_walk_refs {
 	struct tc_hash index;	/* address → number of the node + 1 */
 	struct tc_hash targets; /* addresses of what tasks wait for */
+	struct tc_hash bytecodes; /* addresses of codes whose bytecode was written, or is not */
 	struct tc_refs_node *nodes; /* TC_REFS_NODES; NULL: there was no room */
-	uint64_t *edges; /* TC_REFS_EDGES: addresses, later numbers of nodes + 1 */
+	/* TC_REFS_EDGES: addresses, later numbers of nodes + 1. The upper 16 bits: the number of
+	 * the word of a frame + 1; 0: it has more */
+	uint64_t *edges;
 	tc_addr *ended; /* TC_REFS_ENDED_MAX: tasks that have ended */
 	uint32_t n_nodes, n_edges, n_ended;
 	bool full; /* a bound was reached */

@@ -23,6 +23,8 @@ void tc_walker_sole_frame(struct tc_walker *w, const struct tc_gen *gen)
 
 	w->sole.frames[i].begin = gen->frame.locals;
 	w->sole.frames[i].end = gen->stack_end;
+	w->sole.frames[i].code = gen->frame.code;
+	w->sole.frames[i].lasti = gen->frame.lasti;
 	w->sole.code = gen->frame.code;
 }
 

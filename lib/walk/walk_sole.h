@@ -17,6 +17,8 @@ struct tc_walker;
 struct tc_walk_sole {
 	struct {
 		tc_addr begin, end; /* of its locals and its stack */
+		tc_addr code;
+		int64_t lasti;
 	} frames[TC_SOLE_FRAMES];
 	uint32_t n;   /* of all; the last TC_SOLE_FRAMES are kept */
 	tc_addr code; /* of the innermost one */

@@ -62,6 +62,7 @@ class Fields:
     def __init__(self, dump, data):
         self.dump, self.data, self.at = dump, data, 0
         self.references = 0  # the stream references
+        self.n_words = 0  # in TC_REC_REFS: how many it has
         self.values = []  # those of this record, for TC_VAL_SAME
         self.same = False  # whether it may have such
 
@@ -300,7 +301,8 @@ RECORDS = {
         "loop:loop where:where flags:handle_flags fd:plus_1 due_ns:u callback:v code:code task:u argument:v",
     ),
     26: ("holds", None, "held:held"),
-    27: ("refs", None, "address:object_address flags:refs_flags type:type count:u owner:u to:addresses"),
+    27: ("refs", None, "address:object_address flags:refs_flags type:type count:u owner:u to:addresses site:site words:words"),
+    28: ("bytecode", None, "code:code n_locals:u instructions:b handlers:b"),
     30: ("fault", None, "address:u error:error what:string"),
     31: (
         "status",
@@ -314,6 +316,17 @@ RECORDS = {
 def object_address(fields):
     fields.references = delta("objects")(fields)
     return fields.references
+
+
+def addresses(fields):
+    found = times(reference, 1 << 20)(fields)
+    fields.n_words = len(found)
+    return found
+
+
+def words(fields):
+    """Where in its frame each of these references is: there if the site is."""
+    return [] if fields.over() else [u(fields) for _ in range(fields.n_words)]
 
 
 def hold(fields):
@@ -367,7 +380,9 @@ FIELDS = {
     "frames": times(times(v), 4096),
     "held": times(hold, 256),
     "refs_flags": flags(7),
-    "addresses": times(reference, 1 << 20),
+    "words": words,
+    "site": ref(SITE),
+    "addresses": addresses,
     "notices": times(text),
 }
 RECORDS = {

@@ -184,12 +184,14 @@ static void long_chain(void)
 int main(int argc, char **argv)
 {
 	unsigned n = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 3000;
-	struct builder sample, many;
+	struct builder sample, many, orphans;
 
 	builder_init(&sample);
 	builder_sample(&sample);
 	builder_init(&many);
 	builder_many(&many, 60);
+	builder_init(&orphans);
+	builder_orphans(&orphans, 8);
 	tc_knowledge_init(&knowledge);
 	printf("1..3\n");
 	for (size_t size = 0; size <= sample.size; size++)
@@ -197,13 +199,15 @@ int main(int argc, char **argv)
 	printf("ok 1 - cut at each of %zu bytes\n", sample.size);
 	random_cases(&sample, n);
 	random_cases(&many, n / 10);
-	printf("ok 2 - %u random changes: %lu read, %lu refused\n", n + n / 10,
+	random_cases(&orphans, n / 2);
+	printf("ok 2 - %u random changes: %lu read, %lu refused\n", n + n / 10 + n / 2,
 	       (unsigned long)n_read, (unsigned long)n_refused);
 	long_chain();
 	printf("%s 3 - no output is absurd: at most %lu bytes\n",
 	       most_output < 1u << 30 ? "ok" : "not ok", (unsigned long)most_output);
 	builder_free(&sample);
 	builder_free(&many);
+	builder_free(&orphans);
 	tc_knowledge_deinit(&knowledge);
 	return most_output < 1u << 30 ? 0 : 1;
 }

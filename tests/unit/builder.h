@@ -74,6 +74,8 @@ void builder_transport(struct builder *b, uint64_t addr, uint32_t type, const ch
 /* A whole little service into b, sealed: two loops (one blocked), tasks of many kinds, hostile
  * names. */
 void builder_sample(struct builder *b);
+/* n tasks that wait in Queue.get of one queue, which nobody else knows. */
+void builder_orphans(struct builder *b, size_t n);
 /* n tasks in the shape of a real service: groups of 600 chains, 4.67 frames on average, objects and
  * locals. */
 void builder_many(struct builder *b, size_t n);

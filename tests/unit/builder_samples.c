@@ -87,8 +87,8 @@ static void descriptors(struct builder *b)
 static void threads(struct builder *b, const struct ids *ids)
 {
 	uint32_t run = builder_code(b, "Handle._run", LIB "asyncio/events.py", "self");
-	uint32_t once = builder_code(b, "BaseEventLoop._run_once", LIB "asyncio/base_events.py",
-				     "self");
+	uint32_t once =
+		builder_code(b, "BaseEventLoop._run_once", LIB "asyncio/base_events.py", "self");
 	uint32_t select = builder_code(b, "EpollSelector.select", LIB "selectors.py", "self");
 	uint32_t top = builder_link(b, 0, TC_FRAME_CALL, ids->main, 9);
 	uint32_t chains[2] = {
@@ -220,6 +220,82 @@ void builder_sample(struct builder *b)
 						.loop = ids.loop,
 						.flags = TC_STATE_FINISHED });
 	builder_seal(b, 12, 0, 0);
+}
+
+/* A frame, or an object (owner 0), with up to one reference to `to`. */
+static void refs(struct builder *b, uint64_t addr, uint64_t owner, uint32_t type, uint64_t count,
+		 uint64_t to, uint32_t site)
+{
+	tc_record_begin(&b->rec, TC_REC_REFS);
+	tc_put_d(&b->rec, TC_STREAM_OBJECT, addr);
+	tc_record_near(&b->rec, TC_STREAM_REF, addr);
+	tc_put_u(&b->rec, owner ? TC_REFS_FRAME : 0);
+	tc_put_u(&b->rec, type);
+	tc_put_u(&b->rec, count);
+	tc_put_u(&b->rec, owner);
+	tc_put_u(&b->rec, to ? 1 : 0);
+	if (to)
+		tc_put_d(&b->rec, TC_STREAM_REF, to);
+	tc_put_u(&b->rec, site);
+	if (to && site)
+		tc_put_u(&b->rec, 1);
+	tc_record_end(&b->rec);
+}
+
+/* Suspended behind the YIELD_VALUE of an await in a loop that loads slot 0 (Python 3.11). */
+static uint32_t bytecode(struct builder *b, uint32_t code)
+{
+	static const uint8_t instructions[] = { 151, 0,	  124, 0,   150, 0,  151,
+						0,   140, 4,   100, 0,	 83, 0 };
+	static const uint8_t handlers[] = { 0x81, 0x03, 0x05, 0x00 };
+	const uint64_t site[] = { code, 5, 14, 0, 0, 0 };
+	uint32_t id;
+
+	tc_record_begin(&b->rec, TC_REC_BYTECODE);
+	tc_put_u(&b->rec, code);
+	tc_put_u(&b->rec, 0);
+	tc_put_b(&b->rec, instructions, sizeof(instructions));
+	tc_put_b(&b->rec, handlers, sizeof(handlers));
+	tc_record_end(&b->rec);
+	tc_record_begin(&b->rec, TC_REC_SITE);
+	for (size_t i = 0; i < sizeof(site) / sizeof(*site); i++)
+		tc_put_u(&b->rec, site[i]);
+	tc_record_define(&b->rec, TC_TAB_SITE, &id);
+	return id;
+}
+
+void builder_orphans(struct builder *b, size_t n)
+{
+	const uint64_t queue = 0x91000000;
+	struct ids ids;
+
+	builder_head(b, 4);
+	define(b, &ids);
+	threads(b, &ids);
+	uint32_t get = builder_code(b, "Queue.get", LIB "asyncio/queues.py", "self");
+	uint32_t site = bytecode(b, ids.worker);
+	uint32_t chain = builder_link(b, builder_link(b, 0, TC_FRAME_CORO, ids.worker, 14),
+				      TC_FRAME_CORO, get, 158);
+	for (size_t i = 0; i < n; i++) {
+		uint64_t addr = 0x90000000 + i * 512;
+		const uint64_t addrs[] = { queue, queue };
+		const uint32_t types[] = { ids.queue, ids.queue };
+		builder_task(b, &(struct builder_task){ .addr = addr,
+							.leaf = addr + 0x80,
+							.type = ids.task,
+							.loop = ids.side_loop,
+							.chain = chain });
+		builder_locals(b, addrs, types, 2);
+		builder_object(b, addr + 0x80, ids.future, NULL, 0, 0, &addr, 1, ids.task);
+	}
+	builder_object(b, queue, ids.queue, NULL, 0, 0, NULL, 0, 0);
+	for (size_t i = 0; i < n; i++) {
+		uint64_t addr = 0x90000000 + i * 512;
+		refs(b, addr + 0x100, addr, 0, 0, queue, site);
+		refs(b, addr + 0x140, addr, 0, 0, queue, 0);
+	}
+	refs(b, queue, 0, ids.queue, 2 * n, 0, 0);
+	builder_seal(b, n, 0, 0);
 }
 
 /* 600 chains of 3 to 6 links, as in the load of the project's performance notes. */

@@ -6,14 +6,19 @@
 
 const struct tc_options opened_options = { .width = 100 };
 
+static void conclude(struct opened *o)
+{
+	tc_waits_init(&o->finder, &o->model, &o->knowledge);
+	tc_graph_init(&o->graph, &o->finder, false);
+	tc_report_init(&o->report, &o->model, &o->graph, &opened_options, true);
+}
+
 void opened_built(struct opened *o)
 {
 	ck_assert_int_eq(tc_dump_open_bytes("sample", o->b.bytes, o->b.size, &o->dump), 0);
 	tc_model_init(&o->model, &o->dump, NULL);
 	tc_knowledge_init(&o->knowledge);
-	tc_waits_init(&o->finder, &o->model, &o->knowledge);
-	tc_graph_init(&o->graph, &o->finder, false);
-	tc_report_init(&o->report, &o->model, &o->graph, &opened_options, true);
+	conclude(o);
 }
 
 void opened_sample(struct opened *o)
@@ -26,7 +31,9 @@ void opened_sample(struct opened *o)
 void opened_again(struct opened *o)
 {
 	tc_report_deinit(&o->report);
-	tc_report_init(&o->report, &o->model, &o->graph, &opened_options, true);
+	tc_graph_deinit(&o->graph);
+	tc_waits_deinit(&o->finder);
+	conclude(o);
 }
 
 void opened_close(struct opened *o)

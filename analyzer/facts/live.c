@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A search over the instructions of one code, in units of two bytes. What an instruction does is
+ * told by tables for each version (opcodes.c); how handlers are kept by
+ * Objects/exception_handling_notes.txt (3.11+), up to 3.10 by SETUP_FINALLY and its like. */
+#include "analyzer/facts/live.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/base/array.h"
+#include "analyzer/facts/opcodes.h"
+
+struct search {
+	const struct tc_bytecode *code;
+	const struct tc_opcodes *table;
+	unsigned minor;
+	uint32_t n;    /* units */
+	uint8_t *seen; /* of each unit */
+	uint32_t *stack, n_stack;
+	struct tc_live *ret;
+};
+
+static const struct tc_bytecode *bytecode_of(const struct tc_model *model, uint32_t code)
+{
+	for (size_t i = 0; i < model->n_bytecodes; i++)
+		if (model->bytecodes[i].code == code)
+			return &model->bytecodes[i];
+	return NULL;
+}
+
+static void use(struct search *s, uint64_t slot)
+{
+	if (slot < TC_LIVE_SLOTS)
+		s->ret->slots[slot / 64] |= (uint64_t)1 << (slot & 63);
+}
+
+/* Go on at this unit. One outside of the code: it was not understood. */
+static void reach(struct search *s, int64_t unit)
+{
+	if (unit < 0 || unit >= s->n) {
+		s->ret->all = true;
+	} else if (!s->seen[unit]) {
+		s->seen[unit] = 1;
+		s->stack[s->n_stack++] = (uint32_t)unit;
+	}
+}
+
+/* A number of the exception table: six bits at a time, bit 6 says that more follow. */
+static bool varint(struct tc_cursor *cur, uint32_t *ret)
+{
+	uint8_t byte = 64;
+
+	*ret = 0;
+	for (int i = 0; byte & 64; i++) {
+		if (cur->at == cur->end || i == 5)
+			return false;
+		byte = *cur->at++;
+		*ret = *ret << 6 | (byte & 63);
+	}
+	return true;
+}
+
+/* The handlers of the instruction at this unit. */
+static void reach_handlers(struct search *s, uint32_t unit)
+{
+	struct tc_cursor cur = { .at = s->code->handlers,
+				 .end = s->code->handlers + s->code->handlers_size };
+	uint32_t start, length, target, depth;
+
+	while (cur.at && varint(&cur, &start) && varint(&cur, &length) && varint(&cur, &target) &&
+	       varint(&cur, &depth))
+		if (unit >= start && unit - start < length)
+			reach(s, target);
+}
+
+/* A jump's argument in units: up to 3.9 it counts bytes. */
+static int64_t jump(const struct search *s, uint32_t argument)
+{
+	return s->minor < 10 ? argument / 2 : argument;
+}
+
+/* What the instruction at unit does, which ends before next. */
+static void step(struct search *s, enum tc_opcode what, uint32_t argument, uint32_t next)
+{
+	switch (what) {
+	case TC_OP_LOAD:
+		use(s, argument);
+		break;
+	case TC_OP_LOAD_CELL:
+		use(s, (uint64_t)argument + s->code->n_locals);
+		break;
+	case TC_OP_LOAD_PAIR:
+		use(s, argument >> 4);
+		use(s, argument & 15);
+		break;
+	case TC_OP_STORE_LOAD:
+		use(s, argument & 15);
+		break;
+	case TC_OP_JUMP:
+	case TC_OP_MAY_JUMP:
+	case TC_OP_SETUP:
+		reach(s, next + jump(s, argument));
+		break;
+	case TC_OP_JUMP_BACK:
+	case TC_OP_MAY_JUMP_BACK:
+		reach(s, next - jump(s, argument));
+		break;
+	case TC_OP_JUMP_TO:
+	case TC_OP_MAY_JUMP_TO:
+		reach(s, jump(s, argument));
+		break;
+	case TC_OP_UNKNOWN:
+		s->ret->all = true;
+		break;
+	default:
+		break;
+	}
+	if (what != TC_OP_STOP && what != TC_OP_JUMP && what != TC_OP_JUMP_BACK &&
+	    what != TC_OP_JUMP_TO)
+		reach(s, next);
+}
+
+/* The argument of the instruction at unit, with those of EXTENDED_ARG before it. */
+static uint32_t argument_at(const struct search *s, uint32_t unit)
+{
+	uint32_t argument = s->code->at[2 * unit + 1];
+
+	for (uint32_t i = 1; i < 4 && unit >= i; i++) {
+		const uint8_t *before = &s->code->at[2 * (unit - i)];
+		if (s->table->what[before[0]] != TC_OP_EXTENDED)
+			break;
+		argument |= (uint32_t)before[1] << 8 * i;
+	}
+	return argument;
+}
+
+static void search(struct search *s)
+{
+	while (s->n_stack > 0 && !s->ret->all) {
+		uint32_t unit = s->stack[--s->n_stack];
+		uint8_t op = s->code->at[2 * unit];
+		enum tc_opcode what = (enum tc_opcode)s->table->what[op];
+		uint32_t next = unit + 1 + (uint32_t)(s->table->caches[op] - '0');
+		if (s->code->handlers_size)
+			reach_handlers(s, unit);
+		if (next > s->n)
+			s->ret->all = true;
+		else
+			step(s, what, argument_at(s, unit), next);
+	}
+}
+
+/* Up to 3.10 the blocks that the frame is in are not recorded: of all that begin before it, those
+ * that end behind it. */
+static void reach_blocks(struct search *s, uint32_t unit)
+{
+	for (uint32_t i = 0; i < unit; i++)
+		if (s->table->what[s->code->at[2 * i]] == TC_OP_SETUP) {
+			int64_t handler = i + 1 + jump(s, argument_at(s, i));
+			if (handler > unit)
+				reach(s, handler);
+		}
+}
+
+void tc_live_at(const struct tc_model *model, uint32_t site, struct tc_live *ret)
+{
+	const struct tc_site *at = site < model->n_sites ? &model->sites[site] : NULL;
+	const struct tc_bytecode *code = at && at->lasti ? bytecode_of(model, at->code) : NULL;
+	const unsigned minor = model->n_interps > 1 ? model->interps[1].version >> 16 & 255 : 0;
+	struct search s = {
+		.code = code, .table = tc_opcodes_of(minor), .minor = minor, .ret = ret
+	};
+
+	*ret = (struct tc_live){ .all = !code || !s.table };
+	if (ret->all)
+		return;
+	s.n = code->size / 2;
+	s.seen = tc_array_new(s.n, sizeof(*s.seen));
+	s.stack = tc_array_new(s.n, sizeof(*s.stack));
+	reach(&s, (at->lasti - 1) / 2);
+	if (!ret->all && minor <= 10)
+		reach_blocks(&s, (at->lasti - 1) / 2);
+	search(&s);
+	free(s.seen);
+	free(s.stack);
+}

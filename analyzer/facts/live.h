@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Which local variables the code of a suspended frame may still use. */
+#ifndef TC_LIVE_H
+#define TC_LIVE_H
+
+#include <stdbool.h>
+
+#include "analyzer/dump/model.h"
+
+#define TC_LIVE_SLOTS 256u /* slots with a higher number count as used */
+
+/* Slots that are used, a bit each; all: every slot is. */
+struct tc_live {
+	bool all;
+	uint64_t slots[TC_LIVE_SLOTS / 64];
+};
+
+/* Find out what a frame at this site may still load: by the instructions that can be reached from
+ * where it is suspended, through jumps and handlers of exceptions. All, where its bytecode is not
+ * recorded or not understood. */
+void tc_live_at(const struct tc_model *model, uint32_t site, struct tc_live *ret);
+
+static inline bool tc_live_has(const struct tc_live *live, uint32_t slot)
+{
+	return live->all || slot >= TC_LIVE_SLOTS || live->slots[slot / 64] >> (slot & 63) & 1;
+}
+
+#endif
