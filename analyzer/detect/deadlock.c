@@ -384,7 +384,7 @@ void tc_detect_deadlock(const struct tc_scene *scene, struct tc_findings *findin
 {
 	struct tc_stuck stuck;
 
-	tc_stuck_init(&stuck, scene);
+	tc_stuck_init(&stuck, scene, NULL);
 	struct deadlock deadlock = { scene, &stuck, findings };
 	tc_rings_find(&stuck, add_finding, &deadlock);
 	tc_stuck_deinit(&stuck);

@@ -58,16 +58,14 @@ static struct tc_finding *add(const struct tc_scene *scene, const struct tc_loop
 
 	if ((!failure && !all) || !tc_findings_room(findings))
 		return NULL;
-	struct tc_finding *finding =
-		tc_finding_add(findings, TC_CAUSE_LOOP_STOPPED, all ? TC_PROVED : TC_LIKELY);
+	struct tc_finding *finding = tc_finding_add(findings, TC_CAUSE_LOOP_STOPPED, TC_LIKELY);
 	finding->loop = loop->id;
 	tc_out_printf(&finding->summary, "L%u is stopped, and no thread runs it", loop->id);
 	if (failure)
 		put_end(scene, failure, finding);
 	put_stranded(loop, finding);
 	finding->ends = TC_ENDS_NO;
-	finding->why = all ? "all threads of Python wait for it, so none can run it" :
-			     "nothing of it is done unless a thread runs the loop again";
+	finding->why = "nothing of it is done unless a thread, or a signal handler, runs the loop";
 	return finding;
 }
 

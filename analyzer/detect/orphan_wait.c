@@ -2,12 +2,13 @@
  * orphan.event, .queue-empty, .queue-full, .queue-join and .barrier, deadlock.lock-abandoned and
  * .semaphore-leak: tasks wait for an object that nobody else knows but tasks which cannot get on
  * before. */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "analyzer/base/array.h"
 #include "analyzer/base/lookup.h"
+#include "analyzer/detect/open.h"
 #include "analyzer/detect/parked.h"
 #include "analyzer/detect/stuck.h"
 #include "analyzer/detect/words.h"
@@ -54,16 +55,16 @@ struct orphans {
 	struct tc_lookup objects; /* by the chain of the first task that waits */
 };
 
-/* Is it "acquire" or a function of a class with "pool" in its name? */
+/* Is it "acquire" or a function of a class with the word "Pool" in its name? */
 static bool is_of_pool(const struct tc_text function)
 {
-	static const char acquire[] = "acquire", pool[] = "pool";
-	const size_t n = sizeof(acquire) - 1;
+	static const char acquire[] = "acquire", pool[] = "Pool";
+	const size_t n = sizeof(acquire) - 1, m = sizeof(pool) - 1;
 
 	if (function.size >= n && memcmp(function.at + (function.size - n), acquire, n) == 0)
 		return true;
-	for (size_t i = 0; i + sizeof(pool) - 1 < function.size; i++)
-		if (strncasecmp((const char *)function.at + i, pool, sizeof(pool) - 1) == 0)
+	for (size_t i = 0; i + m < function.size; i++)
+		if (memcmp(function.at + i, pool, m) == 0 && !islower(function.at[i + m]))
 			return memchr(function.at + i, '.', function.size - i) != NULL;
 	return false;
 }
@@ -159,6 +160,25 @@ static bool holds_up(const struct tc_scene *scene, const struct tc_task *task)
 	return false;
 }
 
+/* Is it anything but a frame of the standard library? */
+static bool is_of_program(const struct tc_model *model, const struct tc_refs *refs)
+{
+	const struct tc_site *site =
+		refs->site && refs->site < model->n_sites ? &model->sites[refs->site] : NULL;
+
+	return !site ||
+	       tc_place_owner(model,
+			      tc_model_string(model, tc_model_code(model, site->code)->file)) !=
+		       TC_OWNER_LIBRARY;
+}
+
+/* Does the program keep the object? What is only the library's that waits for it is waited for on
+ * purpose: await asyncio.Event().wait(). */
+static bool is_kept(const struct orphans *o, size_t i)
+{
+	return tc_knowers_any(&o->knowers, o->scene->model->objects[i].addr, is_of_program);
+}
+
 static bool is_orphan(struct orphans *o, size_t i)
 {
 	const tc_node node = (tc_node)(o->scene->model->n_tasks + i);
@@ -167,35 +187,39 @@ static bool is_orphan(struct orphans *o, size_t i)
 	if (!o->stuck->known[i] || !o->stuck->at[node] || !(task = waiter_of(o, node)))
 		return false;
 	const struct way *way = way_of(o->scene, task);
+	bool purpose = (way && way->kind == TC_WAIT_EVENT && tc_may_be_parked(o->scene, task)) ||
+		       !is_kept(o, i);
 	return way && tc_is_own_wait(o->scene->model, task) &&
-	       (way->kind != TC_WAIT_EVENT || !tc_may_be_parked(o->scene, task) ||
-		holds_up(o->scene, task)) &&
-	       !tc_may_be_left(&o->left, task) && is_root(o, node);
+	       (!purpose || holds_up(o->scene, task)) && !tc_may_be_left(&o->left, task) &&
+	       is_root(o, node);
 }
 
 struct ended {
 	const struct orphans *o;
 	struct tc_finding *finding;
 	const struct tc_task *last;
+	unsigned n;
 };
 
 /* A task that has failed, and still had the object. */
-static void put_ended(void *context, const struct tc_task *task, bool ended)
+static void put_ended(void *context, const struct tc_task *task, enum tc_known_by by)
 {
 	struct ended *one = context;
 	const struct tc_model *model = one->o->scene->model;
-	const struct tc_failure *failure = task && ended ? tc_model_failure(model, task) : NULL;
+	const struct tc_failure *failure =
+		task && by == TC_BY_TRACEBACK ? tc_model_failure(model, task) : NULL;
 
 	if (!failure || task == one->last)
 		return;
 	one->last = task;
 	uint32_t link = tc_place_best(model, failure->traceback);
 	tc_finding_culprit(one->finding, link);
+	one->n++;
 	struct tc_out *line = tc_finding_evidence(one->finding);
 	if (!line)
 		return;
 	tc_say_task(line, model, task, TC_NAME_COLUMNS);
-	tc_out_str(line, " had it too, and failed with ");
+	tc_out_str(line, " had it too, until it failed with ");
 	tc_out_text(line, tc_model_string(model, tc_model_type(model, task->exception)->name), 40);
 	tc_out_str(line, " at ");
 	tc_say_link(line, one->o->scene, link);
@@ -214,8 +238,7 @@ static void put_waiters(const struct orphans *o, size_t i, struct tc_finding *fi
 		bool pool;
 		uint32_t line = line_of(o->scene, task, &pool);
 		tc_ids_add(&finding->tasks, edge->from);
-		if (pool)
-			tc_finding_culprit(finding, line);
+		tc_finding_culprit(finding, line);
 		tc_finding_waits(finding, tc_place_best(o->scene->model, task->chain));
 	}
 }
@@ -253,7 +276,7 @@ static size_t add_finding(struct orphans *o, size_t from)
 	struct tc_finding *finding = tc_findings_room(o->findings) ?
 					     tc_finding_add(o->findings, way->cause, TC_LIKELY) :
 					     NULL;
-	struct ended ended = { o, finding, NULL };
+	struct ended ended = { o, finding, NULL, 0 };
 	size_t i = from;
 
 	for (; i < o->objects.n && entries[i].key == entries[from].key; i++)
@@ -266,10 +289,11 @@ static size_t add_finding(struct orphans *o, size_t from)
 	tc_out_str(line, "all references to it are known: each task that may still use one waits "
 			 "for it, itself or through others");
 	tc_knowers_find(&o->knowers, model->objects[entries[from].at].addr, put_ended, &ended);
-	if (!finding->n_culprits)
-		tc_finding_culprit(finding, tc_place_best(model, task->chain));
+	/* one of those who used the pool has failed: it is not that all want more */
+	if (way == &pool_way && ended.n)
+		finding->cause = TC_CAUSE_ORPHAN_QUEUE_EMPTY;
 	finding->ends = TC_ENDS_NO;
-	finding->why = "only cancelling what waits ends it";
+	finding->why = "nobody else can reach it, nor the tasks that wait to cancel them";
 	return i;
 }
 
@@ -281,7 +305,11 @@ void tc_detect_orphan_wait(const struct tc_scene *scene, struct tc_findings *fin
 
 	if (!model->n_refs)
 		return;
-	tc_stuck_init(&stuck, scene);
+	bool *open = tc_array_new(model->n_tasks, sizeof(*open));
+	if (!tc_find_open(scene, open, &stuck)) {
+		free(open);
+		return;
+	}
 	struct orphans o = {
 		.scene = scene,
 		.stuck = &stuck,
@@ -305,4 +333,5 @@ void tc_detect_orphan_wait(const struct tc_scene *scene, struct tc_findings *fin
 	free(o.reached);
 	free(o.stack);
 	tc_stuck_deinit(&stuck);
+	free(open);
 }

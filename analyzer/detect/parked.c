@@ -55,6 +55,25 @@ bool tc_is_own_wait(const struct tc_model *model, const struct tc_task *task)
 	return false;
 }
 
+bool tc_is_main(const struct tc_scene *scene, const struct tc_task *task)
+{
+	return main_of(scene, task) == MAIN_IT_IS;
+}
+
+/* Is the function of the program that waits awaited by another one? */
+static bool has_caller(const struct tc_model *model, const struct tc_task *task)
+{
+	uint32_t id = task->chain;
+	struct tc_place place;
+
+	for (; id; id = model->chains[id].parent) {
+		tc_place_init(&place, model, id);
+		if (tc_place_owner(model, place.file) != TC_OWNER_LIBRARY)
+			break;
+	}
+	return id && model->chains[id].parent;
+}
+
 bool tc_may_be_parked(const struct tc_scene *scene, const struct tc_task *task)
 {
 	size_t n_holds;
@@ -70,7 +89,7 @@ bool tc_may_be_parked(const struct tc_scene *scene, const struct tc_task *task)
 		break;
 	}
 	tc_model_holds(scene->model, task, &n_holds);
-	return n_holds > 0 && !scene->model->chains[task->chain].parent;
+	return n_holds > 0 && !has_caller(scene->model, task);
 }
 
 /* Does the task wait in asyncio.wait() for the first of several, or for a time? Of return_when only

@@ -7,6 +7,8 @@
 
 /* Does the program's own code wait? A library may park a task on purpose. */
 bool tc_is_own_wait(const struct tc_model *model, const struct tc_task *task);
+/* Is it the task that the loop was started for? */
+bool tc_is_main(const struct tc_scene *scene, const struct tc_task *task);
 /* Is it the task that the loop was started for, or a coroutine that does nothing but wait, with
  * something open that it keeps alive (a server)? Then it may wait for ever on purpose. */
 bool tc_may_be_parked(const struct tc_scene *scene, const struct tc_task *task);

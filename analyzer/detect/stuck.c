@@ -193,7 +193,7 @@ static void find_known(struct tc_stuck *stuck)
 	}
 }
 
-static void find_closed(struct tc_stuck *stuck)
+static void find_closed(struct tc_stuck *stuck, const bool *open)
 {
 	const struct tc_model *model = stuck->scene->model;
 	const struct tc_graph *graph = stuck->scene->graph;
@@ -203,7 +203,8 @@ static void find_closed(struct tc_stuck *stuck)
 
 	tc_timed_find(stuck->scene, timed);
 	for (size_t i = 0; i < model->n_tasks; i++)
-		stuck->closed[i] = !timed[i] && is_closed(stuck->scene, &model->tasks[i]);
+		stuck->closed[i] = !timed[i] && !(open && open[i]) &&
+				   is_closed(stuck->scene, &model->tasks[i]);
 	free(timed);
 	for (size_t i = 0; i < graph->n_edges; i++) { /* by ascending from */
 		const struct tc_edge *edge = &graph->edges[i];
@@ -236,8 +237,7 @@ static bool is_known(const struct tc_stuck *stuck, tc_node node)
 /* Is one enough of what the node needs? */
 static bool needs_one(const struct tc_stuck *stuck, tc_node node)
 {
-	return is_known(stuck, node) ||
-	       (stuck->closed[node] && !tc_graph_task(stuck->scene->graph, node));
+	return stuck->closed[node] && !tc_graph_task(stuck->scene->graph, node);
 }
 
 /* Is the edge one by which the node needs another, directly or because that one may complete
@@ -255,6 +255,8 @@ static uint32_t count_needs(const struct tc_stuck *stuck, tc_node node)
 	const struct tc_edge *edges = tc_graph_out(stuck->scene->graph, node, &n);
 	uint32_t count = 0;
 
+	if (is_known(stuck, node)) /* one of those that know it, or nobody */
+		return 1;
 	for (size_t i = 0; i < n; i++)
 		count += needs(stuck, node, &edges[i]);
 	return count > 1 && needs_one(stuck, node) ? 1 : count;
@@ -288,7 +290,7 @@ static void mark(struct tc_stuck *stuck, uint32_t *left)
 	free(stack);
 }
 
-void tc_stuck_init(struct tc_stuck *stuck, const struct tc_scene *scene)
+void tc_stuck_init(struct tc_stuck *stuck, const struct tc_scene *scene, const bool *open)
 {
 	size_t n = tc_graph_n_nodes(scene->graph);
 	uint32_t *left = tc_array_new(n, sizeof(*left));
@@ -299,7 +301,7 @@ void tc_stuck_init(struct tc_stuck *stuck, const struct tc_scene *scene)
 		.closed = tc_array_new(n, sizeof(*stuck->closed)),
 		.known = tc_array_new(scene->model->n_objects, sizeof(*stuck->known)),
 	};
-	find_closed(stuck);
+	find_closed(stuck, open);
 	find_known(stuck);
 	mark(stuck, left);
 	free(left);

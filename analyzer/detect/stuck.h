@@ -17,7 +17,8 @@ struct tc_stuck {
 	bool *known;
 };
 
-void tc_stuck_init(struct tc_stuck *stuck, const struct tc_scene *scene);
+/* open: tasks that can get on in another way, or NULL. */
+void tc_stuck_init(struct tc_stuck *stuck, const struct tc_scene *scene, const bool *open);
 void tc_stuck_deinit(struct tc_stuck *stuck);
 
 /* What the node behind this edge of node is needed for: TC_NODE_NONE, node does not need it. Of a

@@ -15,7 +15,8 @@ struct search {
 	const struct tc_opcodes *table;
 	unsigned minor;
 	uint32_t n;    /* units */
-	uint8_t *seen; /* of each unit */
+	uint8_t *seen; /* of each unit: 1 in a handler alone, 2 without one */
+	bool handler;  /* what is reached now is reached through a handler */
 	uint32_t *stack, n_stack;
 	struct tc_live *ret;
 };
@@ -37,10 +38,12 @@ static void use(struct search *s, uint64_t slot)
 /* Go on at this unit. One outside of the code: it was not understood. */
 static void reach(struct search *s, int64_t unit)
 {
+	const uint8_t how = s->handler ? 1 : 2;
+
 	if (unit < 0 || unit >= s->n) {
-		s->ret->all = true;
-	} else if (!s->seen[unit]) {
-		s->seen[unit] = 1;
+		s->ret->all = s->ret->raises = true;
+	} else if (s->seen[unit] < how) {
+		s->seen[unit] = how;
 		s->stack[s->n_stack++] = (uint32_t)unit;
 	}
 }
@@ -60,6 +63,15 @@ static bool varint(struct tc_cursor *cur, uint32_t *ret)
 	return true;
 }
 
+static void reach_handler(struct search *s, int64_t unit)
+{
+	const bool handler = s->handler;
+
+	s->handler = true;
+	reach(s, unit);
+	s->handler = handler;
+}
+
 /* The handlers of the instruction at this unit. */
 static void reach_handlers(struct search *s, uint32_t unit)
 {
@@ -70,7 +82,7 @@ static void reach_handlers(struct search *s, uint32_t unit)
 	while (cur.at && varint(&cur, &start) && varint(&cur, &length) && varint(&cur, &target) &&
 	       varint(&cur, &depth))
 		if (unit >= start && unit - start < length)
-			reach(s, target);
+			reach_handler(s, target);
 }
 
 /* A jump's argument in units: up to 3.9 it counts bytes. */
@@ -98,8 +110,13 @@ static void step(struct search *s, enum tc_opcode what, uint32_t argument, uint3
 		break;
 	case TC_OP_JUMP:
 	case TC_OP_MAY_JUMP:
-	case TC_OP_SETUP:
 		reach(s, next + jump(s, argument));
+		break;
+	case TC_OP_SETUP:
+		reach_handler(s, next + jump(s, argument));
+		break;
+	case TC_OP_RAISE:
+		s->ret->raises |= !s->handler;
 		break;
 	case TC_OP_JUMP_BACK:
 	case TC_OP_MAY_JUMP_BACK:
@@ -110,13 +127,13 @@ static void step(struct search *s, enum tc_opcode what, uint32_t argument, uint3
 		reach(s, jump(s, argument));
 		break;
 	case TC_OP_UNKNOWN:
-		s->ret->all = true;
+		s->ret->all = s->ret->raises = true;
 		break;
 	default:
 		break;
 	}
-	if (what != TC_OP_STOP && what != TC_OP_JUMP && what != TC_OP_JUMP_BACK &&
-	    what != TC_OP_JUMP_TO)
+	if (what != TC_OP_STOP && what != TC_OP_RAISE && what != TC_OP_JUMP &&
+	    what != TC_OP_JUMP_BACK && what != TC_OP_JUMP_TO)
 		reach(s, next);
 }
 
@@ -138,13 +155,14 @@ static void search(struct search *s)
 {
 	while (s->n_stack > 0 && !s->ret->all) {
 		uint32_t unit = s->stack[--s->n_stack];
+		s->handler = s->seen[unit] == 1;
 		uint8_t op = s->code->at[2 * unit];
 		enum tc_opcode what = (enum tc_opcode)s->table->what[op];
 		uint32_t next = unit + 1 + (uint32_t)(s->table->caches[op] - '0');
 		if (s->code->handlers_size)
 			reach_handlers(s, unit);
 		if (next > s->n)
-			s->ret->all = true;
+			s->ret->all = s->ret->raises = true;
 		else
 			step(s, what, argument_at(s, unit), next);
 	}
@@ -158,7 +176,7 @@ static void reach_blocks(struct search *s, uint32_t unit)
 		if (s->table->what[s->code->at[2 * i]] == TC_OP_SETUP) {
 			int64_t handler = i + 1 + jump(s, argument_at(s, i));
 			if (handler > unit)
-				reach(s, handler);
+				reach_handler(s, handler);
 		}
 }
 
@@ -171,12 +189,12 @@ void tc_live_at(const struct tc_model *model, uint32_t site, struct tc_live *ret
 		.code = code, .table = tc_opcodes_of(minor), .minor = minor, .ret = ret
 	};
 
-	*ret = (struct tc_live){ .all = !code || !s.table };
+	*ret = (struct tc_live){ .all = !code || !s.table, .raises = !code || !s.table };
 	if (ret->all)
 		return;
 	s.n = code->size / 2;
 	s.seen = tc_array_new(s.n, sizeof(*s.seen));
-	s.stack = tc_array_new(s.n, sizeof(*s.stack));
+	s.stack = tc_array_new(2 * (size_t)s.n, sizeof(*s.stack));
 	reach(&s, (at->lasti - 1) / 2);
 	if (!ret->all && minor <= 10)
 		reach_blocks(&s, (at->lasti - 1) / 2);

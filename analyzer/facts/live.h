@@ -9,9 +9,10 @@
 
 #define TC_LIVE_SLOTS 256u /* slots with a higher number count as used */
 
-/* Slots that are used, a bit each; all: every slot is. */
+/* Slots that are used, a bit each; all: every slot is, and it may raise. */
 struct tc_live {
 	bool all;
+	bool raises; /* it may raise an exception of its own: by a statement, outside of handlers */
 	uint64_t slots[TC_LIVE_SLOTS / 64];
 };
 

@@ -79,15 +79,6 @@ static bool runs_handle(const struct tc_model *model, uint32_t chain)
 	return false;
 }
 
-static bool is_run_once(struct tc_text function)
-{
-	static const char name[] = "_run_once"; /* behind a class from 3.11 on */
-	const size_t size = sizeof(name) - 1;
-
-	return function.size >= size &&
-	       memcmp(function.at + (function.size - size), name, size) == 0;
-}
-
 /* Is the innermost frame the wait of the loop itself? A callback may wait in a selector of its
  * own (subprocess.communicate, multiprocessing). Of asyncio the function outside of it is
  * _run_once, also where another package replaces that (nest_asyncio). */
@@ -98,7 +89,7 @@ static bool is_in_selector(const struct tc_model *model, uint32_t chain)
 	tc_place_init(&place, model, chain);
 	tc_place_init(&outside, model, model->chains[chain].parent);
 	return (tc_place_is(&place, "selectors.py", "select") &&
-		(!model->chains[chain].parent || is_run_once(outside.function))) ||
+		(!model->chains[chain].parent || tc_place_is_in(&outside, "_run_once"))) ||
 	       tc_place_is(&place, "gevent/hub.py", "Hub.run");
 }
 
@@ -154,6 +145,7 @@ static void turn_facts(const struct tc_model *model, struct tc_loop_view *view,
 
 	facts->frozen = model->status.flags & TC_STATUS_FROZEN;
 	if (facts->in_callback && py && py->loop == view->id && view->loop &&
+	    !(view->loop->flags & TC_LOOP_OWN_CLOCK) &&
 	    !(model->head.flags & TC_HEAD_WAS_STOPPED) &&
 	    tc_turn_of(model, py, view->loop->now_ns, &view->turn))
 		facts->step_ns = tc_turn_step_ns(&view->turn);

@@ -16,6 +16,7 @@ enum tc_opcode {
 	TC_OP_LOAD_PAIR = 'p',	 /* loads two slots, of four bits each */
 	TC_OP_STORE_LOAD = 's',	 /* loads the slot of the low four bits */
 	TC_OP_STOP = 'x',	 /* the next one is not reached from here */
+	TC_OP_RAISE = 'r',	 /* raises an exception that the program names */
 	TC_OP_JUMP = 'f',	 /* forward by the argument; 'F': or goes on */
 	TC_OP_MAY_JUMP = 'F',
 	TC_OP_JUMP_BACK = 'b',	 /* back by the argument */

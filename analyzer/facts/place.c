@@ -213,13 +213,16 @@ size_t tc_place_list(const struct tc_model *model, uint32_t chain, size_t max,
 	return n;
 }
 
+bool tc_place_is_in(const struct tc_place *place, const char *function)
+{
+	size_t size = strlen(function), n = place->function.size;
+
+	return n >= size && memcmp(place->function.at + (n - size), function, size) == 0 &&
+	       (n == size || place->function.at[n - size - 1] == '.');
+}
+
 bool tc_place_is(const struct tc_place *place, const char *file, const char *function)
 {
-	size_t size = function ? strlen(function) : 0, n = place->function.size;
-
-	if (!tc_text_ends_in(place->file, file))
-		return false;
-	return !function ||
-	       (n >= size && memcmp(place->function.at + (n - size), function, size) == 0 &&
-		(n == size || place->function.at[n - size - 1] == '.'));
+	return tc_text_ends_in(place->file, file) &&
+	       (!function || tc_place_is_in(place, function));
 }

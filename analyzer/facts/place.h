@@ -32,6 +32,8 @@ enum tc_owner tc_place_owner(const struct tc_model *model, struct tc_text file);
 struct tc_text tc_place_short(const struct tc_model *model, struct tc_text root,
 			      struct tc_text file);
 
+/* Is its function the one of this name, perhaps of a class? */
+bool tc_place_is_in(const struct tc_place *place, const char *function);
 /* Does the file's path end in this, and the function's name in the other (its last parts; NULL: any
  * function)? */
 bool tc_place_is(const struct tc_place *place, const char *file, const char *function);

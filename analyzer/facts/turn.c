@@ -44,8 +44,10 @@ bool tc_turn_of(const struct tc_model *model, const struct tc_pythread *thread, 
 	for (uint32_t id = thread->chain; id; id = model->chains[id].parent) {
 		struct tc_place place;
 		tc_place_init(&place, model, id);
-		if (tc_place_is(&place, "asyncio/base_events.py", "_run_once"))
-			return read_turn(model, thread, id, now_ns, ret);
+		/* another package may turn the loop inside a callback of it (nest_asyncio) */
+		if (tc_place_is_in(&place, "_run_once"))
+			return tc_place_is(&place, "asyncio/base_events.py", "_run_once") &&
+			       read_turn(model, thread, id, now_ns, ret);
 	}
 	return false;
 }

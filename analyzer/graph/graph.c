@@ -181,11 +181,11 @@ static void add_held(struct tc_graph *graph, const bool *waited)
 	}
 }
 
-static void add_knower(void *context, const struct tc_task *task, bool ended)
+static void add_knower(void *context, const struct tc_task *task, enum tc_known_by by)
 {
 	const struct member *member = context;
 
-	if (task && !ended)
+	if (task && by != TC_BY_TRACEBACK)
 		add(member->graph, TC_EDGE_KNOWN, member->from, tc_node_task(member->graph, task),
 		    0);
 }

@@ -7,7 +7,7 @@
 
 #include "analyzer/base/array.h"
 
-#define STEPS_MAX 50000000u
+#define STEPS_MAX 20000000u
 
 /* The record of this address; n_refs: there is none. */
 static size_t number_of(const struct tc_knowers *knowers, uint64_t addr)
@@ -91,7 +91,7 @@ static bool is_used(struct tc_knowers *knowers, const struct tc_refs *frame, uin
 }
 
 bool tc_knowers_find(struct tc_knowers *knowers, uint64_t addr,
-		     void (*found)(void *context, const struct tc_task *task, bool ended),
+		     void (*found)(void *context, const struct tc_task *task, enum tc_known_by by),
 		     void *context)
 {
 	const struct tc_model *model = knowers->model;
@@ -110,13 +110,21 @@ bool tc_knowers_find(struct tc_knowers *knowers, uint64_t addr,
 			continue;
 		knowers->seen[i] = knowers->search;
 		if (refs->flags & TC_REFS_FRAME) {
-			const struct tc_task *task = tc_model_task_at(model, refs->owner);
+			const struct tc_task *owner = tc_model_task_at(model, refs->owner);
 			bool ended = refs->flags & TC_REFS_ENDED;
-			all = all && (task || ended);
-			found(context, task, ended);
+			all = all && (owner || ended);
+			found(context, owner, ended ? TC_BY_TRACEBACK : TC_BY_FRAME);
 			continue;
 		}
-		all = all && !(refs->flags & TC_REFS_WEAK) && end - begin == refs->references;
+		const bool is_task = tc_model_type(model, refs->type)->flags & TC_TYPE_TASK;
+		const struct tc_task *task = is_task ? tc_model_task_at(model, refs->addr) : NULL;
+		if (i != first && task && tc_task_alive(task)) {
+			found(context, task, TC_BY_CALLBACK);
+			continue;
+		}
+		/* asyncio itself has weak references to all tasks */
+		all = all && (is_task || !(refs->flags & TC_REFS_WEAK)) &&
+		      end - begin == refs->references;
 		if (knowers->steps < end - begin)
 			return false;
 		knowers->steps -= end - begin;
@@ -126,4 +134,16 @@ bool tc_knowers_find(struct tc_knowers *knowers, uint64_t addr,
 				knowers->stack[n++] = knowers->in[e];
 	}
 	return all;
+}
+
+bool tc_knowers_any(const struct tc_knowers *knowers, uint64_t addr,
+		    bool (*match)(const struct tc_model *model, const struct tc_refs *refs))
+{
+	const size_t i = number_of(knowers, addr);
+
+	for (uint32_t e = i < knowers->model->n_refs ? knowers->in_first[i] : 0;
+	     i < knowers->model->n_refs && e < knowers->in_first[i + 1]; e++)
+		if (match(knowers->model, &knowers->model->refs[knowers->in[e]]))
+			return true;
+	return false;
 }

@@ -23,13 +23,20 @@ struct tc_knowers {
 void tc_knowers_init(struct tc_knowers *knowers, const struct tc_model *model);
 void tc_knowers_deinit(struct tc_knowers *knowers);
 
-/* Call found for each frame from which the object at addr can be reached by variables that its code
- * may still use, with its task, NULL where that has no record. ended: the frame has ended, and its
- * task has failed and keeps the traceback.
- * A task with several frames comes several times. False: the object is not recorded, or others may
- * know it too: then those that were found may not be all. */
+/* How a task leads to an object: by a variable of its frames that their code may still use; by the
+ * callbacks that are called when it ends; by a frame that has ended, and is kept by the traceback
+ * with which the task has failed. */
+enum tc_known_by { TC_BY_FRAME, TC_BY_CALLBACK, TC_BY_TRACEBACK };
+
+/* Call found for each way from a task to the object or other task at addr; task NULL: it has no
+ * record. A task may come several times. False: the object is not recorded, or others may know it
+ * too: then those that were found may not be all. */
 bool tc_knowers_find(struct tc_knowers *knowers, uint64_t addr,
-		     void (*found)(void *context, const struct tc_task *task, bool ended),
+		     void (*found)(void *context, const struct tc_task *task, enum tc_known_by by),
 		     void *context);
+
+/* Does anything that refers to the object itself match? */
+bool tc_knowers_any(const struct tc_knowers *knowers, uint64_t addr,
+		    bool (*match)(const struct tc_model *model, const struct tc_refs *refs));
 
 #endif

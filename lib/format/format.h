@@ -214,6 +214,7 @@ enum tc_loop_flag {
 	TC_LOOP_STOPPING = 2,
 	TC_LOOP_RUNNING = 4, /* a thread has it as its running loop */
 	TC_LOOP_TORN = 8,
+	TC_LOOP_OWN_CLOCK = 32, /* its function time is not asyncio's */
 	TC_LOOP_OPAQUE = 16, /* its queues are not Python objects (uvloop) */
 };
 

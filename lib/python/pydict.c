@@ -152,6 +152,18 @@ int tc_attrs_open(const struct tc_py *py, tc_addr addr, const struct tc_type_fac
 	return dict ? tc_dict_open(py, dict, ret) : -TC_ETYPE;
 }
 
+tc_addr tc_attrs_dict(const struct tc_py *py, tc_addr addr, const struct tc_type_facts *type)
+{
+	bool managed = py->at.attrs != TC_ATTRS_SLOT && type->flags & TC_TPFLAG_MANAGED_DICT;
+	tc_addr dict = 0;
+
+	if (managed)
+		tc_get(py->mem, addr - 24, &dict);
+	else if (type->dictoffset > 0)
+		tc_get(py->mem, addr + (uint64_t)type->dictoffset, &dict);
+	return managed && py->at.attrs == TC_ATTRS_TAGGED && dict & 1 ? 0 : dict;
+}
+
 /* Read the next entries, from entry i on, into the window. */
 static int fill(struct tc_dict *dict)
 {

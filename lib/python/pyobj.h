@@ -101,6 +101,10 @@ int tc_dict_open(const struct tc_py *py, tc_addr addr, struct tc_dict *ret);
 int tc_attrs_open(const struct tc_py *py, tc_addr addr, const struct tc_type_facts *type,
 		  struct tc_dict *ret);
 
+/* The dict object of the object at addr, which its attributes are in; 0: it has none, because they
+ * are kept without one, or it has no attributes. */
+tc_addr tc_attrs_dict(const struct tc_py *py, tc_addr addr, const struct tc_type_facts *type);
+
 /* The next entry. 1: *ret_key, *ret_value are set; 0: the end; negative: it cannot be read. */
 int tc_dict_next(struct tc_dict *dict, tc_addr *ret_key, tc_addr *ret_value);
 

@@ -11,6 +11,7 @@
 #include "lib/base/safe.h"
 
 #define TIMERS_MAX 4000000u /* timers looked at */
+#define BASES_MAX 32u	    /* of a loop's class */
 
 /* A loop as it was read. The numbers are counts plus 1; 0: unknown. */
 struct loop {
@@ -275,6 +276,41 @@ static void loop_attribute(struct tc_walker *w, struct loop *loop, tc_addr key, 
 		loop->thread_ident = value.bits;
 }
 
+/* Is this the function time of asyncio/base_events.py? */
+static bool is_asyncio_time(struct tc_walker *w, tc_addr function)
+{
+	static const char file[] = "asyncio/base_events.py";
+	const struct tc_walk_type *type = tc_walker_type_of(w, function);
+	struct tc_code_facts facts;
+	char path[512];
+	tc_addr code;
+	size_t size;
+
+	return type && type->kind == TC_KIND_FUNCTION &&
+	       tc_get(w->mem, function + w->py.at.func_code, &code) == 0 &&
+	       tc_code_facts_read(&w->py, code, &facts) == 0 &&
+	       tc_str_read(&w->py, facts.filename, path, sizeof(path), &size) == 0 &&
+	       size >= sizeof(file) - 1 &&
+	       memcmp(path + size - (sizeof(file) - 1), file, sizeof(file) - 1) == 0;
+}
+
+/* Has the loop another clock: an attribute or a class of its own with a function time? */
+static bool has_own_clock(struct tc_walker *w, tc_addr loop)
+{
+	tc_addr type, dict, function;
+
+	if (tc_attr_get(&w->py, loop, "time", &function) == 0)
+		return true;
+	int r = tc_get(w->mem, loop + TC_OB_TYPE, &type);
+	for (unsigned depth = 0; r == 0 && type && depth < BASES_MAX; depth++) {
+		if (tc_get(w->mem, type + TC_TP_DICT, &dict) == 0 && dict &&
+		    tc_dict_get(&w->py, dict, "time", &function) == 0)
+			return !is_asyncio_time(w, function);
+		r = tc_get(w->mem, type + TC_TP_BASE, &type);
+	}
+	return false;
+}
+
 static void read_loop(struct tc_walker *w, struct loop *loop)
 {
 	const struct tc_walk_type *type = tc_walker_type_of(w, loop->addr);
@@ -286,6 +322,8 @@ static void read_loop(struct tc_walker *w, struct loop *loop)
 			loop_attribute(w, loop, key, value);
 	if (!loop->ready)
 		loop->flags |= TC_LOOP_OPAQUE;
+	if (has_own_clock(w, loop->addr))
+		loop->flags |= TC_LOOP_OWN_CLOCK;
 	for (uint32_t i = 0; i < w->threads.n; i++) {
 		const struct tc_walk_thread *thread = &w->threads.at[i];
 		/* A loop whose callback runs another loop is not its thread's running loop any

@@ -16,7 +16,7 @@
 /* PyTypeObject, the same from 3.8 to 3.15 (Include/cpython/object.h); PyTracebackObject; FutureObj
  * and TaskObj; the owner of a _PyInterpreterFrame that its frame object has taken over
  * (Include/internal/pycore_frame.h) */
-enum { TYPE_WEAKLIST = 208, TB_NEXT = 16, TB_FRAME = 24, OWNED_BY_OBJECT = 2 };
+enum { TYPE_DEALLOC = 48, TYPE_WEAKLIST = 208, TB_NEXT = 16, TB_FRAME = 24, OWNED_BY_OBJECT = 2 };
 enum {
 	ITEMS_MAX = 4096,
 	BODY_WORDS_MAX = 64,
@@ -24,6 +24,8 @@ enum {
 	TRACEBACKS_MAX = 64,
 	FUTURE_WORDS_MAX = 32,
 	BYTECODE_MAX = 65536,
+	TARGETS_MAX = 16, /* of one task */
+	BASES_MAX = 32,
 };
 
 void tc_walker_refs_begin(struct tc_walker *w)
@@ -83,8 +85,7 @@ static void add_edge(struct tc_walker *w, struct tc_refs_node *node, tc_addr to,
 
 /* Words that may be references: slots, or the body of an object. From 3.14 on a borrowed reference
  * in a slot has bit 0 set, and is none of these. */
-static void add_words(struct tc_walker *w, struct tc_refs_node *node, tc_addr at, uint64_t n,
-		      tc_addr but)
+static void add_words(struct tc_walker *w, struct tc_refs_node *node, tc_addr at, uint64_t n)
 {
 	const tc_addr begin = at;
 	uint64_t words[64];
@@ -94,8 +95,7 @@ static void add_words(struct tc_walker *w, struct tc_refs_node *node, tc_addr at
 		if (tc_read_words(w->mem, at, words, m) < 0)
 			return;
 		for (uint64_t i = 0; i < m; i++)
-			if (at + 8 * i != but)
-				add_edge(w, node, words[i], (at - begin) / 8 + i + 1);
+			add_edge(w, node, words[i], (at - begin) / 8 + i + 1);
 	}
 }
 
@@ -110,14 +110,32 @@ static struct tc_refs_node *add_frame(struct tc_walker *w, tc_addr begin, tc_add
 		return NULL;
 	node->flags = (uint8_t)(TC_REFS_FRAME | flags);
 	node->owner = owner;
-	add_words(w, node, begin, n, 0);
+	add_words(w, node, begin, n);
 	return node;
+}
+
+/* Note the object that a function of a library waits at: an instance with attributes. False: it is
+ * none. */
+static bool add_target(struct tc_walker *w, tc_addr object)
+{
+	const struct tc_walk_type *type = tc_walker_type_of(w, object);
+	uint64_t *target;
+
+	if (!type || type->kind != TC_KIND_OTHER ||
+	    !(type->facts.dictoffset || type->facts.flags & TC_TPFLAG_MANAGED_DICT) ||
+	    !(target = tc_hash_at(&w->refs.targets, object)))
+		return false;
+	*target = 1;
+	/* asyncio's own classes, and those derived from them, are classes of Python */
+	if (!w->refs.dealloc)
+		tc_get(w->mem, type->addr + TYPE_DEALLOC, &w->refs.dealloc);
+	return true;
 }
 
 void tc_walker_refs_task(struct tc_walker *w, tc_addr task)
 {
 	const struct tc_walk_sole *sole = &w->sole;
-	uint32_t n_targets = 0;
+	unsigned n_targets = 0;
 
 	for (uint32_t i = 0; i < sole->n && i < TC_SOLE_FRAMES; i++) {
 		struct tc_refs_node *node =
@@ -127,14 +145,11 @@ void tc_walker_refs_task(struct tc_walker *w, tc_addr task)
 		node->code = sole->frames[i].code;
 		node->lasti = sole->frames[i].lasti;
 	}
-	for (uint32_t i = w->locals.n_refs; i-- > 0 && n_targets < 16 && !w->refs.full;) {
-		const struct tc_walk_type *type = tc_walker_type_of(w, w->locals.refs[i]);
-		uint64_t *target = type && type->kind == TC_KIND_OTHER ?
-					   tc_hash_at(&w->refs.targets, w->locals.refs[i]) :
-					   NULL;
-		if (target)
-			*target = ++n_targets;
-	}
+	for (uint32_t i = w->locals.n_refs; i-- > 0 && n_targets < TARGETS_MAX && !w->refs.full;)
+		n_targets += add_target(w, w->locals.refs[i]);
+	uint64_t *target = n_targets ? tc_hash_at(&w->refs.targets, task) : NULL;
+	if (target)
+		*target = 1;
 }
 
 void tc_walker_refs_ended(struct tc_walker *w, tc_addr task)
@@ -227,19 +242,42 @@ static void expand_dict(struct tc_walker *w, struct tc_refs_node *node, struct t
 	}
 }
 
-/* An object of any other type: its attributes, and all words of its body that may be references,
- * those of slots among them. */
+/* Is it a class of Python, and all that it is derived from but object? Of others it is not known
+ * which words of their instances are references, and whether all are. */
+static bool is_plain(struct tc_walker *w, tc_addr type)
+{
+	tc_addr base, dealloc;
+
+	for (unsigned n = 0; n < BASES_MAX; n++, type = base) {
+		if (tc_get(w->mem, type + TC_TP_BASE, &base) < 0 ||
+		    tc_get(w->mem, type + TYPE_DEALLOC, &dealloc) < 0)
+			return false;
+		if (!base)
+			return n > 0; /* object */
+		if (dealloc != w->refs.dealloc)
+			return false;
+	}
+	return false;
+}
+
+/* The words of its body, which are slots, and its attributes: where there is a dict object, that is
+ * one step more, because others may have it too. */
 static void expand_body(struct tc_walker *w, struct tc_refs_node *node)
 {
 	const struct tc_type_facts *facts = &node->type->facts;
+	const bool managed = facts->flags & TC_TPFLAG_MANAGED_DICT;
 	uint64_t words = facts->basicsize / 8;
-	struct tc_dict dict;
+	struct tc_dict attrs;
 
+	if (node->type->kind == TC_KIND_OTHER && !is_plain(w, node->type->addr))
+		return;
 	if (words > 2 && words <= BODY_WORDS_MAX)
-		add_words(w, node, node->addr + 16, words - 2,
-			  facts->dictoffset > 0 ? node->addr + (uint64_t)facts->dictoffset : 0);
-	if (tc_attrs_open(&w->py, node->addr, facts, &dict) == 0)
-		expand_dict(w, node, &dict, false);
+		add_words(w, node, node->addr + 16, words - 2);
+	tc_addr dict = managed ? tc_attrs_dict(&w->py, node->addr, facts) : 0;
+	if (dict)
+		add_edge(w, node, dict, 0);
+	else if (managed && tc_attrs_open(&w->py, node->addr, facts, &attrs) == 0)
+		expand_dict(w, node, &attrs, false);
 }
 
 static void expand_function(struct tc_walker *w, struct tc_refs_node *node)
@@ -259,7 +297,7 @@ static void expand_gen(struct tc_walker *w, struct tc_refs_node *node)
 	    gen.stack_end >= gen.frame.locals &&
 	    gen.stack_end - gen.frame.locals <= 8 * FRAME_WORDS_MAX &&
 	    !tc_hash_find(&w->refs.index, gen.frame.locals))
-		add_words(w, node, gen.frame.locals, (gen.stack_end - gen.frame.locals) / 8, 0);
+		add_words(w, node, gen.frame.locals, (gen.stack_end - gen.frame.locals) / 8);
 }
 
 static void expand(struct tc_walker *w, struct tc_refs_node *node)
@@ -317,6 +355,10 @@ static bool is_followed(enum tc_kind kind)
 	case TC_KIND_BUILTIN:
 	case TC_KIND_PARTIAL:
 	case TC_KIND_CELL:
+	case TC_KIND_FUTURE:
+	case TC_KIND_TASK:
+	case TC_KIND_FUTURE_ITER:
+	case TC_KIND_TASK_WAKEUP:
 		return true;
 	default:
 		return false;
@@ -352,6 +394,21 @@ static void visit(struct tc_walker *w, tc_addr addr, unsigned depth)
 	node->flags = is_weakly_known(w, node) ? TC_REFS_WEAK : 0;
 }
 
+/* Give back the room of edges that lead to no node, where it is still the last that was taken. */
+static void drop_useless(struct tc_walk_refs *refs, struct tc_refs_node *node)
+{
+	uint64_t *edges = refs->edges + node->first;
+	uint32_t n = 0;
+
+	if (node->first + node->n != refs->n_edges)
+		return;
+	for (uint32_t e = 0; e < node->n; e++)
+		if (tc_hash_find(&refs->index, edges[e] & TARGET))
+			edges[n++] = edges[e];
+	refs->n_edges -= node->n - n;
+	node->n = n;
+}
+
 /* In the order in which they were added, so each one after what refers to it. */
 static void follow(struct tc_walker *w)
 {
@@ -363,6 +420,7 @@ static void follow(struct tc_walker *w)
 			expand(w, node);
 		for (uint32_t e = 0; e < node->n && !refs->full; e++)
 			visit(w, refs->edges[node->first + e] & TARGET, node->depth + 1u);
+		drop_useless(refs, node);
 	}
 }
 
@@ -511,4 +569,6 @@ void tc_walker_refs(struct tc_walker *w)
 	for (uint32_t i = 0; i < refs->n_nodes; i++)
 		if (refs->nodes[i].wanted)
 			put_node(w, &refs->nodes[i]);
+		else if (refs->nodes[i].code)
+			site_of(w, &refs->nodes[i]);
 }

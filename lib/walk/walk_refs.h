@@ -15,7 +15,7 @@
 #define TC_REFS_NODES 131072u
 #define TC_REFS_EDGES 524288u
 #define TC_REFS_ENDED_MAX 1024u
-#define TC_REFS_DEPTH 6u /* references that are followed from a frame */
+#define TC_REFS_DEPTH 12u /* references that are followed from a frame */
 
 struct tc_walk_type;
 
@@ -43,6 +43,7 @@ struct tc_walk_refs {
 	uint64_t *edges;
 	tc_addr *ended; /* TC_REFS_ENDED_MAX: tasks that have ended */
 	uint32_t n_nodes, n_edges, n_ended;
+	tc_addr dealloc; /* tp_dealloc of classes of Python; 0: not known yet */
 	bool full; /* a bound was reached */
 };
 

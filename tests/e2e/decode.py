@@ -370,7 +370,7 @@ FIELDS = {
     "task_flags": flags(131071),
     "object_flags": flags(3),
     "pythread_flags": flags(63),
-    "loop_flags": flags(31),
+    "loop_flags": flags(63),
     "handle_flags": flags(1),
     "status_flags": flags(127),
     "names": times(ref(STRING), 1024),

@@ -9,7 +9,7 @@ import opcode
 import sys
 
 OLD = sys.version_info < (3, 11)
-STOP = {"RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE", "INTERPRETER_EXIT"}
+STOP = {"RETURN_VALUE", "RETURN_CONST", "RERAISE", "INTERPRETER_EXIT"}
 ALWAYS = {"JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT", "JUMP_ABSOLUTE"}
 LOAD = {"LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_FAST_AND_CLEAR", "LOAD_FAST_BORROW"}
 DEREF = {"LOAD_DEREF", "LOAD_CLOSURE", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"}
@@ -38,6 +38,8 @@ def letter(name):
         return "_"
     if plain == "EXTENDED_ARG":
         return "e"
+    if plain == "RAISE_VARARGS":
+        return "r"
     if plain in STOP:
         return "x"
     if plain in LOAD or (plain in DEREF and not OLD):

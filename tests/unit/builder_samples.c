@@ -293,6 +293,7 @@ void builder_orphans(struct builder *b, size_t n)
 		uint64_t addr = 0x90000000 + i * 512;
 		refs(b, addr + 0x100, addr, 0, 0, queue, site);
 		refs(b, addr + 0x140, addr, 0, 0, queue, 0);
+		refs(b, addr, 0, ids.task, 0, 0, 0);
 	}
 	refs(b, queue, 0, ids.queue, 2 * n, 0, 0);
 	builder_seal(b, n, 0, 0);

@@ -64,12 +64,17 @@ static void one_is_torn(struct opened *o)
 
 static void one_is_not_recorded(struct opened *o)
 {
-	o->model.refs[2].owner += 16;
+	o->model.refs[3].owner += 16;
 }
 
 static void one_is_in_a_frame_that_has_ended(struct opened *o)
 {
-	o->model.refs[2].flags |= TC_REFS_ENDED;
+	o->model.refs[3].flags |= TC_REFS_ENDED;
+}
+
+static void somebody_may_cancel_one(struct opened *o)
+{
+	o->model.refs[2].references++;
 }
 
 static const struct {
@@ -84,6 +89,7 @@ static const struct {
 	{ one_runs, 0 },
 	{ one_is_torn, 0 },
 	{ one_is_not_recorded, 0 },
+	{ somebody_may_cancel_one, 0 },
 	{ one_is_in_a_frame_that_has_ended, TASKS },
 };
 

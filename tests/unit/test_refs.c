@@ -15,13 +15,29 @@ struct waiting {
 	tc_addr known; /* what api has as a variable */
 };
 
+/* An instance of a class of Python. To the dict that it may have there is one reference. */
+static tc_addr instance(struct fake *f, const char *name, const char *module, const char *attr,
+			tc_addr value)
+{
+	tc_addr object_type = fake_static_type(f, "object", 0, 16);
+	tc_addr class = fake_class(
+		f, (struct fake_class){ .name = name, .module = module, .bases = { object_type } });
+	tc_addr object = fake_instance(f, class, FAKE_PAIRS({ attr, value }));
+	struct tc_type_facts facts;
+
+	tc_type_facts_read(&f->py, class, &facts);
+	tc_addr dict = tc_attrs_dict(&f->py, object, &facts);
+	if (dict)
+		fake_put32(f, dict, 1);
+	fake_put32(f, object, 1);
+	return object;
+}
+
 static struct waiting waiting_new(unsigned minor)
 {
 	struct waiting t = { .f = fake_new(minor) };
-	tc_addr class =
-		fake_class(t.f, (struct fake_class){ .name = "Event", .module = "asyncio.locks" });
 
-	t.known = t.event = fake_instance(t.f, class, FAKE_PAIRS({ "_value", t.f->no }));
+	t.known = t.event = instance(t.f, "Event", "asyncio.locks", "_value", t.f->no);
 	fake_put32(t.f, t.event, 2);
 	return t;
 }
@@ -48,11 +64,12 @@ static void make_task(const struct waiting *t)
 							  .name = fake_str(f, "api") }));
 }
 
-static void note(void *context, const struct tc_task *task, bool ended)
+static void note(void *context, const struct tc_task *task, enum tc_known_by by)
 {
+	static const char *const words[] = { "", "callback of ", "ended " };
 	char *text = context;
 
-	sprintf(text + strlen(text), "%s%s ", ended ? "ended " : "", task ? "task" : "nobody");
+	sprintf(text + strlen(text), "%s%s ", words[by], task ? "task" : "nobody");
 }
 
 /* The event is known to those that are told, "all: " before them if to nobody else. */
@@ -124,17 +141,21 @@ static tc_addr in_cell(struct fake *f, tc_addr event)
 
 static tc_addr in_instance(struct fake *f, tc_addr event)
 {
-	return fake_instance(f, fake_class(f, (struct fake_class){ .name = "App" }),
-			     FAKE_PAIRS({ "stop", event }));
+	return instance(f, "App", "app", "stop", event);
 }
 
 static tc_addr in_slot(struct fake *f, tc_addr event)
 {
-	tc_addr class = fake_class(
-		f, (struct fake_class){ .name = "App", .attrs = FAKE_ATTRS_NONE, .slots = "stop" });
-	tc_addr object = fake_object(f, class, 24);
+	tc_addr object_type = fake_static_type(f, "object", 0, 16);
+	tc_addr class = fake_class(f, (struct fake_class){ .name = "App",
+							   .bases = { object_type },
+							   .attrs = FAKE_ATTRS_NONE,
+							   .slots = "stop weak" });
+	tc_addr object = fake_object(f, class, 32);
 
+	fake_put(f, class + 208, 24); /* tp_weaklistoffset */
 	fake_put(f, object + 16, event);
+	fake_put32(f, object, 1);
 	return object;
 }
 
@@ -167,22 +188,54 @@ START_TEST(test_through_objects)
 }
 END_TEST
 
-/* A weak reference may lead to it, and to what it is an attribute of. */
+/* A weak reference may lead to what it is an attribute of. */
 START_TEST(test_weak_references)
 {
-	for (int of_owner = 0; of_owner < 2; of_owner++) {
+	for (int weak = 0; weak < 2; weak++) {
 		struct waiting t = waiting_new(minors[_i]);
-		tc_addr class = fake_class(t.f, (struct fake_class){ .name = "App",
-								     .attrs = FAKE_ATTRS_NONE,
-								     .slots = "stop weak" });
-		tc_addr object = fake_object(t.f, class, 32);
-		fake_put(t.f, class + 208, 24); /* tp_weaklistoffset */
+		t.known = in_slot(t.f, t.event);
+		if (weak)
+			fake_put(t.f, t.known + 24, fake_weakref(t.f, t.known));
+		must_know(&t, weak ? "task task " : "all: task task ");
+	}
+}
+END_TEST
+
+/* Others may have the dict of an instance, too. */
+START_TEST(test_dict_of_an_instance)
+{
+	struct waiting t = waiting_new(minors[_i]);
+	struct tc_type_facts facts;
+	tc_addr type;
+
+	t.known = in_instance(t.f, t.event);
+	ck_assert_int_eq(tc_get(&t.f->target.mem, t.known + TC_OB_TYPE, &type), 0);
+	tc_type_facts_read(&t.f->py, type, &facts);
+	tc_addr dict = tc_attrs_dict(&t.f->py, t.known, &facts);
+	ck_assert_uint_ne(dict, 0);
+	fake_put32(t.f, dict, 2);
+	must_know(&t, "task task ");
+}
+END_TEST
+
+/* Of an instance of a type in C nothing is known, nor of a class derived from one. */
+START_TEST(test_types_in_c)
+{
+	for (int derived = 0; derived < 2; derived++) {
+		struct waiting t = waiting_new(minors[_i]);
+		tc_addr type = fake_static_type(t.f, "_ctypes.CFuncPtr", 0, 24);
+		fake_put(t.f, type + 48, 0x1000); /* tp_dealloc */
+		fake_put(t.f, type + TC_TP_BASE, fake_static_type(t.f, "object", 0, 16));
+		if (derived)
+			type = fake_class(t.f, (struct fake_class){ .name = "Callback",
+								    .bases = { type },
+								    .attrs = FAKE_ATTRS_NONE,
+								    .size = 24 });
+		tc_addr object = fake_object(t.f, type, 24);
 		fake_put(t.f, object + 16, t.event);
-		if (of_owner)
-			fake_put(t.f, object + 24, fake_weakref(t.f, object));
 		fake_put32(t.f, object, 1);
 		t.known = object;
-		must_know(&t, of_owner ? "task task " : "all: task task ");
+		must_know(&t, "task ");
 	}
 }
 END_TEST
@@ -224,6 +277,8 @@ int main(void)
 	tcase_add_loop_test(c, test_one_more_reference, 0, ROWS(minors));
 	tcase_add_loop_test(c, test_through_objects, 0, ROWS(minors));
 	tcase_add_loop_test(c, test_weak_references, 0, ROWS(minors));
+	tcase_add_loop_test(c, test_dict_of_an_instance, 0, ROWS(minors));
+	tcase_add_loop_test(c, test_types_in_c, 0, ROWS(minors));
 	tcase_add_loop_test(c, test_frames_that_have_ended, 0, ROWS(minors));
 	suite_add_tcase(suite, c);
 	return run_suite(suite);

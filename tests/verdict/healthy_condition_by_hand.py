@@ -22,6 +22,8 @@ async def main():
     await asyncio.sleep(0)
     print("READY", flush=True)
     await asyncio.sleep(3600)
+    for condition in shared, own:
+        condition.release()
 
 
 asyncio.run(main())

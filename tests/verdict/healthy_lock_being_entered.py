@@ -27,6 +27,8 @@ async def main():
         await asyncio.sleep(0)
         print("READY", flush=True)
         await asyncio.sleep(3600)
+    for lock in locks:
+        lock.release()
 
 
 asyncio.run(main())

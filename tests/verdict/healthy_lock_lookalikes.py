@@ -44,6 +44,8 @@ async def main():
     await asyncio.sleep(0)
     print("READY", flush=True)
     await asyncio.sleep(3600)
+    by_hand.release()
+    await gen.aclose()
 
 
 asyncio.run(main())

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # verdict: a task ends its loop with SystemExit; two threads wait for results of that loop
 # PY: 3.8+  NEEDS: stdlib
-# EXPECT: kind=loop-stopped; task=*; culprit=loop_stopped.py:19; confidence=proved; hurts=1; says=2 threads wait
+# EXPECT: kind=loop-stopped; task=*; culprit=loop_stopped.py:19; confidence=likely; hurts=1; says=2 threads wait
 import asyncio
 import sys
 import threading
