@@ -12,6 +12,7 @@
 #include "analyzer/detect/parked.h"
 #include "analyzer/detect/stuck.h"
 #include "analyzer/detect/words.h"
+#include "analyzer/facts/live.h"
 #include "analyzer/facts/place.h"
 #include "analyzer/graph/knowers.h"
 
@@ -160,23 +161,25 @@ static bool holds_up(const struct tc_scene *scene, const struct tc_task *task)
 	return false;
 }
 
-/* Is it anything but a frame of the standard library? */
-static bool is_of_program(const struct tc_model *model, const struct tc_refs *refs)
+/* Is it anything but a frame that waits for the object, of the standard library or of a function
+ * that has made it for itself? */
+static bool keeps(const struct tc_model *model, const struct tc_refs *refs, uint32_t word)
 {
 	const struct tc_site *site =
 		refs->site && refs->site < model->n_sites ? &model->sites[refs->site] : NULL;
 
-	return !site ||
-	       tc_place_owner(model,
-			      tc_model_string(model, tc_model_code(model, site->code)->file)) !=
-		       TC_OWNER_LIBRARY;
+	if (!site || refs->flags & TC_REFS_ENDED)
+		return true;
+	const struct tc_text file = tc_model_string(model, tc_model_code(model, site->code)->file);
+	return tc_place_owner(model, file) != TC_OWNER_LIBRARY &&
+	       !(word && tc_live_is_private(model, refs->site, word - 1));
 }
 
-/* Does the program keep the object? What is only the library's that waits for it is waited for on
- * purpose: await asyncio.Event().wait(). */
+/* Does the program keep the object? What only the function knows that waits for it is waited for on
+ * purpose: await asyncio.Event().wait(), and stop = asyncio.Event() before that. */
 static bool is_kept(const struct orphans *o, size_t i)
 {
-	return tc_knowers_any(&o->knowers, o->scene->model->objects[i].addr, is_of_program);
+	return tc_knowers_any(&o->knowers, o->scene->model->objects[i].addr, keeps);
 }
 
 static bool is_orphan(struct orphans *o, size_t i)

@@ -180,11 +180,16 @@ static void reach_blocks(struct search *s, uint32_t unit)
 		}
 }
 
+static unsigned version_of(const struct tc_model *model)
+{
+	return model->n_interps > 1 ? model->interps[1].version >> 16 & 255 : 0;
+}
+
 void tc_live_at(const struct tc_model *model, uint32_t site, struct tc_live *ret)
 {
 	const struct tc_site *at = site < model->n_sites ? &model->sites[site] : NULL;
 	const struct tc_bytecode *code = at && at->lasti ? bytecode_of(model, at->code) : NULL;
-	const unsigned minor = model->n_interps > 1 ? model->interps[1].version >> 16 & 255 : 0;
+	const unsigned minor = version_of(model);
 	struct search s = {
 		.code = code, .table = tc_opcodes_of(minor), .minor = minor, .ret = ret
 	};
@@ -201,4 +206,46 @@ void tc_live_at(const struct tc_model *model, uint32_t site, struct tc_live *ret
 	search(&s);
 	free(s.seen);
 	free(s.stack);
+}
+
+bool tc_live_is_private(const struct tc_model *model, uint32_t site, uint32_t slot)
+{
+	const struct tc_bytecode *code =
+		site < model->n_sites ? bytecode_of(model, model->sites[site].code) : NULL;
+	const unsigned minor = version_of(model);
+	const struct search s = { .code = code, .table = tc_opcodes_of(minor), .minor = minor };
+	unsigned loads = 0, stores = 0;
+
+	for (uint32_t i = 0; code && s.table && i < code->size / 2; i++) {
+		const uint8_t op = code->at[2 * i];
+		const uint32_t argument = argument_at(&s, i);
+		switch ((enum tc_opcode)s.table->what[op]) {
+		case TC_OP_LOAD:
+			loads += argument == slot;
+			break;
+		case TC_OP_LOAD_CELL:
+			loads += argument + code->n_locals == slot;
+			break;
+		case TC_OP_LOAD_PAIR:
+			loads += (argument >> 4) == slot;
+			loads += (argument & 15) == slot;
+			break;
+		case TC_OP_STORE:
+			stores += argument == slot;
+			break;
+		case TC_OP_STORE_PAIR:
+			stores += (argument >> 4) == slot || (argument & 15) == slot;
+			break;
+		case TC_OP_STORE_LOAD:
+			stores += (argument >> 4) == slot;
+			loads += (argument & 15) == slot;
+			break;
+		case TC_OP_UNKNOWN:
+			return false;
+		default:
+			break;
+		}
+		i += (uint32_t)(s.table->caches[op] - '0');
+	}
+	return stores > 0 && loads == 1;
 }

@@ -21,6 +21,10 @@ struct tc_live {
  * recorded or not understood. */
 void tc_live_at(const struct tc_model *model, uint32_t site, struct tc_live *ret);
 
+/* Does the code of this site set the variable in this slot itself, and load it in one place alone?
+ * Then it hands it to nobody, if that is where the frame waits for it. */
+bool tc_live_is_private(const struct tc_model *model, uint32_t site, uint32_t slot);
+
 static inline bool tc_live_has(const struct tc_live *live, uint32_t slot)
 {
 	return live->all || slot >= TC_LIVE_SLOTS || live->slots[slot / 64] >> (slot & 63) & 1;

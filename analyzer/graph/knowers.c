@@ -137,13 +137,15 @@ bool tc_knowers_find(struct tc_knowers *knowers, uint64_t addr,
 }
 
 bool tc_knowers_any(const struct tc_knowers *knowers, uint64_t addr,
-		    bool (*match)(const struct tc_model *model, const struct tc_refs *refs))
+		    bool (*match)(const struct tc_model *model, const struct tc_refs *refs,
+				  uint32_t word))
 {
+	const struct tc_model *model = knowers->model;
 	const size_t i = number_of(knowers, addr);
 
-	for (uint32_t e = i < knowers->model->n_refs ? knowers->in_first[i] : 0;
-	     i < knowers->model->n_refs && e < knowers->in_first[i + 1]; e++)
-		if (match(knowers->model, &knowers->model->refs[knowers->in[e]]))
+	for (uint32_t e = i < model->n_refs ? knowers->in_first[i] : 0;
+	     i < model->n_refs && e < knowers->in_first[i + 1]; e++)
+		if (match(model, &model->refs[knowers->in[e]], knowers->in_words[e]))
 			return true;
 	return false;
 }

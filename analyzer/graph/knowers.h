@@ -35,8 +35,9 @@ bool tc_knowers_find(struct tc_knowers *knowers, uint64_t addr,
 		     void (*found)(void *context, const struct tc_task *task, enum tc_known_by by),
 		     void *context);
 
-/* Does anything that refers to the object itself match? */
+/* Does anything that refers to the object itself match? word: as ref_words of the model. */
 bool tc_knowers_any(const struct tc_knowers *knowers, uint64_t addr,
-		    bool (*match)(const struct tc_model *model, const struct tc_refs *refs));
+		    bool (*match)(const struct tc_model *model, const struct tc_refs *refs,
+				  uint32_t word));
 
 #endif

@@ -89,6 +89,7 @@ class Target(lab.Target):
     def __init__(self, one, path, *options, dumps, freeze="auto", settings=(), **more):
         super().__init__(one, path, *options, **more)
         self.dumps = dumps
+        self.n_refused = 0  # lines of refusal that were answered by another signal
         self.command = command_of(one, dumps) + self.command[len(one.command) :]
         self.env = dict(self.env, TASKCORE_FREEZE=freeze, **dict(settings))
 
@@ -98,19 +99,26 @@ class Target(lab.Target):
         return self.errors.read().decode(errors="replace")
 
     def ask(self, tid=None, sig=signal.SIGUSR1):
-        """Send the signal to the process, or to one thread; the path of the sealed dump."""
-        if tid is None:
-            os.kill(self.pid, sig)
-        else:
-            kill_thread(self.pid, tid, sig)
+        """Send the signal to the process, or to one thread; the path of the sealed dump. The child of the dump before may still be on its
+        way to its end: then the signal is refused, and sent again."""
+        def send():
+            if tid is None:
+                os.kill(self.pid, sig)
+            else:
+                kill_thread(self.pid, tid, sig)
 
         def answered():
             if self.process.poll() is not None:
                 raise lab.Failed("the target ended with %d: %s" % (self.process.returncode, self.said()[-400:]))
-            if re.search("^taskcore: (no dump|refused)", self.said(), re.M):
+            refused = re.findall("^taskcore: (?:no dump|refused).*\n", self.said(), re.M)[self.n_refused:]
+            if refused and all("a dump is under way" in line for line in refused):
+                self.n_refused += len(refused)
+                send()
+            elif refused:
                 raise lab.Failed(self.said()[-400:])
             return set(self.dumps.all()) - self.dumps.seen
 
+        send()
         await_true(answered, "an answer to the signal")
         path = self.dumps.new()
         await_true(lambda: os.path.basename(path) in self.said(), "the line on stderr")

@@ -48,6 +48,10 @@ def letter(name):
         return "c"
     if plain in PAIR:
         return "p"
+    if plain in ("STORE_FAST", "STORE_FAST_MAYBE_NULL"):
+        return "t"
+    if plain == "STORE_FAST_STORE_FAST":
+        return "T"
     if plain == "STORE_FAST_LOAD_FAST":
         return "s"
     if plain in SETUP:
