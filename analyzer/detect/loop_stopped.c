@@ -47,8 +47,9 @@ static void put_stranded(const struct tc_loop_view *loop, struct tc_finding *fin
 	tc_out_printf(line, "on L%u: %llu pending task%s", loop->id,
 		      (unsigned long long)loop->n_tasks, loop->n_tasks == 1 ? "" : "s");
 	if (loop->loop && loop->loop->ready)
-		tc_out_printf(line, ", %llu callbacks ready",
-			      (unsigned long long)loop->loop->ready - 1);
+		tc_out_printf(line, ", %llu callback%s ready",
+			      (unsigned long long)loop->loop->ready - 1,
+			      loop->loop->ready == 2 ? "" : "s");
 }
 
 static struct tc_finding *add(const struct tc_scene *scene, const struct tc_loop_view *loop,

@@ -21,6 +21,7 @@ struct open_search {
 	bool *open;
 	const struct tc_task *task; /* that is looked at */
 	bool free;		    /* somebody who can get on knows it */
+	bool passed; /* one who can get on did not count, because of this task alone */
 };
 
 /* Are both members of one gather or group? */
@@ -43,11 +44,13 @@ static void look_at_knower(void *context, const struct tc_task *task, enum tc_kn
 	struct open_search *s = context;
 	const struct tc_graph *graph = s->scene->graph;
 
-	if (by == TC_BY_TRACEBACK ||
-	    (by == TC_BY_CALLBACK && task &&
-	     are_members(graph, tc_node_task(graph, task), tc_node_task(graph, s->task))))
+	if (by == TC_BY_TRACEBACK || (task && s->stuck->at[tc_node_task(graph, task)]))
 		return;
-	s->free = s->free || !task || !s->stuck->at[tc_node_task(graph, task)];
+	if (by == TC_BY_CALLBACK && task &&
+	    are_members(graph, tc_node_task(graph, task), tc_node_task(graph, s->task)))
+		s->passed = true;
+	else
+		s->free = true;
 }
 
 /* May somebody who can get on cancel the task? The one that the loop was started for is known to
@@ -56,9 +59,13 @@ static bool may_be_cancelled(struct open_search *s, const struct tc_task *task)
 {
 	if (tc_is_main(s->scene, task))
 		return false;
-	s->free = false;
+	s->free = s->passed = false;
 	s->task = task;
 	bool all = tc_knowers_find(&s->knowers, task->addr, look_at_knower, s);
+	/* What led to nobody leads to nobody from the next task, too: members of a group have all
+	 * others behind them. */
+	if (all && !s->free && !s->passed)
+		tc_knowers_clear(&s->knowers);
 	return !all || s->free;
 }
 
@@ -121,6 +128,7 @@ static bool look(struct open_search *s)
 	const struct tc_model *model = s->scene->model;
 	bool more = false;
 
+	tc_knowers_forget(&s->knowers);
 	for (size_t i = 0; i < model->n_tasks; i++)
 		if (s->stuck->at[i] && may_be_cancelled(s, &model->tasks[i]))
 			more |= s->open[i] = true;

@@ -11,6 +11,9 @@
 #include "analyzer/facts/place.h"
 #include "analyzer/graph/knowers.h"
 
+/* Edges up to which it is said who knows what: of n objects each of n tasks may know all. */
+#define KNOWN_MAX 2000000u
+
 static size_t n_nodes(const struct tc_model *model)
 {
 	return model->n_tasks + model->n_objects + model->n_pythreads;
@@ -203,7 +206,7 @@ static void add_known(struct tc_graph *graph, const bool *waited)
 	for (size_t i = 0; i < model->n_objects; i++) {
 		struct member member = { graph, (tc_node)(model->n_tasks + i) };
 		const size_t n = graph->n_edges;
-		if (!waited[i])
+		if (!waited[i] || n > KNOWN_MAX)
 			continue;
 		graph->known[i] = tc_knowers_find(&knowers, model->objects[i].addr, add_knower,
 						  &member);

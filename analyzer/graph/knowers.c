@@ -4,10 +4,11 @@
 #include "analyzer/graph/knowers.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "analyzer/base/array.h"
 
-#define STEPS_MAX 20000000u
+#define STEPS_MAX 5000000u
 
 /* The record of this address; n_refs: there is none. */
 static size_t number_of(const struct tc_knowers *knowers, uint64_t addr)
@@ -52,6 +53,8 @@ void tc_knowers_init(struct tc_knowers *knowers, const struct tc_model *model)
 		.live = tc_array_new(model->n_sites, sizeof(*knowers->live)),
 		.seen = tc_array_new(model->n_refs, sizeof(*knowers->seen)),
 		.stack = tc_array_new(model->n_ref_to + 1, sizeof(*knowers->stack)),
+		.visited = tc_array_new(model->n_refs, sizeof(*knowers->visited)),
+		.cleared = tc_array_new(model->n_refs, sizeof(*knowers->cleared)),
 	};
 	for (size_t i = 0; i < model->n_refs; i++)
 		tc_lookup_add(&knowers->by_addr, model->refs[i].addr, i);
@@ -70,6 +73,8 @@ void tc_knowers_deinit(struct tc_knowers *knowers)
 	free(knowers->live);
 	free(knowers->seen);
 	free(knowers->stack);
+	free(knowers->visited);
+	free(knowers->cleared);
 	*knowers = (struct tc_knowers){ 0 };
 }
 
@@ -100,6 +105,7 @@ bool tc_knowers_find(struct tc_knowers *knowers, uint64_t addr,
 	size_t n = 0;
 
 	knowers->search++;
+	knowers->n_visited = 0;
 	if (all)
 		knowers->stack[n++] = (uint32_t)first;
 	while (n > 0) {
@@ -109,6 +115,9 @@ bool tc_knowers_find(struct tc_knowers *knowers, uint64_t addr,
 		if (knowers->seen[i] == knowers->search)
 			continue;
 		knowers->seen[i] = knowers->search;
+		if (knowers->cleared[i])
+			continue;
+		knowers->visited[knowers->n_visited++] = i;
 		if (refs->flags & TC_REFS_FRAME) {
 			const struct tc_task *owner = tc_model_task_at(model, refs->owner);
 			bool ended = refs->flags & TC_REFS_ENDED;
@@ -134,6 +143,18 @@ bool tc_knowers_find(struct tc_knowers *knowers, uint64_t addr,
 				knowers->stack[n++] = knowers->in[e];
 	}
 	return all;
+}
+
+void tc_knowers_clear(struct tc_knowers *knowers)
+{
+	for (size_t i = 0; i < knowers->n_visited; i++)
+		knowers->cleared[knowers->visited[i]] = true;
+}
+
+void tc_knowers_forget(struct tc_knowers *knowers)
+{
+	if (knowers->model->n_refs)
+		memset(knowers->cleared, 0, knowers->model->n_refs * sizeof(*knowers->cleared));
 }
 
 bool tc_knowers_any(const struct tc_knowers *knowers, uint64_t addr,

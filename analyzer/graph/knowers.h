@@ -14,7 +14,9 @@ struct tc_knowers {
 	uint32_t *in_first, *in; /* the numbers of those that refer to each */
 	uint32_t *in_words;	 /* for each: as ref_words of the model */
 	struct tc_live **live;	 /* of each site; NULL: not asked for yet */
-	uint32_t *seen, *stack;
+	uint32_t *seen, *stack, *visited; /* visited: by the last search */
+	size_t n_visited;
+	bool *cleared; /* of each: a search need not look behind it */
 	uint32_t search;
 	uint32_t steps; /* that are left, of all searches: a file may lie */
 };
@@ -35,6 +37,10 @@ bool tc_knowers_find(struct tc_knowers *knowers, uint64_t addr,
 		     void (*found)(void *context, const struct tc_task *task, enum tc_known_by by),
 		     void *context);
 
+/* What the last search has looked at need not be looked at again: nothing was found behind it that
+ * counts. Until tc_knowers_forget. */
+void tc_knowers_clear(struct tc_knowers *knowers);
+void tc_knowers_forget(struct tc_knowers *knowers);
 /* Does anything that refers to the object itself match? word: as ref_words of the model. */
 bool tc_knowers_any(const struct tc_knowers *knowers, uint64_t addr,
 		    bool (*match)(const struct tc_model *model, const struct tc_refs *refs,
