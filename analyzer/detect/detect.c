@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "analyzer/base/array.h"
+#include "analyzer/detect/timed.h"
 
 const char tc_detect_looks_for[] =
 	"blocked loops, rings of tasks, locks and semaphores; futures, events, queues and locks "
@@ -125,13 +126,21 @@ static void explain_all(const struct tc_scene *scene, struct tc_findings *findin
 	free(hurt.seen);
 }
 
-void tc_detect(const struct tc_scene *scene, struct tc_findings *findings)
+void tc_detect(const struct tc_scene *given, struct tc_findings *findings)
 {
+	bool *timed = tc_array_new(given->model->n_tasks, sizeof(*timed));
+	struct tc_scene with_timed = *given;
+	const struct tc_scene *scene = &with_timed;
+
+	with_timed.timed = timed;
+	tc_timed_find(scene, timed);
 	*findings = (struct tc_findings){
 		.of_task = tc_array_new(scene->model->n_tasks, sizeof(*findings->of_task)),
 	};
 	for (size_t i = 0; i < sizeof(detectors) / sizeof(detectors[0]); i++)
 		detectors[i](scene, findings);
+	free(timed);
+	with_timed.timed = NULL;
 	if (!findings->n)
 		return;
 	explain_all(scene, findings);

@@ -14,6 +14,7 @@ struct tc_scene {
 	const struct tc_threads *threads;
 	const struct tc_loops *loops;
 	struct tc_text root; /* the folder that all of the program's own files are in, or empty */
+	const bool *timed; /* of each task: a timeout ends it (timed.h); set by tc_detect */
 };
 
 /* Run all detectors. The scene must outlive the findings. */

@@ -6,7 +6,6 @@
 #include "analyzer/base/array.h"
 #include "analyzer/base/lookup.h"
 #include "analyzer/detect/parked.h"
-#include "analyzer/detect/timed.h"
 #include "analyzer/detect/words.h"
 #include "analyzer/dump/values.h"
 #include "analyzer/facts/place.h"
@@ -17,7 +16,6 @@ struct orphans {
 	const struct tc_scene *scene;
 	struct tc_findings *findings;
 	struct tc_lookup tasks; /* by chain */
-	bool *timed;		/* of each task */
 	struct tc_left left;
 };
 
@@ -31,7 +29,7 @@ static bool is_orphan(struct orphans *o, const struct tc_task *task)
 	       !(task->flags & (TC_TASK_TORN | TC_TASK_RUNNING)) &&
 	       !tc_wait_is_ready(scene->graph->finder, task) &&
 	       tc_wait_kind_of(scene->graph->finder, task) == TC_WAIT_FUTURE &&
-	       !o->timed[task - scene->model->tasks] && tc_is_own_wait(scene->model, task) &&
+	       !scene->timed[task - scene->model->tasks] && tc_is_own_wait(scene->model, task) &&
 	       !tc_may_be_parked(scene, task) && !tc_may_be_left(&o->left, task);
 }
 
@@ -95,11 +93,9 @@ void tc_detect_orphan_future(const struct tc_scene *scene, struct tc_findings *f
 	struct orphans o = {
 		.scene = scene,
 		.findings = findings,
-		.timed = tc_array_new(model->n_tasks, sizeof(*o.timed)),
 	};
 
 	tc_left_init(&o.left, scene);
-	tc_timed_find(scene, o.timed);
 	for (size_t i = 0; i < model->n_tasks; i++)
 		if (is_orphan(&o, &model->tasks[i]))
 			tc_lookup_add(&o.tasks, model->tasks[i].chain, i);
@@ -108,5 +104,4 @@ void tc_detect_orphan_future(const struct tc_scene *scene, struct tc_findings *f
 		from = add_finding(&o, from);
 	tc_lookup_deinit(&o.tasks);
 	tc_left_deinit(&o.left);
-	free(o.timed);
 }

@@ -296,7 +296,7 @@ static size_t add_finding(struct orphans *o, size_t from)
 	if (way == &pool_way && ended.n)
 		finding->cause = TC_CAUSE_ORPHAN_QUEUE_EMPTY;
 	finding->ends = TC_ENDS_NO;
-	finding->why = "nobody else can reach it, nor the tasks that wait to cancel them";
+	finding->why = "nobody else can reach it, nor cancel the tasks that wait";
 	return i;
 }
 

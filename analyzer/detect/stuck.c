@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 #include "analyzer/base/array.h"
-#include "analyzer/detect/timed.h"
 #include "analyzer/dump/values.h"
 #include "analyzer/facts/place.h"
 
@@ -199,13 +198,10 @@ static void find_closed(struct tc_stuck *stuck, const bool *open)
 	const struct tc_graph *graph = stuck->scene->graph;
 	const bool unread = has_unread(model);
 	tc_node last = TC_NODE_NONE;
-	bool *timed = tc_array_new(model->n_tasks, sizeof(*timed));
 
-	tc_timed_find(stuck->scene, timed);
 	for (size_t i = 0; i < model->n_tasks; i++)
-		stuck->closed[i] = !timed[i] && !(open && open[i]) &&
+		stuck->closed[i] = !stuck->scene->timed[i] && !(open && open[i]) &&
 				   is_closed(stuck->scene, &model->tasks[i]);
-	free(timed);
 	for (size_t i = 0; i < graph->n_edges; i++) { /* by ascending from */
 		const struct tc_edge *edge = &graph->edges[i];
 		if (edge->kind != TC_EDGE_HELD || edge->from == last)

@@ -76,8 +76,13 @@ void tc_report_init(struct tc_report *report, const struct tc_model *model,
 	report->root = common_root(model);
 	tc_threads_init(&report->threads, model);
 	tc_loops_init(&report->loops, &report->threads);
-	const struct tc_scene scene = { model, graph, &report->threads, &report->loops,
-					 report->root };
+	const struct tc_scene scene = {
+		.model = model,
+		.graph = graph,
+		.threads = &report->threads,
+		.loops = &report->loops,
+		.root = report->root,
+	};
 	tc_detect(&scene, &report->findings);
 	tc_groups_init(&report->groups, graph, with_objects);
 	explain_groups(report);

@@ -28,22 +28,31 @@ enum {
 	BASES_MAX = 32,
 };
 
+/* The arrays, once: only where the tasks have much more room than these take. */
+static void take_arrays(struct tc_walker *w)
+{
+	struct tc_walk_refs *refs = &w->refs;
+	const size_t nodes = TC_REFS_NODES * sizeof(*refs->nodes),
+		     edges = TC_REFS_EDGES * sizeof(*refs->edges),
+		     ended = TC_REFS_ENDED_MAX * sizeof(*refs->ended);
+
+	if (refs->nodes || w->options->no_refs || w->arena->left / 4 < nodes + edges + ended)
+		return;
+	refs->nodes = tc_arena_take(w->arena, nodes);
+	refs->edges = tc_arena_take(w->arena, edges);
+	refs->ended = tc_arena_take(w->arena, ended);
+}
+
 void tc_walker_refs_begin(struct tc_walker *w)
 {
 	struct tc_walk_refs *refs = &w->refs;
 
-	if (!refs->nodes) {
-		refs->nodes = tc_arena_take(w->arena, TC_REFS_NODES * sizeof(*refs->nodes));
-		refs->edges = tc_arena_take(w->arena, TC_REFS_EDGES * sizeof(*refs->edges));
-		refs->ended = tc_arena_take(w->arena, TC_REFS_ENDED_MAX * sizeof(*refs->ended));
-		if (!refs->edges || !refs->ended)
-			refs->nodes = NULL;
-	}
+	take_arrays(w);
 	tc_hash_init(&refs->index, w->arena);
 	tc_hash_init(&refs->targets, w->arena);
 	tc_hash_init(&refs->bytecodes, w->arena);
 	refs->n_nodes = refs->n_edges = refs->n_ended = 0;
-	refs->full = !refs->nodes || w->options->no_refs;
+	refs->full = !refs->nodes;
 }
 
 /* Add a node with this address. NULL: it is there already, or there is no room. */

@@ -79,7 +79,8 @@ static void must_know(const struct waiting *t, const char *told)
 	struct tc_knowers knowers;
 
 	make_task(t);
-	struct walked *w = fake_walk(t->f);
+	struct walked *w =
+		fake_walk_with(t->f, &(struct tc_walk_options){ .seed = 1 }, 64u << 20);
 	ck_assert_int_eq(w->r, 0);
 	tc_knowers_init(&knowers, &w->model);
 	names[0] = 0;
