@@ -167,23 +167,30 @@ void tc_walker_refs_ended(struct tc_walker *w, tc_addr task)
 		w->refs.ended[w->refs.n_ended++] = task;
 }
 
-/* Has the frame ended, so that it runs never again? */
+static bool is_running(const struct tc_walker *w, const struct tc_frame_view *frame)
+{
+	for (uint32_t i = 0; i < w->threads.n; i++)
+		for (uint32_t f = 0; f < w->threads.at[i].n_frames; f++)
+			if (w->threads.at[i].frames[f].addr == frame->addr)
+				return true;
+	return false;
+}
+
+/* Has the frame ended, so that it runs never again? Up to 3.9 f_stacktop is NULL while it runs,
+ * too. */
 static bool has_ended(struct tc_walker *w, const struct tc_frame_view *frame)
 {
 	uint8_t owner;
 	int8_t state;
 	tc_addr top;
 
-	for (uint32_t i = 0; i < w->threads.n; i++)
-		for (uint32_t f = 0; f < w->threads.at[i].n_frames; f++)
-			if (w->threads.at[i].frames[f].addr == frame->addr)
-				return false;
 	if (w->py.at.if_owner != TC_NONE)
 		return tc_get(w->mem, frame->addr + w->py.at.if_owner, &owner) == 0 &&
 		       owner == OWNED_BY_OBJECT;
 	if (w->py.at.fo_state != TC_NONE)
 		return tc_get(w->mem, frame->addr + w->py.at.fo_state, &state) == 0 && state > 0;
-	return tc_get(w->mem, frame->addr + w->py.at.fo_stack, &top) == 0 && !top;
+	return tc_get(w->mem, frame->addr + w->py.at.fo_stack, &top) == 0 && !top &&
+	       !is_running(w, frame);
 }
 
 /* The frames of a traceback that have ended: their variables live as long as it does. */
