@@ -570,17 +570,27 @@ static void put_node(struct tc_walker *w, const struct tc_refs_node *node)
 	tc_record_end(w->out);
 }
 
+static void note_full(struct tc_walker *w)
+{
+	tc_notices_add(w->notices, "who could end what tasks wait for is not recorded: more than "
+				   "131,072 frames and objects");
+}
+
 void tc_walker_refs(struct tc_walker *w)
 {
 	struct tc_walk_refs *refs = &w->refs;
 
+	if (refs->full && refs->targets.n)
+		note_full(w);
 	if (refs->full || !refs->targets.n)
 		return;
 	for (uint32_t i = 0; i < refs->n_ended && !refs->full; i++)
 		add_ended(w, refs->ended[i]);
 	follow(w);
-	if (refs->full)
+	if (refs->full) {
+		note_full(w);
 		return;
+	}
 	find_wanted(refs);
 	for (uint32_t i = 0; i < refs->n_nodes; i++)
 		if (refs->nodes[i].wanted)
