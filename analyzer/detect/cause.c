@@ -68,6 +68,8 @@ static const char *const advice[TC_N_CAUSES] = {
 	[TC_CAUSE_ORPHAN_QUEUE_JOIN] =
 		"call task_done() in a finally, and see that the workers live; "
 		"now: cancel the task that waits",
+	[TC_CAUSE_CANCEL_SHIELDED] = "let CancelledError end the wait, or shield only what ends by "
+				     "itself, with a timeout around it",
 	[TC_CAUSE_LOCK_ABANDONED] =
 		"take the lock by `async with`, which releases it whatever happens",
 	[TC_CAUSE_SEMAPHORE_LEAK] = "take the permit by `async with`, which gives it back whatever "

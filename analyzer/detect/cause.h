@@ -36,6 +36,7 @@ enum tc_cause_class { TC_CLASS_HANG, TC_CLASS_LEAK, TC_CLASS_CRASH };
 	K(ORPHAN_QUEUE_EMPTY, HANG, "orphan.queue-empty") \
 	K(ORPHAN_QUEUE_FULL, HANG, "orphan.queue-full") \
 	K(ORPHAN_QUEUE_JOIN, HANG, "orphan.queue-join") \
+	K(CANCEL_SHIELDED, HANG, "cancel.shielded") \
 	K(LOCK_ABANDONED, HANG, "deadlock.lock-abandoned") \
 	K(SEMAPHORE_LEAK, HANG, "deadlock.semaphore-leak") \
 	K(FD_EXHAUSTED, HANG, "fd-exhausted") \

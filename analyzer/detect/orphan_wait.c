@@ -268,6 +268,34 @@ static void describe(const struct orphans *o, const struct way *way, struct tc_f
 	tc_out_printf(out, " %s", way->nobody);
 }
 
+/* Was somebody asked to stop who waits all the same, in asyncio.shield(), for the one task that
+ * cannot end? Then that is what a person sees. */
+static void look_for_shield(const struct orphans *o, struct tc_finding *finding)
+{
+	const struct tc_model *model = o->scene->model;
+	const struct tc_graph *graph = o->scene->graph;
+	const struct tc_edge *edge;
+
+	if (finding->tasks.n != 1)
+		return;
+	for (size_t i = 0; (edge = tc_graph_in(graph, finding->tasks.at[0], i)); i++) {
+		const struct tc_task *task = tc_graph_task(graph, edge->from);
+		if (edge->kind != TC_EDGE_WAITS || !task || !task->cancels ||
+		    !o->stuck->at[edge->from] ||
+		    tc_wait_kind_of(graph->finder, task) != TC_WAIT_SHIELD)
+			continue;
+		finding->cause = TC_CAUSE_CANCEL_SHIELDED;
+		tc_out_str(&finding->summary, "; ");
+		tc_say_task(&finding->summary, model, task, TC_NAME_COLUMNS);
+		tc_out_printf(&finding->summary,
+			      " was asked to stop (%llu) and waits on for it, in asyncio.shield()",
+			      (unsigned long long)task->cancels);
+		tc_ids_add(&finding->tasks, edge->from);
+		tc_finding_culprit(finding, tc_place_best(model, task->chain));
+		return;
+	}
+}
+
 /* Those of o->objects from `from` on that are waited for at one line. Returns where the next ones
  * begin. */
 static size_t add_finding(struct orphans *o, size_t from)
@@ -295,6 +323,7 @@ static size_t add_finding(struct orphans *o, size_t from)
 	/* one of those who used the pool has failed: it is not that all want more */
 	if (way == &pool_way && ended.n)
 		finding->cause = TC_CAUSE_ORPHAN_QUEUE_EMPTY;
+	look_for_shield(o, finding);
 	finding->ends = TC_ENDS_NO;
 	finding->why = "nobody else can reach it, nor cancel the tasks that wait";
 	return i;
