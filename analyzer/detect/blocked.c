@@ -57,6 +57,10 @@ static void put_call(const struct tc_scene *scene, const struct tc_loop_view *lo
 		tc_out_str(out, " is running");
 		return;
 	}
+	if (loop->moved) {
+		tc_out_str(out, " slept before its memory was read, and ran then");
+		return;
+	}
 	if (name)
 		tc_out_printf(out, " is asleep in %s", name);
 	else

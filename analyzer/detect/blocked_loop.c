@@ -124,7 +124,9 @@ static enum tc_cause classify(const struct tc_scene *scene, const struct tc_loop
 			      const char **ret_text)
 {
 	const struct known_frame *frame = by_frames(scene->model, loop->thread);
-	const struct known_call *call = by_call(scene->model, loop->thread->os);
+	/* a thread that ran meanwhile made its call at another moment than that of its frames */
+	const struct known_call *call =
+		loop->moved ? NULL : by_call(scene->model, loop->thread->os);
 
 	if (tc_blocked_computes(loop)) {
 		bool native = loop->thread->py && loop->thread->py->flags & TC_PYTHREAD_CALLS_C;
@@ -206,7 +208,8 @@ void tc_detect_blocked_loop(const struct tc_scene *scene, struct tc_findings *fi
 		tc_out_str(&finding->summary, text);
 		tc_out_printf(&finding->summary,
 			      ", on the thread of L%u, which cannot turn meanwhile", loop->id);
-		put_other(scene, loop, finding);
+		if (!loop->moved)
+			put_other(scene, loop, finding);
 		say_why(loop, finding);
 	}
 }

@@ -8,16 +8,13 @@
 
 #include "analyzer/base/array.h"
 #include "analyzer/detect/parked.h"
-#include "analyzer/facts/live.h"
 #include "analyzer/facts/place.h"
-#include "analyzer/graph/knowers.h"
 
 #define ROUNDS_MAX 32
 
 struct open_search {
 	const struct tc_scene *scene;
 	const struct tc_stuck *stuck;
-	struct tc_knowers knowers;
 	bool *open;
 	const struct tc_task *task; /* that is looked at */
 	bool free;		    /* somebody who can get on knows it */
@@ -61,27 +58,27 @@ static bool may_be_cancelled(struct open_search *s, const struct tc_task *task)
 		return false;
 	s->free = s->passed = false;
 	s->task = task;
-	bool all = tc_knowers_find(&s->knowers, task->addr, look_at_knower, s);
+	bool all = tc_knowers_find(s->scene->graph->knowers, task->addr, look_at_knower, s);
 	/* What led to nobody leads to nobody from the next task, too: members of a group have all
 	 * others behind them. */
 	if (all && !s->free && !s->passed)
-		tc_knowers_clear(&s->knowers);
+		tc_knowers_clear(s->scene->graph->knowers);
 	return !all || s->free;
 }
 
 /* May one of the functions of the task raise an exception of its own? */
-static bool may_raise(const struct tc_model *model, const struct tc_task *task)
+static bool may_raise(const struct tc_graph *graph, const struct tc_task *task)
 {
+	const struct tc_model *model = graph->model;
+
 	for (uint32_t id = task->chain; id; id = model->chains[id].parent) {
 		struct tc_place place;
-		struct tc_live live;
 		tc_place_init(&place, model, id);
 		if (!place.file.size || tc_place_owner(model, place.file) == TC_OWNER_LIBRARY)
 			continue;
 		if (!tc_frame_has_code(model->chains[id].kind))
 			return true;
-		tc_live_at(model, model->chains[id].ref, &live);
-		if (live.raises)
+		if (tc_knowers_live(graph->knowers, model->chains[id].ref)->raises)
 			return true;
 	}
 	return false;
@@ -97,7 +94,7 @@ static bool may_end_early(const struct open_search *s, tc_node node)
 	for (size_t i = 0; i < n; i++) {
 		const struct tc_task *task = tc_graph_task(s->scene->graph, edges[i].to);
 		if (edges[i].kind == TC_EDGE_MEMBER && task && !s->stuck->at[edges[i].to] &&
-		    tc_task_alive(task) && may_raise(s->scene->model, task))
+		    tc_task_alive(task) && may_raise(s->scene->graph, task))
 			return true;
 	}
 	return false;
@@ -128,7 +125,7 @@ static bool look(struct open_search *s)
 	const struct tc_model *model = s->scene->model;
 	bool more = false;
 
-	tc_knowers_forget(&s->knowers);
+	tc_knowers_forget(s->scene->graph->knowers);
 	for (size_t i = 0; i < model->n_tasks; i++)
 		if (s->stuck->at[i] && may_be_cancelled(s, &model->tasks[i]))
 			more |= s->open[i] = true;
@@ -143,14 +140,13 @@ bool tc_find_open(const struct tc_scene *scene, bool *open, struct tc_stuck *ret
 	struct open_search s = { .scene = scene, .stuck = ret, .open = open };
 	bool more = true;
 
-	tc_knowers_init(&s.knowers, scene->model);
 	for (unsigned round = 0; more && round < ROUNDS_MAX; round++) {
 		if (round)
 			tc_stuck_deinit(ret);
 		tc_stuck_init(ret, scene, open);
 		more = look(&s);
 	}
-	tc_knowers_deinit(&s.knowers);
+	tc_knowers_forget(scene->graph->knowers);
 	if (more)
 		tc_stuck_deinit(ret);
 	return !more;

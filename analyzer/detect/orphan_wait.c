@@ -14,7 +14,6 @@
 #include "analyzer/detect/words.h"
 #include "analyzer/facts/live.h"
 #include "analyzer/facts/place.h"
-#include "analyzer/graph/knowers.h"
 
 enum { NAMES_SAID = 4 };
 #define STEPS_MAX 50000000u /* of all searches: a file may lie */
@@ -48,7 +47,6 @@ struct orphans {
 	const struct tc_scene *scene;
 	const struct tc_stuck *stuck;
 	struct tc_findings *findings;
-	struct tc_knowers knowers;
 	struct tc_left left;
 	uint32_t *reached; /* of each node: the last object that it needs, + 1 */
 	tc_node *stack;
@@ -179,7 +177,7 @@ static bool keeps(const struct tc_model *model, const struct tc_refs *refs, uint
  * purpose: await asyncio.Event().wait(), and stop = asyncio.Event() before that. */
 static bool is_kept(const struct orphans *o, size_t i)
 {
-	return tc_knowers_any(&o->knowers, o->scene->model->objects[i].addr, keeps);
+	return tc_knowers_any(o->scene->graph->knowers, o->scene->model->objects[i].addr, keeps);
 }
 
 static bool is_orphan(struct orphans *o, size_t i)
@@ -319,7 +317,8 @@ static size_t add_finding(struct orphans *o, size_t from)
 	struct tc_out *line = tc_finding_evidence(finding);
 	tc_out_str(line, "all references to it are known: each task that may still use one waits "
 			 "for it, itself or through others");
-	tc_knowers_find(&o->knowers, model->objects[entries[from].at].addr, put_ended, &ended);
+	tc_knowers_find(o->scene->graph->knowers, model->objects[entries[from].at].addr, put_ended,
+			&ended);
 	/* one of those who used the pool has failed: it is not that all want more */
 	if (way == &pool_way && ended.n)
 		finding->cause = TC_CAUSE_ORPHAN_QUEUE_EMPTY;
@@ -335,7 +334,7 @@ void tc_detect_orphan_wait(const struct tc_scene *scene, struct tc_findings *fin
 	const size_t n_nodes = tc_graph_n_nodes(scene->graph);
 	struct tc_stuck stuck;
 
-	if (!model->n_refs)
+	if (!scene->graph->knowers)
 		return;
 	bool *open = tc_array_new(model->n_tasks, sizeof(*open));
 	if (!tc_find_open(scene, open, &stuck)) {
@@ -350,7 +349,6 @@ void tc_detect_orphan_wait(const struct tc_scene *scene, struct tc_findings *fin
 		.reached = tc_array_new(n_nodes, sizeof(*o.reached)),
 		.stack = tc_array_new(n_nodes, sizeof(*o.stack)),
 	};
-	tc_knowers_init(&o.knowers, model);
 	tc_left_init(&o.left, scene);
 	for (size_t i = 0; i < model->n_objects; i++)
 		if (is_orphan(&o, i))
@@ -360,7 +358,6 @@ void tc_detect_orphan_wait(const struct tc_scene *scene, struct tc_findings *fin
 	for (size_t from = 0; from < o.objects.n;)
 		from = add_finding(&o, from);
 	tc_lookup_deinit(&o.objects);
-	tc_knowers_deinit(&o.knowers);
 	tc_left_deinit(&o.left);
 	free(o.reached);
 	free(o.stack);

@@ -9,7 +9,6 @@
 #include "analyzer/base/array.h"
 #include "analyzer/dump/values.h"
 #include "analyzer/facts/place.h"
-#include "analyzer/graph/knowers.h"
 
 /* Edges up to which it is said who knows what: of n objects each of n tasks may know all. */
 #define KNOWN_MAX 2000000u
@@ -197,23 +196,22 @@ static void add_knower(void *context, const struct tc_task *task, enum tc_known_
 static void add_known(struct tc_graph *graph, const bool *waited)
 {
 	const struct tc_model *model = graph->model;
-	struct tc_knowers knowers;
 
 	graph->known = tc_array_new(model->n_objects, sizeof(*graph->known));
 	if (!model->n_refs)
 		return;
-	tc_knowers_init(&knowers, model);
+	graph->knowers = tc_array_new(1, sizeof(*graph->knowers));
+	tc_knowers_init(graph->knowers, model);
 	for (size_t i = 0; i < model->n_objects; i++) {
 		struct member member = { graph, (tc_node)(model->n_tasks + i) };
 		const size_t n = graph->n_edges;
 		if (!waited[i] || n > KNOWN_MAX)
 			continue;
-		graph->known[i] = tc_knowers_find(&knowers, model->objects[i].addr, add_knower,
-						  &member);
+		graph->known[i] = tc_knowers_find(graph->knowers, model->objects[i].addr,
+						  add_knower, &member);
 		if (!graph->known[i])
 			graph->n_edges = n;
 	}
-	tc_knowers_deinit(&knowers);
 }
 
 static int by_from(const void *left, const void *right)
@@ -289,6 +287,9 @@ void tc_graph_deinit(struct tc_graph *graph)
 	free(graph->in_first);
 	free(graph->in);
 	free(graph->known);
+	if (graph->knowers)
+		tc_knowers_deinit(graph->knowers);
+	free(graph->knowers);
 	*graph = (struct tc_graph){ 0 };
 }
 

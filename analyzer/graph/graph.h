@@ -4,6 +4,7 @@
 #ifndef TC_GRAPH_H
 #define TC_GRAPH_H
 
+#include "analyzer/graph/knowers.h"
 #include "analyzer/graph/waits.h"
 
 enum tc_edge_kind {
@@ -33,10 +34,11 @@ struct tc_graph {
 	struct tc_wait *waits; /* of each task; NULL: found when they are asked for */
 	struct tc_edge *edges; /* by ascending from */
 	size_t n_edges, edges_room;
-	uint32_t *out_first; /* of each node, and one more: its first edge */
-	uint32_t *in_first;  /* the same, in in */
-	uint32_t *in;	     /* edges by ascending to */
-	bool *known; /* of each object: all who know it have an edge TC_EDGE_KNOWN */
+	uint32_t *out_first;	    /* of each node, and one more: its first edge */
+	uint32_t *in_first;	    /* the same, in in */
+	uint32_t *in;		    /* edges by ascending to */
+	bool *known;		    /* of each object: all who know it have an edge TC_EDGE_KNOWN */
+	struct tc_knowers *knowers; /* NULL: no references are recorded */
 };
 
 /* Find out what each task waits for, and the edges; finder must outlive the graph. to_tasks: only

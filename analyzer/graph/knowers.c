@@ -8,7 +8,7 @@
 
 #include "analyzer/base/array.h"
 
-#define STEPS_MAX 5000000u
+#define STEPS_MAX 10000000u
 
 /* The record of this address; n_refs: there is none. */
 static size_t number_of(const struct tc_knowers *knowers, uint64_t addr)
@@ -50,7 +50,7 @@ void tc_knowers_init(struct tc_knowers *knowers, const struct tc_model *model)
 		.in_first = tc_array_new(model->n_refs + 2, sizeof(*knowers->in_first)),
 		.in = tc_array_new(model->n_ref_to, sizeof(*knowers->in)),
 		.in_words = tc_array_new(model->n_ref_to, sizeof(*knowers->in_words)),
-		.live = tc_array_new(model->n_sites, sizeof(*knowers->live)),
+		.live = tc_array_new(model->n_sites + 1, sizeof(*knowers->live)),
 		.seen = tc_array_new(model->n_refs, sizeof(*knowers->seen)),
 		.stack = tc_array_new(model->n_ref_to + 1, sizeof(*knowers->stack)),
 		.visited = tc_array_new(model->n_refs, sizeof(*knowers->visited)),
@@ -68,7 +68,7 @@ void tc_knowers_deinit(struct tc_knowers *knowers)
 	free(knowers->in_first);
 	free(knowers->in);
 	free(knowers->in_words);
-	for (size_t i = 0; i < knowers->model->n_sites; i++)
+	for (size_t i = 0; i <= knowers->model->n_sites; i++)
 		free(knowers->live[i]);
 	free(knowers->live);
 	free(knowers->seen);
@@ -76,6 +76,17 @@ void tc_knowers_deinit(struct tc_knowers *knowers)
 	free(knowers->visited);
 	free(knowers->cleared);
 	*knowers = (struct tc_knowers){ 0 };
+}
+
+const struct tc_live *tc_knowers_live(struct tc_knowers *knowers, uint32_t site)
+{
+	struct tc_live **live = &knowers->live[site < knowers->model->n_sites ? site : 0];
+
+	if (!*live) {
+		*live = tc_array_new(1, sizeof(**live));
+		tc_live_at(knowers->model, site, *live);
+	}
+	return *live;
 }
 
 /* May the frame still use what it has in this word: a variable, or a value on its stack? */
@@ -87,12 +98,7 @@ static bool is_used(struct tc_knowers *knowers, const struct tc_refs *frame, uin
 		return true;
 	if (word > tc_model_code(model, model->sites[frame->site].code)->n_names)
 		return true; /* on the stack */
-	struct tc_live **live = &knowers->live[frame->site];
-	if (!*live) {
-		*live = tc_array_new(1, sizeof(**live));
-		tc_live_at(model, frame->site, *live);
-	}
-	return tc_live_has(*live, word - 1);
+	return tc_live_has(tc_knowers_live(knowers, frame->site), word - 1);
 }
 
 bool tc_knowers_find(struct tc_knowers *knowers, uint64_t addr,

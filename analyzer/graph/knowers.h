@@ -11,9 +11,9 @@
 struct tc_knowers {
 	const struct tc_model *model;
 	struct tc_lookup by_addr;
-	uint32_t *in_first, *in; /* the numbers of those that refer to each */
-	uint32_t *in_words;	 /* for each: as ref_words of the model */
-	struct tc_live **live;	 /* of each site; NULL: not asked for yet */
+	uint32_t *in_first, *in;	  /* the numbers of those that refer to each */
+	uint32_t *in_words;		  /* for each: as ref_words of the model */
+	struct tc_live **live;		  /* of each site; NULL: not asked for yet */
 	uint32_t *seen, *stack, *visited; /* visited: by the last search */
 	size_t n_visited;
 	bool *cleared; /* of each: a search need not look behind it */
@@ -41,6 +41,8 @@ bool tc_knowers_find(struct tc_knowers *knowers, uint64_t addr,
  * counts. Until tc_knowers_forget. */
 void tc_knowers_clear(struct tc_knowers *knowers);
 void tc_knowers_forget(struct tc_knowers *knowers);
+/* What a frame at this site may still do, kept for the next call. */
+const struct tc_live *tc_knowers_live(struct tc_knowers *knowers, uint32_t site);
 /* Does anything that refers to the object itself match? word: as ref_words of the model. */
 bool tc_knowers_any(const struct tc_knowers *knowers, uint64_t addr,
 		    bool (*match)(const struct tc_model *model, const struct tc_refs *refs,
