@@ -17,6 +17,9 @@ from lab import interpreters  # noqa: E402
 
 LOAD = os.path.join(lab.HERE, "load.py")
 
+# the one thing left out of dumps of this size, and said (docs/format.md, "references")
+NO_REFS = "who could end what tasks wait for is not recorded: more than 131,072 frames and objects"
+
 
 def must(true, text):
     if not true:
@@ -89,6 +92,7 @@ def test_tasks(one, n, *options):
         must(reader.wait() == 0, "jsonl: exit code %d" % reader.returncode)
     must(counts is not None, "no dump record")
     whole(counts, n + 1)
+    notices = [n for n in notices if n != NO_REFS]
     must(not notices, "notices: %r" % notices)
     must(sum(names) == n, "%d of %d tasks" % (sum(names), n))
 
