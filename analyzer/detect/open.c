@@ -58,7 +58,7 @@ static bool may_be_cancelled(struct open_search *s, const struct tc_task *task)
 		return false;
 	s->free = s->passed = false;
 	s->task = task;
-	bool all = tc_knowers_find(s->scene->graph->knowers, task->addr, look_at_knower, s);
+	bool all = tc_knowers_find(s->scene->graph->knowers, task->addr, NULL, look_at_knower, s);
 	/* What led to nobody leads to nobody from the next task, too: members of a group have all
 	 * others behind them. */
 	if (all && !s->free && !s->passed)

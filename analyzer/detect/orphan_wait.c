@@ -120,13 +120,13 @@ static bool reach(struct orphans *o, tc_node object)
 	return true;
 }
 
-/* The first task that waits for the object; NULL: none does. */
+/* The first task that waits for the object and is stuck; NULL: none is. */
 static const struct tc_task *waiter_of(const struct orphans *o, tc_node object)
 {
 	const struct tc_edge *edge;
 
 	for (size_t i = 0; (edge = tc_graph_in(o->scene->graph, object, i)); i++)
-		if (edge->kind == TC_EDGE_WAITS)
+		if (edge->kind == TC_EDGE_WAITS && o->stuck->at[edge->from])
 			return tc_graph_task(o->scene->graph, edge->from);
 	return NULL;
 }
@@ -202,28 +202,72 @@ struct ended {
 	unsigned n;
 };
 
-/* A task that has failed, and still had the object. */
-static void put_ended(void *context, const struct tc_task *task, enum tc_known_by by)
+/* A task that has failed, and would have used the object. */
+static void put_failed(struct ended *one, const struct tc_task *task,
+		       const struct tc_failure *failure, const char *had)
 {
-	struct ended *one = context;
 	const struct tc_model *model = one->o->scene->model;
-	const struct tc_failure *failure =
-		task && by == TC_BY_TRACEBACK ? tc_model_failure(model, task) : NULL;
-
-	if (!failure || task == one->last)
-		return;
-	one->last = task;
 	uint32_t link = tc_place_best(model, failure->traceback);
+
 	tc_finding_culprit(one->finding, link);
 	one->n++;
 	struct tc_out *line = tc_finding_evidence(one->finding);
 	if (!line)
 		return;
 	tc_say_task(line, model, task, TC_NAME_COLUMNS);
-	tc_out_str(line, " had it too, until it failed with ");
+	tc_out_str(line, had);
 	tc_out_text(line, tc_model_string(model, tc_model_type(model, task->exception)->name), 40);
 	tc_out_str(line, " at ");
 	tc_say_link(line, one->o->scene, link);
+}
+
+static void put_ended(void *context, const struct tc_task *task, enum tc_known_by by)
+{
+	struct ended *one = context;
+	const struct tc_failure *failure =
+		task && by == TC_BY_TRACEBACK ? tc_model_failure(one->o->scene->model, task) : NULL;
+
+	if (!failure || task == one->last)
+		return;
+	one->last = task;
+	put_failed(one, task, failure, " had it too, until it failed with ");
+}
+
+/* The tasks whose function uses the name that the object is kept under, and failed. */
+static void put_ended_by_name(struct ended *one, uint32_t key)
+{
+	const struct tc_scene *scene = one->o->scene;
+	const struct tc_model *model = scene->model;
+	struct tc_place place;
+
+	for (size_t i = 0; i < model->n_failures && one->n < NAMES_SAID; i++) {
+		const struct tc_failure *failure = &model->failures[i];
+		tc_place_init(&place, model, tc_place_best(model, failure->traceback));
+		if (place.code && tc_names_has(&scene->graph->knowers->names, place.code, key))
+			put_failed(one, &model->tasks[failure->task], failure,
+				   " uses it too, and has failed with ");
+	}
+}
+
+/* Why nobody can end the wait, and who might have. */
+static void put_evidence(const struct orphans *o, uint64_t object, struct ended *ended)
+{
+	struct tc_knowers *knowers = o->scene->graph->knowers;
+	const uint32_t key = tc_knowers_key(knowers, object);
+	struct tc_out *line = tc_finding_evidence(ended->finding);
+
+	if (key) {
+		tc_out_str(line, "it is kept as ");
+		tc_out_text(line, tc_model_string(o->scene->model, key), 40);
+		tc_out_str(line, ": of all code that can still run, only that of tasks which wait "
+				 "for it ends such a wait and uses this name");
+	} else {
+		tc_out_str(line, "all references to it are known: each task that may still use one "
+				 "waits for it, itself or through others");
+	}
+	tc_knowers_find(knowers, object, NULL, put_ended, ended);
+	if (key)
+		put_ended_by_name(ended, key);
 }
 
 static void put_waiters(const struct orphans *o, size_t i, struct tc_finding *finding)
@@ -233,7 +277,7 @@ static void put_waiters(const struct orphans *o, size_t i, struct tc_finding *fi
 
 	tc_ids_add(&finding->objects, i);
 	for (size_t e = 0; (edge = tc_graph_in(o->scene->graph, node, e)); e++) {
-		if (edge->kind != TC_EDGE_WAITS)
+		if (edge->kind != TC_EDGE_WAITS || !o->stuck->at[edge->from])
 			continue;
 		const struct tc_task *task = tc_graph_task(o->scene->graph, edge->from);
 		bool pool;
@@ -314,11 +358,7 @@ static size_t add_finding(struct orphans *o, size_t from)
 	if (!finding)
 		return i;
 	describe(o, way, finding);
-	struct tc_out *line = tc_finding_evidence(finding);
-	tc_out_str(line, "all references to it are known: each task that may still use one waits "
-			 "for it, itself or through others");
-	tc_knowers_find(o->scene->graph->knowers, model->objects[entries[from].at].addr, put_ended,
-			&ended);
+	put_evidence(o, model->objects[entries[from].at].addr, &ended);
 	/* one of those who used the pool has failed: it is not that all want more */
 	if (way == &pool_way && ended.n)
 		finding->cause = TC_CAUSE_ORPHAN_QUEUE_EMPTY;

@@ -92,9 +92,8 @@ bool tc_may_be_parked(const struct tc_scene *scene, const struct tc_task *task)
 	return n_holds > 0 && !has_caller(scene->model, task);
 }
 
-/* Does the task wait in asyncio.wait() for the first of several, or for a time? Of return_when only
- * the length is recorded: ALL_COMPLETED has 13 letters, the others 15. */
-static bool waits_for_first(const struct tc_scene *scene, const struct tc_task *task)
+/* Of return_when only the length is recorded: ALL_COMPLETED has 13 letters, the others 15. */
+bool tc_waits_for_first(const struct tc_scene *scene, const struct tc_task *task)
 {
 	const struct tc_model *model = scene->model;
 	const uint32_t link = tc_wait_evidence(scene->graph->finder, task);
@@ -144,7 +143,7 @@ bool tc_may_be_left(struct tc_left *left, const struct tc_task *first)
 	while (n > 0) {
 		tc_node node = left->stack[--n];
 		const struct tc_task *task = tc_graph_task(graph, node);
-		if (task && waits_for_first(left->scene, task))
+		if (task && tc_waits_for_first(left->scene, task))
 			return true;
 		for (size_t i = 0; (edge = tc_graph_in(graph, node, i)); i++) {
 			if (left->steps == 0)

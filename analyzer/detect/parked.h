@@ -12,6 +12,8 @@ bool tc_is_main(const struct tc_scene *scene, const struct tc_task *task);
 /* Is it the task that the loop was started for, or a coroutine that does nothing but wait, with
  * something open that it keeps alive (a server)? Then it may wait for ever on purpose. */
 bool tc_may_be_parked(const struct tc_scene *scene, const struct tc_task *task);
+/* Does the task wait in asyncio.wait() for the first of several, or for a time? */
+bool tc_waits_for_first(const struct tc_scene *scene, const struct tc_task *task);
 /* The search for those who wait for a task. */
 struct tc_left {
 	const struct tc_scene *scene;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "analyzer/base/array.h"
+#include "analyzer/detect/parked.h"
 #include "analyzer/dump/values.h"
 #include "analyzer/facts/place.h"
 
@@ -24,6 +25,8 @@ static bool is_closed(const struct tc_scene *scene, const struct tc_task *task)
 	    tc_wait_is_ready(scene->graph->finder, task))
 		return false;
 	switch (tc_wait_kind_of(scene->graph->finder, task)) {
+	case TC_WAIT_WAIT:
+		return !tc_waits_for_first(scene, task);
 	case TC_WAIT_TASK:
 	case TC_WAIT_GATHER:
 	case TC_WAIT_TASKGROUP:
@@ -130,8 +133,7 @@ static bool is_taken(const struct tc_stuck *stuck, const struct tc_object *objec
 		return false;
 	switch (tc_stuck_waited_as(stuck->scene, node)) {
 	case TC_WAIT_LOCK:
-		return holders == 1 &&
-		       attr_is(stuck->scene->model, object, "_locked", TC_VAL_TRUE);
+		return holders == 1 && attr_is(stuck->scene->model, object, "_locked", TC_VAL_TRUE);
 	case TC_WAIT_SEMAPHORE:
 		return is_exhausted(stuck, object, holders, unread);
 	default:
@@ -160,8 +162,8 @@ static bool is_shut(const struct tc_stuck *stuck, const struct tc_object *object
 	case TC_WAIT_LOCK:
 		return attr_is(model, object, "_locked", TC_VAL_TRUE);
 	case TC_WAIT_SEMAPHORE:
-		return tc_object_attr(model, object, "_value", &value) &&
-		       value.tag == TC_VAL_INT && value.word == 0;
+		return tc_object_attr(model, object, "_value", &value) && value.tag == TC_VAL_INT &&
+		       value.word == 0;
 	case TC_WAIT_EVENT:
 		return attr_is(model, object, "_value", TC_VAL_FALSE);
 	case TC_WAIT_CONDITION:

@@ -392,7 +392,36 @@ static void read_refs(struct tc_model *model, struct tc_cursor *cur)
 	refs->site = tc_cur_u32(cur);
 	for (uint32_t i = 0; i < refs->n; i++)
 		*tc_push(model->ref_words, model->n_ref_words, model->ref_words_room) =
-			refs->site ? tc_cur_u32(cur) : 0;
+			refs->site || refs->flags & TC_REFS_NAMED ? tc_cur_u32(cur) : 0;
+}
+
+/* A number of names, and the names. */
+static uint32_t read_names(struct tc_model *model, struct tc_cursor *cur)
+{
+	uint32_t n = 0;
+
+	for (uint64_t left = tc_cur_u(cur); left > 0 && tc_cur_more(cur) && !cur->bad; left--, n++)
+		*tc_push(model->names, model->n_names, model->names_room) = tc_cur_u32(cur);
+	return n;
+}
+
+static void read_function(struct tc_model *model, struct tc_cursor *cur)
+{
+	struct tc_function *function =
+		tc_push(model->functions, model->n_functions, model->functions_room);
+
+	function->code = tc_cur_u32(cur);
+	function->flags = tc_cur_u32(cur);
+	function->first = model->n_names;
+	function->n_keys = read_names(model, cur);
+	function->n_own = read_names(model, cur);
+	function->n_nested = read_names(model, cur);
+}
+
+static void read_heap(struct tc_model *model, struct tc_cursor *cur)
+{
+	tc_cur_u32(cur); /* the interpreter */
+	model->heap_seen = tc_cur_u32(cur) & TC_HEAP_WHOLE;
 }
 
 static void read_bytecode(struct tc_model *model, struct tc_cursor *cur)
@@ -409,6 +438,9 @@ static void read_bytecode(struct tc_model *model, struct tc_cursor *cur)
 	text = text_at(cur);
 	one->handlers = text.at;
 	one->handlers_size = (uint32_t)text.size;
+	one->first = model->n_names;
+	one->n_own = read_names(model, cur);
+	one->n_nested = read_names(model, cur);
 }
 
 static void read_object(struct tc_model *model, struct tc_cursor *cur)
@@ -531,6 +563,7 @@ static void (*const readers[])(struct tc_model *model, struct tc_cursor *cur) = 
 	[TC_REC_STATUS] = read_status,	   [TC_REC_FD] = read_fd,
 	[TC_REC_LOOK] = read_look,	   [TC_REC_HOLDS] = read_holds,
 	[TC_REC_REFS] = read_refs,	   [TC_REC_BYTECODE] = read_bytecode,
+	[TC_REC_FUNCTION] = read_function, [TC_REC_HEAP] = read_heap,
 };
 
 static void read_record(struct tc_model *model, uint64_t kind, struct tc_cursor *cur)

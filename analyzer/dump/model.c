@@ -11,6 +11,7 @@
 #include <sys/random.h>
 
 #include "analyzer/base/array.h"
+#include "analyzer/base/lookup.h"
 #include "analyzer/dump/decode.h"
 #include "lib/base/err.h"
 
@@ -148,6 +149,30 @@ const struct tc_failure *tc_model_failure(const struct tc_model *model, const st
 				   NULL;
 }
 
+/* Up to 3.10 one code object may be several codes of the dump, with a name each. */
+static void connect_bytecodes(struct tc_model *model)
+{
+	struct tc_lookup by_addr = { 0 };
+
+	model->bytecode_of = tc_array_new(model->n_codes, sizeof(*model->bytecode_of));
+	for (size_t i = 0; i < model->n_bytecodes; i++)
+		tc_lookup_add(&by_addr, tc_model_code(model, model->bytecodes[i].code)->addr, i);
+	tc_lookup_sort(&by_addr);
+	for (size_t i = 0; i < model->n_codes; i++) {
+		const struct tc_lookup_entry *entry =
+			tc_lookup_find(&by_addr, model->codes[i].addr);
+		model->bytecode_of[i] = entry ? (uint32_t)entry->at + 1 : 0;
+	}
+	tc_lookup_deinit(&by_addr);
+}
+
+const struct tc_bytecode *tc_model_bytecode(const struct tc_model *model, uint32_t code)
+{
+	const uint32_t number = code < model->n_codes ? model->bytecode_of[code] : 0;
+
+	return number ? &model->bytecodes[number - 1] : NULL;
+}
+
 static void connect_loops(struct tc_model *model)
 {
 	for (size_t i = 0; i < model->n_loops; i++)
@@ -267,6 +292,7 @@ int tc_model_init(struct tc_model *model, struct tc_dump *dump, void (*progress)
 			progress((double)(chunk->records - dump->map) / (double)dump->size);
 	}
 	connect_loops(model);
+	connect_bytecodes(model);
 	order_fds(model);
 	find_library(model);
 	check_sums(model);
@@ -290,6 +316,9 @@ void tc_model_deinit(struct tc_model *model)
 	free(model->ref_to);
 	free(model->ref_words);
 	free(model->bytecodes);
+	free(model->bytecode_of);
+	free(model->functions);
+	free(model->names);
 	free(model->codes);
 	free(model->sites);
 	free(model->chains);
@@ -313,7 +342,7 @@ void tc_model_deinit(struct tc_model *model)
 }
 
 struct tc_text tc_model_task_name(const struct tc_model *model, const struct tc_task *task,
-				   char *name)
+				  char *name)
 {
 	if (!(task->flags & TC_TASK_LAZY_NAME))
 		return tc_model_string(model, task->name);

@@ -101,6 +101,17 @@ struct tc_bytecode {
 	uint32_t code, n_locals;
 	const uint8_t *at, *handlers; /* in the file */
 	uint32_t size, handlers_size;
+	/* of names: its own, by their number in the code, each a string or 0; those of codes in it
+	 * */
+	size_t first;
+	uint32_t n_own, n_nested;
+};
+
+/* A function, or a code that runs without one (docs/format.md section 10). */
+struct tc_function {
+	uint32_t code, flags; /* enum tc_function_flag */
+	size_t first;	      /* of names: those that it has itself, then those it uses */
+	uint32_t n_keys, n_own, n_nested; /* n_own: as of a bytecode */
 };
 
 /* A frame or object that leads to what tasks wait for (docs/format.md section 10). */
@@ -111,7 +122,7 @@ struct tc_refs {
 	uint32_t references; /* how many there are to the object */
 	size_t first;	     /* of ref_to, and of ref_words */
 	uint32_t n;
-	uint32_t site; /* of a suspended frame; 0: not known */
+	uint32_t site;	/* of a suspended frame; 0: not known */
 	uint32_t flags; /* enum tc_refs_flag */
 };
 
@@ -140,7 +151,7 @@ struct tc_look {
 /* A descriptor of the process (docs/format.md section 8). */
 struct tc_fd {
 	struct tc_text local, peer, what;
-	uint64_t unread, unsent; /* + 1 */
+	uint64_t unread, unsent;				/* + 1 */
 	uint32_t fd, type, family, socket_type, state, missing; /* missing: TC_FD_NO_… */
 };
 
@@ -229,19 +240,26 @@ struct tc_model {
 	TC_ARRAY(tc_loopref, looprefs);
 	TC_ARRAY(tc_interp, interps);
 	TC_ARRAY(tc_task, tasks);
-	TC_ARRAY(tc_failure, failures); /* by ascending task */
+	TC_ARRAY(tc_failure, failures);	 /* by ascending task */
 	TC_ARRAY(tc_hold, holds);	 /* of tasks, by ascending owner */
 	TC_ARRAY(tc_hold, thread_holds); /* the same of threads */
 	TC_ARRAY(tc_object, objects);
 	TC_ARRAY(tc_refs, refs);
 	uint64_t *ref_to; /* addresses of those that refs refer to */
 	size_t n_ref_to, ref_to_room;
-	uint32_t *ref_words; /* for each: where it is in the frame, + 1; 0: not known */
+	/* for each: where it is in the frame, + 1; of TC_REFS_NAMED the attribute, a string; 0: not
+	 * known */
+	uint32_t *ref_words;
 	size_t n_ref_words, ref_words_room;
 	TC_ARRAY(tc_bytecode, bytecodes);
+	uint32_t *bytecode_of; /* of each code: the number of its bytecode + 1, 0: none */
+	TC_ARRAY(tc_function, functions);
+	uint32_t *names; /* strings, of bytecodes and functions */
+	size_t n_names, names_room;
+	bool heap_seen; /* all functions of all interpreters are in functions */
 	TC_ARRAY(tc_thread, threads);
 	TC_ARRAY(tc_look, looks); /* TC_LOOK_RECORDS_MAX at most */
-	TC_ARRAY(tc_fd, fds); /* by ascending number */
+	TC_ARRAY(tc_fd, fds);	  /* by ascending number */
 	TC_ARRAY(tc_pythread, pythreads);
 	TC_ARRAY(tc_module_map, modules);
 	TC_ARRAY(tc_loop, loops);
@@ -297,6 +315,9 @@ const struct tc_object *tc_model_object_at(const struct tc_model *model, uint64_
 const struct tc_object *tc_model_object_near(const struct tc_model *model,
 					     const struct tc_task *task, uint64_t addr);
 
+/* The bytecode of a code; NULL: it is not recorded. */
+const struct tc_bytecode *tc_model_bytecode(const struct tc_model *model, uint32_t code);
+
 /* How the task failed; NULL: it did not. */
 const struct tc_failure *tc_model_failure(const struct tc_model *model, const struct tc_task *task);
 
@@ -318,7 +339,7 @@ static inline bool tc_task_alive(const struct tc_task *task)
 /* The name of a task into name, which holds TC_TASK_NAME bytes when it is a numbered one. */
 #define TC_TASK_NAME 32
 struct tc_text tc_model_task_name(const struct tc_model *model, const struct tc_task *task,
-				   char *name);
+				  char *name);
 
 /* True when text ends in want, at its beginning or behind a slash. */
 bool tc_text_ends_in(struct tc_text text, const char *want);

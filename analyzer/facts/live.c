@@ -21,18 +21,22 @@ struct search {
 	struct tc_live *ret;
 };
 
-static const struct tc_bytecode *bytecode_of(const struct tc_model *model, uint32_t code)
-{
-	for (size_t i = 0; i < model->n_bytecodes; i++)
-		if (model->bytecodes[i].code == code)
-			return &model->bytecodes[i];
-	return NULL;
-}
-
 static void use(struct search *s, uint64_t slot)
 {
 	if (slot < TC_LIVE_SLOTS)
 		s->ret->slots[slot / 64] |= (uint64_t)1 << (slot & 63);
+}
+
+/* An instruction that uses a name. */
+static void use_name(struct search *s, uint8_t op, uint32_t argument)
+{
+	const char shift = s->table->names[op];
+
+	if (shift == '.')
+		return;
+	argument >>= shift - '0';
+	if (argument < TC_LIVE_NAMES)
+		s->ret->names[argument / 64] |= (uint64_t)1 << (argument & 63);
 }
 
 /* Go on at this unit. One outside of the code: it was not understood. */
@@ -161,10 +165,12 @@ static void search(struct search *s)
 		uint32_t next = unit + 1 + (uint32_t)(s->table->caches[op] - '0');
 		if (s->code->handlers_size)
 			reach_handlers(s, unit);
-		if (next > s->n)
+		if (next > s->n) {
 			s->ret->all = s->ret->raises = true;
-		else
-			step(s, what, argument_at(s, unit), next);
+			return;
+		}
+		use_name(s, op, argument_at(s, unit));
+		step(s, what, argument_at(s, unit), next);
 	}
 }
 
@@ -185,10 +191,21 @@ static unsigned version_of(const struct tc_model *model)
 	return model->n_interps > 1 ? model->interps[1].version >> 16 & 255 : 0;
 }
 
-void tc_live_at(const struct tc_model *model, uint32_t site, struct tc_live *ret)
+/* The instruction at this unit, or the next one: while a frame runs a call, it stands on the last
+ * cache entry of that. */
+static uint32_t round_up(const struct search *s, uint32_t unit)
 {
-	const struct tc_site *at = site < model->n_sites ? &model->sites[site] : NULL;
-	const struct tc_bytecode *code = at && at->lasti ? bytecode_of(model, at->code) : NULL;
+	uint32_t i = 0;
+
+	while (i < unit)
+		i += 1 + (uint32_t)(s->table->caches[s->code->at[2 * i]] - '0');
+	return i;
+}
+
+/* What the code may do from this unit on; NULL: it is not recorded. */
+static void find(const struct tc_model *model, const struct tc_bytecode *code, uint32_t unit,
+		 struct tc_live *ret)
+{
 	const unsigned minor = version_of(model);
 	struct search s = {
 		.code = code, .table = tc_opcodes_of(minor), .minor = minor, .ret = ret
@@ -200,18 +217,33 @@ void tc_live_at(const struct tc_model *model, uint32_t site, struct tc_live *ret
 	s.n = code->size / 2;
 	s.seen = tc_array_new(s.n, sizeof(*s.seen));
 	s.stack = tc_array_new(2 * (size_t)s.n, sizeof(*s.stack));
-	reach(&s, (at->lasti - 1) / 2);
+	if (unit < s.n)
+		unit = round_up(&s, unit);
+	reach(&s, unit);
 	if (!ret->all && minor <= 10)
-		reach_blocks(&s, (at->lasti - 1) / 2);
+		reach_blocks(&s, unit);
 	search(&s);
 	free(s.seen);
 	free(s.stack);
 }
 
+void tc_live_at(const struct tc_model *model, uint32_t site, struct tc_live *ret)
+{
+	const struct tc_site *at = site < model->n_sites ? &model->sites[site] : NULL;
+
+	find(model, at && at->lasti ? tc_model_bytecode(model, at->code) : NULL,
+	     at && at->lasti ? (at->lasti - 1) / 2 : 0, ret);
+}
+
+void tc_live_code(const struct tc_model *model, uint32_t code, struct tc_live *ret)
+{
+	find(model, tc_model_bytecode(model, code), 0, ret);
+}
+
 bool tc_live_is_private(const struct tc_model *model, uint32_t site, uint32_t slot)
 {
 	const struct tc_bytecode *code =
-		site < model->n_sites ? bytecode_of(model, model->sites[site].code) : NULL;
+		site < model->n_sites ? tc_model_bytecode(model, model->sites[site].code) : NULL;
 	const unsigned minor = version_of(model);
 	const struct search s = { .code = code, .table = tc_opcodes_of(minor), .minor = minor };
 	unsigned loads = 0, stores = 0;

@@ -33,6 +33,9 @@ struct tc_opcodes {
 	unsigned minor;	    /* Python 3.minor */
 	const char *what;   /* of each opcode: enum tc_opcode */
 	const char *caches; /* of each opcode: '0' + cache entries behind it */
+	/* of each opcode: it uses the name of the code with the number of its argument without the
+	 * lowest n bits: '0' + n; '.': none */
+	const char *names;
 };
 
 /* The row of Python 3.minor; NULL: there is none. */

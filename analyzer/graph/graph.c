@@ -152,21 +152,22 @@ static bool is_given_back(const struct tc_graph *graph, const struct tc_task *ta
 	return false;
 }
 
-/* Which objects tasks wait for. */
-static bool *waited_for(const struct tc_graph *graph)
+/* How each object is waited for; TC_WAIT_NONE: it is not. */
+static uint8_t *waited_for(const struct tc_graph *graph)
 {
 	const struct tc_model *model = graph->model;
-	bool *waited = tc_array_new(model->n_objects, sizeof(*waited));
+	uint8_t *waited = tc_array_new(model->n_objects, sizeof(*waited));
 
 	for (size_t i = 0; i < graph->n_edges; i++)
 		if (graph->edges[i].kind == TC_EDGE_WAITS && graph->edges[i].to >= model->n_tasks &&
 		    graph->edges[i].to < model->n_tasks + model->n_objects)
-			waited[graph->edges[i].to - model->n_tasks] = true;
+			waited[graph->edges[i].to - model->n_tasks] = (uint8_t)tc_wait_kind_of(
+				graph->finder, &model->tasks[graph->edges[i].from]);
 	return waited;
 }
 
 /* Who holds what others wait for. */
-static void add_held(struct tc_graph *graph, const bool *waited)
+static void add_held(struct tc_graph *graph, const uint8_t *waited)
 {
 	const struct tc_model *model = graph->model;
 
@@ -192,8 +193,41 @@ static void add_knower(void *context, const struct tc_task *task, enum tc_known_
 		    0);
 }
 
+/* The functions of an object that may end a wait for it (Lib/asyncio/locks.py, queues.py). NULL:
+ * any use may. `async with` releases what it has taken itself, and then it has waited for it, too.
+ * */
+static const char *const *ended_by(enum tc_wait_kind kind)
+{
+	static const char *const release[] = { "release", NULL }, *const set[] = { "set", NULL },
+				 *const notify[] = { "notify", "notify_all", NULL },
+				 *const put[] = { "put", "put_nowait", "shutdown", NULL },
+				 *const get[] = { "get", "get_nowait", "shutdown", NULL },
+				 *const done[] = { "task_done", "shutdown", NULL },
+				 *const barrier[] = { "wait", "reset", "abort", NULL };
+
+	switch (kind) {
+	case TC_WAIT_LOCK:
+	case TC_WAIT_SEMAPHORE:
+		return release;
+	case TC_WAIT_EVENT:
+		return set;
+	case TC_WAIT_CONDITION:
+		return notify;
+	case TC_WAIT_BARRIER:
+		return barrier;
+	case TC_WAIT_QUEUE_GET:
+		return put;
+	case TC_WAIT_QUEUE_PUT:
+		return get;
+	case TC_WAIT_QUEUE_JOIN:
+		return done;
+	default:
+		return NULL;
+	}
+}
+
 /* Who knows what others wait for. Where others may know it too, nothing is said. */
-static void add_known(struct tc_graph *graph, const bool *waited)
+static void add_known(struct tc_graph *graph, const uint8_t *waited)
 {
 	const struct tc_model *model = graph->model;
 
@@ -208,6 +242,7 @@ static void add_known(struct tc_graph *graph, const bool *waited)
 		if (!waited[i] || n > KNOWN_MAX)
 			continue;
 		graph->known[i] = tc_knowers_find(graph->knowers, model->objects[i].addr,
+						  ended_by((enum tc_wait_kind)waited[i]),
 						  add_knower, &member);
 		if (!graph->known[i])
 			graph->n_edges = n;
@@ -272,7 +307,7 @@ void tc_graph_init(struct tc_graph *graph, const struct tc_waits *finder, bool t
 		add_behind(graph, wait, known);
 	}
 	free(known);
-	bool *waited = waited_for(graph);
+	uint8_t *waited = waited_for(graph);
 	add_held(graph, waited);
 	add_known(graph, waited);
 	free(waited);

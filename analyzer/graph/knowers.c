@@ -42,6 +42,11 @@ static void index_in(struct tc_knowers *knowers)
 	free(next);
 }
 
+static const struct tc_live *live_at(void *context, uint32_t site)
+{
+	return tc_knowers_live(context, site);
+}
+
 void tc_knowers_init(struct tc_knowers *knowers, const struct tc_model *model)
 {
 	*knowers = (struct tc_knowers){
@@ -60,10 +65,12 @@ void tc_knowers_init(struct tc_knowers *knowers, const struct tc_model *model)
 		tc_lookup_add(&knowers->by_addr, model->refs[i].addr, i);
 	tc_lookup_sort(&knowers->by_addr);
 	index_in(knowers);
+	tc_names_init(&knowers->names, model, live_at, knowers);
 }
 
 void tc_knowers_deinit(struct tc_knowers *knowers)
 {
+	tc_names_deinit(&knowers->names);
 	tc_lookup_deinit(&knowers->by_addr);
 	free(knowers->in_first);
 	free(knowers->in);
@@ -101,54 +108,115 @@ static bool is_used(struct tc_knowers *knowers, const struct tc_refs *frame, uin
 	return tc_live_has(tc_knowers_live(knowers, frame->site), word - 1);
 }
 
-bool tc_knowers_find(struct tc_knowers *knowers, uint64_t addr,
+/* A search. */
+struct search {
+	struct tc_knowers *knowers;
+	const char *const *calls;
+	void (*found)(void *context, const struct tc_task *task, enum tc_known_by by);
+	void *context;
+	size_t n; /* of the stack */
+	bool all;
+};
+
+static void found_by_name(void *context, const struct tc_task *task)
+{
+	const struct search *s = context;
+
+	s->found(s->context, task, TC_BY_NAME);
+}
+
+/* Is what record `from` refers to in this way used only by code that names `word`? Of the dict of
+ * an instance that is so while nobody else has it. */
+static bool is_named(const struct tc_knowers *knowers, uint32_t from, uint32_t word)
+{
+	const struct tc_refs *refs = &knowers->model->refs[from];
+	const bool dict = !(tc_model_type(knowers->model, refs->type)->flags & TC_TYPE_HEAP);
+
+	return knowers->names.usable && word && refs->flags & TC_REFS_NAMED &&
+	       (refs->flags & TC_REFS_SPACE || !dict || refs->references == 1);
+}
+
+/* What refers to record i, or who may use it by name. False: there is too much. */
+static bool look_behind(struct search *s, uint32_t i)
+{
+	struct tc_knowers *knowers = s->knowers;
+	const uint32_t begin = knowers->in_first[i], end = knowers->in_first[i + 1];
+
+	if (knowers->steps < end - begin)
+		return false;
+	knowers->steps -= end - begin;
+	for (uint32_t e = begin; e < end; e++) {
+		const uint32_t from = knowers->in[e], word = knowers->in_words[e];
+		if (is_named(knowers, from, word))
+			s->all =
+				tc_names_users(&knowers->names, word, s->calls, found_by_name, s) &&
+				s->all;
+		else if (knowers->seen[from] != knowers->search &&
+			 is_used(knowers, &knowers->model->refs[from], word))
+			knowers->stack[s->n++] = from;
+	}
+	return true;
+}
+
+/* A frame, or a task that waits for what was looked at. True: the search need not go behind it. */
+static bool is_end(struct search *s, uint32_t i, bool first)
+{
+	const struct tc_model *model = s->knowers->model;
+	const struct tc_refs *refs = &model->refs[i];
+
+	if (refs->flags & TC_REFS_FRAME) {
+		const struct tc_task *owner = tc_model_task_at(model, refs->owner);
+		bool ended = refs->flags & TC_REFS_ENDED;
+		s->all = s->all && (owner || ended);
+		s->found(s->context, owner, ended ? TC_BY_TRACEBACK : TC_BY_FRAME);
+		return true;
+	}
+	const bool is_task = tc_model_type(model, refs->type)->flags & TC_TYPE_TASK;
+	const struct tc_task *task = is_task ? tc_model_task_at(model, refs->addr) : NULL;
+	if (!first && task && tc_task_alive(task)) {
+		s->found(s->context, task, TC_BY_CALLBACK);
+		return true;
+	}
+	/* asyncio itself has weak references to all tasks */
+	s->all = s->all && (is_task || !(refs->flags & TC_REFS_WEAK)) &&
+		 s->knowers->in_first[i + 1] - s->knowers->in_first[i] == refs->references;
+	return false;
+}
+
+bool tc_knowers_find(struct tc_knowers *knowers, uint64_t addr, const char *const *calls,
 		     void (*found)(void *context, const struct tc_task *task, enum tc_known_by by),
 		     void *context)
 {
-	const struct tc_model *model = knowers->model;
 	const size_t first = number_of(knowers, addr);
-	bool all = first < model->n_refs;
-	size_t n = 0;
+	struct search s = { knowers, calls, found, context, 0, first < knowers->model->n_refs };
 
 	knowers->search++;
 	knowers->n_visited = 0;
-	if (all)
-		knowers->stack[n++] = (uint32_t)first;
-	while (n > 0) {
-		const uint32_t i = knowers->stack[--n];
-		const struct tc_refs *refs = &model->refs[i];
-		const uint32_t begin = knowers->in_first[i], end = knowers->in_first[i + 1];
+	if (s.all)
+		knowers->stack[s.n++] = (uint32_t)first;
+	while (s.n > 0) {
+		const uint32_t i = knowers->stack[--s.n];
 		if (knowers->seen[i] == knowers->search)
 			continue;
 		knowers->seen[i] = knowers->search;
 		if (knowers->cleared[i])
 			continue;
 		knowers->visited[knowers->n_visited++] = i;
-		if (refs->flags & TC_REFS_FRAME) {
-			const struct tc_task *owner = tc_model_task_at(model, refs->owner);
-			bool ended = refs->flags & TC_REFS_ENDED;
-			all = all && (owner || ended);
-			found(context, owner, ended ? TC_BY_TRACEBACK : TC_BY_FRAME);
-			continue;
-		}
-		const bool is_task = tc_model_type(model, refs->type)->flags & TC_TYPE_TASK;
-		const struct tc_task *task = is_task ? tc_model_task_at(model, refs->addr) : NULL;
-		if (i != first && task && tc_task_alive(task)) {
-			found(context, task, TC_BY_CALLBACK);
-			continue;
-		}
-		/* asyncio itself has weak references to all tasks */
-		all = all && (is_task || !(refs->flags & TC_REFS_WEAK)) &&
-		      end - begin == refs->references;
-		if (knowers->steps < end - begin)
+		if (!is_end(&s, i, i == first) && !look_behind(&s, i))
 			return false;
-		knowers->steps -= end - begin;
-		for (uint32_t e = begin; e < end; e++)
-			if (knowers->seen[knowers->in[e]] != knowers->search &&
-			    is_used(knowers, &model->refs[knowers->in[e]], knowers->in_words[e]))
-				knowers->stack[n++] = knowers->in[e];
 	}
-	return all;
+	return s.all;
+}
+
+uint32_t tc_knowers_key(const struct tc_knowers *knowers, uint64_t addr)
+{
+	const size_t i = number_of(knowers, addr);
+
+	for (uint32_t e = i < knowers->model->n_refs ? knowers->in_first[i] : 0;
+	     i < knowers->model->n_refs && e < knowers->in_first[i + 1]; e++)
+		if (is_named(knowers, knowers->in[e], knowers->in_words[e]))
+			return knowers->in_words[e];
+	return 0;
 }
 
 void tc_knowers_clear(struct tc_knowers *knowers)

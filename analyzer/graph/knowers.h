@@ -7,6 +7,7 @@
 #include "analyzer/base/lookup.h"
 #include "analyzer/dump/model.h"
 #include "analyzer/facts/live.h"
+#include "analyzer/facts/names.h"
 
 struct tc_knowers {
 	const struct tc_model *model;
@@ -19,6 +20,7 @@ struct tc_knowers {
 	bool *cleared; /* of each: a search need not look behind it */
 	uint32_t search;
 	uint32_t steps; /* that are left, of all searches: a file may lie */
+	struct tc_names names;
 };
 
 /* Index the references of the model, which must outlive the knowers. */
@@ -27,15 +29,20 @@ void tc_knowers_deinit(struct tc_knowers *knowers);
 
 /* How a task leads to an object: by a variable of its frames that their code may still use; by the
  * callbacks that are called when it ends; by a frame that has ended, and is kept by the traceback
- * with which the task has failed. */
-enum tc_known_by { TC_BY_FRAME, TC_BY_CALLBACK, TC_BY_TRACEBACK };
+ * with which the task has failed; by the name under which the program keeps it. */
+enum tc_known_by { TC_BY_FRAME, TC_BY_CALLBACK, TC_BY_TRACEBACK, TC_BY_NAME };
 
 /* Call found for each way from a task to the object or other task at addr; task NULL: it has no
- * record. A task may come several times. False: the object is not recorded, or others may know it
- * too: then those that were found may not be all. */
-bool tc_knowers_find(struct tc_knowers *knowers, uint64_t addr,
+ * record. A task may come several times. calls: the functions of the object that count, where it is
+ * kept under a name, as for tc_names_users. False: the object is not recorded, or others may know
+ * it too: then those that were found may not be all. */
+bool tc_knowers_find(struct tc_knowers *knowers, uint64_t addr, const char *const *calls,
 		     void (*found)(void *context, const struct tc_task *task, enum tc_known_by by),
 		     void *context);
+
+/* The name under which a module, class or instance of the program keeps the object, where only code
+ * that uses this name can use it: a string; 0: none. */
+uint32_t tc_knowers_key(const struct tc_knowers *knowers, uint64_t addr);
 
 /* What the last search has looked at need not be looked at again: nothing was found behind it that
  * counts. Until tc_knowers_forget. */

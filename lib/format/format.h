@@ -39,8 +39,8 @@ struct tc_chunk {
 	uint32_t n_tables;	    /* of base */
 	uint32_t base[TC_N_TABLES]; /* identifier of the next defined entry of each table */
 };
-#define TC_CHUNK_SUMMED 4u	    /* the checksum covers all from this offset on */
-#define TC_CHUNK_BASES 24u	    /* offset of base */
+#define TC_CHUNK_SUMMED 4u /* the checksum covers all from this offset on */
+#define TC_CHUNK_BASES 24u /* offset of base */
 
 /* 5 to 12. Record kinds */
 enum tc_rec {
@@ -66,8 +66,10 @@ enum tc_rec {
 	TC_REC_HOLDS = 26,
 	TC_REC_REFS = 27,
 	TC_REC_BYTECODE = 28,
+	TC_REC_FUNCTION = 29,
 	TC_REC_FAULT = 30,
 	TC_REC_STATUS = 31,
+	TC_REC_HEAP = 32,
 };
 
 /* 6. Tables */
@@ -190,10 +192,21 @@ enum tc_hold_flag {
 /* 10. Objects */
 enum tc_obj_flag { TC_OBJ_CUT = 1, TC_OBJ_TORN = 2 };
 
+enum tc_function_flag {
+	TC_FUNCTION_KEPT = 1,	     /* somebody has it who need not name it to call it */
+	TC_FUNCTION_FOREIGN = 2,     /* a method, and its class has a base that may call it */
+	TC_FUNCTION_CONSTRUCTOR = 4, /* __init__ and its like: runs when its class is called */
+	TC_FUNCTION_CUT = 8,	     /* it has more names than were read */
+};
+
+enum tc_heap_flag { TC_HEAP_WHOLE = 1 };
+
 enum tc_refs_flag {
-	TC_REFS_FRAME = 1, /* a frame of a task, no object */
-	TC_REFS_ENDED = 2, /* of a frame: it has ended, and an exception keeps its variables */
-	TC_REFS_WEAK = 4,  /* there are weak references to it too */
+	TC_REFS_FRAME = 1,  /* a frame of a task, no object */
+	TC_REFS_ENDED = 2,  /* of a frame: it has ended, and an exception keeps its variables */
+	TC_REFS_WEAK = 4,   /* there are weak references to it too */
+	TC_REFS_NAMED = 8,  /* only code uses what it refers to that names the attribute */
+	TC_REFS_SPACE = 16, /* the dict of a module or class */
 };
 
 /* 11. Threads and loops */
@@ -203,7 +216,7 @@ enum tc_pythread_flag {
 	TC_PYTHREAD_TORN = 4, /* the frames could not be read to the end */
 	TC_PYTHREAD_GIL_KNOWN = 8,
 	TC_PYTHREAD_WAITS_GIL = 16, /* asleep in a futex that belongs to the GIL */
-	TC_PYTHREAD_CALLS_C = 32, /* its innermost frame is at a call of a function of C */
+	TC_PYTHREAD_CALLS_C = 32,   /* its innermost frame is at a call of a function of C */
 };
 
 /* Records of handles of one kind for one loop; all are counted. */
@@ -215,7 +228,7 @@ enum tc_loop_flag {
 	TC_LOOP_RUNNING = 4, /* a thread has it as its running loop */
 	TC_LOOP_TORN = 8,
 	TC_LOOP_OWN_CLOCK = 32, /* its function time is not asyncio's */
-	TC_LOOP_OPAQUE = 16, /* its queues are not Python objects (uvloop) */
+	TC_LOOP_OPAQUE = 16,	/* its queues are not Python objects (uvloop) */
 };
 
 enum tc_handle_where { TC_HANDLE_READY, TC_HANDLE_TIMER, TC_HANDLE_READER, TC_HANDLE_WRITER };

@@ -17,12 +17,13 @@
 /* Offsets in bytes from the start of the struct the prefix names: rt _PyRuntimeState, is
  * PyInterpreterState, gil _gil_runtime_state, ts PyThreadState, cf _PyCFrame, fo PyFrameObject, exc
  * PyBaseExceptionObject, if _PyInterpreterFrame, co PyCodeObject, gi PyGenObject, fut FutureObj,
- * task TaskObj, ht PyHeapTypeObject, func PyFunctionObject, as the state of module _asyncio. */
+ * task TaskObj, ht PyHeapTypeObject, func PyFunctionObject, as the state of module _asyncio.
+ * gc_lists: from the garbage collector's lists to its `collecting`. */
 /* clang-format off */
 #define TC_LAYOUT_FIELDS(F)                                                                     \
-	F(rt_interp_head) F(rt_gil_last_holder) F(rt_gil_locked)                                \
+	F(rt_interp_head) F(rt_gil_last_holder) F(rt_gil_locked) F(rt_gc_collecting)            \
 	F(is_next) F(is_id) F(is_threads_head) F(is_modules) F(is_sysdict) F(is_gil)            \
-	F(is_gc_collecting) F(is_tasks_head)                                                    \
+	F(is_gc_collecting) F(gc_lists) F(is_tasks_head)                                        \
 	F(ts_next) F(ts_interp) F(ts_frame) F(ts_dict) F(ts_thread_id) F(ts_native_id)          \
 	F(ts_running_loop) F(ts_running_task) F(ts_tasks_head) F(cf_current)                    \
 	F(fo_back) F(fo_code) F(fo_valuestack) F(fo_stack) F(fo_lasti) F(fo_state) F(fo_locals) \
@@ -96,7 +97,7 @@ struct tc_layout {
 	enum tc_registry registry;
 	enum tc_running running;
 	struct tc_gen_states states;
-	uint8_t lasti_unit;    /* bytes that one unit of fo_lasti stands for */
+	uint8_t lasti_unit; /* bytes that one unit of fo_lasti stands for */
 	/* the awaited object is this many words below the top of the frame's stack */
 	uint8_t target_slot;
 	uint8_t owner_foreign; /* a frame whose owner is this or more is no Python frame */
@@ -123,7 +124,7 @@ extern const unsigned tc_layout_n_rows;
 
 /* What is known of an interpreter before its layout is chosen. */
 struct tc_runtime_site {
-	tc_addr runtime;  /* _PyRuntime */
+	tc_addr runtime; /* _PyRuntime */
 	/* PY_VERSION_HEX, from Py_Version or the debug offsets; 0: not exported */
 	uint32_t version;
 	bool free_threaded;

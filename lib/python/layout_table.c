@@ -22,6 +22,7 @@
 	.with_values = 1, .c_calls = { 0, 0, 0x200006008, 0 }, \
 	.gi_frame = 16, .fo_frame = NONE, .exc_traceback = 32
 #define OLD_REST \
+	.gc_lists = 176, \
 	.attrs = TC_ATTRS_SLOT, .registry = TC_REGISTRY_ALL, .running = TC_RUNNING_HOLDER, \
 	.ts_next = 8, .ts_interp = 16, .ts_frame = 24, .ts_dict = 152, .ts_thread_id = 176, \
 	.ts_native_id = NONE, .ts_running_loop = NONE, .ts_running_task = NONE, \
@@ -61,7 +62,8 @@
 	.minor = 10, OLD_CODE, OLD_FRAMES, OLD_REST, .lines = TC_LINES_TABLE, .lasti_unit = 2, \
 	.rt_interp_head = 32, .rt_gil_last_holder = 360, .rt_gil_locked = 368, .is_next = 0, \
 	.is_id = 24, .is_threads_head = 8, .is_modules = 856, .is_sysdict = 872, \
-	.is_gc_collecting = 816, .fo_stack = 80, .fo_lasti = 96, .fo_state = 108, \
+	.is_gc_collecting = 816, .rt_gc_collecting = NONE, .fo_stack = 80, .fo_lasti = 96, \
+	.fo_state = 108, \
 	.fo_locals = 352, .gi_running = NONE, .gi_state = NONE, .gi_qualname = 48, \
 	.ht_qualname = 864, .ht_cached_keys = 872, .func_code = 48, \
 	.func_closure = 72, .func_qualname = 40, .states = { -2, -1, 127, 127, 0 }
@@ -72,7 +74,8 @@ const struct tc_layout tc_layout_rows[] = {
 	{ .minor = 8, OLD_CODE, OLD_FRAMES, OLD_REST, .lines = TC_LINES_LNOTAB, .lasti_unit = 1,
 	  .rt_interp_head = 32, .rt_gil_last_holder = 1160, .rt_gil_locked = 1168,
 	  .is_next = 0, .is_id = 16, .is_threads_head = 8, .is_modules = 56, .is_sysdict = 72,
-	  .is_gc_collecting = NONE, .fo_stack = 72, .fo_lasti = 104, .fo_state = NONE,
+	  .is_gc_collecting = NONE, .rt_gc_collecting = 544, .fo_stack = 72, .fo_lasti = 104,
+	  .fo_state = NONE,
 	  .fo_locals = 360,
 	  .gi_running = 24, .gi_state = NONE, .gi_qualname = 56,
 	  .fut_size = 104, .fut_state = 72, .fut_log_tb = 76, .fut_blocking = 80,
@@ -85,7 +88,8 @@ const struct tc_layout tc_layout_rows[] = {
 	{ .minor = 9, OLD_CODE, OLD_FRAMES, OLD_REST, .lines = TC_LINES_LNOTAB, .lasti_unit = 1,
 	  .rt_interp_head = 32, .rt_gil_last_holder = 360, .rt_gil_locked = 368,
 	  .is_next = 0, .is_id = 24, .is_threads_head = 8, .is_modules = 856, .is_sysdict = 872,
-	  .is_gc_collecting = 816, .fo_stack = 72, .fo_lasti = 104, .fo_state = NONE,
+	  .is_gc_collecting = 816, .rt_gc_collecting = NONE, .fo_stack = 72, .fo_lasti = 104,
+	  .fo_state = NONE,
 	  .fo_locals = 360,
 	  .gi_running = 24, .gi_state = NONE, .gi_qualname = 56,
 	  .fut_size = 144, .fut_state = 80, .fut_log_tb = 84, .fut_blocking = 88,
@@ -111,7 +115,8 @@ const struct tc_layout tc_layout_rows[] = {
 	  .attrs = TC_ATTRS_311, .registry = TC_REGISTRY_ALL, .running = TC_RUNNING_HOLDER,
 	  .rt_interp_head = 40, .rt_gil_last_holder = 368, .rt_gil_locked = 376,
 	  .is_next = 0, .is_id = 48, .is_threads_head = 16, .is_modules = 888, .is_sysdict = 904,
-	  .is_gil = NONE, .is_gc_collecting = 848, .is_tasks_head = NONE,
+	  .is_gil = NONE, .is_gc_collecting = 848, .rt_gc_collecting = NONE, .gc_lists = 176,
+	  .is_tasks_head = NONE,
 	  .ts_frame = 56, .cf_current = 8, .ts_dict = 128, .ts_thread_id = 152, .ts_native_id = 160,
 	  .ts_running_loop = NONE, .ts_running_task = NONE, .ts_tasks_head = NONE,
 	  .if_previous = 48, .if_code = 32, .if_instr = 56, .if_stack = 64, .if_owner = 69,
@@ -132,7 +137,8 @@ const struct tc_layout tc_layout_rows[] = {
 	  .await = TC_AWAIT_RESUME, .attrs = TC_ATTRS_TAGGED, .registry = TC_REGISTRY_SCHEDULED,
 	  .running = TC_RUNNING_DICT, .rt_interp_head = 40,
 	  .is_next = 0, .is_id = 8, .is_threads_head = 72, .is_modules = 944, .is_sysdict = 352,
-	  .is_gil = 384, .is_gc_collecting = 312, .is_tasks_head = NONE,
+	  .is_gil = 384, .is_gc_collecting = 312, .rt_gc_collecting = NONE, .gc_lists = 176,
+	  .is_tasks_head = NONE,
 	  .ts_frame = 56, .cf_current = 0, .ts_dict = 112, .ts_thread_id = 136, .ts_native_id = 144,
 	  .ts_running_loop = NONE, .ts_running_task = NONE, .ts_tasks_head = NONE,
 	  .if_owner = 70, .if_locals = 72, .co_adaptive = 192,
@@ -149,7 +155,8 @@ const struct tc_layout tc_layout_rows[] = {
 	{ .minor = 13, NEW_CODE, NEW_FRAMES, NEW_REST, NEWER, NEWEST,
 	  .registry = TC_REGISTRY_SCHEDULED,
 	  .rt_interp_head = 632, .is_next = 7264, .is_id = 7272, .is_threads_head = 7344,
-	  .is_modules = 7656, .is_sysdict = 7640, .is_gc_collecting = 7600, .is_tasks_head = NONE,
+	  .is_modules = 7656, .is_sysdict = 7640, .is_gc_collecting = 7600,
+	  .rt_gc_collecting = NONE, .gc_lists = 176, .is_tasks_head = NONE,
 	  .ts_dict = 128, .ts_thread_id = 152, .ts_native_id = 160,
 	  .ts_running_loop = 304, .ts_running_task = NONE, .ts_tasks_head = NONE,
 	  .if_owner = 70, .if_locals = 72, .co_adaptive = 200,
@@ -165,7 +172,8 @@ const struct tc_layout tc_layout_rows[] = {
 	  .c_calls = { 0x260000000000000, 0, 0x1f1e000000000, 0x70000000000000 } },
 	{ .minor = 14, NEW_CODE, NEW_FRAMES, NEW_REST, NEWER, NEWEST, .registry = TC_REGISTRY_LISTS,
 	  .rt_interp_head = 808, .is_next = 7272, .is_id = 7280, .is_threads_head = 7344,
-	  .is_modules = 7688, .is_sysdict = 7672, .is_gc_collecting = 7600, .is_tasks_head = 10880,
+	  .is_modules = 7688, .is_sysdict = 7672, .is_gc_collecting = 7600,
+	  .rt_gc_collecting = NONE, .gc_lists = 168, .is_tasks_head = 10880,
 	  .ts_dict = 128, .ts_thread_id = 152, .ts_native_id = 160,
 	  .ts_running_loop = 864, .ts_running_task = 872, .ts_tasks_head = 880,
 	  .if_owner = 74, .if_locals = 80, .co_adaptive = 208, .stack_is_pointer = true,
@@ -180,7 +188,8 @@ const struct tc_layout tc_layout_rows[] = {
 	  .c_calls = { 0x90000000000010, 0, 0x1f13c0000, 0x1c00000000000000 } },
 	{ .minor = 15, NEW_CODE, NEW_FRAMES, NEW_REST, NEWER, NEWEST, .registry = TC_REGISTRY_LISTS,
 	  .rt_interp_head = 936, .is_next = 7264, .is_id = 7272, .is_threads_head = 7336,
-	  .is_modules = 7592, .is_sysdict = 7576, .is_gc_collecting = 7512, .is_tasks_head = 10856,
+	  .is_modules = 7592, .is_sysdict = 7576, .is_gc_collecting = 7512,
+	  .rt_gc_collecting = NONE, .gc_lists = 104, .is_tasks_head = 10856,
 	  .ts_dict = 152, .ts_thread_id = 176, .ts_native_id = 184,
 	  .ts_running_loop = 1024, .ts_running_task = 1032, .ts_tasks_head = 1048,
 	  .if_owner = 74, .if_locals = 80, .co_adaptive = 208, .stack_is_pointer = true,

@@ -212,6 +212,9 @@ static void walk_interp(struct tc_walker *w)
 	}
 	tc_walker_thread_records(w);
 	tc_walker_refs_begin(w);
+	tc_walker_heap_begin(w);
+	tc_walker_names_begin(w);
+	tc_hash_init(&w->bytecodes, w->arena);
 	tc_walker_registries(w);
 	tc_walker_loop_records(w, first_loop);
 	tc_walker_stranded(w, first_loop);

@@ -6,26 +6,30 @@
 
 #include "lib/python/pybytes.h"
 #include "lib/python/pyframe.h"
+#include "lib/walk/walk_bytecode.h"
 #include "lib/walk/walk_code.h"
+#include "lib/walk/walk_function.h"
+#include "lib/walk/walk_heap.h"
 #include "lib/walk/walk_locals.h"
+#include "lib/walk/walk_names.h"
+#include "lib/walk/walk_string.h"
 #include "lib/walk/walk_type.h"
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
 
 /* PyTypeObject, the same from 3.8 to 3.15 (Include/cpython/object.h); PyTracebackObject; FutureObj
- * and TaskObj; the owner of a _PyInterpreterFrame that its frame object has taken over
- * (Include/internal/pycore_frame.h) */
-enum { TYPE_DEALLOC = 48, TYPE_WEAKLIST = 208, TB_NEXT = 16, TB_FRAME = 24, OWNED_BY_OBJECT = 2 };
+ * and TaskObj */
+enum { TYPE_DEALLOC = 48, TYPE_WEAKLIST = 208, TB_NEXT = 16, TB_FRAME = 24 };
 enum {
 	ITEMS_MAX = 4096,
 	BODY_WORDS_MAX = 64,
 	FRAME_WORDS_MAX = 1024,
 	TRACEBACKS_MAX = 64,
 	FUTURE_WORDS_MAX = 32,
-	BYTECODE_MAX = 65536,
 	TARGETS_MAX = 16, /* of one task */
 	BASES_MAX = 32,
+	SPACES_DEPTH = TC_REFS_DEPTH - 5, /* of what modules and classes refer to */
 };
 
 /* The arrays, once: only where the tasks have much more room than these take. */
@@ -34,10 +38,12 @@ static void take_arrays(struct tc_walker *w)
 	struct tc_walk_refs *refs = &w->refs;
 	const size_t nodes = TC_REFS_NODES * sizeof(*refs->nodes),
 		     edges = TC_REFS_EDGES * sizeof(*refs->edges),
-		     ended = TC_REFS_ENDED_MAX * sizeof(*refs->ended);
+		     ended = TC_REFS_ENDED_MAX * sizeof(*refs->ended),
+		     keys = TC_REFS_KEYS * sizeof(*refs->keys);
 
-	if (refs->nodes || w->options->no_refs || w->arena->left / 4 < nodes + edges + ended)
+	if (refs->nodes || w->options->no_refs || w->arena->left / 4 < nodes + edges + ended + keys)
 		return;
+	refs->keys = tc_arena_take(w->arena, keys);
 	refs->nodes = tc_arena_take(w->arena, nodes);
 	refs->edges = tc_arena_take(w->arena, edges);
 	refs->ended = tc_arena_take(w->arena, ended);
@@ -50,8 +56,9 @@ void tc_walker_refs_begin(struct tc_walker *w)
 	take_arrays(w);
 	tc_hash_init(&refs->index, w->arena);
 	tc_hash_init(&refs->targets, w->arena);
-	tc_hash_init(&refs->bytecodes, w->arena);
-	refs->n_nodes = refs->n_edges = refs->n_ended = 0;
+	tc_hash_init(&refs->key_numbers, w->arena);
+	tc_hash_init(&refs->named, w->arena);
+	refs->n_nodes = refs->n_edges = refs->n_ended = refs->n_keys = 0;
 	refs->full = !refs->nodes;
 }
 
@@ -167,32 +174,6 @@ void tc_walker_refs_ended(struct tc_walker *w, tc_addr task)
 		w->refs.ended[w->refs.n_ended++] = task;
 }
 
-static bool is_running(const struct tc_walker *w, const struct tc_frame_view *frame)
-{
-	for (uint32_t i = 0; i < w->threads.n; i++)
-		for (uint32_t f = 0; f < w->threads.at[i].n_frames; f++)
-			if (w->threads.at[i].frames[f].addr == frame->addr)
-				return true;
-	return false;
-}
-
-/* Has the frame ended, so that it runs never again? Up to 3.9 f_stacktop is NULL while it runs,
- * too. */
-static bool has_ended(struct tc_walker *w, const struct tc_frame_view *frame)
-{
-	uint8_t owner;
-	int8_t state;
-	tc_addr top;
-
-	if (w->py.at.if_owner != TC_NONE)
-		return tc_get(w->mem, frame->addr + w->py.at.if_owner, &owner) == 0 &&
-		       owner == OWNED_BY_OBJECT;
-	if (w->py.at.fo_state != TC_NONE)
-		return tc_get(w->mem, frame->addr + w->py.at.fo_state, &state) == 0 && state > 0;
-	return tc_get(w->mem, frame->addr + w->py.at.fo_stack, &top) == 0 && !top &&
-	       !is_running(w, frame);
-}
-
 /* The frames of a traceback that have ended: their variables live as long as it does. */
 static void add_traceback(struct tc_walker *w, tc_addr exception, tc_addr owner)
 {
@@ -214,7 +195,8 @@ static void add_traceback(struct tc_walker *w, tc_addr exception, tc_addr owner)
 		     tc_get(w->mem, addr + w->py.at.fo_frame, &addr) < 0))
 			return;
 		if (tc_frame_read(&w->py, addr, &frame, &foreign, &previous) == 0 && !foreign &&
-		    has_ended(w, &frame) && tc_code_facts_read(&w->py, frame.code, &facts) == 0)
+		    tc_walker_frame_ended(w, &frame) &&
+		    tc_code_facts_read(&w->py, frame.code, &facts) == 0)
 			add_frame(w, frame.locals, frame.locals + 8ull * facts.n_slots,
 				  TC_REFS_ENDED, owner);
 	}
@@ -245,14 +227,29 @@ static void expand_items(struct tc_walker *w, struct tc_refs_node *node, enum tc
 		add_edge(w, node, item, 0);
 }
 
+/* The number of an attribute's name, + 1; 0: there is no room for more. */
+static uint64_t key_number(struct tc_walk_refs *refs, tc_addr key)
+{
+	uint64_t *number = tc_hash_at(&refs->key_numbers, key);
+
+	if (!number || (!*number && refs->n_keys == TC_REFS_KEYS))
+		return 0;
+	if (!*number) {
+		refs->keys[refs->n_keys] = key;
+		*number = ++refs->n_keys;
+	}
+	return *number;
+}
+
 static void expand_dict(struct tc_walker *w, struct tc_refs_node *node, struct tc_dict *dict,
 			bool keys)
 {
+	const bool named = node->flags & TC_REFS_NAMED;
 	tc_addr key, value;
 
 	for (unsigned n = 0; n < ITEMS_MAX && !w->refs.full && tc_dict_next(dict, &key, &value) > 0;
 	     n++) {
-		add_edge(w, node, value, 0);
+		add_edge(w, node, value, named ? key_number(&w->refs, key) : 0);
 		if (keys)
 			add_edge(w, node, key, 0);
 	}
@@ -276,6 +273,25 @@ static bool is_plain(struct tc_walker *w, tc_addr type)
 	return false;
 }
 
+/* The words of its body say no name, unlike those of a frame say no number of a slot. */
+static void add_body(struct tc_walker *w, struct tc_refs_node *node, uint64_t n)
+{
+	const uint32_t first = w->refs.n_edges;
+
+	add_words(w, node, node->addr + 16, n);
+	for (uint32_t e = first; e < w->refs.n_edges; e++)
+		w->refs.edges[e] &= TARGET;
+}
+
+/* What this dict has, only code can use that names the key. */
+static void note_named(struct tc_walker *w, tc_addr dict)
+{
+	uint64_t *named = tc_hash_at(&w->refs.named, dict);
+
+	if (named)
+		*named = 1;
+}
+
 /* The words of its body, which are slots, and its attributes: where there is a dict object, that is
  * one step more, because others may have it too. */
 static void expand_body(struct tc_walker *w, struct tc_refs_node *node)
@@ -288,12 +304,17 @@ static void expand_body(struct tc_walker *w, struct tc_refs_node *node)
 	if (node->type->kind == TC_KIND_OTHER && !is_plain(w, node->type->addr))
 		return;
 	if (words > 2 && words <= BODY_WORDS_MAX)
-		add_words(w, node, node->addr + 16, words - 2);
-	tc_addr dict = managed ? tc_attrs_dict(&w->py, node->addr, facts) : 0;
-	if (dict)
+		add_body(w, node, words - 2);
+	tc_addr dict = tc_attrs_dict(&w->py, node->addr, facts);
+	const bool own = (dict || managed) && tc_walker_heap_is_own_class(w, node->type->addr);
+	if (dict && own)
+		note_named(w, dict);
+	if (managed && dict) {
 		add_edge(w, node, dict, 0);
-	else if (managed && tc_attrs_open(&w->py, node->addr, facts, &attrs) == 0)
+	} else if (managed && tc_attrs_open(&w->py, node->addr, facts, &attrs) == 0) {
+		node->flags |= own ? TC_REFS_NAMED : 0;
 		expand_dict(w, node, &attrs, false);
+	}
 }
 
 static void expand_function(struct tc_walker *w, struct tc_refs_node *node)
@@ -335,6 +356,7 @@ static void expand(struct tc_walker *w, struct tc_refs_node *node)
 		expand_items(w, node, TC_SEQ_DEQUE);
 		break;
 	case TC_KIND_DICT:
+		node->flags |= tc_hash_find(&w->refs.named, node->addr) ? TC_REFS_NAMED : 0;
 		if (tc_dict_open(&w->py, node->addr, &dict) == 0)
 			expand_dict(w, node, &dict, true);
 		break;
@@ -381,6 +403,12 @@ static bool is_followed(enum tc_kind kind)
 	}
 }
 
+/* Functions of modules and classes are known by their names (walk_heap.h). */
+static bool is_callable(enum tc_kind kind)
+{
+	return kind == TC_KIND_FUNCTION || kind == TC_KIND_METHOD || kind == TC_KIND_BUILTIN;
+}
+
 /* May a weak reference lead to it? */
 static bool is_weakly_known(struct tc_walker *w, const struct tc_refs_node *node)
 {
@@ -391,7 +419,7 @@ static bool is_weakly_known(struct tc_walker *w, const struct tc_refs_node *node
 	       (offset && (tc_get(w->mem, node->addr + (uint64_t)offset, &list) < 0 || list));
 }
 
-static void visit(struct tc_walker *w, tc_addr addr, unsigned depth)
+static void visit(struct tc_walker *w, tc_addr addr, unsigned depth, bool of_space)
 {
 	struct tc_refs_node *node;
 	const struct tc_walk_type *type;
@@ -403,7 +431,8 @@ static void visit(struct tc_walker *w, tc_addr addr, unsigned depth)
 	type = tc_walker_type(w, head[1]);
 	if (type && type->kind == TC_KIND_TASK)
 		add_ended(w, addr);
-	if (!type || !is_followed(type->kind) || !(node = add_node(w, addr, depth)))
+	if (!type || !is_followed(type->kind) || (of_space && is_callable(type->kind)) ||
+	    !(node = add_node(w, addr, depth)))
 		return;
 	node->type = type;
 	node->references = (uint32_t)head[0]; /* ob_refcnt: the rest is 0 or flags */
@@ -425,18 +454,45 @@ static void drop_useless(struct tc_walk_refs *refs, struct tc_refs_node *node)
 	node->n = n;
 }
 
-/* In the order in which they were added, so each one after what refers to it. */
-static void follow(struct tc_walker *w)
+/* In the order in which they were added, so each one after what refers to it: from number `from`
+ * on, until there are about `max` references. */
+static void follow(struct tc_walker *w, uint32_t from, uint32_t max)
 {
 	struct tc_walk_refs *refs = &w->refs;
 
-	for (uint32_t i = 0; i < refs->n_nodes && !refs->full; i++) {
+	for (uint32_t i = from; i < refs->n_nodes && !refs->full && refs->n_edges < max; i++) {
 		struct tc_refs_node *node = &refs->nodes[i];
 		if (node->type && node->depth < TC_REFS_DEPTH)
 			expand(w, node);
 		for (uint32_t e = 0; e < node->n && !refs->full; e++)
-			visit(w, refs->edges[node->first + e] & TARGET, node->depth + 1u);
+			visit(w, refs->edges[node->first + e] & TARGET, node->depth + 1u,
+			      node->flags & TC_REFS_SPACE);
 		drop_useless(refs, node);
+	}
+}
+
+/* What the modules and classes of the program and its packages refer to. The room that is left is
+ * not used up: what would not fit here may only make references unknown. */
+static void follow_spaces(struct tc_walker *w)
+{
+	const struct tc_walk_heap *heap = &w->heap;
+	struct tc_walk_refs *refs = &w->refs;
+	struct tc_refs_node *node;
+	uint64_t head[2];
+
+	for (uint32_t i = 0; i < heap->n_spaces && heap->whole; i++) {
+		const uint32_t from = refs->n_nodes;
+		if (refs->n_nodes > TC_REFS_NODES / 4 * 3)
+			return;
+		if (!tc_walker_heap_is_own_space(w, &heap->spaces[i]) ||
+		    tc_read_words(w->mem, heap->spaces[i].dict, head, 2) < 0 ||
+		    !(node = add_node(w, heap->spaces[i].dict, SPACES_DEPTH)))
+			continue;
+		node->type = tc_walker_type(w, head[1]);
+		node->references = (uint32_t)head[0];
+		node->flags = TC_REFS_SPACE;
+		note_named(w, node->addr);
+		follow(w, from, TC_REFS_EDGES / 4 * 3);
 	}
 }
 
@@ -466,61 +522,6 @@ static void find_wanted(struct tc_walk_refs *refs)
 	}
 }
 
-/* Does this code see its variables in other ways than by instructions that load them? */
-static bool sees_all(struct tc_walker *w, tc_addr code)
-{
-	static const char *const names[] = { "locals", "vars", "dir", "eval", "exec", "_getframe" };
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (tc_code_names(&w->py, code, names[i]))
-			return true;
-	return false;
-}
-
-/* Write the bytes of a bytes object of the target, or of a part of its memory; none where they
- * cannot be read. */
-static void put_bytes(struct tc_walker *w, tc_addr at, uint64_t size)
-{
-	uint8_t bytes[256];
-	uint64_t n;
-
-	tc_put_u(w->out, size);
-	for (; size > 0; size -= n, at += n) {
-		n = size < sizeof(bytes) ? size : sizeof(bytes);
-		if (tc_read(w->mem, at, bytes, n) < 0)
-			memset(bytes, 0, n);
-		tc_put_raw(w->out, bytes, n);
-	}
-}
-
-/* The bytecode of a frame's code, once: it says which variables are still used. */
-static void put_bytecode(struct tc_walker *w, const struct tc_walk_code *code)
-{
-	uint64_t size = tc_code_size(&w->py, code->addr), n_locals = 0, table = 0;
-	tc_addr start = tc_code_start(&w->py, code->addr), names, handlers = 0;
-	uint64_t *done = tc_hash_at(&w->refs.bytecodes, code->addr);
-
-	if (!done || *done)
-		return;
-	*done = 1;
-	if (!start || size > BYTECODE_MAX || sees_all(w, code->addr))
-		return;
-	if (w->py.at.co_exceptiontable == TC_NONE) {
-		if (tc_get(w->mem, code->addr + w->py.at.co_varnames, &names) < 0 ||
-		    tc_get(w->mem, names + TC_OB_SIZE, &n_locals) < 0)
-			return;
-	} else if (tc_get(w->mem, code->addr + w->py.at.co_exceptiontable, &handlers) < 0 ||
-		   tc_get(w->mem, handlers + TC_OB_SIZE, &table) < 0 || table > BYTECODE_MAX) {
-		return;
-	}
-	tc_record_begin(w->out, TC_REC_BYTECODE);
-	tc_put_u(w->out, code->id);
-	tc_put_u(w->out, n_locals);
-	put_bytes(w, start, size);
-	put_bytes(w, handlers + TC_BYTES_DATA, table);
-	tc_record_end(w->out);
-}
-
 /* Where a suspended frame is; 0: unknown, or it is no such frame. */
 static uint32_t site_of(struct tc_walker *w, const struct tc_refs_node *node)
 {
@@ -529,7 +530,7 @@ static uint32_t site_of(struct tc_walker *w, const struct tc_refs_node *node)
 
 	if (!code)
 		return 0;
-	put_bytecode(w, code);
+	tc_walker_put_bytecode(w, code);
 	return tc_walker_site(w, code, node->lasti, &awaits);
 }
 
@@ -539,6 +540,43 @@ static const struct tc_refs_node *wanted(const struct tc_walk_refs *refs, uint64
 	const uint64_t to = edge & TARGET;
 
 	return to && refs->nodes[to - 1].wanted ? &refs->nodes[to - 1] : NULL;
+}
+
+/* The name of an attribute as a string of the dump. */
+static uint32_t key_of(struct tc_walker *w, uint64_t number)
+{
+	return number ? tc_walker_name(w, w->refs.keys[number - 1]) : 0;
+}
+
+/* Ask for the names of the attributes that wanted objects are kept as, and define the strings:
+ * no other record may begin inside of one. */
+static void want_keys(struct tc_walker *w)
+{
+	const struct tc_walk_refs *refs = &w->refs;
+
+	for (uint32_t i = 0; i < refs->n_nodes; i++) {
+		const struct tc_refs_node *node = &refs->nodes[i];
+		if (!(node->flags & TC_REFS_NAMED) || !node->wanted)
+			continue;
+		for (uint32_t e = node->first; e < node->first + node->n; e++)
+			if (wanted(refs, refs->edges[e]) && refs->edges[e] >> WORD_SHIFT) {
+				tc_addr key = refs->keys[(refs->edges[e] >> WORD_SHIFT) - 1];
+				key_of(w, refs->edges[e] >> WORD_SHIFT);
+				tc_walker_names_want(w, key);
+			}
+	}
+}
+
+/* The code of the frames of threads: what they may still do. */
+static void put_threads(struct tc_walker *w)
+{
+	for (uint32_t i = 0; i < w->threads.n; i++)
+		for (uint32_t f = 0; f < w->threads.at[i].n_frames; f++) {
+			const struct tc_walk_code *code =
+				tc_walker_code(w, w->threads.at[i].frames[f].code, 0);
+			if (code)
+				tc_walker_put_bytecode(w, code);
+		}
 }
 
 static void put_node(struct tc_walker *w, const struct tc_refs_node *node)
@@ -561,11 +599,12 @@ static void put_node(struct tc_walker *w, const struct tc_refs_node *node)
 	for (uint32_t e = 0; e < node->n; e++)
 		if (wanted(refs, edges[e]))
 			tc_put_d(w->out, TC_STREAM_REF, wanted(refs, edges[e])->addr);
-	if (site) {
+	if (site || node->flags & TC_REFS_NAMED) {
 		tc_put_u(w->out, site);
 		for (uint32_t e = 0; e < node->n; e++)
 			if (wanted(refs, edges[e]))
-				tc_put_u(w->out, edges[e] >> WORD_SHIFT);
+				tc_put_u(w->out, site ? edges[e] >> WORD_SHIFT :
+							key_of(w, edges[e] >> WORD_SHIFT));
 	}
 	tc_record_end(w->out);
 }
@@ -586,12 +625,18 @@ void tc_walker_refs(struct tc_walker *w)
 		return;
 	for (uint32_t i = 0; i < refs->n_ended && !refs->full; i++)
 		add_ended(w, refs->ended[i]);
-	follow(w);
+	tc_walker_heap(w);
+	follow(w, 0, UINT32_MAX);
+	if (!refs->full)
+		follow_spaces(w);
 	if (refs->full) {
 		note_full(w);
 		return;
 	}
 	find_wanted(refs);
+	want_keys(w);
+	tc_walker_functions(w);
+	put_threads(w);
 	for (uint32_t i = 0; i < refs->n_nodes; i++)
 		if (refs->nodes[i].wanted)
 			put_node(w, &refs->nodes[i]);

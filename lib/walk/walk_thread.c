@@ -393,7 +393,7 @@ static uint32_t stack_chain(struct tc_walker *w, struct tc_walk_thread *thread)
 
 /* The GIL of the interpreter. */
 struct gil {
-	tc_addr at; /* 0: it cannot be read */
+	tc_addr at;	/* 0: it cannot be read */
 	tc_addr holder; /* the thread state that holds it; 0: none does, or unknown */
 };
 
@@ -540,4 +540,31 @@ size_t tc_walk_runners(struct tc_mem *mem, const struct tc_runtime_site *site, u
 			break;
 	}
 	return n;
+}
+
+static bool is_running(const struct tc_walker *w, const struct tc_frame_view *frame)
+{
+	for (uint32_t i = 0; i < w->threads.n; i++)
+		for (uint32_t f = 0; f < w->threads.at[i].n_frames; f++)
+			if (w->threads.at[i].frames[f].addr == frame->addr)
+				return true;
+	return false;
+}
+
+/* Up to 3.9 f_stacktop is NULL while it runs, too. */
+bool tc_walker_frame_ended(struct tc_walker *w, const struct tc_frame_view *frame)
+{
+	/* of a frame that its frame object has taken over (Include/internal/pycore_frame.h) */
+	enum { OWNED_BY_OBJECT = 2 };
+	uint8_t owner;
+	int8_t state;
+	tc_addr top;
+
+	if (w->py.at.if_owner != TC_NONE)
+		return tc_get(w->mem, frame->addr + w->py.at.if_owner, &owner) == 0 &&
+		       owner == OWNED_BY_OBJECT;
+	if (w->py.at.fo_state != TC_NONE)
+		return tc_get(w->mem, frame->addr + w->py.at.fo_state, &state) == 0 && state > 0;
+	return tc_get(w->mem, frame->addr + w->py.at.fo_stack, &top) == 0 && !top &&
+	       !is_running(w, frame);
 }

@@ -42,6 +42,8 @@ struct tc_walker;
 /* Read the interpreter's threads into w->threads; then write them as records. */
 void tc_walker_threads(struct tc_walker *w);
 void tc_walker_thread_records(struct tc_walker *w);
+/* Has the frame ended, so that it runs never again? The threads must have been read. */
+bool tc_walker_frame_ended(struct tc_walker *w, const struct tc_frame_view *frame);
 /* The id, in the target's own pid namespace, of the thread that holds the interpreter's GIL; 0:
  * none, or unknown. */
 uint32_t tc_walker_gil_holder(struct tc_walker *w);

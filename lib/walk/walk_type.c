@@ -59,6 +59,11 @@ static const struct {
 	{ "weakref.ReferenceType", TC_KIND_WEAKREF },
 	{ "type", TC_KIND_TYPE },
 	{ "module", TC_KIND_MODULE },
+	{ "property", TC_KIND_PROPERTY },
+	{ "staticmethod", TC_KIND_METHOD_WRAP },
+	{ "classmethod", TC_KIND_METHOD_WRAP },
+	{ "getset_descriptor", TC_KIND_SLOT_DESCRIPTOR },
+	{ "member_descriptor", TC_KIND_SLOT_DESCRIPTOR },
 	{ "ContextVar", TC_KIND_CONTEXTVAR },
 	{ "_contextvars.ContextVar", TC_KIND_CONTEXTVAR },
 	{ "hamt_bitmap_node", TC_KIND_HAMT_BITMAP },
@@ -268,8 +273,8 @@ static struct tc_walk_type *new_type(struct tc_walker *w, tc_addr addr)
 		return NULL;
 	}
 	*type = (struct tc_walk_type){ .addr = addr,
-				  .facts = facts,
-				  .kind = kind_by_name(name, facts.flags) };
+				       .facts = facts,
+				       .kind = kind_by_name(name, facts.flags) };
 	if (is_cython(&w->py.at, type))
 		type->kind = TC_KIND_CYTHON_CORO;
 	if (type->kind == TC_KIND_OTHER)
@@ -286,6 +291,20 @@ static struct tc_walk_type *new_type(struct tc_walker *w, tc_addr addr)
 		*slot = (uint64_t)(uintptr_t)type;
 	define_type(w, type, name);
 	return type;
+}
+
+enum tc_kind tc_walker_kind(struct tc_walker *w, tc_addr type)
+{
+	char name[NAME_MAX_BYTES];
+	uint64_t flags;
+	tc_addr tp_name;
+
+	if (tc_get(w->mem, type + TC_TP_FLAGS, &flags) < 0 ||
+	    tc_get(w->mem, type + TC_TP_NAME, &tp_name) < 0 ||
+	    read_c_string(w->mem, tp_name, name, sizeof(name)) < 0)
+		return TC_KIND_OTHER;
+	enum tc_kind kind = kind_by_flags(flags);
+	return kind == TC_KIND_OTHER ? kind_by_name(name, flags) : kind;
 }
 
 const struct tc_walk_type *tc_walker_look_up_type(struct tc_walker *w, tc_addr addr)

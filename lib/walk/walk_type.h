@@ -51,6 +51,10 @@ enum tc_kind {
 	TC_KIND_TYPE,
 	TC_KIND_MODULE,
 	TC_KIND_CONTEXTVAR,
+	TC_KIND_PROPERTY,	 /* its functions are at offsets 16, 24 and 32 */
+	TC_KIND_METHOD_WRAP,	 /* staticmethod, classmethod: the function is at offset 16 */
+	/* getset_descriptor, member_descriptor: its class is at offset 16 */
+	TC_KIND_SLOT_DESCRIPTOR,
 	TC_KIND_HAMT_BITMAP,
 	TC_KIND_HAMT_ARRAY,
 	TC_KIND_HAMT_COLLISION,
@@ -83,6 +87,9 @@ struct tc_walker;
  * is full. tc_walker_type of walker.h asks the cache first. */
 const struct tc_walk_type *tc_walker_look_up_type(struct tc_walker *w, tc_addr type);
 const struct tc_walk_type *tc_walker_type_of(struct tc_walker *w, tc_addr object);
+
+/* The kind of the type at this address, by its name and flags alone, and without a record of it. */
+enum tc_kind tc_walker_kind(struct tc_walker *w, tc_addr type);
 
 bool tc_kind_is_task(enum tc_kind kind);
 bool tc_kind_is_future(enum tc_kind kind); /* tasks are futures too */

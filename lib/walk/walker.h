@@ -14,9 +14,11 @@
 #include "lib/walk/walk_completion.h"
 #include "lib/walk/walk_context.h"
 #include "lib/walk/walk_greenlet.h"
+#include "lib/walk/walk_heap.h"
 #include "lib/walk/walk_holds.h"
 #include "lib/walk/walk_locals.h"
 #include "lib/walk/walk_loop.h"
+#include "lib/walk/walk_names.h"
 #include "lib/walk/walk_object.h"
 #include "lib/walk/walk_refs.h"
 #include "lib/walk/walk_sole.h"
@@ -58,6 +60,9 @@ struct tc_walker {
 	struct tc_walk_holds holds;
 	struct tc_walk_sole sole;
 	struct tc_walk_refs refs;
+	struct tc_hash bytecodes; /* addresses of codes whose bytecode was written, or is not */
+	struct tc_walk_heap heap;
+	struct tc_walk_names names;
 	struct tc_walk_contexts contexts;
 	struct tc_walk_objects objects;
 	struct tc_walk_tasks tasks;

@@ -302,7 +302,8 @@ RECORDS = {
     ),
     26: ("holds", None, "held:held"),
     27: ("refs", None, "address:object_address flags:refs_flags type:type count:u owner:u to:addresses site:site words:words"),
-    28: ("bytecode", None, "code:code n_locals:u instructions:b handlers:b"),
+    28: ("bytecode", None, "code:code n_locals:u instructions:b handlers:b names:names nested:names"),
+    29: ("function", None, "code:code flags:function_flags keys:names names:names nested:names"),
     30: ("fault", None, "address:u error:error what:string"),
     31: (
         "status",
@@ -310,6 +311,7 @@ RECORDS = {
         "found:u read:u torn:u cut:u done:u faults:u objects:u objects_cut:u flags:status_flags stood_ns:u took_ns:u "
         "notices:notices swapped:u bytes_read:u anew:u stopping_ns:u resuming_ns:u",
     ),
+    32: ("heap", None, "interp:interp flags:heap_flags objects:u"),
 }
 
 
@@ -373,13 +375,15 @@ FIELDS = {
     "loop_flags": flags(63),
     "handle_flags": flags(1),
     "status_flags": flags(127),
-    "names": times(ref(STRING), 1024),
+    "names": times(ref(STRING), 4096),
     "variables": times(named, 64),
     "attrs": times(named, 64),
     "items": times(v, 10000),
     "frames": times(times(v), 4096),
     "held": times(hold, 256),
-    "refs_flags": flags(7),
+    "refs_flags": flags(31),
+    "function_flags": flags(15),
+    "heap_flags": flags(1),
     "words": words,
     "site": ref(SITE),
     "addresses": addresses,

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What each opcode of this Python does to locals and to the flow, as a row of analyzer/facts/opcodes.c. To be run by each version.
 
-Two strings of 256 characters: what an opcode does (the letters are in opcodes.h), and how many cache entries follow it ("0" + n).
+Three strings of 256 characters: what an opcode does (the letters are in opcodes.h), how many cache entries follow it ("0" + n), and which name of the code it
+uses: that with the number of its argument without the lowest n bits ("0" + n); none, or it only sets it (".").
 A specialised opcode does what the one does that it was made of; what hides another one (instrumented lines) is unknown."""
 import dis
 import opcode
@@ -74,11 +75,51 @@ def caches(name):
     return entries[opcode.opmap[plain]] if plain in opcode.opmap else 0
 
 
+def name(plain):
+    plain = plain[len("INSTRUMENTED_"):] if plain.startswith("INSTRUMENTED_") else plain
+    if opcode.opmap.get(plain) not in dis.hasname or plain.startswith(("STORE_", "DELETE_")):
+        return "."
+    if plain == "LOAD_GLOBAL":
+        return "1" if sys.version_info >= (3, 11) else "0"
+    if plain == "LOAD_ATTR":
+        return "1" if sys.version_info >= (3, 12) else "0"
+    if plain == "LOAD_SUPER_ATTR":
+        return "2"
+    if plain == "IMPORT_NAME":
+        return "2" if sys.version_info >= (3, 15) else "0"
+    return "0"
+
+
+SAMPLE = """
+import a.b as c
+from d import e
+class C(B):
+    def f(self):
+        global x
+        x = super().g(self.h, i.j(k))
+        self.l().m = n
+"""
+
+
+def check(code):
+    """Does the module dis read the same names?"""
+    for one in dis.get_instructions(code):
+        shift = name(one.opname)
+        if shift != ".":
+            found = code.co_names[one.arg >> int(shift)]
+            assert found in str(one.argval), (one.opname, found, one.argval)
+    for const in code.co_consts:
+        if hasattr(const, "co_code"):
+            check(const)
+
+
 def main():
+    check(compile(SAMPLE, "sample", "exec"))
     names = opcodes()
     print("3.%d" % sys.version_info[1])
     print("".join(letter(names[i]) if i in names else "_" for i in range(256)))
     print("".join(chr(ord("0") + caches(names[i])) if i in names else "0" for i in range(256)))
+    print("".join(name(names[i]) if i in names else "." for i in range(256)))
 
 
 main()

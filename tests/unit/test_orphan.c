@@ -152,7 +152,7 @@ START_TEST(test_code_without_bytecode)
 	struct opened o;
 
 	opened_orphans(&o);
-	o.model.n_bytecodes = 0;
+	memset(o.model.bytecode_of, 0, o.model.n_codes * sizeof(*o.model.bytecode_of));
 	tc_live_at(&o.model, site_of(&o.model), &live);
 	ck_assert(tc_live_has(&live, 1));
 	tc_live_at(&o.model, UINT32_MAX, &live);

@@ -84,7 +84,7 @@ static void must_know(const struct waiting *t, const char *told)
 	ck_assert_int_eq(w->r, 0);
 	tc_knowers_init(&knowers, &w->model);
 	names[0] = 0;
-	bool all = tc_knowers_find(&knowers, t->event, note, names);
+	bool all = tc_knowers_find(&knowers, t->event, NULL, note, names);
 	snprintf(text, sizeof(text), "%s%s", all ? "all: " : "", names);
 	ck_assert_str_eq(text, told);
 	tc_knowers_deinit(&knowers);

@@ -60,10 +60,18 @@ async def set_in_context():
     current.get().set()
 
 
+async def set_everything():
+    await asyncio.sleep(600)
+    everything["future"].set_result(None)
+    everything["event"].set()
+    for listener in listeners:
+        listener.event.set()
+
+
 async def main():
     loop = asyncio.get_running_loop()
     new = asyncio.Event
-    tasks = [asyncio.sleep(600)]
+    tasks = [set_everything()]
     event = new()
     tasks += [wait(event), set_later(event)]
     event = new()

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One look at all objects that the garbage collector knows: the functions of the program, its
+ * modules and classes, and the code that somebody may still run though no name leads to it. Safe in
+ * a handler. */
+#ifndef TC_WALK_HEAP_H
+#define TC_WALK_HEAP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/base/intern.h"
+#include "lib/mem/mem.h"
+#include "lib/walk/walk_type.h"
+
+/* Of one interpreter; beyond these the heap does not count as seen. */
+#define TC_HEAP_OBJECTS 8000000u
+#define TC_HEAP_FUNCTIONS 65536u
+#define TC_HEAP_SPACES 32768u
+#define TC_HEAP_KEYS 131072u
+
+/* A function that is not of the standard library, or a code that runs without one. */
+struct tc_heap_function {
+	tc_addr addr, code;
+	/* references to it that are neither names in modules and classes nor frames: somebody may
+	 * call it without naming it */
+	int32_t unknown;
+	uint32_t flags;	    /* enum tc_function_flag */
+	uint32_t first_key; /* of its keys, + 1; 0: none */
+};
+
+/* A name under which a module or class has a function or class. */
+struct tc_heap_key {
+	tc_addr str;
+	uint32_t next; /* of the same function or class, + 1; 0: none */
+};
+
+/* A module or class. */
+struct tc_heap_space {
+	tc_addr addr, dict;
+	bool module;
+	/* of a class: references to it that are neither names nor its own, its instances' and those
+	 * of classes derived from it: somebody may call it without naming it */
+	int32_t unknown;
+	uint32_t first_key; /* of a class: of its keys, + 1; 0: none */
+};
+
+#define TC_HEAP_COUNT 8 /* bits */
+
+struct tc_walk_heap {
+	struct tc_hash index; /* address of a function, or of a code without one → number + 1 */
+	struct tc_hash files; /* address of a file's name → 1: of the standard library, 2: not */
+	struct tc_hash
+		kinds; /* address of a type → its kind + 1; above TC_HEAP_COUNT its instances */
+	struct tc_hash classes;		    /* address of a class → number of its space + 1 */
+	struct tc_hash cells;		    /* address of a class → how many cells have it */
+	struct tc_hash foreign;		    /* address of a class → enum tc_heap_class */
+	struct tc_heap_function *functions; /* TC_HEAP_FUNCTIONS; NULL: there was no room */
+	struct tc_heap_key *keys;	    /* TC_HEAP_KEYS */
+	struct tc_heap_space *spaces;	    /* TC_HEAP_SPACES */
+	uint32_t n_functions, n_keys, n_spaces;
+	uint64_t n_objects;
+	char library[256]; /* folder of the standard library, with its last slash */
+	bool whole;	   /* all was seen */
+};
+
+struct tc_walker;
+
+/* Another interpreter begins. */
+void tc_walker_heap_begin(struct tc_walker *w);
+/* Look at all objects: w->heap. */
+void tc_walker_heap(struct tc_walker *w);
+/* The kind of the type at this address, kept for the next call. */
+enum tc_kind tc_walker_heap_kind(struct tc_walker *w, tc_addr type);
+/* Is it a module or class of the program or its packages, which may have what tasks wait for? */
+bool tc_walker_heap_is_own_space(struct tc_walker *w, const struct tc_heap_space *space);
+/* Do the functions of this class, and of all that it is derived from but object, belong to the
+ * program or its packages alone? Then only code that names an attribute of an instance can use it.
+ * False also where that is not known. */
+bool tc_walker_heap_is_own_class(struct tc_walker *w, tc_addr type);
+
+#endif
