@@ -76,6 +76,13 @@ static const char *const advice[TC_N_CAUSES] = {
 				    "happens",
 	[TC_CAUSE_FD_EXHAUSTED] = "find what opens and does not close them (the counts above); "
 				  "raise the limit only where the number is right",
+	[TC_CAUSE_SHUTDOWN_EXECUTOR] =
+		"let the job end when the program does: a timeout, or an event that it looks at",
+	[TC_CAUSE_SHUTDOWN_THREAD] =
+		"tell the thread to end before the program does, or make it a daemon",
+	[TC_CAUSE_SHUTDOWN_SERVER] =
+		"close the clients' connections too: Server.close_clients() from Python 3.13 on, "
+		"or cancel the tasks that serve them; wait with a timeout",
 	[TC_CAUSE_LOOP_STOPPED] =
 		"keep the loop running until all that was handed to it is done; catch SystemExit "
 		"in tasks; wait with a timeout in other threads",

@@ -14,13 +14,9 @@ const char tc_detect_looks_for[] =
 	"descriptors used up";
 
 static void (*const detectors[])(const struct tc_scene *, struct tc_findings *) = {
-	tc_detect_blocked_loop,
-	tc_detect_deadlock,
-	tc_detect_fd_exhausted,
-	tc_detect_loop_stopped,
-	tc_detect_lost_wakeup,
-	tc_detect_orphan_future,
-	tc_detect_orphan_wait,
+	tc_detect_blocked_loop,	 tc_detect_deadlock,	 tc_detect_fd_exhausted,
+	tc_detect_shutdown,	 tc_detect_loop_stopped, tc_detect_lost_wakeup,
+	tc_detect_orphan_future, tc_detect_orphan_wait,
 };
 
 static int by_harm(const void *left, const void *right)
@@ -115,8 +111,7 @@ static void explain_all(const struct tc_scene *scene, struct tc_findings *findin
 			finding->victims += explain(&hurt, f + 1, finding->tasks.at[i]);
 		for (size_t i = 0; i < finding->objects.n; i++)
 			finding->victims += explain(
-				&hurt, f + 1,
-				(tc_node)(model->n_tasks + finding->objects.at[i]));
+				&hurt, f + 1, (tc_node)(model->n_tasks + finding->objects.at[i]));
 		for (size_t i = 0; finding->loop && i < model->n_tasks; i++)
 			if (model->tasks[i].loop == finding->loop &&
 			    tc_task_alive(&model->tasks[i]))

@@ -50,6 +50,23 @@ static void look_at_knower(void *context, const struct tc_task *task, enum tc_kn
 		s->free = true;
 }
 
+static void look_at_canceller(void *context, const struct tc_task *task)
+{
+	struct open_search *s = context;
+
+	if (!s->stuck->at[tc_node_task(s->scene->graph, task)])
+		s->free = true;
+}
+
+/* Has a task that can get on asyncio.all_tasks() before it? That others have, as a handler that
+ * ends the program, does not count. */
+static bool cancels_all(struct open_search *s)
+{
+	s->free = false;
+	tc_names_all(&s->scene->graph->knowers->names, "all_tasks", look_at_canceller, s);
+	return s->free;
+}
+
 /* May somebody who can get on cancel the task? The one that the loop was started for is known to
  * the loop's own frames, which do not do that. */
 static bool may_be_cancelled(struct open_search *s, const struct tc_task *task)
@@ -66,7 +83,30 @@ static bool may_be_cancelled(struct open_search *s, const struct tc_task *task)
 	return !all || s->free;
 }
 
-/* May one of the functions of the task raise an exception of its own? */
+/* May what the frame still does fail? A statement that raises, or anything that it does with a
+ * variable or a name: but asyncio.sleep(), which a heartbeat does. */
+static bool may_fail(const struct tc_graph *graph, const struct tc_chain *link,
+		     const struct tc_place *place)
+{
+	const struct tc_model *model = graph->model;
+	const struct tc_bytecode *code = tc_model_bytecode(model, place->code);
+	const struct tc_live *live = tc_knowers_live(graph->knowers, link->ref);
+
+	if (!code || live->all || live->raises || !model->heap_seen)
+		return true;
+	for (size_t i = 0; i < TC_LIVE_SLOTS / 64; i++)
+		if (live->slots[i])
+			return true;
+	for (uint32_t i = 0; i < code->n_own; i++) {
+		const struct tc_text name = tc_model_string(model, model->names[code->first + i]);
+		if (tc_live_names(live, i) && !tc_text_is(name, "asyncio") &&
+		    !tc_text_is(name, "sleep"))
+			return true;
+	}
+	return false;
+}
+
+/* May the task fail by what it still does? */
 static bool may_raise(const struct tc_graph *graph, const struct tc_task *task)
 {
 	const struct tc_model *model = graph->model;
@@ -74,11 +114,11 @@ static bool may_raise(const struct tc_graph *graph, const struct tc_task *task)
 	for (uint32_t id = task->chain; id; id = model->chains[id].parent) {
 		struct tc_place place;
 		tc_place_init(&place, model, id);
-		if (!place.file.size || tc_place_owner(model, place.file) == TC_OWNER_LIBRARY)
+		if (tc_place_is(&place, "asyncio/tasks.py", "sleep"))
 			continue;
-		if (!tc_frame_has_code(model->chains[id].kind))
-			return true;
-		if (tc_knowers_live(graph->knowers, model->chains[id].ref)->raises)
+		if (!tc_frame_has_code(model->chains[id].kind) ||
+		    tc_place_owner(model, place.file) == TC_OWNER_LIBRARY ||
+		    may_fail(graph, &model->chains[id], &place))
 			return true;
 	}
 	return false;
@@ -126,8 +166,9 @@ static bool look(struct open_search *s)
 	bool more = false;
 
 	tc_knowers_forget(s->scene->graph->knowers);
+	const bool all = cancels_all(s);
 	for (size_t i = 0; i < model->n_tasks; i++)
-		if (s->stuck->at[i] && may_be_cancelled(s, &model->tasks[i]))
+		if (s->stuck->at[i] && (all || may_be_cancelled(s, &model->tasks[i])))
 			more |= s->open[i] = true;
 	for (size_t i = 0; i < model->n_objects; i++)
 		if (may_end_early(s, (tc_node)(model->n_tasks + i)))

@@ -180,6 +180,30 @@ static bool is_kept(const struct orphans *o, size_t i)
 	return tc_knowers_any(o->scene->graph->knowers, o->scene->model->objects[i].addr, keeps);
 }
 
+static void ignore(void *context, const struct tc_task *task)
+{
+	(void)context;
+	(void)task;
+}
+
+/* Does anybody miss the task? A worker that waits for more work, and that nobody waits for, hurts
+ * nobody: many programs leave theirs to the end of asyncio.run(). */
+static bool is_missed(const struct tc_scene *scene, const struct tc_task *task)
+{
+	const struct tc_graph *graph = scene->graph;
+	const struct tc_edge *edge;
+
+	if (!tc_names_all(&graph->knowers->names, "all_tasks", ignore, NULL))
+		return false; /* somebody cancels all tasks when the program ends */
+	if (tc_is_main(scene, task))
+		return true;
+	for (size_t i = 0; (edge = tc_graph_in(graph, tc_node_task(graph, task), i)); i++)
+		if (edge->kind == TC_EDGE_WAITS || edge->kind == TC_EDGE_MEMBER ||
+		    edge->kind == TC_EDGE_HELD)
+			return true;
+	return false;
+}
+
 static bool is_orphan(struct orphans *o, size_t i)
 {
 	const tc_node node = (tc_node)(o->scene->model->n_tasks + i);
@@ -190,6 +214,8 @@ static bool is_orphan(struct orphans *o, size_t i)
 	const struct way *way = way_of(o->scene, task);
 	bool purpose = (way && way->kind == TC_WAIT_EVENT && tc_may_be_parked(o->scene, task)) ||
 		       !is_kept(o, i);
+	if (way && way->cause == TC_CAUSE_ORPHAN_QUEUE_EMPTY && !is_missed(o->scene, task))
+		return false;
 	return way && tc_is_own_wait(o->scene->model, task) &&
 	       (!purpose || holds_up(o->scene, task)) && !tc_may_be_left(&o->left, task) &&
 	       is_root(o, node);

@@ -168,7 +168,8 @@ static void connect_bytecodes(struct tc_model *model)
 
 const struct tc_bytecode *tc_model_bytecode(const struct tc_model *model, uint32_t code)
 {
-	const uint32_t number = code < model->n_codes ? model->bytecode_of[code] : 0;
+	const uint32_t number =
+		model->bytecode_of && code < model->n_codes ? model->bytecode_of[code] : 0;
 
 	return number ? &model->bytecodes[number - 1] : NULL;
 }

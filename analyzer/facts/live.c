@@ -169,6 +169,7 @@ static void search(struct search *s)
 			s->ret->all = s->ret->raises = true;
 			return;
 		}
+		s->ret->n++;
 		use_name(s, op, argument_at(s, unit));
 		step(s, what, argument_at(s, unit), next);
 	}

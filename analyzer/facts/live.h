@@ -14,6 +14,7 @@
 struct tc_live {
 	bool all;
 	bool raises; /* it may raise an exception of its own: by a statement, outside of handlers */
+	uint32_t n;  /* instructions that it may still reach */
 	uint64_t slots[TC_LIVE_SLOTS / 64];
 	uint64_t names[TC_LIVE_NAMES / 64]; /* attributes and globals that are loaded, by number */
 };

@@ -10,7 +10,7 @@
 #include "analyzer/base/array.h"
 #include "analyzer/facts/place.h"
 
-enum { CHAINS_MAX = 4096 };
+enum { CHAINS_MAX = 4096, END_OF_MODULE = 6 };
 #define STEPS_MAX 50000000u /* a file may lie */
 
 static bool has(const uint64_t *bits, size_t i)
@@ -82,6 +82,33 @@ static void find_reach(struct tc_names *names)
 		"_getframe",
 		"get_referrers",
 		"__getattribute__",
+		"__globals__",
+		"f_globals",
+		"f_locals",
+		"currentframe",
+		"getattr_static",
+		"__getstate__",
+		"__reduce_ex__",
+		"get_field",
+		"asdict",
+		"astuple",
+		"fields",
+		"FunctionType",
+		"__code__",
+		"marshal",
+		"pickle",
+		"Unpickler",
+		"resolve_name",
+		"run_path",
+		"run_module",
+		"reload",
+		"dictConfig",
+		"fileConfig",
+		"entry_points",
+		"exec_module",
+		"module_from_spec",
+		"__builtins__",
+		"builtins",
 		NULL,
 	};
 
@@ -89,27 +116,58 @@ static void find_reach(struct tc_names *names)
 		names->reach[i] = is_one_of(tc_model_string(names->model, names->ids[i]), words);
 }
 
-/* Which functions have each name. */
+/* What makes an instance without the name of its class: type(self)(), self.__class__(). */
+static const char *const makers[] = { "type", "__class__", "__subclasses__", NULL };
+
+/* Call back for each name of the function; name 0 is none. */
+static void each_key(const struct tc_names *names, uint32_t f,
+		     void (*one)(void *context, uint32_t name, uint32_t f), void *context)
+{
+	const struct tc_function *function = &names->model->functions[f];
+
+	for (uint32_t k = 0; k < function->n_keys; k++)
+		one(context, names->name_of[function->first + k], f);
+	for (size_t i = 0; function->flags & TC_FUNCTION_CONSTRUCTOR && i < names->n_makers; i++)
+		one(context, names->makers[i], f);
+}
+
+static void count_key(void *context, uint32_t name, uint32_t f)
+{
+	(void)f;
+	((uint32_t *)context)[name + 1]++;
+}
+
+struct place_keys {
+	uint32_t *functions, *next;
+};
+
+static void place_key(void *context, uint32_t name, uint32_t f)
+{
+	struct place_keys *place = context;
+
+	place->functions[place->next[name]++] = f;
+}
+
+/* Which functions have each name; number 0 stands for no name. */
 static void index_functions(struct tc_names *names)
 {
-	const struct tc_model *model = names->model;
-	uint32_t *next = tc_array_new(names->n + 1, sizeof(*next));
-	size_t total = 0;
+	const size_t n_functions = names->model->n_functions;
+	struct place_keys place = { .next = tc_array_new(names->n + 1, sizeof(*place.next)) };
 
-	for (size_t f = 0; f < model->n_functions; f++)
-		for (uint32_t k = 0; k < model->functions[f].n_keys; k++, total++)
-			names->first[names->name_of[model->functions[f].first + k] + 1]++;
-	/* the first one stands for no name */
+	for (size_t i = 0; i < names->n && names->n_makers < TC_NAMES_CALLS; i++)
+		if (is_one_of(tc_model_string(names->model, names->ids[i]), makers))
+			names->makers[names->n_makers++] = (uint32_t)i + 1;
+	for (size_t f = 0; f < n_functions; f++)
+		each_key(names, (uint32_t)f, count_key, names->first);
 	for (size_t i = 0; i <= names->n; i++) {
 		names->first[i + 1] += names->first[i];
-		next[i] = names->first[i];
+		place.next[i] = names->first[i];
 	}
-	names->functions = tc_array_new(total, sizeof(*names->functions));
-	for (size_t f = 0; f < model->n_functions; f++)
-		for (uint32_t k = 0; k < model->functions[f].n_keys; k++)
-			names->functions[next[names->name_of[model->functions[f].first + k]]++] =
-				(uint32_t)f;
-	free(next);
+	names->functions = tc_array_new(names->first[names->n + 1], sizeof(*names->functions));
+	place.functions = names->functions;
+	for (size_t f = 0; f < n_functions; f++)
+		each_key(names, (uint32_t)f, place_key, &place);
+	free(place.next);
 }
 
 /* What is being collected. */
@@ -196,6 +254,18 @@ static void close_use(struct use *use)
 	}
 }
 
+/* Does somebody type code there? */
+static bool is_prompt(const struct tc_place *place)
+{
+	static const char *const files[] = { "/code.py", "/pdb.py", "/bdb.py", "/cmd.py",
+					     "asyncio/__main__.py" };
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		if (tc_place_is(place, files[i] + (files[i][0] == '/'), NULL))
+			return true;
+	return false;
+}
+
 /* What the frames of a chain still name. */
 static void add_chain(struct use *use, uint32_t chain,
 		      const struct tc_live *(*live_at)(void *context, uint32_t site), void *context)
@@ -210,6 +280,7 @@ static void add_chain(struct use *use, uint32_t chain,
 		if (!tc_frame_has_code(link->kind))
 			continue;
 		tc_place_init(&place, model, chain);
+		use->all |= is_prompt(&place);
 		if (tc_place_owner(model, place.file) == TC_OWNER_LIBRARY)
 			continue;
 		const struct tc_bytecode *code = tc_model_bytecode(model, place.code);
@@ -219,11 +290,12 @@ static void add_chain(struct use *use, uint32_t chain,
 			return;
 		}
 		const bool own = is_own(use->names, place.code);
+		/* a module that has only its end before it defines nothing more */
+		const bool more = live->n > END_OF_MODULE || !tc_place_is_in(&place, "<module>");
 		for (uint32_t i = 0; i < code->n_own; i++)
 			if (tc_live_names(live, i))
 				add_entry(use, code->first + i, own);
-		/* what a module defines later can only be called once it goes on */
-		if (!tc_place_is_in(&place, "<module>"))
+		if (more)
 			add_entries(use, code->first + code->n_own, code->n_nested, own);
 	}
 }
@@ -260,8 +332,12 @@ static void find_others(struct tc_names *names,
 	for (size_t f = 0; f < model->n_functions; f++)
 		if (is_root(model, &model->functions[f]))
 			add_function(&use, (uint32_t)f);
-	for (size_t i = 0; i < model->n_pythreads && !use.all; i++)
+	for (size_t i = 0; i < model->n_pythreads && !use.all; i++) {
+		/* the main thread without a frame waits for somebody to type code (python -i) */
+		use.all =
+			model->pythreads[i].flags & TC_PYTHREAD_MAIN && !model->pythreads[i].chain;
 		add_chain(&use, model->pythreads[i].chain, live, context);
+	}
 	close_use(&use);
 	names->others = use.bits;
 	names->others_all = use.all;
@@ -380,17 +456,28 @@ static void find_calls(struct tc_names *names, const char *const *calls)
 			names->call_names[names->n_calls++] = (uint32_t)i;
 }
 
-/* Is the name used, and one of the calls? bits NULL: all names are. */
-static bool uses(const struct tc_names *names, const uint64_t *bits, uint32_t name)
+static bool has_call(const struct tc_names *names, const uint64_t *bits)
 {
-	if (!bits)
-		return true;
-	if (!has(bits, name - 1))
-		return false;
-	for (unsigned i = 0; i < names->n_calls; i++)
+	for (unsigned i = 0; bits && i < names->n_calls; i++)
 		if (has(bits, names->call_names[i]))
 			return true;
-	return !names->calls;
+	return !bits || !names->calls;
+}
+
+static bool has_name(const uint64_t *bits, uint32_t name)
+{
+	return !bits || (name && has(bits, name - 1));
+}
+
+/* Does anybody make one of the calls? Who uses the name may hand what is kept there to one who
+ * does. */
+static bool is_called(const struct tc_names *names)
+{
+	bool called = has_call(names, names->others);
+
+	for (size_t i = 0; i < names->n_chains && !called; i++)
+		called = has_call(names, names->chains[i].uses);
+	return called;
 }
 
 bool tc_names_users(struct tc_names *names, uint32_t key, const char *const *calls,
@@ -400,18 +487,15 @@ bool tc_names_users(struct tc_names *names, uint32_t key, const char *const *cal
 
 	if (!names->usable)
 		return false;
-	if (!name) { /* no code names it at all */
-		for (size_t i = 0; i < names->n_chains; i++)
-			if (!names->chains[i].uses)
-				return false;
-		return true;
-	}
 	find_calls(names, calls);
-	if (uses(names, names->others, name))
+	if (!is_called(names))
+		return true;
+	const bool others = has_name(names->others, name);
+	if (others && has_call(names, names->others))
 		return false;
 	for (size_t i = 0; i < names->n_chains; i++) {
 		const struct tc_names_chain *chain = &names->chains[i];
-		if (!uses(names, chain->uses, name))
+		if (!has_name(chain->uses, name) && !(others && has_call(names, chain->uses)))
 			continue;
 		if (names->steps < chain->n)
 			return false;
@@ -420,6 +504,27 @@ bool tc_names_users(struct tc_names *names, uint32_t key, const char *const *cal
 			found(context, &names->model->tasks[names->tasks[chain->first + t]]);
 	}
 	return true;
+}
+
+bool tc_names_all(const struct tc_names *names, const char *word,
+		  void (*found)(void *context, const struct tc_task *task), void *context)
+{
+	const char *const words[] = { word, NULL };
+	bool others = false;
+
+	for (size_t n = 0; n < names->n; n++) {
+		if (!is_one_of(tc_model_string(names->model, names->ids[n]), words))
+			continue;
+		others |= has_name(names->others, (uint32_t)n + 1);
+		for (size_t i = 0; i < names->n_chains; i++)
+			for (size_t t = 0; has_name(names->chains[i].uses, (uint32_t)n + 1) &&
+					   t < names->chains[i].n;
+			     t++)
+				found(context,
+				      &names->model
+					       ->tasks[names->tasks[names->chains[i].first + t]]);
+	}
+	return !others;
 }
 
 bool tc_names_has(const struct tc_names *names, uint32_t code, uint32_t key)

@@ -37,6 +37,8 @@ struct tc_names {
 	const char *const *calls;
 	uint32_t call_names[TC_NAMES_CALLS];
 	unsigned n_calls;
+	uint32_t makers[TC_NAMES_CALLS]; /* names + 1 */
+	size_t n_makers;
 };
 
 /* live: what a frame at this site may still do, kept by the caller. */
@@ -49,6 +51,11 @@ void tc_names_deinit(struct tc_names *names);
  * False: others may use it too, or it is not known who may. */
 bool tc_names_users(struct tc_names *names, uint32_t key, const char *const *calls,
 		    void (*found)(void *context, const struct tc_task *task), void *context);
+
+/* The same for a function of this name: which tasks may call it. False: others may, too; true where
+ * nothing is known of names. */
+bool tc_names_all(const struct tc_names *names, const char *word,
+		  void (*found)(void *context, const struct tc_task *task), void *context);
 
 /* Does the function with this code use the name? */
 bool tc_names_has(const struct tc_names *names, uint32_t code, uint32_t key);

@@ -198,7 +198,8 @@ static void add_knower(void *context, const struct tc_task *task, enum tc_known_
  * */
 static const char *const *ended_by(enum tc_wait_kind kind)
 {
-	static const char *const release[] = { "release", NULL }, *const set[] = { "set", NULL },
+	static const char *const release[] = { "release", "__aexit__", "__exit__", NULL },
+				 *const set[] = { "set", NULL },
 				 *const notify[] = { "notify", "notify_all", NULL },
 				 *const put[] = { "put", "put_nowait", "shutdown", NULL },
 				 *const get[] = { "get", "get_nowait", "shutdown", NULL },

@@ -116,6 +116,7 @@ struct search {
 	void *context;
 	size_t n; /* of the stack */
 	bool all;
+	bool of_task; /* a task is searched for, which somebody may cancel */
 };
 
 static void found_by_name(void *context, const struct tc_task *task)
@@ -137,7 +138,7 @@ static bool is_named(const struct tc_knowers *knowers, uint32_t from, uint32_t w
 }
 
 /* What refers to record i, or who may use it by name. False: there is too much. */
-static bool look_behind(struct search *s, uint32_t i)
+static bool look_behind(struct search *s, uint32_t i, bool first)
 {
 	struct tc_knowers *knowers = s->knowers;
 	const uint32_t begin = knowers->in_first[i], end = knowers->in_first[i + 1];
@@ -147,15 +148,25 @@ static bool look_behind(struct search *s, uint32_t i)
 	knowers->steps -= end - begin;
 	for (uint32_t e = begin; e < end; e++) {
 		const uint32_t from = knowers->in[e], word = knowers->in_words[e];
-		if (is_named(knowers, from, word))
-			s->all =
-				tc_names_users(&knowers->names, word, s->calls, found_by_name, s) &&
-				s->all;
-		else if (knowers->seen[from] != knowers->search &&
-			 is_used(knowers, &knowers->model->refs[from], word))
+		/* where others may use the name, who refers to its owner still tells */
+		if (is_named(knowers, from, word) &&
+		    tc_names_users(&knowers->names, word, first ? s->calls : NULL, found_by_name,
+				   s))
+			continue;
+		if (knowers->seen[from] != knowers->search &&
+		    is_used(knowers, &knowers->model->refs[from], word))
 			knowers->stack[s->n++] = from;
 	}
 	return true;
+}
+
+/* Is it a lock, event or queue of asyncio? Through it nobody gets at who waits there. */
+static bool is_primitive(const struct tc_model *model, const struct tc_refs *refs)
+{
+	const struct tc_text module =
+		tc_model_string(model, tc_model_type(model, refs->type)->module);
+
+	return tc_text_is(module, "asyncio.locks") || tc_text_is(module, "asyncio.queues");
 }
 
 /* A frame, or a task that waits for what was looked at. True: the search need not go behind it. */
@@ -173,12 +184,13 @@ static bool is_end(struct search *s, uint32_t i, bool first)
 	}
 	const bool is_task = tc_model_type(model, refs->type)->flags & TC_TYPE_TASK;
 	const struct tc_task *task = is_task ? tc_model_task_at(model, refs->addr) : NULL;
+	if (!first && s->of_task && is_primitive(model, refs))
+		return true;
 	if (!first && task && tc_task_alive(task)) {
 		s->found(s->context, task, TC_BY_CALLBACK);
 		return true;
 	}
-	/* asyncio itself has weak references to all tasks */
-	s->all = s->all && (is_task || !(refs->flags & TC_REFS_WEAK)) &&
+	s->all = s->all && !(refs->flags & TC_REFS_WEAK) &&
 		 s->knowers->in_first[i + 1] - s->knowers->in_first[i] == refs->references;
 	return false;
 }
@@ -188,12 +200,17 @@ bool tc_knowers_find(struct tc_knowers *knowers, uint64_t addr, const char *cons
 		     void *context)
 {
 	const size_t first = number_of(knowers, addr);
-	struct search s = { knowers, calls, found, context, 0, first < knowers->model->n_refs };
+	struct search s = {
+		knowers, calls, found, context, 0, first < knowers->model->n_refs, false
+	};
 
 	knowers->search++;
 	knowers->n_visited = 0;
-	if (s.all)
+	if (s.all) {
+		s.of_task = tc_model_type(knowers->model, knowers->model->refs[first].type)->flags &
+			    TC_TYPE_TASK;
 		knowers->stack[s.n++] = (uint32_t)first;
+	}
 	while (s.n > 0) {
 		const uint32_t i = knowers->stack[--s.n];
 		if (knowers->seen[i] == knowers->search)
@@ -202,7 +219,7 @@ bool tc_knowers_find(struct tc_knowers *knowers, uint64_t addr, const char *cons
 		if (knowers->cleared[i])
 			continue;
 		knowers->visited[knowers->n_visited++] = i;
-		if (!is_end(&s, i, i == first) && !look_behind(&s, i))
+		if (!is_end(&s, i, i == first) && !look_behind(&s, i, i == first))
 			return false;
 	}
 	return s.all;

@@ -109,6 +109,9 @@ struct tc_layout {
 	 * for functions of Python, nor for short ones as len(). Lib/opcode.py and
 	 * Lib/_opcode_metadata.py; in 3.11 PRECALL calls too. */
 	uint64_t c_calls[4];
+	/* IMPORT_NAME and IMPORT_FROM; the lowest bits of the argument of the first that are no
+	 * number of a name */
+	uint8_t import_name, import_from, import_shift;
 	/* values that a with block keeps on the stack: its exit function; the manager (3.14+) */
 	uint8_t with_values;
 	bool stack_is_pointer; /* if_stack is a pointer; otherwise an i32 index into the locals */

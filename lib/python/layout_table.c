@@ -22,7 +22,7 @@
 	.with_values = 1, .c_calls = { 0, 0, 0x200006008, 0 }, \
 	.gi_frame = 16, .fo_frame = NONE, .exc_traceback = 32
 #define OLD_REST \
-	.gc_lists = 176, \
+	.gc_lists = 176, .import_name = 108, .import_from = 109, \
 	.attrs = TC_ATTRS_SLOT, .registry = TC_REGISTRY_ALL, .running = TC_RUNNING_HOLDER, \
 	.ts_next = 8, .ts_interp = 16, .ts_frame = 24, .ts_dict = 152, .ts_thread_id = 176, \
 	.ts_native_id = NONE, .ts_running_loop = NONE, .ts_running_task = NONE, \
@@ -127,7 +127,7 @@ const struct tc_layout tc_layout_rows[] = {
 	  .task_size = 176, .task_waiter = 128, .task_coro = 136,
 	  .task_name = 144,
 	  .task_context = 152, .task_must_cancel = 160, .task_cancels = 168, .task_node = NONE,
-	  .ht_qualname = 864, .ht_cached_keys = 872,
+	  .import_name = 108, .import_from = 109, .ht_qualname = 864, .ht_cached_keys = 872,
 	  .str_ascii = 48, .str_compact = 72, .tuple_item = 24, .module_state = 32,
 	  .as_scheduled = NONE, .as_eager = NONE, .as_debug = NONE,
 	  .states = { -2, -1, 127, 127, 0 }, .target_slot = 1, .resume = { 151, 150 },
@@ -146,7 +146,7 @@ const struct tc_layout tc_layout_rows[] = {
 	  .task_size = 176, .task_waiter = 128, .task_coro = 136,
 	  .task_name = 144,
 	  .task_context = 152, .task_must_cancel = 160, .task_cancels = 168, .task_node = NONE,
-	  .ht_qualname = 872, .ht_cached_keys = 880,
+	  .import_name = 108, .import_from = 109, .ht_qualname = 872, .ht_cached_keys = 880,
 	  .tuple_item = 24, .module_state = 32, .as_scheduled = 56, .as_eager = 64,
 	  .as_debug = NONE,
 	  .states = { -2, -1, 127, 127, 0 }, .target_slot = 1, .resume = { 151, 240 },
@@ -164,7 +164,7 @@ const struct tc_layout tc_layout_rows[] = {
 	  .task_size = 144, .task_waiter = 112, .task_coro = 120, .task_name = 128,
 	  .task_context = 136,
 	  .task_must_cancel = 100, .task_cancels = 104, .task_node = NONE,
-	  .ht_qualname = 872, .ht_cached_keys = 880,
+	  .import_name = 75, .import_from = 74, .ht_qualname = 872, .ht_cached_keys = 880,
 	  .tuple_item = 24, .module_state = 32, .as_scheduled = 56, .as_eager = 64,
 	  .as_debug = NONE,
 	  .states = { -3, -2, -1, 127, 0 }, .target_slot = 1,
@@ -181,7 +181,7 @@ const struct tc_layout tc_layout_rows[] = {
 	  .task_size = 168, .task_waiter = 120, .task_coro = 128, .task_name = 136,
 	  .task_context = 144,
 	  .task_must_cancel = 110, .task_cancels = 112, .task_node = 152,
-	  .ht_qualname = 872, .ht_cached_keys = 880,
+	  .import_name = 73, .import_from = 72, .ht_qualname = 872, .ht_cached_keys = 880,
 	  .tuple_item = 32, .module_state = 32, .as_scheduled = 48, .as_eager = 56, .as_debug = 152,
 	  .states = { -3, -2, -1, 127, 0 }, .target_slot = 1,
 	  .await_opcode = 71, .await_units = 5, .with_values = 2,
@@ -197,7 +197,8 @@ const struct tc_layout tc_layout_rows[] = {
 	  .task_size = 168, .task_waiter = 120, .task_coro = 128, .task_name = 136,
 	  .task_context = 144,
 	  .task_must_cancel = 110, .task_cancels = 112, .task_node = 152,
-	  .ht_qualname = 880, .ht_cached_keys = 888,
+	  .import_name = 72, .import_from = 71, .import_shift = 2, .ht_qualname = 880,
+	  .ht_cached_keys = 888,
 	  .tuple_item = 32, .module_state = 24, .as_scheduled = 48, .as_eager = 56, .as_debug = 152,
 	  .states = { 0, 1, 2, 3, 4 }, .target_slot = 2,
 	  .await_opcode = 69, .await_units = 6, .with_values = 2,

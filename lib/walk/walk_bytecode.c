@@ -59,6 +59,8 @@ void tc_walker_put_bytecode(struct tc_walker *w, const struct tc_walk_code *code
 		return;
 	}
 	tc_walker_names_read(w, code->addr);
+	if (w->names.cut)
+		return;
 	tc_record_begin(w->out, TC_REC_BYTECODE);
 	tc_put_u(w->out, code->id);
 	tc_put_u(w->out, n_locals);

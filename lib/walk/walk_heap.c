@@ -7,13 +7,14 @@
 #include "lib/python/pyframe.h"
 #include "lib/python/pygc.h"
 #include "lib/walk/walk_type.h"
+#include "lib/walk/walk_words.h"
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
 
 #define KIND_BITS ((1ul << TC_HEAP_COUNT) - 1)
 enum { BASES_MAX = 64, TYPE_BASES = 336, PROPERTY_FUNCTIONS = 3 };
-enum tc_heap_class { UNKNOWN_CLASS, OWN_CLASS, FOREIGN_CLASS };
+enum tc_heap_class { UNKNOWN_CLASS, OWN_CLASS, PACKAGE_CLASS, FOREIGN_CLASS };
 
 static const char tasks_file[] = "asyncio/tasks.py";
 
@@ -42,8 +43,9 @@ void tc_walker_heap_begin(struct tc_walker *w)
 	tc_hash_init(&heap->kinds, w->arena);
 	tc_hash_init(&heap->classes, w->arena);
 	tc_hash_init(&heap->cells, w->arena);
+	tc_hash_init(&heap->library_names, w->arena);
 	tc_hash_init(&heap->foreign, w->arena);
-	heap->n_functions = heap->n_keys = heap->n_spaces = 0;
+	heap->n_functions = heap->n_keys = heap->n_spaces = heap->n_getters = 0;
 	heap->n_objects = 0;
 	heap->whole = false;
 }
@@ -86,8 +88,10 @@ static bool is_library_path(const struct tc_walk_heap *heap, const char *path)
 	       (strncmp(path, heap->library, n) == 0 && !has_part(path + n, "-packages/"));
 }
 
-/* Is the code of the standard library? */
-static bool is_library_code(struct tc_walker *w, tc_addr code)
+enum origin { ORIGIN_PROGRAM = 1, ORIGIN_PACKAGE, ORIGIN_LIBRARY };
+
+/* Whose code it is. */
+static enum origin origin_of(struct tc_walker *w, tc_addr code)
 {
 	char path[1024];
 	tc_addr file;
@@ -95,13 +99,25 @@ static bool is_library_code(struct tc_walker *w, tc_addr code)
 
 	if (tc_get(w->mem, code + w->py.at.co_filename, &file) < 0 ||
 	    !(known = tc_hash_at(&w->heap.files, file)))
-		return false;
-	if (!*known)
-		*known = tc_str_read(&w->py, file, path, sizeof(path), NULL) == 0 &&
-					 is_library_path(&w->heap, path) ?
-				 1 :
-				 2;
-	return *known == 1;
+		return ORIGIN_PROGRAM;
+	if (!*known) {
+		*known = ORIGIN_PROGRAM;
+		if (tc_str_read(&w->py, file, path, sizeof(path), NULL) == 0)
+			*known = is_library_path(&w->heap, path) ? ORIGIN_LIBRARY :
+				 has_part(path, "-packages/")	 ? ORIGIN_PACKAGE :
+								   ORIGIN_PROGRAM;
+	}
+	return (enum origin) * known;
+}
+
+bool tc_walker_heap_is_program(struct tc_walker *w, tc_addr code)
+{
+	return origin_of(w, code) == ORIGIN_PROGRAM;
+}
+
+static bool is_library_code(struct tc_walker *w, tc_addr code)
+{
+	return origin_of(w, code) == ORIGIN_LIBRARY;
 }
 
 enum tc_kind tc_walker_heap_kind(struct tc_walker *w, tc_addr type)
@@ -147,16 +163,53 @@ static struct tc_heap_function *known_function(struct tc_walk_heap *heap, tc_add
 	return number ? &heap->functions[*number - 1] : NULL;
 }
 
+/* The standard library calls methods of objects that were given to it, by these names. */
+static void add_library_names(struct tc_walker *w, tc_addr code)
+{
+	struct tc_seq seq;
+	tc_addr tuple, str;
+
+	if (tc_get(w->mem, code + w->py.at.co_names, &tuple) < 0 ||
+	    tc_seq_open(&w->py, tuple, TC_SEQ_TUPLE, &seq) < 0) {
+		w->heap.whole = false;
+		return;
+	}
+	while (tc_seq_next(&seq, &str) > 0) {
+		uint64_t *known = tc_hash_at(&w->heap.library_names, str);
+		if (known)
+			*known = 1;
+		else
+			w->heap.whole = false;
+	}
+}
+
+/* func_weakreflist: after func_doc and func_dict (Include/cpython/funcobject.h). A weak reference,
+ * as that of weakref.WeakMethod, is one that does not count. */
+static bool is_weakly_known(struct tc_walker *w, tc_addr function)
+{
+	const unsigned at = w->py.at.func_code == 16 ? 80 : 96;
+	tc_addr list;
+
+	return tc_get(w->mem, function + at, &list) < 0 || list;
+}
+
 static void add_function(struct tc_walker *w, tc_addr addr, uint64_t references)
 {
 	struct tc_heap_function *function;
 	tc_addr code;
 
-	if (tc_get(w->mem, addr + w->py.at.func_code, &code) < 0)
+	if (tc_get(w->mem, addr + w->py.at.func_code, &code) < 0) {
 		w->heap.whole = false;
-	else if (!is_library_code(w, code) && (function = function_at(w, addr, code)))
+		return;
+	}
+	if (is_library_code(w, code)) {
+		add_library_names(w, code);
+	} else if ((function = function_at(w, addr, code))) {
 		/* others may have taken some off already: frames come in any order */
 		function->unknown += (int32_t)(uint32_t)references;
+		if (is_weakly_known(w, addr))
+			function->flags |= TC_FUNCTION_KEPT;
+	}
 }
 
 /* Code that is not called by a name: of a frame that no task owns. */
@@ -287,6 +340,12 @@ static void add_object(struct tc_walker *w, tc_addr addr, const uint64_t head[2]
 	case TC_KIND_CELL:
 		add_cell(w, addr);
 		break;
+	case TC_KIND_GETTER:
+		if (w->heap.n_getters == TC_HEAP_GETTERS)
+			w->heap.whole = false;
+		else
+			w->heap.getters[w->heap.n_getters++] = addr;
+		break;
 	case TC_KIND_MODULE:
 		add_space(w, addr, true, 0);
 		break;
@@ -333,13 +392,30 @@ static bool is_constructor(struct tc_walker *w, tc_addr key)
 	return false;
 }
 
+/* Is this a function of the standard library whose name counts, as Event.set or import_module, kept
+ * under another name? */
+static bool is_alias(struct tc_walker *w, tc_addr function, tc_addr key)
+{
+	char name[128], text[128];
+	tc_addr code, str;
+
+	if (tc_get(w->mem, function + w->py.at.func_code, &code) < 0 ||
+	    tc_get(w->mem, code + w->py.at.co_name, &str) < 0 || str == key ||
+	    tc_str_read(&w->py, str, name, sizeof(name), NULL) < 0 ||
+	    tc_str_read(&w->py, key, text, sizeof(text), NULL) < 0 || strcmp(name, text) == 0)
+		return false;
+	return tc_walk_is_word(name);
+}
+
 /* The function has this name here, and one reference less is unknown. */
 static void name_function(struct tc_walker *w, tc_addr addr, tc_addr key, uint32_t flags)
 {
 	struct tc_heap_function *function = known_function(&w->heap, addr);
 
-	if (!function)
+	if (!function) {
+		w->heap.whole &= !is_alias(w, addr, key);
 		return;
+	}
 	function->flags |= flags;
 	function->unknown--;
 	if (is_constructor(w, key))
@@ -368,8 +444,28 @@ static unsigned wrapped(struct tc_walker *w, tc_addr value, uint64_t *functions)
 	return tc_walker_heap_kind(w, words[1]) == TC_KIND_PROPERTY ? PROPERTY_FUNCTIONS : 1;
 }
 
+/* Is the value a function like getattr, under another name? */
+static bool is_other_name(struct tc_walker *w, tc_addr key, tc_addr value)
+{
+	static const char *const names[] = { "getattr", "vars", "globals",    "locals",
+					     "eval",	"exec", "__import__", "dir" };
+	char name[16], text[16];
+	tc_addr def, at;
+
+	if (tc_get(w->mem, value + TC_BUILTIN_DEF, &def) < 0 || tc_get(w->mem, def, &at) < 0 ||
+	    tc_try_read(w->mem, at, name, sizeof(name)) < 0)
+		return false;
+	name[sizeof(name) - 1] = 0;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(name, names[i]) == 0)
+			return tc_str_read(&w->py, key, text, sizeof(text), NULL) < 0 ||
+			       strcmp(text, name) != 0;
+	return false;
+}
+
 /* What a module or class has under this key. */
-static void name_value(struct tc_walker *w, tc_addr key, tc_addr value, uint32_t flags)
+static void name_value(struct tc_walker *w, tc_addr key, tc_addr value, uint32_t flags,
+		       bool *ret_wraps)
 {
 	uint64_t functions[PROPERTY_FUNCTIONS];
 	tc_addr type, class;
@@ -386,9 +482,13 @@ static void name_value(struct tc_walker *w, tc_addr key, tc_addr value, uint32_t
 		n = wrapped(w, value, functions);
 		for (unsigned i = 0; i < n; i++)
 			name_function(w, functions[i], key, flags);
+		*ret_wraps |= n == 1 && !is_constructor(w, key);
 		break;
 	case TC_KIND_TYPE:
 		name_class(&w->heap, value, key);
+		break;
+	case TC_KIND_BUILTIN:
+		w->heap.whole &= !is_other_name(w, key, value);
 		break;
 	case TC_KIND_SLOT_DESCRIPTOR:
 		if (tc_get(w->mem, value + TC_DESCRIPTOR_TYPE, &class) == 0)
@@ -399,66 +499,80 @@ static void name_value(struct tc_walker *w, tc_addr key, tc_addr value, uint32_t
 	}
 }
 
-/* Does the dict of a class have a function that is not of Python, or of the standard library? */
-static bool has_foreign(struct tc_walker *w, tc_addr dict_addr)
+/* Whose functions the dict of a class has. */
+static enum tc_heap_class class_by_dict(struct tc_walker *w, tc_addr dict_addr)
 {
+	enum tc_heap_class ret = OWN_CLASS;
 	tc_addr key, value, type, code;
 	struct tc_dict dict;
 
 	if (tc_dict_open(&w->py, dict_addr, &dict) < 0)
-		return true;
+		return FOREIGN_CLASS;
 	while (tc_dict_next(&dict, &key, &value) > 0) {
 		if (tc_get(w->mem, value + TC_OB_TYPE, &type) < 0)
-			return true;
+			return FOREIGN_CLASS;
 		enum tc_kind kind = tc_walker_heap_kind(w, type);
-		if (kind == TC_KIND_METHOD_DESCRIPTOR || kind == TC_KIND_BUILTIN ||
-		    (kind == TC_KIND_FUNCTION &&
-		     (tc_get(w->mem, value + w->py.at.func_code, &code) < 0 ||
-		      is_library_code(w, code))))
-			return true;
+		if (kind == TC_KIND_METHOD_DESCRIPTOR || kind == TC_KIND_BUILTIN)
+			return FOREIGN_CLASS;
+		if (kind != TC_KIND_FUNCTION)
+			continue;
+		enum origin origin = tc_get(w->mem, value + w->py.at.func_code, &code) < 0 ?
+					     ORIGIN_LIBRARY :
+					     origin_of(w, code);
+		if (origin == ORIGIN_LIBRARY)
+			return FOREIGN_CLASS;
+		if (origin == ORIGIN_PACKAGE)
+			ret = PACKAGE_CLASS;
 	}
-	return false;
+	return ret;
 }
 
 static enum tc_heap_class class_of(struct tc_walker *w, tc_addr type)
 {
 	uint64_t *known = tc_hash_at(&w->heap.foreign, type), flags;
+	enum tc_heap_class class = OWN_CLASS; /* object, which has no base, adds nothing */
 	tc_addr dict, base;
 
 	if (!known)
 		return FOREIGN_CLASS;
 	if (*known)
 		return (enum tc_heap_class) * known;
-	bool foreign = tc_get(w->mem, type + TC_TP_FLAGS, &flags) < 0 ||
-		       tc_get(w->mem, type + TC_TP_BASE, &base) < 0 ||
-		       tc_get(w->mem, type + TC_TP_DICT, &dict) < 0;
-	/* object, which has no base, adds nothing */
-	if (!foreign && base)
-		foreign = !(flags & TC_TPFLAG_HEAPTYPE) || !dict || has_foreign(w, dict);
+	if (tc_get(w->mem, type + TC_TP_FLAGS, &flags) < 0 ||
+	    tc_get(w->mem, type + TC_TP_BASE, &base) < 0 ||
+	    tc_get(w->mem, type + TC_TP_DICT, &dict) < 0)
+		class = FOREIGN_CLASS;
+	else if (base)
+		class = flags & TC_TPFLAG_HEAPTYPE && dict ? class_by_dict(w, dict) : FOREIGN_CLASS;
 	if ((known = tc_hash_at(&w->heap.foreign, type)))
-		*known = foreign ? FOREIGN_CLASS : OWN_CLASS;
-	return foreign ? FOREIGN_CLASS : OWN_CLASS;
+		*known = class;
+	return class;
 }
 
-/* Are all classes of the type's MRO own ones, from number `first` on? */
-static bool are_own(struct tc_walker *w, tc_addr type, unsigned first)
+/* Is one of the classes of the type's MRO a foreign one; or one of a package, where the type is
+ * not? */
+static bool has_foreign(struct tc_walker *w, tc_addr type)
 {
+	const bool own = class_of(w, type) == OWN_CLASS;
 	struct tc_seq mro;
 	tc_addr tuple, base;
 	unsigned n = 0;
 
 	if (tc_get(w->mem, type + TC_TP_MRO, &tuple) < 0 ||
 	    tc_seq_open(&w->py, tuple, TC_SEQ_TUPLE, &mro) < 0)
-		return false;
-	for (; n < BASES_MAX && tc_seq_next(&mro, &base) > 0; n++)
-		if (n >= first && class_of(w, base) != OWN_CLASS)
-			return false;
-	return n > 0 && n < BASES_MAX;
+		return true;
+	for (; n < BASES_MAX && tc_seq_next(&mro, &base) > 0; n++) {
+		const enum tc_heap_class class = class_of(w, base);
+		if (class == FOREIGN_CLASS || (class == PACKAGE_CLASS && own))
+			return true;
+	}
+	return n == 0 || n == BASES_MAX;
 }
 
 bool tc_walker_heap_is_own_class(struct tc_walker *w, tc_addr type)
 {
-	return w->heap.whole && are_own(w, type, 0);
+	const uint64_t *number = tc_hash_find(&w->heap.classes, type);
+
+	return w->heap.whole && number && !w->heap.spaces[*number - 1].foreign;
 }
 
 /* The classes in a tuple of a class: those that it is derived from. */
@@ -487,17 +601,79 @@ static void take_off_own(struct tc_walker *w, struct tc_heap_space *space)
 	space->unknown -= cells ? (int32_t)*cells : 0;
 }
 
-/* Methods of a class whose base is foreign may be called by it. */
+/* Where a class has a foreign base, that may call the functions of all classes of its MRO: mixins
+ * too. */
+static void mark_foreign(struct tc_walker *w, const struct tc_heap_space *class)
+{
+	tc_addr tuple, base;
+	struct tc_seq mro;
+
+	if (!has_foreign(w, class->addr))
+		return;
+	if (tc_get(w->mem, class->addr + TC_TP_MRO, &tuple) < 0 ||
+	    tc_seq_open(&w->py, tuple, TC_SEQ_TUPLE, &mro) < 0)
+		return;
+	for (unsigned n = 0; n < BASES_MAX && tc_seq_next(&mro, &base) > 0; n++) {
+		const uint64_t *number = tc_hash_find(&w->heap.classes, base);
+		if (number)
+			w->heap.spaces[*number - 1].foreign = true;
+	}
+}
+
+/* Methods that code of C calls on objects that were given to it; what the standard library's own
+ * code names is known. Loops in C, as uvloop, call those of asyncio's protocols; print, pickle,
+ * sqlite3 and csv have some, too. */
+static bool is_called_by_c(struct tc_walker *w, tc_addr key)
+{
+	static const char *const names[] = {
+		"connection_made",
+		"data_received",
+		"buffer_updated",
+		"get_buffer",
+		"eof_received",
+		"connection_lost",
+		"pause_writing",
+		"resume_writing",
+		"error_received",
+		"datagram_received",
+		"pipe_data_received",
+		"process_exited",
+		"write",
+		"read",
+		"readline",
+		"readinto",
+		"flush",
+		"close",
+		"send",
+		"throw",
+		"step",
+		"finalize",
+		"inverse",
+		"value",
+		"pipe_connection_lost",
+		"persistent_load",
+		"persistent_id",
+		"find_class",
+	};
+
+	if (tc_hash_find(&w->heap.library_names, key))
+		return true;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (tc_str_is(&w->py, key, names[i]))
+			return true;
+	return false;
+}
+
 static void name_values(struct tc_walker *w, struct tc_heap_space *space)
 {
 	tc_addr key, value;
 	struct tc_dict dict;
 	int r = tc_dict_open(&w->py, space->dict, &dict);
-	const uint32_t flags =
-		space->module || are_own(w, space->addr, 1) ? 0u : TC_FUNCTION_FOREIGN;
 
-	while (r >= 0 && (r = tc_dict_next(&dict, &key, &value)) > 0)
-		name_value(w, key, value, flags);
+	while (r >= 0 && (r = tc_dict_next(&dict, &key, &value)) > 0) {
+		const bool foreign = space->foreign || (!space->module && is_called_by_c(w, key));
+		name_value(w, key, value, foreign ? TC_FUNCTION_FOREIGN : 0, &space->wraps);
+	}
 	w->heap.whole &= r >= 0;
 	if (!space->module)
 		take_off_own(w, space);
@@ -511,14 +687,14 @@ static void name_constructor(struct tc_walker *w, tc_addr addr, const struct tc_
 
 	if (!function || !(function->flags & TC_FUNCTION_CONSTRUCTOR))
 		return;
-	if (class->unknown > 0 || !class->first_key)
+	if (class->unknown > 0 || class->wraps || !class->first_key)
 		function->flags |= TC_FUNCTION_KEPT;
 	for (uint32_t k = class->first_key; k; k = heap->keys[k - 1].next)
 		add_key(heap, heap->keys[k - 1].str, &function->first_key);
 }
 
 /* The constructors of a class are its own, and those of the classes that it is derived from. */
-static void name_constructors(struct tc_walker *w, const struct tc_heap_space *class)
+static void name_constructors(struct tc_walker *w, struct tc_heap_space *class)
 {
 	static const char *const names[] = { "__init__", "__new__", "__post_init__" };
 	tc_addr tuple, base, dict, function, type;
@@ -529,9 +705,11 @@ static void name_constructors(struct tc_walker *w, const struct tc_heap_space *c
 	    tc_seq_open(&w->py, tuple, TC_SEQ_TUPLE, &mro) < 0)
 		return;
 	for (unsigned n = 0; n < BASES_MAX && tc_seq_next(&mro, &base) > 0; n++) {
-		if (!tc_hash_find(&w->heap.classes, base) ||
-		    tc_get(w->mem, base + TC_TP_DICT, &dict) < 0)
+		const uint64_t *number = tc_hash_find(&w->heap.classes, base);
+		if (!number || tc_get(w->mem, base + TC_TP_DICT, &dict) < 0)
 			continue;
+		/* a class method of a base may call any class derived from it */
+		class->wraps |= w->heap.spaces[*number - 1].wraps;
 		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 			if (tc_dict_get(&w->py, dict, names[i], &function) < 0 ||
 			    tc_get(w->mem, function + TC_OB_TYPE, &type) < 0)
@@ -570,17 +748,19 @@ static bool has_state(struct tc_walker *w, tc_addr dict_addr)
 	return false;
 }
 
-bool tc_walker_heap_is_own_space(struct tc_walker *w, const struct tc_heap_space *space)
+bool tc_walker_heap_is_own_space(struct tc_walker *w, const struct tc_heap_space *space,
+				 bool packages)
 {
 	char path[1024];
 	tc_addr file;
 
 	if (!space->module)
-		return class_of(w, space->addr) == OWN_CLASS && has_state(w, space->dict);
-	return tc_dict_get(&w->py, space->dict, "__file__", &file) < 0 ?
-		       tc_dict_get(&w->py, space->dict, "__builtins__", &file) == 0 :
-		       tc_str_read(&w->py, file, path, sizeof(path), NULL) == 0 &&
-			       !is_library_path(&w->heap, path);
+		return !space->foreign && has_state(w, space->dict) &&
+		       packages == (class_of(w, space->addr) == PACKAGE_CLASS);
+	if (tc_dict_get(&w->py, space->dict, "__file__", &file) < 0) /* python -c */
+		return !packages && tc_dict_get(&w->py, space->dict, "__builtins__", &file) == 0;
+	return tc_str_read(&w->py, file, path, sizeof(path), NULL) == 0 &&
+	       !is_library_path(&w->heap, path) && packages == has_part(path, "-packages/");
 }
 
 void tc_walker_heap(struct tc_walker *w)
@@ -602,6 +782,9 @@ void tc_walker_heap(struct tc_walker *w)
 	}
 	heap->whole &= r == 0;
 	add_threads(w);
+	for (uint32_t i = 0; i < heap->n_spaces && heap->whole; i++)
+		if (!heap->spaces[i].module)
+			mark_foreign(w, &heap->spaces[i]);
 	for (uint32_t i = 0; i < heap->n_spaces && heap->whole; i++)
 		name_values(w, &heap->spaces[i]);
 	for (uint32_t i = 0; i < heap->n_spaces && heap->whole; i++)

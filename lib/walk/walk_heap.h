@@ -42,22 +42,27 @@ struct tc_heap_space {
 	 * of classes derived from it: somebody may call it without naming it */
 	int32_t unknown;
 	uint32_t first_key; /* of a class: of its keys, + 1; 0: none */
+	bool foreign;	    /* a class of C or the standard library may call its functions */
+	bool wraps;	    /* it has a class method, which may call the class */
 };
 
 #define TC_HEAP_COUNT 8 /* bits */
+#define TC_HEAP_GETTERS 256u
 
 struct tc_walk_heap {
 	struct tc_hash index; /* address of a function, or of a code without one → number + 1 */
 	struct tc_hash files; /* address of a file's name → 1: of the standard library, 2: not */
 	struct tc_hash
 		kinds; /* address of a type → its kind + 1; above TC_HEAP_COUNT its instances */
-	struct tc_hash classes;		    /* address of a class → number of its space + 1 */
-	struct tc_hash cells;		    /* address of a class → how many cells have it */
-	struct tc_hash foreign;		    /* address of a class → enum tc_heap_class */
+	struct tc_hash classes;	      /* address of a class → number of its space + 1 */
+	struct tc_hash cells;	      /* address of a class → how many cells have it */
+	struct tc_hash library_names; /* addresses of names that the standard library's code uses */
+	struct tc_hash foreign;	      /* address of a class → enum tc_heap_class */
 	struct tc_heap_function *functions; /* TC_HEAP_FUNCTIONS; NULL: there was no room */
 	struct tc_heap_key *keys;	    /* TC_HEAP_KEYS */
 	struct tc_heap_space *spaces;	    /* TC_HEAP_SPACES */
-	uint32_t n_functions, n_keys, n_spaces;
+	tc_addr getters[TC_HEAP_GETTERS];   /* objects of operator.attrgetter and methodcaller */
+	uint32_t n_functions, n_keys, n_spaces, n_getters;
 	uint64_t n_objects;
 	char library[256]; /* folder of the standard library, with its last slash */
 	bool whole;	   /* all was seen */
@@ -69,10 +74,14 @@ struct tc_walker;
 void tc_walker_heap_begin(struct tc_walker *w);
 /* Look at all objects: w->heap. */
 void tc_walker_heap(struct tc_walker *w);
+/* Is this code of the program itself, neither of a package nor of the standard library? */
+bool tc_walker_heap_is_program(struct tc_walker *w, tc_addr code);
 /* The kind of the type at this address, kept for the next call. */
 enum tc_kind tc_walker_heap_kind(struct tc_walker *w, tc_addr type);
-/* Is it a module or class of the program or its packages, which may have what tasks wait for? */
-bool tc_walker_heap_is_own_space(struct tc_walker *w, const struct tc_heap_space *space);
+/* Is it a module or class of the program, or of its packages, which may have what tasks wait for?
+ * */
+bool tc_walker_heap_is_own_space(struct tc_walker *w, const struct tc_heap_space *space,
+				 bool packages);
 /* Do the functions of this class, and of all that it is derived from but object, belong to the
  * program or its packages alone? Then only code that names an attribute of an instance can use it.
  * False also where that is not known. */

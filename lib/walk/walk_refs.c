@@ -409,14 +409,25 @@ static bool is_callable(enum tc_kind kind)
 	return kind == TC_KIND_FUNCTION || kind == TC_KIND_METHOD || kind == TC_KIND_BUILTIN;
 }
 
-/* May a weak reference lead to it? */
+/* May a weak reference lead to it? asyncio has one to each task that is not on its own lists. */
 static bool is_weakly_known(struct tc_walker *w, const struct tc_refs_node *node)
 {
+	enum { WEAKREF_NEXT = 48 };
+	const bool registered =
+		tc_kind_is_task(node->type->kind) &&
+		!(w->py.at.registry == TC_REGISTRY_LISTS && node->type->kind == TC_KIND_TASK);
 	int64_t offset;
 	tc_addr list;
 
-	return tc_get(w->mem, node->type->addr + TYPE_WEAKLIST, &offset) < 0 ||
-	       (offset && (tc_get(w->mem, node->addr + (uint64_t)offset, &list) < 0 || list));
+	if (tc_get(w->mem, node->type->addr + TYPE_WEAKLIST, &offset) < 0)
+		return true;
+	if (!offset)
+		return false;
+	if (tc_get(w->mem, node->addr + (uint64_t)offset, &list) < 0)
+		return true;
+	if (list && registered && tc_get(w->mem, list + WEAKREF_NEXT, &list) < 0)
+		return true;
+	return list;
 }
 
 static void visit(struct tc_walker *w, tc_addr addr, unsigned depth, bool of_space)
@@ -455,12 +466,14 @@ static void drop_useless(struct tc_walk_refs *refs, struct tc_refs_node *node)
 }
 
 /* In the order in which they were added, so each one after what refers to it: from number `from`
- * on, until there are about `max` references. */
-static void follow(struct tc_walker *w, uint32_t from, uint32_t max)
+ * on, while there are at most so many nodes and references. */
+static void follow(struct tc_walker *w, uint32_t from, uint32_t max_nodes, uint32_t max_edges)
 {
 	struct tc_walk_refs *refs = &w->refs;
 
-	for (uint32_t i = from; i < refs->n_nodes && !refs->full && refs->n_edges < max; i++) {
+	for (uint32_t i = from; i < refs->n_nodes && !refs->full && refs->n_nodes <= max_nodes &&
+				refs->n_edges <= max_edges;
+	     i++) {
 		struct tc_refs_node *node = &refs->nodes[i];
 		if (node->type && node->depth < TC_REFS_DEPTH)
 			expand(w, node);
@@ -471,29 +484,35 @@ static void follow(struct tc_walker *w, uint32_t from, uint32_t max)
 	}
 }
 
-/* What the modules and classes of the program and its packages refer to. The room that is left is
- * not used up: what would not fit here may only make references unknown. */
-static void follow_spaces(struct tc_walker *w)
+/* What a module or class refers to. The room that is left is not used up: what would not fit here
+ * may only make references unknown. */
+static void follow_space(struct tc_walker *w, const struct tc_heap_space *space)
 {
-	const struct tc_walk_heap *heap = &w->heap;
+	const uint32_t max_nodes = TC_REFS_NODES / 4 * 3, max_edges = TC_REFS_EDGES / 4 * 3;
 	struct tc_walk_refs *refs = &w->refs;
+	const uint32_t from = refs->n_nodes;
 	struct tc_refs_node *node;
 	uint64_t head[2];
 
-	for (uint32_t i = 0; i < heap->n_spaces && heap->whole; i++) {
-		const uint32_t from = refs->n_nodes;
-		if (refs->n_nodes > TC_REFS_NODES / 4 * 3)
-			return;
-		if (!tc_walker_heap_is_own_space(w, &heap->spaces[i]) ||
-		    tc_read_words(w->mem, heap->spaces[i].dict, head, 2) < 0 ||
-		    !(node = add_node(w, heap->spaces[i].dict, SPACES_DEPTH)))
-			continue;
-		node->type = tc_walker_type(w, head[1]);
-		node->references = (uint32_t)head[0];
-		node->flags = TC_REFS_SPACE;
-		note_named(w, node->addr);
-		follow(w, from, TC_REFS_EDGES / 4 * 3);
-	}
+	if (refs->n_nodes > max_nodes || tc_read_words(w->mem, space->dict, head, 2) < 0 ||
+	    !(node = add_node(w, space->dict, SPACES_DEPTH)))
+		return;
+	node->type = tc_walker_type(w, head[1]);
+	node->references = (uint32_t)head[0];
+	node->flags = TC_REFS_SPACE;
+	note_named(w, node->addr);
+	follow(w, from, max_nodes, max_edges);
+}
+
+/* The program's modules and classes come first, those of packages later. */
+static void follow_spaces(struct tc_walker *w)
+{
+	const struct tc_walk_heap *heap = &w->heap;
+
+	for (unsigned packages = 0; packages < 2 && heap->whole; packages++)
+		for (uint32_t i = 0; i < heap->n_spaces && !w->refs.full; i++)
+			if (tc_walker_heap_is_own_space(w, &heap->spaces[i], packages))
+				follow_space(w, &heap->spaces[i]);
 }
 
 /* Mark what leads to a target. From the back, because most references lead on in the list; what
@@ -626,7 +645,7 @@ void tc_walker_refs(struct tc_walker *w)
 	for (uint32_t i = 0; i < refs->n_ended && !refs->full; i++)
 		add_ended(w, refs->ended[i]);
 	tc_walker_heap(w);
-	follow(w, 0, UINT32_MAX);
+	follow(w, 0, UINT32_MAX, UINT32_MAX);
 	if (!refs->full)
 		follow_spaces(w);
 	if (refs->full) {

@@ -62,6 +62,8 @@ static const struct {
 	{ "property", TC_KIND_PROPERTY },
 	{ "staticmethod", TC_KIND_METHOD_WRAP },
 	{ "classmethod", TC_KIND_METHOD_WRAP },
+	{ "operator.attrgetter", TC_KIND_GETTER },
+	{ "operator.methodcaller", TC_KIND_GETTER },
 	{ "getset_descriptor", TC_KIND_SLOT_DESCRIPTOR },
 	{ "member_descriptor", TC_KIND_SLOT_DESCRIPTOR },
 	{ "ContextVar", TC_KIND_CONTEXTVAR },

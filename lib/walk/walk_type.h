@@ -51,9 +51,10 @@ enum tc_kind {
 	TC_KIND_TYPE,
 	TC_KIND_MODULE,
 	TC_KIND_CONTEXTVAR,
-	TC_KIND_PROPERTY,	 /* its functions are at offsets 16, 24 and 32 */
-	TC_KIND_METHOD_WRAP,	 /* staticmethod, classmethod: the function is at offset 16 */
+	TC_KIND_PROPERTY,    /* its functions are at offsets 16, 24 and 32 */
+	TC_KIND_METHOD_WRAP, /* staticmethod, classmethod: the function is at offset 16 */
 	/* getset_descriptor, member_descriptor: its class is at offset 16 */
+	TC_KIND_GETTER, /* attrgetter: a tuple of names is at offset 24; methodcaller: one at 16 */
 	TC_KIND_SLOT_DESCRIPTOR,
 	TC_KIND_HAMT_BITMAP,
 	TC_KIND_HAMT_ARRAY,

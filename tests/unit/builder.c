@@ -205,6 +205,21 @@ uint32_t builder_string(struct builder *b, const char *text)
 	return id;
 }
 
+uint32_t builder_word(struct builder *b, const char *word, size_t length)
+{
+	struct builder_word *next = &b->words[b->n_words];
+
+	for (size_t i = 0; i < b->n_words; i++)
+		if (strlen(b->words[i].text) == length &&
+		    memcmp(b->words[i].text, word, length) == 0)
+			return b->words[i].id;
+	memcpy(next->text, word, length);
+	next->text[length] = 0;
+	next->id = builder_string(b, next->text);
+	b->n_words++;
+	return next->id;
+}
+
 uint32_t builder_type(struct builder *b, const char *name, const char *module, unsigned flags)
 {
 	uint32_t id = 0, name_id = builder_string(b, name), module_id = builder_string(b, module);
@@ -309,7 +324,7 @@ void builder_task(struct builder *b, const struct builder_task *task)
 	tc_put_s(&b->rec, 64);
 	tc_put_u(&b->rec, task->chain);
 	tc_put_s(&b->rec, task->leaf ? (int64_t)(task->leaf - task->addr) : 0);
-	tc_put_s(&b->rec, 0); /* the waiter: the leaf itself */
+	tc_put_s(&b->rec, 0);	    /* the waiter: the leaf itself */
 	for (int i = 0; i < 4; i++) /* cancels, context, exception, thread */
 		tc_put_u(&b->rec, 0);
 	tc_put_u(&b->rec, TC_RUNTIME_CPYTHON);

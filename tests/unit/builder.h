@@ -20,6 +20,12 @@ struct builder {
 	 * more tables among them; features of the head that a reader must know. */
 	uint32_t more_words, more_tables;
 	uint64_t features;
+	/* words that builder_word has defined */
+	struct builder_word {
+		char text[32];
+		uint32_t id;
+	} words[64];
+	size_t n_words;
 };
 
 void builder_init(struct builder *b);
@@ -36,6 +42,8 @@ void builder_seal(struct builder *b, uint64_t found, uint64_t torn, uint64_t cut
 
 /* Definitions; they return identifiers. */
 uint32_t builder_string(struct builder *b, const char *text);
+/* The same string for the same word: at most 31 bytes, and 64 words. */
+uint32_t builder_word(struct builder *b, const char *word, size_t length);
 uint32_t builder_type(struct builder *b, const char *name, const char *module, unsigned flags);
 /* names: separated by blanks, "" for none. qualname may be NULL. */
 uint32_t builder_code(struct builder *b, const char *qualname, const char *file, const char *names);
@@ -74,7 +82,12 @@ void builder_transport(struct builder *b, uint64_t addr, uint32_t type, const ch
 /* A whole little service into b, sealed: two loops (one blocked), tasks of many kinds, hostile
  * names. */
 void builder_sample(struct builder *b);
-/* n tasks that wait in Queue.get of one queue, which nobody else knows. */
+/* A function with these names of its own, and names that it uses, separated by blanks; and the
+ * end of them. */
+void builder_function(struct builder *b, uint32_t code, unsigned flags, const char *keys,
+		      const char *names);
+void builder_heap(struct builder *b, unsigned flags);
+/* n tasks that wait in Queue.put of one queue, which nobody else knows. */
 void builder_orphans(struct builder *b, size_t n);
 /* n tasks in the shape of a real service: groups of 600 chains, 4.67 frames on average, objects and
  * locals. */

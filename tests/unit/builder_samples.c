@@ -264,6 +264,69 @@ static uint32_t bytecode(struct builder *b, uint32_t code)
 	return id;
 }
 
+enum { WORDS_MAX = 16 };
+
+/* Words with a blank between, as strings of the dump. Returns how many. */
+static size_t words_of(struct builder *b, const char *words, uint32_t *ids)
+{
+	size_t n = 0, length;
+
+	for (; *words && n < WORDS_MAX; words += length + (words[length] == ' ')) {
+		for (length = 0; words[length] && words[length] != ' ';)
+			length++;
+		ids[n++] = builder_word(b, words, length);
+	}
+	return n;
+}
+
+static void put_words(struct builder *b, const uint32_t *ids, size_t n)
+{
+	tc_put_u(&b->rec, n);
+	for (size_t i = 0; i < n; i++)
+		tc_put_u(&b->rec, ids[i]);
+}
+
+void builder_function(struct builder *b, uint32_t code, unsigned flags, const char *keys,
+		      const char *names)
+{
+	uint32_t own[WORDS_MAX], used[WORDS_MAX];
+	const size_t n_own = words_of(b, keys, own), n_used = words_of(b, names, used);
+
+	tc_record_begin(&b->rec, TC_REC_FUNCTION);
+	tc_put_u(&b->rec, code);
+	tc_put_u(&b->rec, flags);
+	put_words(b, own, n_own);
+	put_words(b, used, n_used);
+	tc_put_u(&b->rec, 0);
+	tc_record_end(&b->rec);
+}
+
+void builder_heap(struct builder *b, unsigned flags)
+{
+	tc_record_begin(&b->rec, TC_REC_HEAP);
+	tc_put_u(&b->rec, 1);
+	tc_put_u(&b->rec, flags);
+	tc_put_u(&b->rec, 1000);
+	tc_record_end(&b->rec);
+}
+
+/* An instance that has `to` as this attribute, a string. */
+static void named(struct builder *b, uint64_t addr, uint32_t type, uint64_t to, uint32_t key)
+{
+	tc_record_begin(&b->rec, TC_REC_REFS);
+	tc_put_d(&b->rec, TC_STREAM_OBJECT, addr);
+	tc_record_near(&b->rec, TC_STREAM_REF, addr);
+	tc_put_u(&b->rec, TC_REFS_NAMED);
+	tc_put_u(&b->rec, type);
+	tc_put_u(&b->rec, 7);
+	tc_put_u(&b->rec, 0);
+	tc_put_u(&b->rec, 1);
+	tc_put_d(&b->rec, TC_STREAM_REF, to);
+	tc_put_u(&b->rec, 0);
+	tc_put_u(&b->rec, key);
+	tc_record_end(&b->rec);
+}
+
 void builder_orphans(struct builder *b, size_t n)
 {
 	const uint64_t queue = 0x91000000;
@@ -272,10 +335,11 @@ void builder_orphans(struct builder *b, size_t n)
 	builder_head(b, 4);
 	define(b, &ids);
 	threads(b, &ids);
-	uint32_t get = builder_code(b, "Queue.get", LIB "asyncio/queues.py", "self");
+	uint32_t service = builder_type(b, "Service", "app", TC_TYPE_HEAP);
+	uint32_t put = builder_code(b, "Queue.put", LIB "asyncio/queues.py", "self");
 	uint32_t site = bytecode(b, ids.worker);
 	uint32_t chain = builder_link(b, builder_link(b, 0, TC_FRAME_CORO, ids.worker, 14),
-				      TC_FRAME_CORO, get, 158);
+				      TC_FRAME_CORO, put, 122);
 	for (size_t i = 0; i < n; i++) {
 		uint64_t addr = 0x90000000 + i * 512;
 		const uint64_t addrs[] = { queue, queue };
@@ -295,6 +359,11 @@ void builder_orphans(struct builder *b, size_t n)
 		refs(b, addr + 0x140, addr, 0, 0, queue, 0);
 		refs(b, addr, 0, ids.task, 0, 0, 0);
 	}
+	builder_function(b, ids.worker, 0, "fill", "jobs get");
+	builder_function(b, ids.worker, TC_FUNCTION_KEPT, "", "close");
+	builder_heap(b, TC_HEAP_WHOLE);
+	named(b, queue + 0x1000, service, queue + 0x2000, builder_word(b, "jobs", 4));
+	refs(b, queue + 0x2000, 0, ids.queue, 1, 0, 0);
 	refs(b, queue, 0, ids.queue, 2 * n, 0, 0);
 	builder_seal(b, n, 0, 0);
 }

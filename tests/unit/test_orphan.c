@@ -21,7 +21,7 @@ static void opened_orphans(struct opened *o)
 static size_t found(const struct opened *o)
 {
 	for (size_t i = 0; i < o->report.findings.n; i++)
-		if (o->report.findings.at[i].cause == TC_CAUSE_ORPHAN_QUEUE_EMPTY)
+		if (o->report.findings.at[i].cause == TC_CAUSE_ORPHAN_QUEUE_FULL)
 			return o->report.findings.at[i].tasks.n;
 	return 0;
 }
