@@ -408,12 +408,13 @@ static bool is_alias(struct tc_walker *w, tc_addr function, tc_addr key)
 }
 
 /* The function has this name here, and one reference less is unknown. */
-static void name_function(struct tc_walker *w, tc_addr addr, tc_addr key, uint32_t flags)
+static void name_function(struct tc_walker *w, struct tc_heap_space *space, tc_addr addr,
+			  tc_addr key, uint32_t flags)
 {
 	struct tc_heap_function *function = known_function(&w->heap, addr);
 
 	if (!function) {
-		w->heap.whole &= !is_alias(w, addr, key);
+		w->heap.whole &= space->library || !is_alias(w, addr, key);
 		return;
 	}
 	function->flags |= flags;
@@ -464,8 +465,8 @@ static bool is_other_name(struct tc_walker *w, tc_addr key, tc_addr value)
 }
 
 /* What a module or class has under this key. */
-static void name_value(struct tc_walker *w, tc_addr key, tc_addr value, uint32_t flags,
-		       bool *ret_wraps)
+static void name_value(struct tc_walker *w, struct tc_heap_space *space, tc_addr key, tc_addr value,
+		       uint32_t flags)
 {
 	uint64_t functions[PROPERTY_FUNCTIONS];
 	tc_addr type, class;
@@ -475,20 +476,20 @@ static void name_value(struct tc_walker *w, tc_addr key, tc_addr value, uint32_t
 		return;
 	switch (tc_walker_heap_kind(w, type)) {
 	case TC_KIND_FUNCTION:
-		name_function(w, value, key, flags);
+		name_function(w, space, value, key, flags);
 		break;
 	case TC_KIND_METHOD_WRAP:
 	case TC_KIND_PROPERTY:
 		n = wrapped(w, value, functions);
 		for (unsigned i = 0; i < n; i++)
-			name_function(w, functions[i], key, flags);
-		*ret_wraps |= n == 1 && !is_constructor(w, key);
+			name_function(w, space, functions[i], key, flags);
+		space->wraps |= n == 1 && !is_constructor(w, key);
 		break;
 	case TC_KIND_TYPE:
 		name_class(&w->heap, value, key);
 		break;
 	case TC_KIND_BUILTIN:
-		w->heap.whole &= !is_other_name(w, key, value);
+		w->heap.whole &= space->library || !is_other_name(w, key, value);
 		break;
 	case TC_KIND_SLOT_DESCRIPTOR:
 		if (tc_get(w->mem, value + TC_DESCRIPTOR_TYPE, &class) == 0)
@@ -672,7 +673,7 @@ static void name_values(struct tc_walker *w, struct tc_heap_space *space)
 
 	while (r >= 0 && (r = tc_dict_next(&dict, &key, &value)) > 0) {
 		const bool foreign = space->foreign || (!space->module && is_called_by_c(w, key));
-		name_value(w, key, value, foreign ? TC_FUNCTION_FOREIGN : 0, &space->wraps);
+		name_value(w, space, key, value, foreign ? TC_FUNCTION_FOREIGN : 0);
 	}
 	w->heap.whole &= r >= 0;
 	if (!space->module)
@@ -751,16 +752,29 @@ static bool has_state(struct tc_walker *w, tc_addr dict_addr)
 bool tc_walker_heap_is_own_space(struct tc_walker *w, const struct tc_heap_space *space,
 				 bool packages)
 {
-	char path[1024];
-	tc_addr file;
-
+	if (space->library)
+		return false;
 	if (!space->module)
 		return !space->foreign && has_state(w, space->dict) &&
 		       packages == (class_of(w, space->addr) == PACKAGE_CLASS);
-	if (tc_dict_get(&w->py, space->dict, "__file__", &file) < 0) /* python -c */
-		return !packages && tc_dict_get(&w->py, space->dict, "__builtins__", &file) == 0;
-	return tc_str_read(&w->py, file, path, sizeof(path), NULL) == 0 &&
-	       !is_library_path(&w->heap, path) && packages == has_part(path, "-packages/");
+	return packages == space->package;
+}
+
+/* Whose module or class it is. */
+static void find_origin(struct tc_walker *w, struct tc_heap_space *space)
+{
+	char path[1024];
+	tc_addr file;
+
+	if (!space->module) {
+		space->library = class_of(w, space->addr) == FOREIGN_CLASS;
+	} else if (tc_dict_get(&w->py, space->dict, "__file__", &file) < 0) {
+		/* python -c has no file, nor have modules of C */
+		space->library = tc_dict_get(&w->py, space->dict, "__builtins__", &file) < 0;
+	} else if (tc_str_read(&w->py, file, path, sizeof(path), NULL) == 0) {
+		space->library = is_library_path(&w->heap, path);
+		space->package = has_part(path, "-packages/");
+	}
 }
 
 void tc_walker_heap(struct tc_walker *w)
@@ -782,9 +796,11 @@ void tc_walker_heap(struct tc_walker *w)
 	}
 	heap->whole &= r == 0;
 	add_threads(w);
-	for (uint32_t i = 0; i < heap->n_spaces && heap->whole; i++)
+	for (uint32_t i = 0; i < heap->n_spaces && heap->whole; i++) {
+		find_origin(w, &heap->spaces[i]);
 		if (!heap->spaces[i].module)
 			mark_foreign(w, &heap->spaces[i]);
+	}
 	for (uint32_t i = 0; i < heap->n_spaces && heap->whole; i++)
 		name_values(w, &heap->spaces[i]);
 	for (uint32_t i = 0; i < heap->n_spaces && heap->whole; i++)

@@ -44,6 +44,8 @@ struct tc_heap_space {
 	uint32_t first_key; /* of a class: of its keys, + 1; 0: none */
 	bool foreign;	    /* a class of C or the standard library may call its functions */
 	bool wraps;	    /* it has a class method, which may call the class */
+	bool library;	    /* of the standard library, or of C */
+	bool package;	    /* of a package in site-packages */
 };
 
 #define TC_HEAP_COUNT 8 /* bits */
