@@ -672,7 +672,8 @@ static void name_values(struct tc_walker *w, struct tc_heap_space *space)
 	int r = tc_dict_open(&w->py, space->dict, &dict);
 
 	while (r >= 0 && (r = tc_dict_next(&dict, &key, &value)) > 0) {
-		const bool foreign = space->foreign || (!space->module && is_called_by_c(w, key));
+		const bool foreign = space->foreign || (!space->module && !is_constructor(w, key) &&
+							is_called_by_c(w, key));
 		name_value(w, space, key, value, foreign ? TC_FUNCTION_FOREIGN : 0);
 	}
 	w->heap.whole &= r >= 0;

@@ -22,6 +22,7 @@ import compiled  # noqa: E402
 import corners  # noqa: E402
 import decode  # noqa: E402
 import greenlets  # noqa: E402
+import heap  # noqa: E402
 import lab  # noqa: E402
 import odd_targets  # noqa: E402
 import page  # noqa: E402
@@ -203,6 +204,7 @@ def tests(quick):
         if not one.debug:
             yield from page.tests(one)
             yield "%s: foreign tasks, steps inside steps, odd names, timers without values" % one.name, test_rare, (one,)
+        yield from heap.tests(one)
         yield "%s: ten canonical reports and one with --stop are the same bytes" % one.name, test_canonical, (
             one,
         )

@@ -30,6 +30,7 @@ FIELDS = {
     "is_sysdict": "PyInterpreterState sysdict",
     "is_gil": {12: "PyInterpreterState ceval.gil"},
     "is_gc_collecting": "PyInterpreterState gc.collecting",
+    "rt_gc_collecting": {8: "_PyRuntimeState gc.collecting"},
     "ts_next": "PyThreadState next",
     "ts_interp": "PyThreadState interp",
     "ts_frame": {11: "PyThreadState cframe", 8: "PyThreadState frame"},
