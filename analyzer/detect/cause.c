@@ -76,6 +76,9 @@ static const char *const advice[TC_N_CAUSES] = {
 				    "happens",
 	[TC_CAUSE_FD_EXHAUSTED] = "find what opens and does not close them (the counts above); "
 				  "raise the limit only where the number is right",
+	[TC_CAUSE_EXECUTOR_EXHAUSTED] =
+		"make the pool without max_tasks_per_child, or a new one when it stands; see why "
+		"its processes have ended",
 	[TC_CAUSE_SHUTDOWN_EXECUTOR] =
 		"let the job end when the program does: a timeout, or an event that it looks at",
 	[TC_CAUSE_SHUTDOWN_THREAD] =

@@ -40,6 +40,7 @@ enum tc_cause_class { TC_CLASS_HANG, TC_CLASS_LEAK, TC_CLASS_CRASH };
 	K(LOCK_ABANDONED, HANG, "deadlock.lock-abandoned") \
 	K(SEMAPHORE_LEAK, HANG, "deadlock.semaphore-leak") \
 	K(FD_EXHAUSTED, HANG, "fd-exhausted") \
+	K(EXECUTOR_EXHAUSTED, HANG, "executor-exhausted") \
 	K(SHUTDOWN_EXECUTOR, HANG, "shutdown.executor-join") \
 	K(SHUTDOWN_THREAD, HANG, "shutdown.thread-join") \
 	K(SHUTDOWN_SERVER, HANG, "shutdown.server-waits-clients") \

@@ -15,7 +15,8 @@ const char tc_detect_looks_for[] =
 
 static void (*const detectors[])(const struct tc_scene *, struct tc_findings *) = {
 	tc_detect_blocked_loop,	 tc_detect_deadlock,	 tc_detect_fd_exhausted,
-	tc_detect_shutdown,	 tc_detect_loop_stopped, tc_detect_lost_wakeup,
+	tc_detect_shutdown,
+	tc_detect_executor,	 tc_detect_loop_stopped, tc_detect_lost_wakeup,
 	tc_detect_orphan_future, tc_detect_orphan_wait,
 };
 

@@ -25,6 +25,7 @@ void tc_detect_blocked_loop(const struct tc_scene *scene, struct tc_findings *fi
 void tc_detect_deadlock(const struct tc_scene *scene, struct tc_findings *findings);
 void tc_detect_fd_exhausted(const struct tc_scene *scene, struct tc_findings *findings);
 void tc_detect_shutdown(const struct tc_scene *scene, struct tc_findings *findings);
+void tc_detect_executor(const struct tc_scene *scene, struct tc_findings *findings);
 void tc_detect_loop_stopped(const struct tc_scene *scene, struct tc_findings *findings);
 void tc_detect_lost_wakeup(const struct tc_scene *scene, struct tc_findings *findings);
 void tc_detect_orphan_future(const struct tc_scene *scene, struct tc_findings *findings);

@@ -32,9 +32,9 @@ left = threading.Semaphore(0)  # released by each test of a verdict that is over
 def head(path):
     text = open(path).read()
     expect = re.search(r"^# EXPECT: *(.*)$", text, re.M).group(1)
-    first = re.search(r"^# PY: 3\.(\d+)", text, re.M).group(1)
+    first, last = re.search(r"^# PY: 3\.(\d+)(?:-3\.(\d+))?", text, re.M).groups()
     fields = dict(part.strip().split("=", 1) for part in expect.split(";") if "=" in part)
-    return {"healthy": expect.startswith("healthy"), "uvloop": "uvloop" in re.search(r"NEEDS: *(.*)$", text, re.M).group(1), "first": int(first), **fields}
+    return {"healthy": expect.startswith("healthy"), "uvloop": "uvloop" in re.search(r"NEEDS: *(.*)$", text, re.M).group(1), "first": int(first), "last": int(last or 99), **fields}
 
 
 def judge(report, want):
@@ -111,6 +111,8 @@ def look(one, path, way):
     name = os.path.basename(path)[:-3]
     if one.number() < (3, want["first"]):
         raise lab.Missing("for Python 3.%d and later" % want["first"])
+    if one.number() > (3, want["last"]):
+        raise lab.Missing("for Python 3.%d and earlier" % want["last"])
     if want["uvloop"] and not one.has_uvloop():
         raise lab.Missing("no uvloop for %s" % one.name)
     report = dumped(one, path, way, want)
