@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * executor-exhausted: a pool of processes has work, and no process is left to do it. Lib/concurrent/
- * futures/process.py: the thread of the pool has the processes and the work in its attributes (from
- * 3.9 on). With max_tasks_per_child none may be started again (python/cpython#115634). */
+ * executor-exhausted: a pool of processes has work, and no process is left to do it.
+ * Lib/concurrent/ futures/process.py: the thread of the pool has the processes and the work in its
+ * attributes (from 3.9 on). With max_tasks_per_child none may be started again
+ * (python/cpython#115634). */
 #include "analyzer/detect/detect.h"
 #include "analyzer/detect/words.h"
 #include "analyzer/dump/values.h"
