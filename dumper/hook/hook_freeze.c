@@ -42,6 +42,9 @@
  * doubt. */
 #define PLACE_NS 400000u
 #define PLACE_NS_PER_TASK 1500u
+/* Only a copy has the time to find out who refers to what tasks wait for (walk_refs.h): it may cost
+ * so much more of a pause. That is a process with about 100 MB of its own. */
+#define COPY_WORTH_NS 2000000u
 /* A clone may take so many times TASKCORE_PAUSE_MS if a walk in place would have to be cut: all
  * tasks after a longer pause are worth more than a part of them after the allowed one. For a
  * process of 2 GB with 1,000,000 tasks a clone takes about 100 ms, and on a busy machine both it
@@ -185,11 +188,12 @@ static int walk_here(struct tc_hook_dump *dump, const struct tc_hook_memory *mem
 	return r;
 }
 
-/* Walk here if that takes less time than a clone. True: done. */
+/* Walk here if that takes much less time than a clone. True: done. */
 static bool try_here(struct tc_hook_dump *dump, const struct tc_hook_memory *memory,
 		     uint64_t clone_ns, int *ret)
 {
-	uint64_t max = clone_ns > PLACE_NS ? (clone_ns - PLACE_NS) / PLACE_NS_PER_TASK : 0;
+	const uint64_t least_ns = PLACE_NS + COPY_WORTH_NS;
+	uint64_t max = clone_ns > least_ns ? (clone_ns - least_ns) / PLACE_NS_PER_TASK : 0;
 	uint64_t n = max ? count(dump, max) : 0;
 	struct tc_hook_bounds how = {
 		.max_tasks = max,
