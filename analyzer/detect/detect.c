@@ -11,13 +11,13 @@
 const char tc_detect_looks_for[] =
 	"blocked loops, rings of tasks, locks and semaphores; futures, events, queues and locks "
 	"that nobody who is left can complete; loops that were not woken or that nobody runs; "
-	"descriptors used up";
+	"descriptors or processes of a pool used up; programs that end and wait for a thread or "
+	"for clients";
 
 static void (*const detectors[])(const struct tc_scene *, struct tc_findings *) = {
-	tc_detect_blocked_loop,	 tc_detect_deadlock,	 tc_detect_fd_exhausted,
-	tc_detect_shutdown,
-	tc_detect_executor,	 tc_detect_loop_stopped, tc_detect_lost_wakeup,
-	tc_detect_orphan_future, tc_detect_orphan_wait,
+	tc_detect_blocked_loop, tc_detect_deadlock,	 tc_detect_fd_exhausted,
+	tc_detect_shutdown,	tc_detect_executor,	 tc_detect_loop_stopped,
+	tc_detect_lost_wakeup,	tc_detect_orphan_future, tc_detect_orphan_wait,
 };
 
 static int by_harm(const void *left, const void *right)
