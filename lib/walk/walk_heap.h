@@ -76,17 +76,4 @@ struct tc_walker;
 void tc_walker_heap_begin(struct tc_walker *w);
 /* Look at all objects: w->heap. */
 void tc_walker_heap(struct tc_walker *w);
-/* Is this code of the program itself, neither of a package nor of the standard library? */
-bool tc_walker_heap_is_program(struct tc_walker *w, tc_addr code);
-/* The kind of the type at this address, kept for the next call. */
-enum tc_kind tc_walker_heap_kind(struct tc_walker *w, tc_addr type);
-/* Is it a module or class of the program, or of its packages, which may have what tasks wait for?
- * */
-bool tc_walker_heap_is_own_space(struct tc_walker *w, const struct tc_heap_space *space,
-				 bool packages);
-/* Do the functions of this class, and of all that it is derived from but object, belong to the
- * program or its packages alone? Then only code that names an attribute of an instance can use it.
- * False also where that is not known. */
-bool tc_walker_heap_is_own_class(struct tc_walker *w, tc_addr type);
-
 #endif

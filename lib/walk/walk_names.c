@@ -4,6 +4,7 @@
 
 #include "lib/python/pyframe.h"
 #include "lib/walk/walk_heap.h"
+#include "lib/walk/walk_origin.h"
 #include "lib/walk/walk_string.h"
 #include "lib/walk/walk_type.h"
 #include "lib/walk/walk_words.h"

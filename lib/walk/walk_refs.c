@@ -12,6 +12,7 @@
 #include "lib/walk/walk_heap.h"
 #include "lib/walk/walk_locals.h"
 #include "lib/walk/walk_names.h"
+#include "lib/walk/walk_origin.h"
 #include "lib/walk/walk_string.h"
 #include "lib/walk/walk_type.h"
 #include "lib/walk/walker.h"
