@@ -10,7 +10,7 @@ class Limit:
     used = []
 
     @classmethod
-    def start(cls):
+    def prepare_limit(cls):
         cls.permits = asyncio.Semaphore(2)
 
 
@@ -30,7 +30,7 @@ async def beat():
 
 async def main():
     asyncio.get_running_loop().call_later(0.6, lambda: print("READY", flush=True))
-    Limit.start()
+    Limit.prepare_limit()
     await asyncio.gather(job(0), job(1), return_exceptions=True)
     await asyncio.gather(beat(), *[asyncio.create_task(job(2 + i), name="later-%d" % i) for i in range(2)])
 
