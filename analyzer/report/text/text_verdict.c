@@ -71,10 +71,26 @@ static void put_finding(struct tc_page *page, const struct tc_finding *finding, 
 	tc_out_newline(page->out);
 }
 
+/* A loop that has tasks and turned while it was read: what refers to what is of several moments. */
+static const struct tc_loop_view *turned(const struct tc_loops *loops)
+{
+	for (size_t i = 0; i < loops->n; i++)
+		if (loops->at[i].n_tasks && !tc_loops_of_one_moment(loops, loops->at[i].id))
+			return &loops->at[i];
+	return NULL;
+}
+
 static void put_none(struct tc_page *page)
 {
+	const struct tc_loop_view *loop = turned(&page->report->loops);
+
 	tc_out_printf(page->out, "no cause found. This version looks for: %s; not yet for others",
 		      tc_detect_looks_for);
+	if (loop)
+		tc_out_printf(page->out,
+			      ". L%u turned while it was read, so it is not known who could end "
+			      "the waits: a dump with --stop, or by signal, may tell more",
+			      loop->id);
 	tc_out_newline(page->out);
 }
 
