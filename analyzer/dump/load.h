@@ -42,10 +42,10 @@ struct tc_dump {
 	const char *path;   /* borrowed from the caller */
 	const uint8_t *map; /* the file, read-only */
 	size_t size;
-	bool mapped;			/* map is a mapping of ours */
-	uint32_t other;			/* the version, for TC_FILE_OTHER */
-	uint64_t features;		/* the unknown ones, for TC_FILE_FEATURES */
-	bool sealed;			/* the tail is marked whole and ends in a status note */
+	bool mapped;		 /* map is a mapping of ours */
+	uint32_t other;		 /* the version, for TC_FILE_OTHER */
+	uint64_t features;	 /* the unknown ones, for TC_FILE_FEATURES */
+	bool sealed;		 /* the tail is marked whole and ends in a status note */
 	struct tc_loaded_chunk *chunks; /* in the order of the file, the head's first */
 	size_t n_chunks, chunks_room;
 	struct tc_problem *problems; /* the first TC_PROBLEMS_MAX; sorted by when they were found */

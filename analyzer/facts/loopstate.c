@@ -106,9 +106,9 @@ enum tc_loop_state tc_loop_judge(const struct tc_loop_facts *facts, enum tc_loop
 const char *tc_loop_word(enum tc_loop_state state)
 {
 	static const char *const words[TC_N_LOOP_STATES] = {
-		[TC_LOOP_IDLE] = "idle",       [TC_LOOP_BLOCKED] = "blocked",
-		[TC_LOOP_BUSY] = "busy",       [TC_LOOP_RUNS] = "running",
-		[TC_LOOP_STOPPED] = "stopped", [TC_LOOP_IS_CLOSED] = "closed",
+		[TC_LOOP_IDLE] = "idle",	[TC_LOOP_BLOCKED] = "blocked",
+		[TC_LOOP_BUSY] = "busy",	[TC_LOOP_RUNS] = "running",
+		[TC_LOOP_STOPPED] = "stopped",	[TC_LOOP_IS_CLOSED] = "closed",
 	};
 	return state < TC_N_LOOP_STATES ? words[state] : NULL;
 }

@@ -85,9 +85,9 @@ static bool is_relative(struct tc_text file)
 static bool is_frozen_library(struct tc_text file)
 {
 	static const char *const names[] = {
-		"asyncio/", "concurrent/",  "multiprocessing/", "importlib/",	 "http/",
-		"logging/", "urllib/",	    "selectors.py",	"socket.py",	 "socketserver.py",
-		"ssl.py",   "threading.py", "subprocess.py",	"contextlib.py", "runpy.py",
+		"asyncio/",	 "concurrent/", "multiprocessing/", "importlib/", "http/",
+		"logging/",	 "urllib/",	"selectors.py",	    "socket.py",  "socketserver.py",
+		"ssl.py",	 "threading.py", "subprocess.py",   "contextlib.py", "runpy.py",
 	};
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		if (begins(file, names[i]))
@@ -138,7 +138,8 @@ enum tc_owner tc_place_owner(const struct tc_model *model, struct tc_text file)
 	if (is_relative(file) && model->frozen && is_frozen_library(file))
 		return TC_OWNER_LIBRARY;
 	/* Cython writes paths relative to its own tree. */
-	if (is_relative(file) && file.size > 4 && memcmp(file.at + file.size - 4, ".pyx", 4) == 0)
+	if (is_relative(file) && file.size > 4 &&
+	    memcmp(file.at + file.size - 4, ".pyx", 4) == 0)
 		return TC_OWNER_PACKAGE;
 	return is_launcher(file) ? TC_OWNER_PACKAGE : TC_OWNER_USER;
 }
@@ -222,5 +223,6 @@ bool tc_place_is_in(const struct tc_place *place, const char *function)
 
 bool tc_place_is(const struct tc_place *place, const char *file, const char *function)
 {
-	return tc_text_ends_in(place->file, file) && (!function || tc_place_is_in(place, function));
+	return tc_text_ends_in(place->file, file) &&
+	       (!function || tc_place_is_in(place, function));
 }

@@ -27,7 +27,8 @@ static bool read_turn(const struct tc_model *model, const struct tc_pythread *th
 
 	if (!head->start_ns || !now_ns || !local_int(model, thread, link, "i", &i) ||
 	    !local_int(model, thread, link, "ntodo", &ret->ready) || i >= ret->ready ||
-	    !tc_thread_local(model, thread, link, "end_time", &began) || began.tag != TC_VAL_FLOAT)
+	    !tc_thread_local(model, thread, link, "end_time", &began) ||
+	    began.tag != TC_VAL_FLOAT)
 		return false;
 	double age_ns = (double)now_ns - began.number * 1e9;
 	if (!(age_ns >= 0 && age_ns <= (double)life_ns))

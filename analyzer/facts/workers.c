@@ -38,7 +38,8 @@ static const struct job_frame *job_frame_of(const struct tc_model *model,
 {
 	for (size_t i = 0; i < sizeof(job_frames) / sizeof(*job_frames); i++)
 		if (tc_text_ends_in(place->file, job_frames[i].file) &&
-		    (!job_frames[i].function || is_function(model, place, job_frames[i].function)))
+		    (!job_frames[i].function ||
+		     is_function(model, place, job_frames[i].function)))
 			return &job_frames[i];
 	return NULL;
 }

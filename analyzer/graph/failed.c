@@ -7,8 +7,8 @@
 #include "analyzer/base/array.h"
 #include "analyzer/graph/same.h"
 
-#define COMPARE(field)            \
-	if (a->field != b->field) \
+#define COMPARE(field)                        \
+	if (a->field != b->field)             \
 	return a->field < b->field ? -1 : 1
 
 static int by_kind(const void *left, const void *right)

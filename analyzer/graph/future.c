@@ -101,7 +101,7 @@ static void judge_wrapped(const struct tc_model *model, const struct tc_workers 
 			  uint64_t source, struct tc_future *ret)
 {
 	ret->task = tc_model_task_at(model, tc_future_source(model, source));
-	ret->kind = ret->task					   ? TC_FUTURE_TASK :
+	ret->kind = ret->task ? TC_FUTURE_TASK :
 		    tc_job_find(model, workers, source, &ret->job) ? TC_FUTURE_JOB :
 								     TC_FUTURE_CONCURRENT;
 	if (ret->kind != TC_FUTURE_JOB)

@@ -131,8 +131,8 @@ static void set_object(const struct tc_model *model, const struct tc_task *task,
 static void judge_future(const struct tc_waits *waits, struct tc_wait *wait)
 {
 	static const enum tc_wait_kind kinds[] = {
-		[TC_FUTURE_PLAIN] = TC_WAIT_FUTURE,	 [TC_FUTURE_TASK] = TC_WAIT_TASK,
-		[TC_FUTURE_GATHER] = TC_WAIT_GATHER,	 [TC_FUTURE_JOB] = TC_WAIT_EXECUTOR,
+		[TC_FUTURE_PLAIN] = TC_WAIT_FUTURE,   [TC_FUTURE_TASK] = TC_WAIT_TASK,
+		[TC_FUTURE_GATHER] = TC_WAIT_GATHER,  [TC_FUTURE_JOB] = TC_WAIT_EXECUTOR,
 		[TC_FUTURE_CONCURRENT] = TC_WAIT_FUTURE,
 	};
 	struct tc_future future;
@@ -218,9 +218,9 @@ static const struct tc_alarm *alarm_of(const struct tc_waits *waits, uint64_t fu
 {
 	const struct tc_alarm key = { .future = future };
 
-	return waits->n_alarms ?
-		       bsearch(&key, waits->alarms, waits->n_alarms, sizeof(key), by_future) :
-		       NULL;
+	return waits->n_alarms ? bsearch(&key, waits->alarms, waits->n_alarms, sizeof(key),
+					 by_future) :
+				 NULL;
 }
 
 /* How long a sleep lasts: from its own frame; and when it ends: from
@@ -347,8 +347,8 @@ static void mark_ready(struct tc_waits *waits)
 
 	for (size_t i = 0; i < model->n_tasks; i++) {
 		const struct tc_task *task = &model->tasks[i];
-		waits->ready[i] =
-			tc_task_alive(task) && task->waiter == 0 && !(task->flags & never);
+		waits->ready[i] = tc_task_alive(task) && task->waiter == 0 &&
+				  !(task->flags & never);
 	}
 	for (size_t i = 0; i < model->n_handles; i++) {
 		const struct tc_handle *handle = &model->handles[i];

@@ -67,8 +67,8 @@ static struct tc_link_cache *link_cache(struct tc_walker *w, uint32_t parent,
 
 /* While ties are gathered: the frame's code, without writing a link. */
 static const struct tc_walk_code *add_unwritten(struct chain_walk *walk,
-						const struct tc_frame_view *frame, tc_addr qualname,
-						bool *ret_awaits)
+					     const struct tc_frame_view *frame, tc_addr qualname,
+					     bool *ret_awaits)
 {
 	const struct tc_walk_code *code = tc_walker_code(walk->w, frame->code, qualname);
 
@@ -108,8 +108,8 @@ static const struct tc_walk_code *add_frame(struct chain_walk *walk,
 	add_link(walk, tc_frame_kind(code->facts.flags),
 		 tc_walker_site(w, code, frame->lasti, ret_awaits));
 	if (!w->full)
-		*front = (struct tc_link_cache){ code,	 frame->code,	frame->lasti, qualname,
-						 parent, walk->out->id, *ret_awaits };
+		*front = (struct tc_link_cache){ code,	   frame->code,	  frame->lasti, qualname,
+						 parent,   walk->out->id, *ret_awaits };
 	tc_walker_frame_locals(w, code, frame->locals);
 	return code;
 }
@@ -214,7 +214,8 @@ static void add_running(struct chain_walk *walk, const struct tc_gen *gen, tc_ad
 				continue;
 			walk->out->running = true;
 			walk->out->tid = thread->tid;
-			walk->out->nested = i > 0 && (thread->running_task || thread->running_loop);
+			walk->out->nested =
+				i > 0 && (thread->running_task || thread->running_loop);
 			for (uint32_t j = i + 1; j-- > 0;) {
 				tc_walker_tie_frame(w, &thread->frames[j], j == 0);
 				add_frame(walk, &thread->frames[j], 0, &awaits);

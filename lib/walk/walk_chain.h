@@ -29,7 +29,7 @@ struct tc_walk_chain {
 	uint32_t tid; /* of the thread that runs it; 0: unknown, or it is not running */
 	bool running, not_started, torn, cut;
 	bool by_iterator; /* the leaf is a future, reached by the iterator that it gives */
-	bool nested;	  /* it is running, but its thread runs another task or loop inside it */
+	bool nested; /* it is running, but its thread runs another task or loop inside it */
 };
 
 struct tc_walker;

@@ -60,7 +60,7 @@ static void define_code(struct tc_walker *w, struct tc_walk_code *code, tc_addr 
 	uint32_t name = tc_walker_str(w, facts->name, TC_STR_CODE);
 	uint32_t qual = tc_walker_str(w, facts->qualname ? facts->qualname : qualname, TC_STR_CODE);
 	w->completions.met |= code->library && qual &&
-			      strcmp(w->strings.text, "as_completed.<locals>._wait_for_one") == 0;
+			strcmp(w->strings.text, "as_completed.<locals>._wait_for_one") == 0;
 	uint32_t n = read_names(w, facts, ids);
 	tc_record_begin(w->out, TC_REC_CODE);
 	tc_put_u(w->out, code->addr);

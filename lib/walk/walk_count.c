@@ -86,8 +86,8 @@ static void count_interp(struct counter *counter)
 	tc_addr dict, object, state;
 
 	find_modules(counter);
-	count_threads(counter,
-		      py->at.registry == TC_REGISTRY_LISTS && (counter->tasks || counter->c));
+	count_threads(counter, py->at.registry == TC_REGISTRY_LISTS &&
+				       (counter->tasks || counter->c));
 	if (counter->tasks && tc_get(py->mem, counter->tasks + TC_MODULE_DICT, &dict) == 0) {
 		bool all = py->at.registry == TC_REGISTRY_ALL;
 		if (!all && tc_dict_get(py, dict, "_eager_tasks", &object) == 0)

@@ -29,7 +29,8 @@ static int read_frame(struct tc_walker *w, tc_addr traceback, struct tc_frame_vi
 	bool foreign;
 
 	if (tc_get(w->mem, traceback + TB_FRAME, &frame) < 0 ||
-	    (w->py.at.fo_frame != TC_NONE && tc_get(w->mem, frame + w->py.at.fo_frame, &frame) < 0))
+	    (w->py.at.fo_frame != TC_NONE &&
+	     tc_get(w->mem, frame + w->py.at.fo_frame, &frame) < 0))
 		return -TC_EFAULT;
 	int r = tc_frame_read(&w->py, frame, ret, &foreign, &previous);
 	return r < 0 ? r : foreign ? -TC_ETYPE : 0;
@@ -71,9 +72,9 @@ uint32_t tc_walker_traceback(struct tc_walker *w, tc_addr exception)
 	if (n == TRACEBACK_MAX) /* the innermost frames, which say most, were not reached */
 		return 0;
 	if (n > TRACEBACK_KEPT)
-		chain = tc_walker_link(
-			w, 0, TC_FRAME_TEXT,
-			tc_walker_text(w, left_out, sizeof(left_out) - 1, TC_STR_CODE));
+		chain = tc_walker_link(w, 0, TC_FRAME_TEXT,
+				       tc_walker_text(w, left_out, sizeof(left_out) - 1,
+						      TC_STR_CODE));
 	for (uint32_t i = n > TRACEBACK_KEPT ? n - TRACEBACK_KEPT : 0; i < n; i++)
 		chain = add_entry(w, chain, kept[i % TRACEBACK_KEPT]);
 	return chain;

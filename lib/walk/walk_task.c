@@ -142,10 +142,11 @@ static int read_python_task(struct tc_walker *w, struct task *task)
 
 	/* Future._state is an attribute of the class until it changes: an instance without one is
 	 * pending. */
-	task->flags |= TC_TASK_PYTHON | (task->type->kind == TC_KIND_PY_TASK ||
-							 task->type->kind == TC_KIND_PY_FUTURE ?
-						 0u :
-						 TC_TASK_STATE_UNKNOWN);
+	task->flags |=
+		TC_TASK_PYTHON |
+		(task->type->kind == TC_KIND_PY_TASK || task->type->kind == TC_KIND_PY_FUTURE ?
+			 0u :
+			 TC_TASK_STATE_UNKNOWN);
 	if (r == -TC_ETYPE)
 		return 0; /* no dictionary: we only know that it is registered */
 	while (r >= 0 && (r = tc_dict_next(&dict, &key, &value)) > 0)
