@@ -55,9 +55,20 @@ static bool is_waited_for(const struct tc_model *model, const struct tc_pythread
 	       has_code_of_its_own(model, thread->chain);
 }
 
+/* Is a function of this name recorded at all? Of a million tasks none may have to do with it. */
+static bool is_recorded(const struct tc_model *model, const char *function)
+{
+	for (size_t i = 1; i < model->n_codes; i++)
+		if (tc_text_is(tc_model_string(model, model->codes[i].name), function))
+			return true;
+	return false;
+}
+
 /* The task that waits until the threads of the loop's executor have ended; NULL: none does. */
 static const struct tc_task *shutting_down(const struct tc_model *model)
 {
+	if (!is_recorded(model, "shutdown_default_executor"))
+		return NULL;
 	for (size_t i = 0; i < model->n_tasks; i++)
 		if (tc_task_alive(&model->tasks[i]) &&
 		    link_of(model, model->tasks[i].chain, "asyncio/base_events.py",
@@ -225,6 +236,8 @@ void tc_detect_shutdown(const struct tc_scene *scene, struct tc_findings *findin
 	const struct tc_model *model = scene->model;
 
 	look_at_threads(scene, findings);
+	if (!is_recorded(model, "wait_closed"))
+		return;
 	for (size_t i = 0; i < model->n_tasks; i++) {
 		const struct tc_object *server = closed_server(model, &model->tasks[i]);
 		if (server)

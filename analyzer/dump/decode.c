@@ -421,7 +421,7 @@ static void read_function(struct tc_model *model, struct tc_cursor *cur)
 static void read_heap(struct tc_model *model, struct tc_cursor *cur)
 {
 	tc_cur_u32(cur); /* the interpreter */
-	model->heap_seen = tc_cur_u32(cur) & TC_HEAP_WHOLE;
+	model->n_heaps += (tc_cur_u32(cur) & TC_HEAP_WHOLE) != 0;
 }
 
 static void read_bytecode(struct tc_model *model, struct tc_cursor *cur)

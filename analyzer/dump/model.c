@@ -294,6 +294,7 @@ int tc_model_init(struct tc_model *model, struct tc_dump *dump, void (*progress)
 	}
 	connect_loops(model);
 	connect_bytecodes(model);
+	model->heap_seen = model->n_heaps && model->n_heaps + 1 == model->n_interps;
 	order_fds(model);
 	find_library(model);
 	check_sums(model);

@@ -256,6 +256,7 @@ struct tc_model {
 	TC_ARRAY(tc_function, functions);
 	uint32_t *names; /* strings, of bytecodes and functions */
 	size_t n_names, names_room;
+	size_t n_heaps; /* of interpreters, that were seen whole */
 	bool heap_seen; /* all functions of all interpreters are in functions */
 	TC_ARRAY(tc_thread, threads);
 	TC_ARRAY(tc_look, looks); /* TC_LOOK_RECORDS_MAX at most */

@@ -9,6 +9,7 @@
 
 #include "analyzer/base/array.h"
 #include "analyzer/facts/place.h"
+#include "lib/format/key_words.h"
 
 enum { CHAINS_MAX = 4096, END_OF_MODULE = 6 };
 #define STEPS_MAX 50000000u /* a file may lie */
@@ -56,68 +57,26 @@ static void find_ids(struct tc_names *names)
 static bool is_one_of(struct tc_text text, const char *const *words)
 {
 	for (; *words; words++)
-		if (strlen(*words) == text.size && memcmp(*words, text.at, text.size) == 0)
+		if (tc_text_is(text, *words))
 			return true;
 	return false;
 }
 
-static void find_reach(struct tc_names *names)
+/* What the names that the format lists mean. */
+static void find_words(struct tc_names *names)
 {
-	static const char *const words[] = {
-		"getattr",
-		"vars",
-		"globals",
-		"eval",
-		"exec",
-		"__dict__",
-		"locals",
-		"dir",
-		"__import__",
-		"import_module",
-		"attrgetter",
-		"modules",
-		"methodcaller",
-		"getmembers",
-		"get_objects",
-		"_getframe",
-		"get_referrers",
-		"__getattribute__",
-		"__globals__",
-		"f_globals",
-		"f_locals",
-		"currentframe",
-		"getattr_static",
-		"__getstate__",
-		"__reduce_ex__",
-		"get_field",
-		"asdict",
-		"astuple",
-		"fields",
-		"FunctionType",
-		"__code__",
-		"marshal",
-		"pickle",
-		"Unpickler",
-		"resolve_name",
-		"run_path",
-		"run_module",
-		"reload",
-		"dictConfig",
-		"fileConfig",
-		"entry_points",
-		"exec_module",
-		"module_from_spec",
-		"__builtins__",
-		"builtins",
-		NULL,
-	};
-
-	for (size_t i = 0; i < names->n; i++)
-		names->reach[i] = is_one_of(tc_model_string(names->model, names->ids[i]), words);
+	for (size_t i = 0; i < names->n; i++) {
+		const struct tc_text text = tc_model_string(names->model, names->ids[i]);
+		for (size_t k = 0; k < tc_n_words; k++) {
+			if (!tc_text_is(text, tc_words[k].text))
+				continue;
+			names->reach[i] = tc_words[k].class == TC_WORD_REACHES ||
+					  tc_words[k].class == TC_WORD_LOADS;
+			if (tc_words[k].class == TC_WORD_MAKES && names->n_makers < TC_NAMES_CALLS)
+				names->makers[names->n_makers++] = (uint32_t)i + 1;
+		}
+	}
 }
-
-/* What makes an instance without the name of its class: type(self)(), self.__class__(). */
-static const char *const makers[] = { "type", "__class__", "__subclasses__", NULL };
 
 /* Call back for each name of the function; name 0 is none. */
 static void each_key(const struct tc_names *names, uint32_t f,
@@ -148,15 +107,13 @@ static void place_key(void *context, uint32_t name, uint32_t f)
 	place->functions[place->next[name]++] = f;
 }
 
-/* Which functions have each name; number 0 stands for no name. */
+/* Which functions have each name; number 0 stands for no name. A constructor has those of makers,
+ * too: type(self)(), self.__class__(). */
 static void index_functions(struct tc_names *names)
 {
 	const size_t n_functions = names->model->n_functions;
 	struct place_keys place = { .next = tc_array_new(names->n + 1, sizeof(*place.next)) };
 
-	for (size_t i = 0; i < names->n && names->n_makers < TC_NAMES_CALLS; i++)
-		if (is_one_of(tc_model_string(names->model, names->ids[i]), makers))
-			names->makers[names->n_makers++] = (uint32_t)i + 1;
 	for (size_t f = 0; f < n_functions; f++)
 		each_key(names, (uint32_t)f, count_key, names->first);
 	for (size_t i = 0; i <= names->n; i++) {
@@ -420,7 +377,7 @@ void tc_names_init(struct tc_names *names, const struct tc_model *model,
 	names->first = tc_array_new(names->n + 2, sizeof(*names->first));
 	names->seen = tc_array_new(model->n_functions, sizeof(*names->seen));
 	names->stack = tc_array_new(names->n, sizeof(*names->stack));
-	find_reach(names);
+	find_words(names);
 	index_functions(names);
 	find_others(names, live, context);
 	names->usable = !names->others_all && index_chains(names);

@@ -193,10 +193,9 @@ static void add_knower(void *context, const struct tc_task *task, enum tc_known_
 		    0);
 }
 
-/* The functions of an object that may end a wait for it (Lib/asyncio/locks.py, queues.py). NULL:
- * any use may. `async with` releases what it has taken itself, and then it has waited for it, too.
- * */
-static const char *const *ended_by(enum tc_wait_kind kind)
+/* Lib/asyncio/locks.py, queues.py. `async with` releases what it has taken itself, and then it has
+ * waited for it, too. */
+const char *const *tc_graph_ended_by(enum tc_wait_kind kind)
 {
 	static const char *const release[] = { "release", "__aexit__", "__exit__", NULL },
 				 *const set[] = { "set", NULL },
@@ -243,7 +242,7 @@ static void add_known(struct tc_graph *graph, const uint8_t *waited)
 		if (!waited[i] || n > KNOWN_MAX)
 			continue;
 		graph->known[i] = tc_knowers_find(graph->knowers, model->objects[i].addr,
-						  ended_by((enum tc_wait_kind)waited[i]),
+						  tc_graph_ended_by((enum tc_wait_kind)waited[i]),
 						  add_knower, &member);
 		if (!graph->known[i])
 			graph->n_edges = n;

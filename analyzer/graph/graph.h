@@ -69,4 +69,8 @@ const struct tc_edge *tc_graph_out(const struct tc_graph *graph, tc_node node, s
 /* The edge of this number, from 0 on, of those that lead to a node; NULL: there are no more. */
 const struct tc_edge *tc_graph_in(const struct tc_graph *graph, tc_node node, size_t number);
 
+/* The functions of an object that may end a wait of this kind for it: words of
+ * lib/format/key_words.h, the last one NULL. NULL: any use may. */
+const char *const *tc_graph_ended_by(enum tc_wait_kind kind);
+
 #endif

@@ -310,11 +310,10 @@ bool tc_code_names(const struct tc_py *py, tc_addr code, const char *name)
 	const size_t want = strlen(name);
 	struct tc_seq names;
 	char text[16]; /* a longer one is cut, and is another name */
-	tc_addr tuple, item;
+	tc_addr item;
 	size_t len;
 
-	if (tc_get(py->mem, code + py->at.co_names, &tuple) < 0 ||
-	    tc_seq_open(py, tuple, TC_SEQ_TUPLE, &names) < 0)
+	if (tc_tuple_open(py, code + py->at.co_names, &names) < 0)
 		return false;
 	for (int i = 0; i < NAMES_MAX && tc_seq_next(&names, &item) > 0; i++)
 		if (tc_str_read(py, item, text, sizeof(text), &len) == 0 && len == want &&

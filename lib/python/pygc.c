@@ -49,16 +49,24 @@ static tc_addr find_heads(const struct tc_py *py, tc_addr at, unsigned drift, un
 	return 0;
 }
 
+static tc_addr collecting_at(const struct tc_py *py, tc_addr runtime, tc_addr interp)
+{
+	return py->at.is_gc_collecting != TC_NONE ? interp + py->at.is_gc_collecting :
+						    runtime + py->at.rt_gc_collecting;
+}
+
+bool tc_gc_is_collecting(const struct tc_py *py, tc_addr runtime, tc_addr interp)
+{
+	int32_t collecting;
+
+	return tc_get(py->mem, collecting_at(py, runtime, interp), &collecting) < 0 || collecting;
+}
+
 int tc_gc_open(const struct tc_py *py, tc_addr runtime, tc_addr interp, struct tc_gc *ret)
 {
-	const tc_addr collecting = py->at.is_gc_collecting != TC_NONE ?
-					   interp + py->at.is_gc_collecting :
-					   runtime + py->at.rt_gc_collecting;
-	int32_t busy;
+	const tc_addr collecting = collecting_at(py, runtime, interp);
 
-	if (tc_get(py->mem, collecting, &busy) < 0)
-		return -TC_EPROBE;
-	if (busy)
+	if (tc_gc_is_collecting(py, runtime, interp))
 		return -TC_ETORN;
 	const tc_addr at =
 		find_heads(py, collecting - py->at.gc_lists - DRIFT, 2 * DRIFT, LISTS_TOGETHER);

@@ -18,6 +18,10 @@ struct tc_gc {
 	tc_addr at, before;
 };
 
+/* Is a collection under way? Up to 3.8 it is one of the whole runtime. Also true where that cannot
+ * be read. */
+bool tc_gc_is_collecting(const struct tc_py *py, tc_addr runtime, tc_addr interp);
+
 /* Begin with the lists of the interpreter at interp; up to 3.8 they are the runtime's. 0;
  * -TC_EPROBE: the lists are not where the layout says; -TC_ETORN: a collection is under way, and
  * the lists are not whole. */

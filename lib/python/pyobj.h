@@ -141,6 +141,8 @@ int tc_seq_open(const struct tc_py *py, tc_addr addr, enum tc_seq_kind kind, str
 /* Begin to iterate over n entries of the table of a set, n being a power of two. */
 void tc_seq_open_table(const struct tc_py *py, tc_addr table, uint64_t n, struct tc_seq *ret);
 
+/* Begin to iterate over the tuple that the word at `at` refers to. */
+int tc_tuple_open(const struct tc_py *py, tc_addr at, struct tc_seq *ret);
 /* The next item. 1: *ret is set; 0: the end; negative: it cannot be read. */
 int tc_seq_next(struct tc_seq *seq, tc_addr *ret);
 

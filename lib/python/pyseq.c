@@ -96,6 +96,14 @@ static int fill(struct tc_seq *seq)
 	return tc_read(seq->py->mem, from, seq->window, 8 * words * n);
 }
 
+int tc_tuple_open(const struct tc_py *py, tc_addr at, struct tc_seq *ret)
+{
+	tc_addr tuple;
+	int r = tc_get(py->mem, at, &tuple);
+
+	return r < 0 ? r : tc_seq_open(py, tuple, TC_SEQ_TUPLE, ret);
+}
+
 int tc_seq_next(struct tc_seq *seq, tc_addr *ret)
 {
 	while (seq->i < seq->n) {

@@ -4,6 +4,7 @@
 #include "lib/walk/walk.h"
 
 #include "lib/python/find_python.h"
+#include "lib/python/pygc.h"
 #include "lib/walk/walk_loop.h"
 #include "lib/walk/walk_note.h"
 #include "lib/walk/walk_object.h"
@@ -168,15 +169,6 @@ static bool has_abiflag(struct tc_walker *w, char flag)
 	return memchr(flags, flag, strlen(flags)) != NULL;
 }
 
-static bool is_collecting(struct tc_walker *w)
-{
-	int32_t collecting = 0;
-
-	if (w->py.at.is_gc_collecting != TC_NONE)
-		tc_get(w->mem, w->interp.addr + w->py.at.is_gc_collecting, &collecting);
-	return collecting == 1;
-}
-
 static void note_loop_threads(struct tc_walker *w)
 {
 	struct tc_python *python = w->python;
@@ -200,7 +192,9 @@ static void walk_interp(struct tc_walker *w)
 	python->debug |= has_abiflag(w, 'd');
 	w->interp.flags = (asyncio ? 0u : TC_INTERP_NO_ASYNCIO) |
 			  (python->debug ? TC_INTERP_DEBUG : 0u) |
-			  (is_collecting(w) ? TC_INTERP_COLLECTING : 0u);
+			  (tc_gc_is_collecting(&w->py, w->runtime, w->interp.addr) ?
+				       TC_INTERP_COLLECTING :
+				       0u);
 	put_interp(w, python->version, python->layout);
 	tc_walker_threads(w);
 	note_loop_threads(w);

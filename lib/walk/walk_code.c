@@ -2,21 +2,12 @@
  * Code objects, sites (instructions in them) and links of chains: each is written once. */
 #include "lib/walk/walk_code.h"
 
+#include "lib/base/contains.h"
 #include "lib/walk/walk_string.h"
 #include "lib/walk/walk_type.h"
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
-
-static bool contains(const char *text, const char *part)
-{
-	size_t len = strlen(part);
-
-	for (; *text; text++)
-		if (strncmp(text, part, len) == 0)
-			return true;
-	return false;
-}
 
 /* The names of all slots, in their order. */
 static void put_names(struct tc_walker *w, const uint32_t *ids, uint32_t n)
@@ -48,13 +39,13 @@ static void define_code(struct tc_walker *w, struct tc_walk_code *code, tc_addr 
 	uint32_t file = tc_walker_str(w, facts->filename, TC_STR_CODE);
 
 	/* w->strings.text holds the text that was read last: the name of the file */
-	code->library = file && (contains(w->strings.text, "/asyncio/") ||
-				 contains(w->strings.text, "/concurrent/futures/") ||
-				 contains(w->strings.text, "/threading.py") ||
+	code->library = file && (tc_contains(w->strings.text, "/asyncio/") ||
+				 tc_contains(w->strings.text, "/concurrent/futures/") ||
+				 tc_contains(w->strings.text, "/threading.py") ||
 				 strncmp(w->strings.text, "asyncio/", 8) == 0);
 	/* Only code of gevent's hub on a stack shows that gevent is used: in many programs a
 	 * library loads it, and nothing runs in it. */
-	if (file && contains(w->strings.text, "/gevent/hub.py"))
+	if (file && tc_contains(w->strings.text, "/gevent/hub.py"))
 		tc_notices_add(w->notices,
 			       "gevent runs: its greenlets are not read by this version");
 	uint32_t name = tc_walker_str(w, facts->name, TC_STR_CODE);

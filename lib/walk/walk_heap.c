@@ -66,10 +66,9 @@ static struct tc_heap_function *function_at(struct tc_walker *w, tc_addr addr, t
 static void add_library_names(struct tc_walker *w, tc_addr code)
 {
 	struct tc_seq seq;
-	tc_addr tuple, str;
+	tc_addr str;
 
-	if (tc_get(w->mem, code + w->py.at.co_names, &tuple) < 0 ||
-	    tc_seq_open(&w->py, tuple, TC_SEQ_TUPLE, &seq) < 0) {
+	if (tc_tuple_open(&w->py, code + w->py.at.co_names, &seq) < 0) {
 		w->heap.whole = false;
 		return;
 	}
@@ -156,17 +155,14 @@ static void add_generator(struct tc_walker *w, tc_addr addr)
  * the frame, and who runs it is not known here. */
 static void add_frame(struct tc_walker *w, tc_addr addr)
 {
-	enum { OWNED_BY_OBJECT = 2 };
 	struct tc_frame_view frame;
 	tc_addr previous;
-	uint8_t owner;
 	bool foreign;
 
 	if (w->py.at.fo_frame != TC_NONE) {
-		if (tc_get(w->mem, addr + w->py.at.fo_frame, &addr) == 0 &&
-		    tc_get(w->mem, addr + w->py.at.if_owner, &owner) == 0 &&
-		    owner == OWNED_BY_OBJECT)
-			take_off_frame(w, addr);
+		if (tc_get(w->mem, addr + w->py.at.fo_frame, &frame.addr) == 0 &&
+		    tc_walker_frame_ended(w, &frame))
+			take_off_frame(w, frame.addr);
 	} else if (tc_frame_read(&w->py, addr, &frame, &foreign, &previous) == 0 && !foreign &&
 		   !tc_walker_frame_ended(w, &frame) &&
 		   !tc_hash_find(&w->refs.index, frame.locals)) {

@@ -2,12 +2,12 @@
  * Names are compared by their text: one in a code object and a key of a dict may be two objects. */
 #include "lib/walk/walk_names.h"
 
+#include "lib/format/key_words.h"
 #include "lib/python/pyframe.h"
 #include "lib/walk/walk_heap.h"
 #include "lib/walk/walk_origin.h"
 #include "lib/walk/walk_string.h"
 #include "lib/walk/walk_type.h"
-#include "lib/walk/walk_words.h"
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
@@ -49,8 +49,8 @@ bool tc_walker_names_prepare(struct tc_walker *w)
 	if (!w->names.ids)
 		w->names.ids = tc_arena_take(w->arena, TC_NAMES_READ * sizeof(*w->names.ids));
 	w->heap.whole &= w->names.ids != NULL;
-	for (size_t i = 0; tc_walk_words[i] && w->heap.whole; i++)
-		want_text(w, tc_walk_words[i]);
+	for (size_t i = 0; i < tc_n_words && w->heap.whole; i++)
+		want_text(w, tc_words[i].text);
 	return w->heap.whole;
 }
 
@@ -169,10 +169,9 @@ static void add_names(struct tc_walker *w, tc_addr code)
 {
 	struct tc_walk_names *names = &w->names;
 	struct tc_seq seq;
-	tc_addr tuple, str;
+	tc_addr str;
 
-	if (tc_get(w->mem, code + w->py.at.co_names, &tuple) < 0 ||
-	    tc_seq_open(&w->py, tuple, TC_SEQ_TUPLE, &seq) < 0) {
+	if (tc_tuple_open(&w->py, code + w->py.at.co_names, &seq) < 0) {
 		w->heap.whole = false;
 		return;
 	}
@@ -216,11 +215,10 @@ static void add_strings(struct tc_walker *w, tc_addr tuple)
 /* The codes among the constants, which come right before the names (Include/cpython/code.h). */
 static unsigned nested_codes(struct tc_walker *w, tc_addr code, tc_addr *codes, unsigned n)
 {
-	tc_addr tuple, item, type;
+	tc_addr item, type;
 	struct tc_seq seq;
 
-	if (tc_get(w->mem, code + w->py.at.co_names - 8, &tuple) < 0 ||
-	    tc_seq_open(&w->py, tuple, TC_SEQ_TUPLE, &seq) < 0) {
+	if (tc_tuple_open(&w->py, code + w->py.at.co_names - 8, &seq) < 0) {
 		w->heap.whole = false;
 		return n;
 	}

@@ -3,6 +3,7 @@
  * to whom its functions belong to. */
 #include "lib/walk/walk_origin.h"
 
+#include "lib/base/contains.h"
 #include "lib/python/pyframe.h"
 #include "lib/walk/walk_heap.h"
 #include "lib/walk/walk_type.h"
@@ -36,22 +37,12 @@ bool tc_walker_find_library(struct tc_walker *w)
 	return true;
 }
 
-static bool has_part(const char *text, const char *part)
-{
-	const size_t n = strlen(part);
-
-	for (; *text; text++)
-		if (strncmp(text, part, n) == 0)
-			return true;
-	return false;
-}
-
 static bool is_library_path(const struct tc_walk_heap *heap, const char *path)
 {
 	const size_t n = strlen(heap->library);
 
 	return strncmp(path, "<frozen ", 8) == 0 ||
-	       (strncmp(path, heap->library, n) == 0 && !has_part(path + n, "-packages/"));
+	       (strncmp(path, heap->library, n) == 0 && !tc_contains(path + n, "-packages/"));
 }
 
 /* Whose code it is. */
@@ -68,7 +59,7 @@ enum tc_origin tc_walker_origin_of(struct tc_walker *w, tc_addr code)
 		*known = TC_ORIGIN_PROGRAM;
 		if (tc_str_read(&w->py, file, path, sizeof(path), NULL) == 0)
 			*known = is_library_path(&w->heap, path) ? TC_ORIGIN_LIBRARY :
-				 has_part(path, "-packages/")	 ? TC_ORIGIN_PACKAGE :
+				 tc_contains(path, "-packages/")	 ? TC_ORIGIN_PACKAGE :
 								   TC_ORIGIN_PROGRAM;
 	}
 	return (enum tc_origin) * known;
@@ -145,11 +136,10 @@ static bool has_foreign(struct tc_walker *w, tc_addr type)
 {
 	const bool own = class_of(w, type) == OWN_CLASS;
 	struct tc_seq mro;
-	tc_addr tuple, base;
+	tc_addr base;
 	unsigned n = 0;
 
-	if (tc_get(w->mem, type + TC_TP_MRO, &tuple) < 0 ||
-	    tc_seq_open(&w->py, tuple, TC_SEQ_TUPLE, &mro) < 0)
+	if (tc_tuple_open(&w->py, type + TC_TP_MRO, &mro) < 0)
 		return true;
 	for (; n < BASES_MAX && tc_seq_next(&mro, &base) > 0; n++) {
 		const enum tc_heap_class class = class_of(w, base);
@@ -170,13 +160,11 @@ bool tc_walker_heap_is_own_class(struct tc_walker *w, tc_addr type)
  * too. */
 void tc_walker_mark_foreign(struct tc_walker *w, const struct tc_heap_space *class)
 {
-	tc_addr tuple, base;
 	struct tc_seq mro;
+	tc_addr base;
 
-	if (!has_foreign(w, class->addr))
-		return;
-	if (tc_get(w->mem, class->addr + TC_TP_MRO, &tuple) < 0 ||
-	    tc_seq_open(&w->py, tuple, TC_SEQ_TUPLE, &mro) < 0)
+	if (!has_foreign(w, class->addr) ||
+	    tc_tuple_open(&w->py, class->addr + TC_TP_MRO, &mro) < 0)
 		return;
 	for (unsigned n = 0; n < BASES_MAX && tc_seq_next(&mro, &base) > 0; n++) {
 		const uint64_t *number = tc_hash_find(&w->heap.classes, base);
@@ -235,6 +223,6 @@ void tc_walker_find_origin(struct tc_walker *w, struct tc_heap_space *space)
 		space->library = tc_dict_get(&w->py, space->dict, "__builtins__", &file) < 0;
 	} else if (tc_str_read(&w->py, file, path, sizeof(path), NULL) == 0) {
 		space->library = is_library_path(&w->heap, path);
-		space->package = has_part(path, "-packages/");
+		space->package = tc_contains(path, "-packages/");
 	}
 }

@@ -4,10 +4,10 @@
  * called at any time. The same for classes, whose constructors run then. */
 #include "lib/walk/walk_space.h"
 
+#include "lib/format/key_words.h"
 #include "lib/walk/walk_heap.h"
 #include "lib/walk/walk_origin.h"
 #include "lib/walk/walk_type.h"
-#include "lib/walk/walk_words.h"
 #include "lib/walk/walker.h"
 
 #include "lib/base/safe.h"
@@ -71,12 +71,36 @@ static bool is_alias(struct tc_walker *w, tc_addr function, tc_addr key)
 	    tc_str_read(&w->py, str, name, sizeof(name), NULL) < 0 ||
 	    tc_str_read(&w->py, key, text, sizeof(text), NULL) < 0 || strcmp(name, text) == 0)
 		return false;
-	return tc_walk_is_word(name);
+	return tc_is_word(name);
+}
+
+/* Methods that code of C calls on objects that were given to it; what the standard library's own
+ * code names is known. Loops in C, as uvloop, call those of asyncio's protocols; print, pickle,
+ * sqlite3 and csv have some, too. */
+static bool is_called_by_c(struct tc_walker *w, tc_addr key)
+{
+	/* clang-format off */
+	static const char *const names[] = {
+		"connection_made", "data_received", "buffer_updated", "get_buffer",
+		"eof_received", "connection_lost", "pause_writing", "resume_writing",
+		"error_received", "datagram_received", "pipe_data_received", "process_exited",
+		"write", "read", "readline", "readinto", "flush", "close", "send", "throw",
+		"step", "finalize", "inverse", "value", "pipe_connection_lost", "persistent_load",
+		"persistent_id", "find_class",
+	};
+	/* clang-format on */
+
+	if (tc_hash_find(&w->heap.library_names, key))
+		return true;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (tc_str_is(&w->py, key, names[i]))
+			return true;
+	return false;
 }
 
 /* The function has this name here, and one reference less is unknown. */
-static void name_function(struct tc_walker *w, struct tc_heap_space *space, tc_addr addr,
-			  tc_addr key, uint32_t flags)
+static void name_function(struct tc_walker *w, const struct tc_heap_space *space, tc_addr addr,
+			  tc_addr key)
 {
 	struct tc_heap_function *function = known_function(&w->heap, addr);
 
@@ -84,12 +108,16 @@ static void name_function(struct tc_walker *w, struct tc_heap_space *space, tc_a
 		w->heap.whole &= space->library || !is_alias(w, addr, key);
 		return;
 	}
-	function->flags |= flags;
 	function->unknown--;
-	if (is_constructor(w, key))
+	if (space->foreign)
+		function->flags |= TC_FUNCTION_FOREIGN;
+	if (is_constructor(w, key)) {
 		function->flags |= TC_FUNCTION_CONSTRUCTOR;
-	else
-		add_key(&w->heap, key, &function->first_key);
+		return;
+	}
+	if (!space->module && is_called_by_c(w, key))
+		function->flags |= TC_FUNCTION_FOREIGN;
+	add_key(&w->heap, key, &function->first_key);
 }
 
 static void name_class(struct tc_walk_heap *heap, tc_addr addr, tc_addr key)
@@ -132,8 +160,7 @@ static bool is_other_name(struct tc_walker *w, tc_addr key, tc_addr value)
 }
 
 /* What a module or class has under this key. */
-static void name_value(struct tc_walker *w, struct tc_heap_space *space, tc_addr key, tc_addr value,
-		       uint32_t flags)
+static void name_value(struct tc_walker *w, struct tc_heap_space *space, tc_addr key, tc_addr value)
 {
 	uint64_t functions[PROPERTY_FUNCTIONS];
 	tc_addr type, class;
@@ -143,13 +170,13 @@ static void name_value(struct tc_walker *w, struct tc_heap_space *space, tc_addr
 		return;
 	switch (tc_walker_heap_kind(w, type)) {
 	case TC_KIND_FUNCTION:
-		name_function(w, space, value, key, flags);
+		name_function(w, space, value, key);
 		break;
 	case TC_KIND_METHOD_WRAP:
 	case TC_KIND_PROPERTY:
 		n = wrapped(w, value, functions);
 		for (unsigned i = 0; i < n; i++)
-			name_function(w, space, functions[i], key, flags);
+			name_function(w, space, functions[i], key);
 		space->wraps |= n == 1 && !is_constructor(w, key);
 		break;
 	case TC_KIND_TYPE:
@@ -171,10 +198,9 @@ static void name_value(struct tc_walker *w, struct tc_heap_space *space, tc_addr
 static void take_off_bases(struct tc_walker *w, tc_addr at)
 {
 	struct tc_seq seq;
-	tc_addr tuple, base;
+	tc_addr base;
 
-	if (tc_get(w->mem, at, &tuple) == 0 && tuple &&
-	    tc_seq_open(&w->py, tuple, TC_SEQ_TUPLE, &seq) == 0)
+	if (tc_tuple_open(&w->py, at, &seq) == 0)
 		for (unsigned n = 0; n < BASES_MAX && tc_seq_next(&seq, &base) > 0; n++)
 			take_off_class(&w->heap, base);
 }
@@ -193,61 +219,14 @@ static void take_off_own(struct tc_walker *w, struct tc_heap_space *space)
 	space->unknown -= cells ? (int32_t)*cells : 0;
 }
 
-/* Methods that code of C calls on objects that were given to it; what the standard library's own
- * code names is known. Loops in C, as uvloop, call those of asyncio's protocols; print, pickle,
- * sqlite3 and csv have some, too. */
-static bool is_called_by_c(struct tc_walker *w, tc_addr key)
-{
-	static const char *const names[] = {
-		"connection_made",
-		"data_received",
-		"buffer_updated",
-		"get_buffer",
-		"eof_received",
-		"connection_lost",
-		"pause_writing",
-		"resume_writing",
-		"error_received",
-		"datagram_received",
-		"pipe_data_received",
-		"process_exited",
-		"write",
-		"read",
-		"readline",
-		"readinto",
-		"flush",
-		"close",
-		"send",
-		"throw",
-		"step",
-		"finalize",
-		"inverse",
-		"value",
-		"pipe_connection_lost",
-		"persistent_load",
-		"persistent_id",
-		"find_class",
-	};
-
-	if (tc_hash_find(&w->heap.library_names, key))
-		return true;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (tc_str_is(&w->py, key, names[i]))
-			return true;
-	return false;
-}
-
 static void name_values(struct tc_walker *w, struct tc_heap_space *space)
 {
 	tc_addr key, value;
 	struct tc_dict dict;
 	int r = tc_dict_open(&w->py, space->dict, &dict);
 
-	while (r >= 0 && (r = tc_dict_next(&dict, &key, &value)) > 0) {
-		const bool foreign = space->foreign || (!space->module && !is_constructor(w, key) &&
-							is_called_by_c(w, key));
-		name_value(w, space, key, value, foreign ? TC_FUNCTION_FOREIGN : 0);
-	}
+	while (r >= 0 && (r = tc_dict_next(&dict, &key, &value)) > 0)
+		name_value(w, space, key, value);
 	w->heap.whole &= r >= 0;
 	if (!space->module)
 		take_off_own(w, space);
@@ -271,12 +250,11 @@ static void name_constructor(struct tc_walker *w, tc_addr addr, const struct tc_
 static void name_constructors(struct tc_walker *w, struct tc_heap_space *class)
 {
 	static const char *const names[] = { "__init__", "__new__", "__post_init__" };
-	tc_addr tuple, base, dict, function, type;
+	tc_addr base, dict, function, type;
 	uint64_t functions[PROPERTY_FUNCTIONS];
 	struct tc_seq mro;
 
-	if (tc_get(w->mem, class->addr + TC_TP_MRO, &tuple) < 0 ||
-	    tc_seq_open(&w->py, tuple, TC_SEQ_TUPLE, &mro) < 0)
+	if (tc_tuple_open(&w->py, class->addr + TC_TP_MRO, &mro) < 0)
 		return;
 	for (unsigned n = 0; n < BASES_MAX && tc_seq_next(&mro, &base) > 0; n++) {
 		const uint64_t *number = tc_hash_find(&w->heap.classes, base);

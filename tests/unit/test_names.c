@@ -4,6 +4,7 @@
 #include <check.h>
 
 #include "analyzer/facts/names.h"
+#include "lib/format/key_words.h"
 #include "tests/unit/opened.h"
 #include "tests/unit/run_suite.h"
 
@@ -102,6 +103,20 @@ START_TEST(test_heap_not_seen)
 }
 END_TEST
 
+/* What the reader looks for, the writer must write. */
+START_TEST(test_calls_are_words)
+{
+	unsigned n = 0;
+
+	for (int kind = 0; kind < TC_N_WAITS; kind++)
+		for (const char *const *call = tc_graph_ended_by((enum tc_wait_kind)kind);
+		     call && *call; call++, n++)
+			ck_assert_msg(tc_is_word(*call), "%s", *call);
+	ck_assert_uint_gt(n, 10);
+	ck_assert(!tc_is_word("warm"));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("names");
@@ -109,6 +124,7 @@ int main(void)
 
 	tcase_add_loop_test(c, test_users, 0, ROWS(cases));
 	tcase_add_test(c, test_heap_not_seen);
+	tcase_add_test(c, test_calls_are_words);
 	suite_add_tcase(suite, c);
 	return run_suite(suite);
 }
