@@ -202,12 +202,8 @@ static bool has_state(struct tc_walker *w, tc_addr dict_addr)
 bool tc_walker_heap_is_own_space(struct tc_walker *w, const struct tc_heap_space *space,
 				 bool packages)
 {
-	if (space->library)
-		return false;
-	if (!space->module)
-		return !space->foreign && has_state(w, space->dict) &&
-		       packages == (class_of(w, space->addr) == PACKAGE_CLASS);
-	return packages == space->package;
+	return !space->library && packages == space->package &&
+	       (space->module || (!space->foreign && has_state(w, space->dict)));
 }
 
 /* Whose module or class it is. */
@@ -218,6 +214,7 @@ void tc_walker_find_origin(struct tc_walker *w, struct tc_heap_space *space)
 
 	if (!space->module) {
 		space->library = class_of(w, space->addr) == FOREIGN_CLASS;
+		space->package = class_of(w, space->addr) == PACKAGE_CLASS;
 	} else if (tc_dict_get(&w->py, space->dict, "__file__", &file) < 0) {
 		/* python -c has no file, nor have modules of C */
 		space->library = tc_dict_get(&w->py, space->dict, "__builtins__", &file) < 0;

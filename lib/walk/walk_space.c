@@ -59,14 +59,23 @@ static bool is_constructor(struct tc_walker *w, tc_addr key)
 	return false;
 }
 
+/* What a package calls getattr or import_module knows nothing of the program's names. */
+static bool is_of_program(const struct tc_heap_space *space)
+{
+	return !space->library && !space->package;
+}
+
 /* Is this a function of the standard library whose name counts, as Event.set or import_module, kept
  * under another name? */
 static bool is_alias(struct tc_walker *w, tc_addr function, tc_addr key)
 {
 	char name[128], text[128];
-	tc_addr code, str;
+	tc_addr type, code, str;
 
-	if (tc_get(w->mem, function + w->py.at.func_code, &code) < 0 ||
+	/* inside a descriptor it may be of any type, or none */
+	if (!function || tc_get(w->mem, function + TC_OB_TYPE, &type) < 0 ||
+	    tc_walker_heap_kind(w, type) != TC_KIND_FUNCTION ||
+	    tc_get(w->mem, function + w->py.at.func_code, &code) < 0 ||
 	    tc_get(w->mem, code + w->py.at.co_name, &str) < 0 || str == key ||
 	    tc_str_read(&w->py, str, name, sizeof(name), NULL) < 0 ||
 	    tc_str_read(&w->py, key, text, sizeof(text), NULL) < 0 || strcmp(name, text) == 0)
@@ -105,7 +114,7 @@ static void name_function(struct tc_walker *w, const struct tc_heap_space *space
 	struct tc_heap_function *function = known_function(&w->heap, addr);
 
 	if (!function) {
-		w->heap.whole &= space->library || !is_alias(w, addr, key);
+		w->heap.whole &= !is_of_program(space) || !is_alias(w, addr, key);
 		return;
 	}
 	function->unknown--;
@@ -183,7 +192,7 @@ static void name_value(struct tc_walker *w, struct tc_heap_space *space, tc_addr
 		name_class(&w->heap, value, key);
 		break;
 	case TC_KIND_BUILTIN:
-		w->heap.whole &= space->library || !is_other_name(w, key, value);
+		w->heap.whole &= !is_of_program(space) || !is_other_name(w, key, value);
 		break;
 	case TC_KIND_SLOT_DESCRIPTOR:
 		if (tc_get(w->mem, value + TC_DESCRIPTOR_TYPE, &class) == 0)

@@ -72,6 +72,14 @@ def test_functions(one, *options):
     return "%d objects, %d functions" % (objects, len(dump.records["function"]))
 
 
+def test_alias(one):
+    """The control: with getattr under another name nobody knows what code may use."""
+    with lab.Target(one, TARGET, "alias") as target, lab.Scratch() as scratch:
+        lab.dumped(target.pid, scratch.file(), "--stop")
+        must(not decode.load(scratch.file()).records["heap"], "the heap counts as seen")
+
+
 def tests(one):
     yield "%s: functions, who keeps them and what they name" % one.name, test_functions, (one,)
     yield "%s: the same with --stop" % one.name, test_functions, (one, "--stop")
+    yield "%s: functions, and getattr under another name" % one.name, test_alias, (one,)

@@ -4,8 +4,13 @@
 import asyncio
 import functools
 import gc
+import operator
+import sys
 import threading
 import weakref
+
+if "alias" in sys.argv:
+    other_name = getattr
 
 kept = []
 getter = threading.Lock()
@@ -62,6 +67,10 @@ class Plain:
 
     def bound_later(self):
         self.lock.release()
+
+
+class Pair(tuple):
+    first = property(operator.itemgetter(0))
 
 
 class Quiet:
