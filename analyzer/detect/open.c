@@ -63,7 +63,7 @@ static void look_at_canceller(void *context, const struct tc_task *task)
 static bool cancels_all(struct open_search *s)
 {
 	s->free = false;
-	tc_names_all(&s->scene->graph->knowers->names, "all_tasks", look_at_canceller, s);
+	tc_names_cancel_all(&s->scene->graph->knowers->names, look_at_canceller, s);
 	return s->free;
 }
 

@@ -180,12 +180,6 @@ static bool is_kept(const struct orphans *o, size_t i)
 	return tc_knowers_any(o->scene->graph->knowers, o->scene->model->objects[i].addr, keeps);
 }
 
-static void ignore(void *context, const struct tc_task *task)
-{
-	(void)context;
-	(void)task;
-}
-
 /* Does anybody miss the task? A worker that waits for more work, and that nobody waits for, hurts
  * nobody: many programs leave theirs to the end of asyncio.run(). */
 static bool is_missed(const struct tc_scene *scene, const struct tc_task *task)
@@ -193,7 +187,7 @@ static bool is_missed(const struct tc_scene *scene, const struct tc_task *task)
 	const struct tc_graph *graph = scene->graph;
 	const struct tc_edge *edge;
 
-	if (!tc_names_all(&graph->knowers->names, "all_tasks", ignore, NULL))
+	if (!tc_names_cancel_all(&graph->knowers->names, NULL, NULL))
 		return false; /* somebody cancels all tasks when the program ends */
 	if (tc_is_main(scene, task))
 		return true;
@@ -276,10 +270,11 @@ static void put_ended_by_name(struct ended *one, uint32_t key)
 }
 
 /* Why nobody can end the wait, and who might have. */
-static void put_evidence(const struct orphans *o, uint64_t object, struct ended *ended)
+static void put_evidence(const struct orphans *o, const struct way *way, uint64_t object,
+			 struct ended *ended)
 {
 	struct tc_knowers *knowers = o->scene->graph->knowers;
-	const uint32_t key = tc_knowers_key(knowers, object);
+	const uint32_t key = tc_knowers_key(knowers, object, tc_graph_ended_by(way->kind));
 	struct tc_out *line = tc_finding_evidence(ended->finding);
 
 	if (key) {
@@ -296,7 +291,9 @@ static void put_evidence(const struct orphans *o, uint64_t object, struct ended 
 		put_ended_by_name(ended, key);
 }
 
-static void put_waiters(const struct orphans *o, size_t i, struct tc_finding *finding)
+/* Those that wait for object i in this way: a queue may be waited for in several. */
+static void put_waiters(const struct orphans *o, const struct way *way, size_t i,
+			struct tc_finding *finding)
 {
 	const tc_node node = (tc_node)(o->scene->model->n_tasks + i);
 	const struct tc_edge *edge;
@@ -307,6 +304,8 @@ static void put_waiters(const struct orphans *o, size_t i, struct tc_finding *fi
 			continue;
 		const struct tc_task *task = tc_graph_task(o->scene->graph, edge->from);
 		bool pool;
+		if (way_of(o->scene, task) != way)
+			continue;
 		uint32_t line = line_of(o->scene, task, &pool);
 		tc_ids_add(&finding->tasks, edge->from);
 		tc_finding_culprit(finding, line);
@@ -380,11 +379,11 @@ static size_t add_finding(struct orphans *o, size_t from)
 
 	for (; i < o->objects.n && entries[i].key == entries[from].key; i++)
 		if (finding)
-			put_waiters(o, entries[i].at, finding);
+			put_waiters(o, way, entries[i].at, finding);
 	if (!finding)
 		return i;
 	describe(o, way, finding);
-	put_evidence(o, model->objects[entries[from].at].addr, &ended);
+	put_evidence(o, way, model->objects[entries[from].at].addr, &ended);
 	/* one of those who used the pool has failed: it is not that all want more */
 	if (way == &pool_way && ended.n)
 		finding->cause = TC_CAUSE_ORPHAN_QUEUE_EMPTY;

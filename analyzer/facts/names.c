@@ -74,6 +74,8 @@ static void find_words(struct tc_names *names)
 					  tc_words[k].class == TC_WORD_LOADS;
 			if (tc_words[k].class == TC_WORD_MAKES && names->n_makers < TC_NAMES_CALLS)
 				names->makers[names->n_makers++] = (uint32_t)i + 1;
+			if (tc_text_is(text, "all_tasks"))
+				names->all_tasks = (uint32_t)i + 1;
 		}
 	}
 }
@@ -437,6 +439,13 @@ static bool is_called(const struct tc_names *names)
 	return called;
 }
 
+static void tell(const struct tc_names *names, const struct tc_names_chain *chain,
+		 void (*found)(void *context, const struct tc_task *task), void *context)
+{
+	for (size_t t = 0; found && t < chain->n; t++)
+		found(context, &names->model->tasks[names->tasks[chain->first + t]]);
+}
+
 bool tc_names_users(struct tc_names *names, uint32_t key, const char *const *calls,
 		    void (*found)(void *context, const struct tc_task *task), void *context)
 {
@@ -457,37 +466,25 @@ bool tc_names_users(struct tc_names *names, uint32_t key, const char *const *cal
 		if (names->steps < chain->n)
 			return false;
 		names->steps -= chain->n;
-		for (size_t t = 0; t < chain->n; t++)
-			found(context, &names->model->tasks[names->tasks[chain->first + t]]);
+		tell(names, chain, found, context);
 	}
 	return true;
 }
 
-bool tc_names_all(const struct tc_names *names, const char *word,
-		  void (*found)(void *context, const struct tc_task *task), void *context)
+bool tc_names_cancel_all(const struct tc_names *names,
+			 void (*found)(void *context, const struct tc_task *task), void *context)
 {
-	const char *const words[] = { word, NULL };
-	bool others = false;
-
-	for (size_t n = 0; n < names->n; n++) {
-		if (!is_one_of(tc_model_string(names->model, names->ids[n]), words))
-			continue;
-		others |= has_name(names->others, (uint32_t)n + 1);
-		for (size_t i = 0; i < names->n_chains; i++)
-			for (size_t t = 0; has_name(names->chains[i].uses, (uint32_t)n + 1) &&
-					   t < names->chains[i].n;
-			     t++)
-				found(context,
-				      &names->model
-					       ->tasks[names->tasks[names->chains[i].first + t]]);
-	}
-	return !others;
+	if (!names->all_tasks)
+		return true;
+	for (size_t i = 0; i < names->n_chains; i++)
+		if (has_name(names->chains[i].uses, names->all_tasks))
+			tell(names, &names->chains[i], found, context);
+	return !has_name(names->others, names->all_tasks);
 }
 
 bool tc_names_has(const struct tc_names *names, uint32_t code, uint32_t key)
 {
 	const struct tc_model *model = names->model;
-
 	const uint64_t addr = tc_model_code(model, code)->addr;
 
 	for (size_t f = 0; f < model->n_functions; f++) {

@@ -39,6 +39,7 @@ struct tc_names {
 	unsigned n_calls;
 	uint32_t makers[TC_NAMES_CALLS]; /* names + 1 */
 	size_t n_makers;
+	uint32_t all_tasks; /* the name, + 1; 0: no code has it */
 };
 
 /* live: what a frame at this site may still do, kept by the caller. */
@@ -46,16 +47,16 @@ void tc_names_init(struct tc_names *names, const struct tc_model *model,
 		   const struct tc_live *(*live)(void *context, uint32_t site), void *context);
 void tc_names_deinit(struct tc_names *names);
 
-/* Call found for each task that may use what is kept as `key` (a string), and one of `calls` on it
- * (a constant list of at most TC_NAMES_CALLS names that ends with NULL; NULL: any use counts).
- * False: others may use it too, or it is not known who may. */
+/* Call found, which may be NULL, for each task that may use what is kept as `key` (a string), and
+ * one of `calls` on it (a constant list of at most TC_NAMES_CALLS names that ends with NULL; NULL:
+ * any use counts). False: others may use it too, or it is not known who may. */
 bool tc_names_users(struct tc_names *names, uint32_t key, const char *const *calls,
 		    void (*found)(void *context, const struct tc_task *task), void *context);
 
-/* The same for a function of this name: which tasks may call it. False: others may, too; true where
- * nothing is known of names. */
-bool tc_names_all(const struct tc_names *names, const char *word,
-		  void (*found)(void *context, const struct tc_task *task), void *context);
+/* The same for asyncio.all_tasks(), which leads to every task. True where nothing is known of
+ * names. */
+bool tc_names_cancel_all(const struct tc_names *names,
+			 void (*found)(void *context, const struct tc_task *task), void *context);
 
 /* Does the function with this code use the name? */
 bool tc_names_has(const struct tc_names *names, uint32_t code, uint32_t key);

@@ -152,7 +152,13 @@ static bool is_given_back(const struct tc_graph *graph, const struct tc_task *ta
 	return false;
 }
 
-/* How each object is waited for; TC_WAIT_NONE: it is not. */
+static void note_kind(uint8_t *kind, enum tc_wait_kind more)
+{
+	*kind = (uint8_t)(*kind == TC_WAIT_NONE || *kind == more ? more : TC_WAIT_UNKNOWN);
+}
+
+/* How each object is waited for; TC_WAIT_NONE: it is not; TC_WAIT_UNKNOWN: in several ways, as a
+ * queue by get() and join(). */
 static uint8_t *waited_for(const struct tc_graph *graph)
 {
 	const struct tc_model *model = graph->model;
@@ -161,8 +167,9 @@ static uint8_t *waited_for(const struct tc_graph *graph)
 	for (size_t i = 0; i < graph->n_edges; i++)
 		if (graph->edges[i].kind == TC_EDGE_WAITS && graph->edges[i].to >= model->n_tasks &&
 		    graph->edges[i].to < model->n_tasks + model->n_objects)
-			waited[graph->edges[i].to - model->n_tasks] = (uint8_t)tc_wait_kind_of(
-				graph->finder, &model->tasks[graph->edges[i].from]);
+			note_kind(&waited[graph->edges[i].to - model->n_tasks],
+				  tc_wait_kind_of(graph->finder,
+						  &model->tasks[graph->edges[i].from]));
 	return waited;
 }
 

@@ -225,13 +225,14 @@ bool tc_knowers_find(struct tc_knowers *knowers, uint64_t addr, const char *cons
 	return s.all;
 }
 
-uint32_t tc_knowers_key(const struct tc_knowers *knowers, uint64_t addr)
+uint32_t tc_knowers_key(struct tc_knowers *knowers, uint64_t addr, const char *const *calls)
 {
 	const size_t i = number_of(knowers, addr);
 
 	for (uint32_t e = i < knowers->model->n_refs ? knowers->in_first[i] : 0;
 	     i < knowers->model->n_refs && e < knowers->in_first[i + 1]; e++)
-		if (is_named(knowers, knowers->in[e], knowers->in_words[e]))
+		if (is_named(knowers, knowers->in[e], knowers->in_words[e]) &&
+		    tc_names_users(&knowers->names, knowers->in_words[e], calls, NULL, NULL))
 			return knowers->in_words[e];
 	return 0;
 }

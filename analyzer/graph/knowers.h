@@ -40,9 +40,9 @@ bool tc_knowers_find(struct tc_knowers *knowers, uint64_t addr, const char *cons
 		     void (*found)(void *context, const struct tc_task *task, enum tc_known_by by),
 		     void *context);
 
-/* The name under which a module, class or instance of the program keeps the object, where only code
- * that uses this name can use it: a string; 0: none. */
-uint32_t tc_knowers_key(const struct tc_knowers *knowers, uint64_t addr);
+/* The name under which a module, class or instance of the program keeps the object, where nobody
+ * but tasks uses this name and makes one of the calls: a string; 0: none. */
+uint32_t tc_knowers_key(struct tc_knowers *knowers, uint64_t addr, const char *const *calls);
 
 /* What the last search has looked at need not be looked at again: nothing was found behind it that
  * counts. Until tc_knowers_forget. */
