@@ -131,7 +131,7 @@ int tc_core_begin(struct tc_core *core, int fd, struct tc_mem *mem, const struct
 	tc_core_find_pages(core, process);
 	for (size_t i = 0; i < core->n_pages; i += run_length(core, i))
 		n_loads++;
-	tc_core_head_records(core, process);
+	tc_core_head_records(core, maps, process);
 	uint64_t notes_at = sizeof(Elf64_Ehdr) + (n_loads + 2) * sizeof(Elf64_Phdr);
 	uint64_t notes_size = tc_core_head_notes_size(core, maps, process);
 	uint64_t pages_at = (notes_at + notes_size + TC_ARCH_PAGE - 1) & -(uint64_t)TC_ARCH_PAGE;

@@ -14,6 +14,15 @@
 #define TC_CORE_AUXV_MAX 1024
 #define TC_CORE_ARGS_MAX 4096
 
+/* A fatal signal (format.md section 8, TC_REC_CRASH). */
+struct tc_crash {
+	uint32_t tid, flags; /* TC_CRASH_… */
+	int32_t code;
+	uint64_t address, handler;
+	const uint8_t *siginfo; /* TC_CORE_SIGINFO bytes, as the kernel gave them */
+};
+#define TC_CORE_SIGINFO 128u /* sizeof(siginfo_t): include/uapi/asm-generic/siginfo.h */
+
 /* What the head record says about the process (format.md section 8). Strings are borrowed, never
  * NULL. */
 struct tc_process {
@@ -32,6 +41,7 @@ struct tc_process {
 	char state;			/* letter of /proc/PID/stat */
 	uint8_t auxv[TC_CORE_AUXV_MAX]; /* as /proc/PID/auxv gives it */
 	size_t auxv_size;
+	const struct tc_crash *crash; /* NULL: no fatal signal */
 };
 
 /* What the status record, in the last note, says (format.md section 12). */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * TaskCore's own records about the process: its head, its modules, its threads (docs/format.md
- * section 8). */
+ * TaskCore's own records about the process: its head, its crash, its modules, its threads
+ * (docs/format.md section 8). */
 #include "lib/core/head_records.h"
 
 #include "lib/sys/arch_x86_64.h"
@@ -47,6 +47,35 @@ static void put_head(struct tc_records *rec, const struct tc_process *p)
 	tc_record_end(rec);
 }
 
+static void put_crash(struct tc_records *rec, const struct tc_crash *crash,
+		      const struct tc_maps *maps)
+{
+	const struct tc_region *in = NULL, *below = NULL, *above = NULL;
+
+	for (size_t i = 0; maps && i < maps->n_regions && !above; i++) {
+		const struct tc_region *r = &maps->regions[i];
+		if (r->end <= crash->address)
+			below = r;
+		else if (r->start <= crash->address)
+			in = r;
+		else
+			above = r;
+	}
+	tc_record_begin(rec, TC_REC_CRASH);
+	tc_put_u(rec, crash->tid);
+	tc_put_u(rec, crash->flags);
+	tc_put_s(rec, crash->code);
+	tc_put_u(rec, crash->address);
+	tc_put_u(rec, in ? in->start : 0);
+	tc_put_u(rec, in ? in->end : 0);
+	tc_put_u(rec, in ? in->prot : 0);
+	put_string(rec, in ? in->path : "");
+	tc_put_u(rec, below ? below->end : 0);
+	tc_put_u(rec, above ? above->start : 0);
+	tc_put_u(rec, crash->handler);
+	tc_record_end(rec);
+}
+
 static int put_thread(struct tc_records *rec, const struct tc_os_thread *t)
 {
 	tc_record_begin(rec, TC_REC_THREAD);
@@ -63,6 +92,11 @@ static int put_thread(struct tc_records *rec, const struct tc_os_thread *t)
 	tc_put_u(rec, t->utime_ns);
 	tc_put_u(rec, t->stime_ns);
 	put_string(rec, t->wchan);
+	tc_put_u(rec, t->flags);
+	tc_put_u(rec, t->stack.start);
+	tc_put_u(rec, t->stack.end);
+	tc_put_u(rec, t->kept.start);
+	tc_put_u(rec, t->kept.end);
 	return tc_record_end(rec);
 }
 
@@ -95,9 +129,12 @@ static int put_modules_and_threads(struct tc_core *core, size_t full)
 	return 0;
 }
 
-void tc_core_head_records(struct tc_core *core, const struct tc_process *process)
+void tc_core_head_records(struct tc_core *core, const struct tc_maps *maps,
+			  const struct tc_process *process)
 {
 	put_head(&core->rec, process);
+	if (process->crash)
+		put_crash(&core->rec, process->crash, maps);
 	put_modules_and_threads(core, HEAD_FULL);
 	tc_records_flush(&core->rec, TC_NOTE_HEAD);
 }

@@ -70,6 +70,7 @@ enum tc_rec {
 	TC_REC_FAULT = 30,
 	TC_REC_STATUS = 31,
 	TC_REC_HEAP = 32,
+	TC_REC_CRASH = 33,
 };
 
 /* 6. Tables */
@@ -161,6 +162,21 @@ enum tc_fd_missing {
 };
 
 enum tc_regs { TC_REGS_NONE, TC_REGS_SYSCALL, TC_REGS_CONTEXT, TC_REGS_PTRACE };
+
+enum tc_thread_flag {
+	TC_THREAD_BLOCKS = 1,	/* it blocks the signal that asks for its registers */
+	TC_THREAD_ALTSTACK = 2, /* it runs on an alternate signal stack */
+	TC_THREAD_PARKED = 4,	/* it was made to stand still while its memory was read */
+};
+
+enum tc_crash_flag {
+	TC_CRASH_SENT = 1,    /* a process has sent the signal; no instruction has raised it */
+	TC_CRASH_ADDRESS = 2, /* the address is known */
+	TC_CRASH_WRITE = 4,   /* the instruction was writing to the address */
+	TC_CRASH_FETCH = 8,   /* the processor was fetching an instruction from the address */
+	TC_CRASH_HANDLED = 16, /* the program has a handler of its own: it may have survived */
+	TC_CRASH_IGNORED = 32, /* the program ignores the signal */
+};
 
 /* 9. Tasks: bits 0-1 of the flags are the state */
 enum tc_task_state { TC_STATE_PENDING, TC_STATE_CANCELLED, TC_STATE_FINISHED };

@@ -38,6 +38,11 @@ struct tc_sched {
  * been read (look.h)? NOT: unknown, nobody looked; STOOD: it did not run; RAN: it ran. */
 enum tc_looked { TC_LOOKED_NOT, TC_LOOKED_STOOD, TC_LOOKED_RAN };
 
+/* Addresses from start up to end; both 0: none. */
+struct tc_range {
+	tc_addr start, end;
+};
+
 /* A thread as the kernel sees it. */
 struct tc_os_thread {
 	/* in our pid namespace; aligned, so that one that is taken from an arena after another
@@ -55,6 +60,12 @@ struct tc_os_thread {
 	struct tc_sched sched;	 /* as counted before state and syscall were read */
 	uint8_t look;		 /* enum tc_looked */
 	char last_state;	 /* its state after its memory had been read; 0: nobody looked */
+	uint8_t flags;		 /* enum tc_thread_flag */
+	/* All its registers, TC_ARCH_N_REGS words as struct user_regs_struct has them; NULL: only
+	 * pc and sp are known. Borrowed from the reader. */
+	const uint64_t *regs;
+	struct tc_range stack; /* the mapping that holds sp */
+	struct tc_range kept;  /* the part of it that the dump holds */
 };
 
 /* The registers of a thread that was interrupted in the middle of the program's code: what its
