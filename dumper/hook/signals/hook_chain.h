@@ -27,8 +27,8 @@ int tc_chain_take_fatal(int sig, tc_chain_entry *entry);
 enum tc_chain_fate { TC_CHAIN_DIES, TC_CHAIN_LIVES, TC_CHAIN_HANDLED };
 /* To be called in entry of a fatal signal. *ret_handler: the program's handler; NULL: none. */
 enum tc_chain_fate tc_chain_fate(int sig, const siginfo_t *info, void **ret_handler);
-/* Does tc_chain_end call the program's handler itself (then tc_chain_nested knows about it), or does
- * the kernel call it, when entry has returned? */
+/* Does tc_chain_end call the program's handler itself, so that tc_chain_nested knows about it? Else
+ * the kernel calls it, when entry has returned. */
 bool tc_chain_is_passed(int sig, const siginfo_t *info);
 /* The last thing in entry of a fatal signal: let happen what would without us, when entry has
  * returned. A fault is repeated, with the program's own action in the kernel; a signal that was

@@ -6,8 +6,10 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "dumper/hook/common/hook_process.h"
 
@@ -61,4 +63,20 @@ void *tc_next(enum tc_next which)
 	if (!function)
 		errno = ENOSYS;
 	return function;
+}
+
+const void *tc_next_library(const void *at)
+{
+#ifdef DLFO_STRUCT_HAS_EH_DBASE
+	int error = errno;
+	__typeof__(_dl_find_object) *find = tc_next(TC_NEXT_DL_FIND_OBJECT);
+	struct dl_find_object object;
+
+	errno = error;
+	if (find && find((void *)(uintptr_t)at, &object) == 0)
+		return object.dlfo_link_map;
+#else
+	(void)at;
+#endif
+	return NULL;
 }

@@ -30,4 +30,8 @@ enum tc_next {
  * to TC_NEXT_N_AT_START only. */
 void *tc_next(enum tc_next which);
 
+/* The library, or the executable, that the address lies in: its struct link_map (link.h); NULL: it
+ * lies in none, or the loader cannot say so without a lock (glibc before 2.35). */
+const void *tc_next_library(const void *at);
+
 #endif
