@@ -35,6 +35,8 @@ static const struct {
 	{ SIGSEGV, "segv" }, { SIGABRT, "abrt" }, { SIGBUS, "bus" },
 	{ SIGFPE, "fpe" },   { SIGILL, "ill" },
 };
+/* A handler that reports a signal, and then raises it again, has done so after that time. */
+#define AGAIN_NS 30000000000u
 #define N_SIGNALS (sizeof(signals) / sizeof(signals[0]))
 
 static const char *reason_of(int sig)
@@ -46,17 +48,19 @@ static const char *reason_of(int sig)
 	return signals[i].reason;
 }
 
-/* The last fatal signal that the kernel was to give to a handler of the program. */
+/* The last fatal signal that was to go to a handler of the program. */
 static struct before {
 	_Atomic uint32_t tid; /* 0: there was none */
 	bool dumped;
+	uint64_t ns; /* CLOCK_MONOTONIC */
 	siginfo_t info;
 	struct tc_arch_context context;
 } before;
 
 /* Is this that signal again? Its handler has put back the action that it found, and lets the
  * instruction fault again, or raises the signal itself, as faulthandler does. */
-static bool is_same_again(int sig, const siginfo_t *info, const struct tc_arch_context *context)
+static bool is_same_again(int sig, const siginfo_t *info, const struct tc_arch_context *context,
+			  enum tc_chain_fate fate)
 {
 	if (before.tid != tc_hook_own_tid())
 		return false;
@@ -65,8 +69,12 @@ static bool is_same_again(int sig, const siginfo_t *info, const struct tc_arch_c
 		return tc_arch_at_halt(context);
 	if (before.info.si_signo != sig)
 		return false;
-	return info->si_code > 0 ? context->rip == before.context.rip :
-				   (uint32_t)info->si_pid == tc_hook_process()->pid;
+	if (info->si_code > 0)
+		return context->rip == before.context.rip;
+	return fate == TC_CHAIN_DIES &&
+	       tc_sys_clock_ns(CLOCK_MONOTONIC) - before.ns < AGAIN_NS &&
+	       ((uint32_t)info->si_pid == tc_hook_process()->pid ||
+		info->si_pid == before.info.si_pid);
 }
 
 static void keep(const siginfo_t *info, const struct tc_arch_context *context, bool dumped)
@@ -75,14 +83,15 @@ static void keep(const siginfo_t *info, const struct tc_arch_context *context, b
 	before.info = *info;
 	before.context = *context;
 	before.dumped = dumped;
+	before.ns = tc_sys_clock_ns(CLOCK_MONOTONIC);
 	before.tid = tc_hook_own_tid();
 }
 
-/* Runtimes, as those of Go, Java and WebAssembly, let their code fault on purpose, and their handler
- * goes on behind it. Theirs is a fault in the library of the handler itself, or in code that is in
- * no file. For them a dump is made only when the handler gives the fault back. Python's own handler
- * (faulthandler) only reports. Where the loader cannot be asked (glibc before 2.35), every handler
- * counts as one that reports. */
+/* Runtimes, as those of Go, Java and WebAssembly, let their code fault on purpose, and their
+ * handler goes on behind it. Theirs is a fault in the library of the handler itself, or in code
+ * that is in no file. For them a dump is made only when the handler gives the fault back. Python's
+ * own handler (faulthandler) only reports. Where the loader cannot be asked (glibc before 2.35),
+ * every handler counts as one that reports. */
 static bool may_recover(const void *handler, const struct tc_arch_context *context)
 {
 	const void *own = tc_next_library(handler), *python = tc_hook_python_library();
@@ -107,7 +116,8 @@ static bool is_too_soon(const struct tc_hook_process *process, uint64_t now)
 }
 
 /* Become the thread whose fatal signal is dumped. While another one is, wait: most times the
- * process ends meanwhile. False: no dump must be made. */
+ * process ends meanwhile. If it does not, one dump of several threads that crash at once must do.
+ * False: no dump is to be made. */
 static bool begin(struct tc_hook_process *process, const struct tc_arch_context *context)
 {
 	uint32_t nobody = 0, tid = tc_hook_own_tid();
@@ -117,8 +127,7 @@ static bool begin(struct tc_hook_process *process, const struct tc_arch_context 
 	if (atomic_compare_exchange_strong(&process->crashing, &nobody, tid))
 		return true;
 	tc_hook_stand_still(context);
-	nobody = 0;
-	return atomic_compare_exchange_strong(&process->crashing, &nobody, tid);
+	return false;
 }
 
 static void end(struct tc_hook_process *process)
@@ -155,8 +164,7 @@ static void dump(int sig, siginfo_t *info, const struct tc_arch_context *context
 	if (request.dies)
 		return; /* the other threads stand still until the end */
 	process->last_ns = now;
-	if (!tc_chain_is_passed(sig, info))
-		keep(info, context, true);
+	keep(info, context, true);
 	end(process);
 }
 
@@ -165,9 +173,9 @@ static void look_at(int sig, siginfo_t *info, const struct tc_arch_context *cont
 	void *handler;
 	enum tc_chain_fate fate = tc_chain_fate(sig, info, &handler);
 
-	if ((fate == TC_CHAIN_LIVES && !is_abort(sig, info)) || tc_chain_nested(sig, context))
+	if (fate == TC_CHAIN_LIVES && !is_abort(sig, info))
 		return;
-	if (!is_same_again(sig, info, context)) {
+	if (!is_same_again(sig, info, context, fate)) {
 		if (fate == TC_CHAIN_HANDLED && info->si_code > 0 && may_recover(handler, context))
 			keep(info, context, false);
 		else

@@ -68,11 +68,10 @@ void *tc_next(enum tc_next which)
 const void *tc_next_library(const void *at)
 {
 #ifdef DLFO_STRUCT_HAS_EH_DBASE
-	int error = errno;
-	__typeof__(_dl_find_object) *find = tc_next(TC_NEXT_DL_FIND_OBJECT);
+	/* looked up at the start, and not here, where a handler may wait for the loader's lock */
+	__typeof__(_dl_find_object) *find = atomic_load(&found[TC_NEXT_DL_FIND_OBJECT]);
 	struct dl_find_object object;
 
-	errno = error;
 	if (find && find((void *)(uintptr_t)at, &object) == 0)
 		return object.dlfo_link_map;
 #else

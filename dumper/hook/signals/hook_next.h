@@ -31,7 +31,9 @@ enum tc_next {
 void *tc_next(enum tc_next which);
 
 /* The library, or the executable, that the address lies in: its struct link_map (link.h); NULL: it
- * lies in none, or the loader cannot say so without a lock (glibc before 2.35). */
+ * lies in none, or the loader cannot say so without a lock (glibc before 2.35). May run in a signal
+ * handler: _dl_find_object is AS-Safe (the GNU C Library's manual, "Dynamic Linker
+ * Introspection"). */
 const void *tc_next_library(const void *at);
 
 #endif
