@@ -23,6 +23,9 @@
 /* struct elf_prstatus of core files (include/linux/elfcore.h): its size, and the offsets of the
  * fields that we fill in. */
 #define TC_ARCH_PRSTATUS_SIZE 336
+#define TC_ARCH_PRSTATUS_SIGNO 0
+#define TC_ARCH_PRSTATUS_CODE 4
+#define TC_ARCH_PRSTATUS_CURSIG 12 /* 2 bytes */
 #define TC_ARCH_PRSTATUS_PID 32
 #define TC_ARCH_PRSTATUS_REGS 112
 /* Indexes into struct user_regs_struct, in 8-byte words. */
@@ -31,6 +34,9 @@
 #define TC_ARCH_REG_RESULT 10 /* rax */
 #define TC_ARCH_REG_CALL 15 /* orig_rax */
 #define TC_ARCH_REG_SP 19
+/* Bytes below the stack pointer that a function may use: System V ABI, AMD64 supplement, section
+ * 3.2.2. */
+#define TC_ARCH_RED_ZONE 128u
 
 /* System calls without libc. They return the kernel's result, which is -errno on failure, do not
  * touch errno, and are no cancellation points. Everything in this header may run in a signal
@@ -162,6 +168,11 @@ struct tc_arch_context {
 	uint64_t other[15]; /* flags, segments, the fault, the floating-point state */
 	uint64_t mask;	    /* of signals blocked at the interruption */
 };
+
+/* All registers of the thread that a signal has interrupted, in the order of struct
+ * user_regs_struct. To be called in its handler, in the same thread: the bases of fs and gs are
+ * asked for there; 0 where they cannot be. Data segments are 0, and no system call is told. */
+void tc_arch_context_regs(const struct tc_arch_context *context, uint64_t regs[TC_ARCH_N_REGS]);
 
 /* In a handler of SIGSEGV or SIGBUS: make the tc_arch_copy that faulted return -1. False: something
  * else faulted, and context is not changed. */
