@@ -24,6 +24,7 @@
 #include "lib/process/look.h"
 #include "lib/process/maps.h"
 #include "lib/process/proc.h"
+#include "lib/process/stacks.h"
 #include "lib/sys/arch_x86_64.h"
 #include "lib/sys/sys.h"
 #include "lib/walk/walk.h"
@@ -37,6 +38,11 @@
 #define RUNNERS_MAX 1024
 /* listing threads that are not read may take one part in so many of what is left of the pause */
 #define LISTED_PART 8
+/* The process waits for a copy of stacks: about a millisecond for so many bytes. Of the arena and
+ * of what the cgroup leaves they may take one part in so many. */
+#define COPIED_MOST (4u << 20)
+#define COPIED_PART 4
+#define ROOM_PART 8
 
 void tc_hook_gather_registers(struct tc_hook_dump *dump)
 {
@@ -121,7 +127,7 @@ int tc_hook_gather_maps(struct tc_hook_dump *dump, struct tc_arena *arena)
 }
 
 /* The interrupted thread: its registers say what it did. */
-static void describe_own(const struct tc_hook_dump *dump, struct tc_os_thread *thread)
+static void describe_own(struct tc_hook_dump *dump, struct tc_os_thread *thread)
 {
 	const struct tc_arch_context *context = dump->request.context;
 	uint8_t code[18] = { 0 };
@@ -134,6 +140,9 @@ static void describe_own(const struct tc_hook_dump *dump, struct tc_os_thread *t
 	thread->pc = context->rip;
 	thread->sp = context->rsp;
 	thread->how = TC_REGS_CONTEXT;
+	/* a copy, because the child may outlive the context */
+	tc_arch_context_regs(context, dump->own_regs);
+	thread->regs = dump->own_regs;
 	if (tc_arch_copy(code, (const void *)(uintptr_t)(context->rip - 16), sizeof(code)) < 0)
 		return;
 	int64_t number = tc_arch_syscall(context, code, code + 16, thread->args);
@@ -145,7 +154,7 @@ static void describe_own(const struct tc_hook_dump *dump, struct tc_os_thread *t
 
 /* Read a thread's system call and registers, from which its state follows; if they cannot be read,
  * only its state. look: note its counters first (look.h), for threads that may run a loop. */
-static void read_thread(const struct tc_hook_dump *dump, struct tc_os_thread *thread, bool look)
+static void read_thread(struct tc_hook_dump *dump, struct tc_os_thread *thread, bool look)
 {
 	struct tc_os_thread now = { .state = '?' };
 
@@ -386,6 +395,32 @@ void tc_hook_gather_thread_names(struct tc_hook_dump *dump)
 	}
 	dump->mem.threads = dump->threads.at;
 	dump->mem.n_threads = dump->threads.n;
+}
+
+/* How much of each stack may be kept. Whoever wants no values wants none that lie on stacks. */
+static uint64_t stack_bytes(const struct tc_hook_dump *dump)
+{
+	if (!dump->way.dumpable || tc_hook_settings.values == TC_HOOK_VALUES_NONE)
+		return 0;
+	return tc_hook_settings.stack_bytes;
+}
+
+void tc_hook_gather_stacks(struct tc_hook_dump *dump, struct tc_arena *arena)
+{
+	struct tc_hook_threads *threads = &dump->threads;
+	struct tc_stack_limits limits = tc_stack_limits(stack_bytes(dump));
+	uint32_t crashed = dump->process.crash ? dump->process.crash->tid : 0;
+	uint64_t most = arena ? arena->left / COPIED_PART : UINT64_MAX;
+
+	if (arena) {
+		most = most < COPIED_MOST ? most : COPIED_MOST;
+		most = most < dump->way.room / ROOM_PART ? most : dump->way.room / ROOM_PART;
+	}
+	limits.all = limits.all < most ? limits.all : most;
+	dump->n_stacks_cut =
+		tc_stacks_choose(threads->at, threads->n, &dump->maps, crashed, &limits);
+	if (arena)
+		dump->n_stacks_cut += tc_stacks_copy(threads->at, threads->n, &dump->mem, arena);
 }
 
 void tc_hook_note_threads(struct tc_hook_dump *dump)
