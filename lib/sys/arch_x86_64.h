@@ -34,6 +34,8 @@
 #define TC_ARCH_REG_RESULT 10 /* rax */
 #define TC_ARCH_REG_CALL 15 /* orig_rax */
 #define TC_ARCH_REG_SP 19
+#define TC_ARCH_REG_FS_BASE 21
+#define TC_ARCH_REG_GS_BASE 22
 /* Bytes below the stack pointer that a function may use: System V ABI, AMD64 supplement, section
  * 3.2.2. */
 #define TC_ARCH_RED_ZONE 128u
@@ -165,14 +167,30 @@ int tc_arch_copy(void *to, const void *from, size_t size);
 struct tc_arch_context {
 	uint64_t flags, link, stack[3];
 	uint64_t r8, r9, r10, r11, r12, r13, r14, r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip;
-	uint64_t other[15]; /* flags, segments, the fault, the floating-point state */
+	uint64_t eflags, segments;
+	uint64_t error, trap; /* of the last fault: TC_ARCH_TRAP_… */
+	uint64_t other[11];   /* an old mask, the address, the floating-point state */
 	uint64_t mask;	    /* of signals blocked at the interruption */
 };
 
+/* The exception of a fault of memory, and bits of its error code: Intel SDM volume 3A, section
+ * 6.15, #PF. */
+#define TC_ARCH_TRAP_PAGE 14u
+#define TC_ARCH_ERROR_WRITE 2u
+#define TC_ARCH_ERROR_FETCH 16u
+
+/* In a handler of SIGSEGV for a general protection fault: was it raised by the instruction hlt? */
+static inline bool tc_arch_at_halt(const struct tc_arch_context *context)
+{
+	return *(const uint8_t *)(uintptr_t)context->rip == 0xf4;
+}
+
 /* All registers of the thread that a signal has interrupted, in the order of struct
- * user_regs_struct. To be called in its handler, in the same thread: the bases of fs and gs are
- * asked for there; 0 where they cannot be. Data segments are 0, and no system call is told. */
+ * user_regs_struct; those of data segments and the bases of fs and gs are 0, and no system call is
+ * told. The context does not have the bases: the thread itself can ask for them, in its handler or
+ * elsewhere; they stay 0 where the kernel does not tell them. */
 void tc_arch_context_regs(const struct tc_arch_context *context, uint64_t regs[TC_ARCH_N_REGS]);
+void tc_arch_own_bases(uint64_t regs[TC_ARCH_N_REGS]);
 
 /* In a handler of SIGSEGV or SIGBUS: make the tc_arch_copy that faulted return -1. False: something
  * else faulted, and context is not changed. */

@@ -162,6 +162,7 @@ static void on_trap(int sig, siginfo_t *info, void *context)
 	(void)info;
 	seen = *(struct tc_arch_context *)context;
 	tc_arch_context_regs(context, seen_regs);
+	tc_arch_own_bases(seen_regs);
 }
 
 /* Indexes of struct user_regs_struct. The selectors of 64-bit programs are 0x33 for code and 0x2b

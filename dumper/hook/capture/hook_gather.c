@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "dumper/hook/capture/hook_clone.h"
+#include "dumper/hook/capture/hook_still.h"
 #include "dumper/hook/common/hook_dump.h"
 #include "dumper/hook/common/hook_outcome.h"
 #include "dumper/hook/common/hook_settings.h"
@@ -126,10 +127,9 @@ int tc_hook_gather_maps(struct tc_hook_dump *dump, struct tc_arena *arena)
 	return 0;
 }
 
-/* The interrupted thread: its registers say what it did. */
-static void describe_own(struct tc_hook_dump *dump, struct tc_os_thread *thread)
+/* A thread that was interrupted: its registers say what it did. */
+static void describe_interrupted(struct tc_os_thread *thread, const struct tc_arch_context *context)
 {
-	const struct tc_arch_context *context = dump->request.context;
 	uint8_t code[18] = { 0 };
 
 	thread->state = 'R';
@@ -140,9 +140,6 @@ static void describe_own(struct tc_hook_dump *dump, struct tc_os_thread *thread)
 	thread->pc = context->rip;
 	thread->sp = context->rsp;
 	thread->how = TC_REGS_CONTEXT;
-	/* a copy, because the child may outlive the context */
-	tc_arch_context_regs(context, dump->own_regs);
-	thread->regs = dump->own_regs;
 	if (tc_arch_copy(code, (const void *)(uintptr_t)(context->rip - 16), sizeof(code)) < 0)
 		return;
 	int64_t number = tc_arch_syscall(context, code, code + 16, thread->args);
@@ -150,6 +147,40 @@ static void describe_own(struct tc_hook_dump *dump, struct tc_os_thread *thread)
 		thread->state = 'S';
 	if (number >= 0)
 		thread->syscall = number;
+}
+
+/* The thread whose handler makes the dump. Its registers are copied, because the child may outlive
+ * the context. */
+static void describe_own(struct tc_hook_dump *dump, struct tc_os_thread *thread)
+{
+	const struct tc_arch_context *context = dump->request.context;
+
+	describe_interrupted(thread, context);
+	if (!context)
+		return;
+	tc_arch_context_regs(context, dump->own_regs);
+	tc_arch_own_bases(dump->own_regs);
+	thread->regs = dump->own_regs;
+}
+
+/* The threads that stand still in a handler of ours. Their registers go to the arena. */
+static void describe_still(struct tc_hook_dump *dump, struct tc_arena *arena)
+{
+	for (size_t i = 0; i < dump->threads.n && dump->request.dies; i++) {
+		struct tc_os_thread *thread = &dump->threads.at[i];
+		const struct tc_arch_context *context = tc_hook_still_context(thread->tid_ns);
+		uint64_t *regs;
+		if (!context)
+			continue;
+		thread->syscall = -1;
+		memset(thread->args, 0, sizeof(thread->args));
+		thread->flags |= TC_THREAD_PARKED;
+		describe_interrupted(thread, context);
+		regs = tc_arena_take(arena, TC_ARCH_N_REGS * sizeof(*regs));
+		if (regs)
+			tc_arch_context_regs(context, regs);
+		thread->regs = regs;
+	}
 }
 
 /* Read a thread's system call and registers, from which its state follows; if they cannot be read,
@@ -323,9 +354,11 @@ void tc_hook_gather_threads(struct tc_hook_dump *dump, size_t n, uint64_t end_ns
 	dump->threads.why_unread = "the pause (TASKCORE_PAUSE_MS) had no time for it";
 	take_threads(dump, n);
 	tc_hash_init(&gathering.known, &dump->arena);
-	if (dump->proc >= 0 && dump->tid == dump->tid_proc)
+	if (dump->proc >= 0 && dump->tid == dump->tid_proc && !dump->request.siginfo)
 		add_first(&gathering, dump->pid);
 	add_first(&gathering, dump->tid_proc);
+	if (dump->proc >= 0 && dump->request.siginfo)
+		add_first(&gathering, dump->pid);
 	if (n > FEW_THREADS)
 		add_runners(&gathering);
 	if (dump->proc < 0 || tc_proc_each_thread(dump->proc, add_thread, &gathering) < 0) {
@@ -390,6 +423,8 @@ void tc_hook_gather_thread_names(struct tc_hook_dump *dump)
 		} else if (thread->state == 'R') {
 			thread->state = 'S';
 		}
+		if (thread->flags & TC_THREAD_PARKED) /* in our handler */
+			thread->wchan[0] = 0;
 		if (thread->look != TC_LOOKED_STOOD)
 			tc_look_last(dump->proc, thread);
 	}
@@ -405,21 +440,27 @@ static uint64_t stack_bytes(const struct tc_hook_dump *dump)
 	return tc_hook_settings.stack_bytes;
 }
 
+/* The bytes that copies of stacks may take of the arena. */
+static uint64_t copied_most(const struct tc_hook_dump *dump, const struct tc_arena *arena)
+{
+	uint64_t most = arena->left / COPIED_PART;
+
+	most = most < COPIED_MOST ? most : COPIED_MOST;
+	return most < dump->way.room / ROOM_PART ? most : dump->way.room / ROOM_PART;
+}
+
 void tc_hook_gather_stacks(struct tc_hook_dump *dump, struct tc_arena *arena)
 {
 	struct tc_hook_threads *threads = &dump->threads;
 	struct tc_stack_limits limits = tc_stack_limits(stack_bytes(dump));
-	uint32_t crashed = dump->process.crash ? dump->process.crash->tid : 0;
-	uint64_t most = arena ? arena->left / COPIED_PART : UINT64_MAX;
+	uint32_t crashed = dump->process.crash ? dump->tid_proc : 0;
 
-	if (arena) {
-		most = most < COPIED_MOST ? most : COPIED_MOST;
-		most = most < dump->way.room / ROOM_PART ? most : dump->way.room / ROOM_PART;
-	}
-	limits.all = limits.all < most ? limits.all : most;
+	describe_still(dump, arena);
+	if (!dump->way.snapshot && limits.all > copied_most(dump, arena))
+		limits.all = copied_most(dump, arena);
 	dump->n_stacks_cut =
 		tc_stacks_choose(threads->at, threads->n, &dump->maps, crashed, &limits);
-	if (arena)
+	if (!dump->way.snapshot)
 		dump->n_stacks_cut += tc_stacks_copy(threads->at, threads->n, &dump->mem, arena);
 }
 
@@ -508,6 +549,7 @@ void tc_hook_gather_names(struct tc_hook_dump *dump)
 	p->mono_ns = dump->began_ns;
 	p->boot_ns = dump->boot_ns;
 	p->flags = TC_HEAD_HOOK;
+	dump->crash.tid = dump->tid_proc;
 	p->exe = dump->names.exe;
 	p->args = dump->names.args;
 	p->host = dump->names.host;
