@@ -16,10 +16,19 @@ static uint64_t note_size(const char *owner, size_t size)
 	return sizeof(Elf64_Nhdr) + tc_core_pad4(strlen(owner) + 1) + tc_core_pad4(size);
 }
 
-/* Is it the thread that the fatal signal is of? */
-static bool has_crashed(const struct tc_process *process, const struct tc_os_thread *thread)
+/* The fatal signal, in the fields of prstatus. As the kernel does (fs/binfmt_elf.c, fill_prstatus),
+ * each thread gets it: gdb takes that of the last one. */
+static void put_signal(uint8_t *desc, const struct tc_process *process,
+		       const struct tc_os_thread *thread)
 {
-	return process->crash && process->crash->tid == thread->tid;
+	const uint16_t signal = (uint16_t)process->signal;
+
+	if (!process->crash)
+		return;
+	memcpy(desc + TC_ARCH_PRSTATUS_SIGNO, &process->signal, 4);
+	memcpy(desc + TC_ARCH_PRSTATUS_CURSIG, &signal, sizeof(signal));
+	if (process->crash->tid == thread->tid)
+		memcpy(desc + TC_ARCH_PRSTATUS_CODE, &process->crash->code, 4);
 }
 
 /* If only pc and sp are known, the other registers stay 0 (format.md section 2). */
@@ -31,12 +40,7 @@ static int put_prstatus(struct tc_core *core, const struct tc_process *process,
 
 	memset(desc, 0, sizeof(desc));
 	memcpy(desc + TC_ARCH_PRSTATUS_PID, &thread->tid, 4);
-	if (has_crashed(process, thread)) {
-		const uint16_t signal = (uint16_t)process->signal;
-		memcpy(desc + TC_ARCH_PRSTATUS_SIGNO, &process->signal, 4);
-		memcpy(desc + TC_ARCH_PRSTATUS_CODE, &process->crash->code, 4);
-		memcpy(desc + TC_ARCH_PRSTATUS_CURSIG, &signal, sizeof(signal));
-	}
+	put_signal(desc, process, thread);
 	regs[TC_ARCH_REG_PC] = thread->pc;
 	regs[TC_ARCH_REG_SP] = thread->sp;
 	memcpy(desc + TC_ARCH_PRSTATUS_REGS, thread->regs ? thread->regs : regs, sizeof(regs));

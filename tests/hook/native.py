@@ -168,6 +168,26 @@ def test_running_threads(directory):
             must(is_whole(names), "with --stop: %s" % names)
 
 
+def test_crash(directory):
+    """the dump of a fault has all threads, sleeping and computing, up to their ends; the one that crashed comes first, with its signal"""
+    for freeze in ("snapshot", "place"):
+        dumps = os.path.join(directory, freeze)
+        os.mkdir(dumps)
+        with target_of(directory, SPINNER, dumps, TASKCORE_FREEZE=freeze) as target:
+            spinner = target.ask("spinner")
+            exe = os.readlink("/proc/%d/exe" % target.pid)
+            target.process.stdin.write(b"deeper(20, lambda: __import__('ctypes').string_at(8))\n")
+            target.process.stdin.flush()
+            path = target.dumped()
+            found = eu_stack("--core", path)
+            must(len(found) == 7 and spinner in found and next(iter(found)) == target.pid, "threads: %s" % list(found))
+            for tid, frames in found.items():
+                must(is_whole([name for _, name in frames]), "%s, thread %d of %d: %s" % (freeze, tid, target.pid, frames))
+            must(len(found[target.pid]) > 40, "the crash: %s" % found[target.pid])
+        text = tool("gdb", "-nx", "-batch", "-iex", "set auto-load off", "-iex", "set debuginfod enabled off", exe, path, "-ex", "print $_siginfo._sifields._sigfault.si_addr")
+        must("signal SIGSEGV" in text and "= (void *) 0x8" in text, text)
+
+
 def loads(path):
     """[(address, bytes in the file, bytes in memory)] of its segments."""
     with open(path, "rb") as file:
