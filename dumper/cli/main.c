@@ -57,9 +57,9 @@ static const struct verb verbs[] = {
 	{ "run", NULL, "", false, "run [OPTIONS] [--] CMD ARG…" },
 	{ "signal", run_signal, "ptfdc", true,
 	  "signal PID… [--children] [--timeout S] [--force-signal N [--dir DIR]]" },
-	{ "dump", run_dump, "posmrvlc", true,
+	{ "dump", run_dump, "posmbrvlc", true,
 	  "dump PID… [--children] [-o FILE [--force]] [--stop[=MS]] [--max-memory N] [--report] "
-	  "[--values WORD] [--no-locals]" },
+	  "[--values WORD] [--no-locals] [--stack-bytes N]" },
 	{ "status", run_status, "pmc", true, "status PID… [--children]" },
 	{ "doctor", run_doctor, "pm", true, "doctor PID…" },
 	{ "list", run_list, "", false, "list [DIR]" },
@@ -91,6 +91,7 @@ static int usage(FILE *out, int code)
 		"  --values WORD     of locals and attributes: none, scalars (numbers), strings "
 		"(text too)\n"
 		"  --no-locals       leave out local variables\n"
+		"  --stack-bytes N   of each thread's stack, for gdb and eu-stack (256K); 0: none\n"
 		"  --timeout S       signal: wait so many seconds for the dump (30)\n"
 		"  --force-signal N  signal: the hook's private signal, where it cannot be looked "
 		"up\n%s",

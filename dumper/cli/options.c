@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "dumper/base/budget.h"
+#include "lib/process/stacks.h"
 
 #define STOP_MS 500
 #define TIMEOUT_MS 30000
@@ -23,7 +24,7 @@ int tc_options_wrong(const char *format, const char *what)
 	return -1;
 }
 
-/* "512K", "256M", "1G" or a number of bytes; 0: not understood. */
+/* "512K", "256M", "1G" or a number of bytes; UINT64_MAX: not understood. */
 static uint64_t parse_size(const char *text)
 {
 	char *end;
@@ -31,7 +32,7 @@ static uint64_t parse_size(const char *text)
 	uint64_t value = strtoull(text, &end, 10);
 
 	if (text[0] < '0' || text[0] > '9')
-		return 0;
+		return UINT64_MAX;
 	if (*end && strchr("kK", *end))
 		shift = 10;
 	else if (*end && strchr("mM", *end))
@@ -39,7 +40,7 @@ static uint64_t parse_size(const char *text)
 	else if (*end && strchr("gG", *end))
 		shift = 30;
 	end += shift != 0;
-	return *end || value > UINT64_MAX >> 30 ? 0 : value << shift;
+	return *end || value > UINT64_MAX >> 30 ? UINT64_MAX : value << shift;
 }
 
 static int take_output(struct tc_verb_options *o, const char *value)
@@ -73,8 +74,17 @@ static int take_stop(struct tc_verb_options *o, const char *value)
 static int take_memory(struct tc_verb_options *o, const char *value)
 {
 	o->dump.max_memory = parse_size(value);
-	if (o->dump.max_memory < TC_MEMORY_MIN)
+	if (o->dump.max_memory < TC_MEMORY_MIN || o->dump.max_memory == UINT64_MAX)
 		return tc_options_wrong("--max-memory takes a size of at least 24M, not '%s'",
+					value);
+	return 0;
+}
+
+static int take_stack_bytes(struct tc_verb_options *o, const char *value)
+{
+	o->dump.stack_bytes = parse_size(value);
+	if (o->dump.stack_bytes > TC_STACK_BYTES_MAX)
+		return tc_options_wrong("--stack-bytes takes a size of at most 8M, not '%s'",
 					value);
 	return 0;
 }
@@ -167,6 +177,7 @@ static const struct row {
 	{ 'o', { "--force" }, NOTHING, take_replace },
 	{ 's', { "--stop" }, MAYBE, take_stop },
 	{ 'm', { "--max-memory" }, VALUE, take_memory },
+	{ 'b', { "--stack-bytes" }, VALUE, take_stack_bytes },
 	{ 'r', { "--report" }, NOTHING, take_report },
 	{ 'v', { "--values" }, VALUE, take_values },
 	{ 'l', { "--no-locals" }, NOTHING, take_no_locals },
@@ -215,7 +226,8 @@ int tc_options_read(struct tc_verb_options *ret, char **argv, const char *accept
 {
 	int r = 0;
 
-	*ret = (struct tc_verb_options){ .dump = { .stop_ms = STOP_MS },
+	*ret = (struct tc_verb_options){ .dump = { .stop_ms = STOP_MS,
+					      .stack_bytes = TC_STACK_BYTES },
 				    .signal = { .timeout_ms = TIMEOUT_MS } };
 	for (int i = 0; argv[i] && r == 0; i++) {
 		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)

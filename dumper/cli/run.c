@@ -89,6 +89,8 @@ static const struct setting settings[] = {
 	{ "--values", "TASKCORE_VALUES", "none, scalars, strings", take_word },
 	{ "--max-files", "TASKCORE_MAX_FILES", "a number", take_number },
 	{ "--max-bytes", "TASKCORE_MAX_BYTES", "a number, or one with K, M or G", take_number },
+	{ "--stack-bytes", "TASKCORE_STACK_BYTES", "a number, or one with K or M, at most 8M",
+	  take_number },
 	{ "--pause-ms", "TASKCORE_PAUSE_MS", "a number", take_number },
 	{ "--budget-ms", "TASKCORE_BUDGET_MS", "a number", take_number },
 	{ "--min-interval-s", "TASKCORE_MIN_INTERVAL_S", "a number", take_number },
@@ -103,8 +105,9 @@ const char tc_run_usage[] =
 	"  --signal SIG      run: USR1 (the default), USR2, RTMIN+N, or none: taskcore signal "
 	"only\n"
 	"  --timing off, --values none|scalars|strings, --max-files N,\n"
-	"  --max-bytes N, --pause-ms N, --budget-ms N, --min-interval-s N, --keep-newest 1,\n"
-	"  --nondumpable full  run: as the variables TASKCORE_… of the same names\n";
+	"  --max-bytes N, --stack-bytes N, --pause-ms N, --budget-ms N, --min-interval-s N,\n"
+	"  --keep-newest 1, --nondumpable full\n"
+	"                    run: as the variables TASKCORE_… of the same names\n";
 
 static int __attribute__((format(printf, 2, 3))) say(int code, const char *format, ...)
 {

@@ -21,7 +21,6 @@
 #include "dumper/hook/hook_python.h"
 #include "dumper/hook/hook_signal.h"
 #include "dumper/hook/hook_turn.h"
-#include "dumper/hook/signals/hook_altstack.h"
 #include "dumper/hook/signals/hook_chain.h"
 #include "dumper/hook/signals/hook_guard.h"
 #include "lib/sys/arch_x86_64.h"
@@ -85,10 +84,8 @@ static int start(char how)
 	/* Asked only in a Python process: it takes some µs, and nothing is sent to other
 	 * processes. */
 	const char *emulator = tc_hook_is_linked_python() ? tc_hook_emulator() : NULL;
-	if (r == 0 && tc_hook_is_linked_python() && !emulator)
+	if (r == 0 && tc_hook_is_linked_python())
 		tc_hook_crash_take();
-	if (r == 0)
-		tc_hook_altstack_main();
 	if (r == 0)
 		publish(emulator ? emulator[0] : how);
 	return r;

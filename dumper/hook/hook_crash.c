@@ -15,12 +15,14 @@
 #include "dumper/hook/capture/hook_still.h"
 #include "dumper/hook/child/hook_end.h"
 #include "dumper/hook/common/hook_dump.h"
+#include "dumper/hook/common/hook_emulator.h"
 #include "dumper/hook/common/hook_process.h"
 #include "dumper/hook/common/hook_settings.h"
 #include "dumper/hook/hook_python.h"
 #include "dumper/hook/hook_refuse.h"
 #include "dumper/hook/hook_request.h"
 #include "dumper/hook/hook_turn.h"
+#include "dumper/hook/signals/hook_altstack.h"
 #include "dumper/hook/signals/hook_chain.h"
 #include "dumper/hook/signals/hook_guard.h"
 #include "dumper/hook/signals/hook_next.h"
@@ -203,8 +205,9 @@ void tc_hook_crash_take(void)
 {
 	static _Atomic bool taken;
 
-	if (!tc_hook_settings.crash || atomic_exchange(&taken, true))
+	if (!tc_hook_settings.crash || tc_hook_emulator() || atomic_exchange(&taken, true))
 		return;
+	tc_hook_altstack_main();
 	for (size_t i = 0; i < N_SIGNALS; i++)
 		tc_chain_take_fatal(signals[i].sig, on_crash);
 }

@@ -5,8 +5,9 @@
 
 #include <stdbool.h>
 
-/* Take the fatal signals, once; nothing where TASKCORE_CRASH is off. To be called when the process
- * is known to hold an interpreter, in normal context or in a handler, without the turn. */
+/* Take the fatal signals, once, and give threads alternate stacks from now on; nothing where
+ * TASKCORE_CRASH is off, or in an emulator. To be called when the process is known to hold an
+ * interpreter. Normal context. */
 void tc_hook_crash_take(void);
 
 #endif

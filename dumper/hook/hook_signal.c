@@ -11,7 +11,6 @@
 #include "dumper/hook/common/hook_outcome.h"
 #include "dumper/hook/common/hook_process.h"
 #include "dumper/hook/common/hook_settings.h"
-#include "dumper/hook/hook_crash.h"
 #include "dumper/hook/hook_python.h"
 #include "dumper/hook/hook_refuse.h"
 #include "dumper/hook/hook_request.h"
@@ -100,8 +99,6 @@ __attribute__((force_align_arg_pointer)) void tc_hook_on_signal(int sig, siginfo
 		return;
 	}
 	bool python = tc_hook_has_python();
-	if (python)
-		tc_hook_crash_take();
 	if (python && !tc_chain_nested(sig, context))
 		on_plain(sig, info, context);
 	tc_chain_pass(sig, info, context, python);

@@ -17,6 +17,7 @@
 
 #include "lib/format/crc32c.h"
 #include "lib/process/look.h"
+#include "lib/process/stacks.h"
 #include "lib/sys/sys.h"
 #include "dumper/base/exit.h"
 #include "dumper/outside/fds.h"
@@ -49,6 +50,7 @@ struct dump {
 	bool frozen;
 	struct tc_walk_result walk;
 	struct tc_looks looks;
+	size_t n_stacks_cut;
 	uint32_t maps_crc; /* of target.maps.regions, to see whether it was overwritten */
 };
 
@@ -276,6 +278,16 @@ static void look_again(struct dump *d)
 	}
 }
 
+/* Whoever wants no values wants none that lie on stacks. */
+static void choose_stacks(struct dump *d)
+{
+	struct tc_stack_limits limits =
+		tc_stack_limits(d->options->no_values ? 0 : d->options->stack_bytes);
+
+	d->n_stacks_cut = tc_stacks_choose(d->target.threads, d->target.n_threads, &d->target.maps,
+					   0, &limits);
+}
+
 /* One try: stop (which also gives the registers for the head), write the head, walk, let go.
  * Returns the result of the walk, or that of the step that failed. */
 static int attempt(struct dump *d)
@@ -289,6 +301,7 @@ static int attempt(struct dump *d)
 		return r;
 	if (!d->stopped)
 		tc_fds_go(&d->fds);
+	choose_stacks(d);
 	tc_watch_step(d->watch, "writing the head of the dump");
 	r = tc_core_begin(&d->core, d->out.fd, mem, &d->target.maps, &d->target.process, &d->arena);
 	bool begun = r == 0;
@@ -299,6 +312,7 @@ static int attempt(struct dump *d)
 	check_maps(d);
 	if (begun)
 		put_fds(d);
+	tc_stacks_note(&d->walk.notices, d->n_stacks_cut, "--stack-bytes");
 	d->frozen &= !d->target.reader.image_broken;
 	look_again(d);
 	return r;

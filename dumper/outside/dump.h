@@ -18,6 +18,7 @@ struct tc_dump_options {
 	bool stop;
 	unsigned stop_ms; /* the target is stopped for at most so many milliseconds */
 	bool no_locals, no_values, value_strings;
+	uint64_t stack_bytes; /* of each thread; 0: no stacks */
 };
 
 /* Make the dump and print its path on stdout, or say in one line on stderr what went wrong; or

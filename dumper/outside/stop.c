@@ -29,7 +29,6 @@ enum outcome { STOP_PENDING, STOP_DONE, STOP_LATE, STOP_DENIED, STOP_GONE };
 
 struct regs {
 	bool known;
-	uint64_t pc, sp;
 	int64_t syscall; /* that the thread sleeps in; -1: it runs */
 	uint64_t args[6];
 };
@@ -202,13 +201,11 @@ static void read_registers(struct tracer *t)
 {
 	for (size_t i = 0; i < t->target->n_threads; i++) {
 		struct regs *to = &t->shared->regs[i];
-		uint64_t regs[TC_ARCH_N_REGS];
-		struct iovec iov = { regs, sizeof(regs) };
+		uint64_t *regs = t->target->regs[i];
+		struct iovec iov = { regs, sizeof(t->target->regs[i]) };
 		if (ptrace(PTRACE_GETREGSET, t->target->threads[i].tid, (void *)NT_PRSTATUS, &iov) <
 		    0)
 			continue;
-		to->pc = regs[TC_ARCH_REG_PC];
-		to->sp = regs[TC_ARCH_REG_SP];
 		to->syscall = tc_arch_slept_in(regs, to->args);
 		to->known = true;
 		if (to->syscall < 0)
@@ -287,13 +284,16 @@ static int start(struct tc_stop *stop, struct tracer *t)
 }
 
 /* Describe the thread as it was when all were stopped. */
-static void take_registers(struct tc_os_thread *thread, const struct regs *regs)
+static void take_registers(struct tc_os_thread *thread, const struct regs *regs,
+			   const uint64_t all[TC_ARCH_N_REGS])
 {
 	thread->look = TC_LOOKED_NOT;
+	thread->regs = NULL;
 	if (!regs->known) /* it has ended meanwhile */
 		return;
-	thread->pc = regs->pc;
-	thread->sp = regs->sp;
+	thread->regs = all;
+	thread->pc = all[TC_ARCH_REG_PC];
+	thread->sp = all[TC_ARCH_REG_SP];
 	thread->how = TC_REGS_PTRACE;
 	thread->syscall = regs->syscall;
 	memcpy(thread->args, regs->args, sizeof(thread->args));
@@ -311,7 +311,8 @@ static int take_outcome(struct tc_stop *stop, struct tc_target *target)
 	switch (stop->shared->outcome) {
 	case STOP_DONE:
 		for (size_t i = 0; i < target->n_threads; i++)
-			take_registers(&target->threads[i], &stop->shared->regs[i]);
+			take_registers(&target->threads[i], &stop->shared->regs[i],
+				       target->regs[i]);
 		memcpy(target->running, stop->shared->running, sizeof(target->running));
 		target->reader.mem.registers = target->running;
 		target->reader.mem.n_registers = stop->shared->n_running;
@@ -331,15 +332,24 @@ static int take_outcome(struct tc_stop *stop, struct tc_target *target)
 	}
 }
 
+static void *map_shared(size_t size)
+{
+	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return at == MAP_FAILED ? NULL : at;
+}
+
 int tc_stop_begin(struct tc_stop *stop, struct tc_target *target, unsigned ms,
 		  struct tc_watch *watch)
 {
 	*stop = (struct tc_stop){ .go = -1,
 				  .shared_size = sizeof(struct tc_stop_shared) +
 						 target->n_threads * sizeof(struct regs) };
-	stop->shared = mmap(NULL, stop->shared_size, PROT_READ | PROT_WRITE,
-			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (stop->shared == MAP_FAILED)
+	stop->shared = map_shared(stop->shared_size);
+	/* stays mapped for a second try, and as long as the threads refer to it */
+	if (!target->regs)
+		target->regs = map_shared((target->n_threads + 1) * sizeof(*target->regs));
+	if (!stop->shared || !target->regs)
 		return -TC_ENOSPACE;
 	struct tracer t = { .target = target,
 			    .shared = stop->shared,

@@ -9,6 +9,7 @@
 
 #include "lib/core/core.h"
 #include "lib/process/proc.h"
+#include "lib/sys/arch_x86_64.h"
 #include "dumper/outside/mem_pid.h"
 
 /* of so many threads that do not sleep while the target is stopped the registers are kept */
@@ -30,6 +31,9 @@ struct tc_target {
 	struct tc_maps maps;
 	struct tc_os_thread *threads;
 	size_t n_threads;
+	/* all registers of the thread of the same index, as tc_stop_begin has read them; NULL: it
+	 * was not called */
+	uint64_t (*regs)[TC_ARCH_N_REGS];
 	struct tc_mem_pid reader;
 	struct tc_registers running[TC_TARGET_RUNNING_MAX]; /* for reader */
 	char exe[4096], host[65], release[65], cgroup[512], args[TC_CORE_ARGS_MAX];

@@ -8,11 +8,13 @@
 #include "lib/core/core_notes.h"
 #include "lib/core/core_out.h"
 #include "lib/core/core_pages.h"
+#include "lib/core/core_stacks.h"
 #include "lib/core/head_records.h"
 #include "lib/sys/sys.h"
 #include "lib/base/safe.h"
 
-#define PAGES_MAX 4096u
+#define PAGES_MAX 4096u /* besides those of stacks */
+#define HINTS 16u	/* pages that a reader may fetch together */
 
 /* The sink of core->rec: the head chunk is kept for tc_core_begin, all others are written as notes
  * of the tail. */
@@ -90,17 +92,21 @@ static int put_phdrs(struct tc_core *core, uint64_t notes_at, uint64_t notes_siz
 	return tc_core_put(core, &phdr, sizeof(phdr));
 }
 
+/* The pages go straight into the buffer, which is a whole number of them. */
 static int put_pages(struct tc_core *core)
 {
-	uint8_t part[1024];
-
-	for (size_t i = 0; i < core->n_pages; i++)
-		for (size_t at = 0; at < TC_ARCH_PAGE; at += sizeof(part)) {
-			if (tc_read(core->mem, core->pages[i] + at, part, sizeof(part)) < 0)
-				memset(part, 0, sizeof(part));
-			if (tc_core_put(core, part, sizeof(part)) < 0)
-				return -TC_EWRITE;
-		}
+	if (tc_core_flush(core) < 0)
+		return -TC_EWRITE;
+	for (size_t i = 0; i < core->n_pages; i++) {
+		size_t left = core->n_pages - i;
+		if (i % HINTS == 0)
+			tc_hint(core->mem, core->pages + i, left < HINTS ? left : HINTS);
+		tc_core_read_page(core, core->pages[i], core->out + core->n_out);
+		core->n_out += TC_ARCH_PAGE;
+		core->at += TC_ARCH_PAGE;
+		if (core->n_out == TC_CORE_OUT_SIZE && tc_core_flush(core) < 0)
+			return -TC_EWRITE;
+	}
 	return tc_core_flush(core);
 }
 
@@ -110,9 +116,11 @@ static int init(struct tc_core *core, int fd, struct tc_mem *mem, struct tc_aren
 	core->fd = fd;
 	core->mem = mem;
 	core->sink.chunk = take_chunk;
-	core->max_pages = PAGES_MAX;
+	core->max_pages = PAGES_MAX + tc_core_count_stacks(mem);
+	for (size_t i = 0; i < mem->n_threads; i++)
+		core->copied |= mem->threads[i].kept_bytes != NULL;
 	core->out = tc_arena_take(scratch, TC_CORE_OUT_SIZE);
-	core->pages = tc_arena_take(scratch, PAGES_MAX * sizeof(*core->pages));
+	core->pages = tc_arena_take(scratch, core->max_pages * sizeof(*core->pages));
 	void *buf = tc_arena_take(scratch, TC_RECORDS_BUFFER);
 	if (!core->out || !core->pages || !buf)
 		return -TC_ENOSPACE;
@@ -129,6 +137,8 @@ int tc_core_begin(struct tc_core *core, int fd, struct tc_mem *mem, const struct
 	if (r < 0)
 		return r;
 	tc_core_find_pages(core, process);
+	if (maps)
+		tc_core_find_secret(core, maps, process);
 	for (size_t i = 0; i < core->n_pages; i += run_length(core, i))
 		n_loads++;
 	tc_core_head_records(core, maps, process);

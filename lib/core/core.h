@@ -66,14 +66,20 @@ struct tc_core {
 	size_t head_size;
 	uint64_t tail_phdr; /* offset of the last program header */
 	uint64_t tail_at;   /* offset of the tail */
-	tc_addr *pages;	    /* to be written, ascending: core_pages.h says which */
+	/* to be written, ascending: core_pages.h and core_stacks.h say which */
+	tc_addr *pages;
 	size_t n_pages, max_pages;
+	bool copied;		/* of some stacks there are copies (mem.h, kept_bytes) */
+	size_t last_stack;	/* index of the thread whose copy was used last */
+	struct tc_range secret; /* is written as zeros: see core_pages.h */
 	size_t next_thread, next_module; /* indexes of the first that have no record yet */
 };
 
 /* Write everything up to the tail to the empty file fd: ELF header, head notes, pages. Afterwards
- * core->rec takes the walker's records. maps may be NULL; about 2.5 MiB are taken from scratch.
- * *core must not be moved, and all that was given must stay, until tc_core_seal. 0, -TC_ENOSPACE,
+ * core->rec takes the walker's records. Of the threads' stacks the file
+ * gets what tc_stacks_choose has set (stacks.h), nothing where it was not called. maps may be
+ * NULL; about 2.5 MiB are taken from scratch, and 2 KiB for each MiB of stacks. *core must not be
+ * moved, and all that was given must stay, until tc_core_seal. 0, -TC_ENOSPACE,
  * -TC_EINTERNAL, or -TC_EWRITE (core->sys has the errno). */
 int tc_core_begin(struct tc_core *core, int fd, struct tc_mem *mem, const struct tc_maps *maps,
 		  const struct tc_process *process, struct tc_arena *scratch);

@@ -16,17 +16,34 @@ static uint64_t note_size(const char *owner, size_t size)
 	return sizeof(Elf64_Nhdr) + tc_core_pad4(strlen(owner) + 1) + tc_core_pad4(size);
 }
 
-/* The other registers stay 0: they are not known (format.md section 2). */
-static int put_prstatus(struct tc_core *core, const struct tc_os_thread *thread)
+/* The fatal signal, in the fields of prstatus. As the kernel does (fs/binfmt_elf.c, fill_prstatus),
+ * each thread gets it: gdb takes that of the last one. */
+static void put_signal(uint8_t *desc, const struct tc_process *process,
+		       const struct tc_os_thread *thread)
+{
+	const uint16_t signal = (uint16_t)process->signal;
+
+	if (!process->crash)
+		return;
+	memcpy(desc + TC_ARCH_PRSTATUS_SIGNO, &process->signal, 4);
+	memcpy(desc + TC_ARCH_PRSTATUS_CURSIG, &signal, sizeof(signal));
+	if (process->crash->tid == thread->tid)
+		memcpy(desc + TC_ARCH_PRSTATUS_CODE, &process->crash->code, 4);
+}
+
+/* If only pc and sp are known, the other registers stay 0 (format.md section 2). */
+static int put_prstatus(struct tc_core *core, const struct tc_process *process,
+			const struct tc_os_thread *thread)
 {
 	uint8_t desc[TC_ARCH_PRSTATUS_SIZE];
 	uint64_t regs[TC_ARCH_N_REGS] = { 0 };
 
 	memset(desc, 0, sizeof(desc));
 	memcpy(desc + TC_ARCH_PRSTATUS_PID, &thread->tid, 4);
+	put_signal(desc, process, thread);
 	regs[TC_ARCH_REG_PC] = thread->pc;
 	regs[TC_ARCH_REG_SP] = thread->sp;
-	memcpy(desc + TC_ARCH_PRSTATUS_REGS, regs, sizeof(regs));
+	memcpy(desc + TC_ARCH_PRSTATUS_REGS, thread->regs ? thread->regs : regs, sizeof(regs));
 	return tc_core_note(core, "CORE", NT_PRSTATUS, desc, sizeof(desc));
 }
 
@@ -56,6 +73,28 @@ static int put_prpsinfo(struct tc_core *core, const struct tc_process *process)
 	for (size_t i = 0; i < n; i++)
 		info.psargs[i] = process->args[i] ? process->args[i] : ' ';
 	return tc_core_note(core, "CORE", NT_PRPSINFO, &info, sizeof(info));
+}
+
+static bool has_siginfo(const struct tc_process *process)
+{
+	return process->crash && process->crash->siginfo;
+}
+
+/* NT_SIGINFO comes right behind the registers of the first thread: gdb takes it for that of the
+ * thread whose registers came last (bfd/elf.c, elfcore_make_note_pseudosection). */
+static int put_threads(struct tc_core *core, const struct tc_process *process)
+{
+	const struct tc_mem *mem = core->mem;
+
+	for (size_t i = 0; i < mem->n_threads; i++) {
+		if (put_prstatus(core, process, &mem->threads[i]) < 0)
+			return -TC_EWRITE;
+		if (i == 0 && has_siginfo(process) &&
+		    tc_core_note(core, "CORE", NT_SIGINFO, process->crash->siginfo,
+				 TC_CORE_SIGINFO) < 0)
+			return -TC_EWRITE;
+	}
+	return 0;
 }
 
 static bool is_file(const struct tc_region *r)
@@ -116,6 +155,9 @@ uint64_t tc_core_head_notes_size(const struct tc_core *core, const struct tc_map
 
 	count_files(maps, &files);
 	return core->mem->n_threads * note_size("CORE", TC_ARCH_PRSTATUS_SIZE) +
+	       (core->mem->n_threads && has_siginfo(process) ?
+			note_size("CORE", TC_CORE_SIGINFO) :
+			0) +
 	       note_size("CORE", sizeof(struct prpsinfo)) + note_size("CORE", process->auxv_size) +
 	       note_size("CORE", files) + note_size(TC_NOTE_OWNER, core->head_size);
 }
@@ -123,10 +165,7 @@ uint64_t tc_core_head_notes_size(const struct tc_core *core, const struct tc_map
 int tc_core_put_head_notes(struct tc_core *core, const struct tc_maps *maps,
 			   const struct tc_process *process)
 {
-	for (size_t i = 0; i < core->mem->n_threads; i++)
-		if (put_prstatus(core, &core->mem->threads[i]) < 0)
-			return -TC_EWRITE;
-	if (put_prpsinfo(core, process) < 0 ||
+	if (put_threads(core, process) < 0 || put_prpsinfo(core, process) < 0 ||
 	    tc_core_note(core, "CORE", NT_AUXV, process->auxv, process->auxv_size) < 0 ||
 	    put_files(core, maps) < 0)
 		return -TC_EWRITE;

@@ -5,6 +5,7 @@
 
 #include <elf.h>
 
+#include "lib/core/core_stacks.h"
 #include "lib/sys/arch_x86_64.h"
 #include "lib/base/safe.h"
 
@@ -152,9 +153,20 @@ void tc_core_find_pages(struct tc_core *core, const struct tc_process *process)
 		add(core, m->base, vdso ? size : 1);
 	}
 	add_executable(core, process);
+	tc_core_add_stacks(core);
 	sort(core->pages, core->n_pages);
 	for (size_t i = 0; i < core->n_pages; i++)
 		if (n == 0 || core->pages[i] != core->pages[n - 1])
 			core->pages[n++] = core->pages[i];
 	core->n_pages = n;
+}
+
+void tc_core_find_secret(struct tc_core *core, const struct tc_maps *maps,
+			 const struct tc_process *process)
+{
+	tc_addr at = auxv_get(process, AT_RANDOM);
+	const struct tc_region *stack = at ? tc_maps_find(maps, at) : NULL;
+
+	if (stack)
+		core->secret = (struct tc_range){ at, stack->end };
 }

@@ -65,7 +65,10 @@ struct tc_os_thread {
 	 * pc and sp are known. Borrowed from the reader. */
 	const uint64_t *regs;
 	struct tc_range stack; /* the mapping that holds sp */
-	struct tc_range kept;  /* the part of it that the dump holds */
+	struct tc_range kept;  /* the part of it that the dump holds, whole pages */
+	/* A copy of kept, borrowed from whoever made it; NULL: it is read from the target when it
+	 * is written. */
+	const uint8_t *kept_bytes;
 };
 
 /* The registers of a thread that was interrupted in the middle of the program's code: what its

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "lib/base/safe.h"
 
@@ -107,6 +108,33 @@ void tc_arch_abandon(struct tc_arch_context *context, void *way_out)
 	context->rsp = (uint64_t)(uintptr_t)way_out;
 	context->rip = (uint64_t)(uintptr_t)tc_arch_call_out;
 	context->rax = 0;
+}
+
+/* The segments are cs, gs, fs and ss of 16 bits each: struct sigcontext_64 of
+ * arch/x86/include/uapi/asm/sigcontext.h. The order of the result is that of struct
+ * user_regs_struct in arch/x86/include/asm/user_64.h. */
+void tc_arch_context_regs(const struct tc_arch_context *context, uint64_t regs[TC_ARCH_N_REGS])
+{
+	const uint64_t segments = context->segments;
+	const uint64_t all[TC_ARCH_N_REGS] = {
+		context->r15, context->r14, context->r13, context->r12, context->rbp, context->rbx,
+		context->r11, context->r10, context->r9,  context->r8,	context->rax, context->rcx,
+		context->rdx, context->rsi, context->rdi,
+		UINT64_MAX, /* orig_rax: no system call */
+		context->rip, segments & 0xffff, context->eflags, context->rsp, segments >> 48,
+		0, 0, 0, 0, /* fs_base, gs_base, ds, es */
+		segments >> 32 & 0xffff, segments >> 16 & 0xffff,
+	};
+	memcpy(regs, all, sizeof(all));
+}
+
+#define ARCH_GET_FS 0x1003 /* arch/x86/include/uapi/asm/prctl.h */
+#define ARCH_GET_GS 0x1004
+
+void tc_arch_own_bases(uint64_t regs[TC_ARCH_N_REGS])
+{
+	tc_syscall2(SYS_arch_prctl, ARCH_GET_FS, (long)&regs[TC_ARCH_REG_FS_BASE]);
+	tc_syscall2(SYS_arch_prctl, ARCH_GET_GS, (long)&regs[TC_ARCH_REG_GS_BASE]);
 }
 
 /* 15 is rt_sigreturn. Unwinders recognise a signal frame by its unwind information or by exactly

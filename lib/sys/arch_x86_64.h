@@ -23,6 +23,9 @@
 /* struct elf_prstatus of core files (include/linux/elfcore.h): its size, and the offsets of the
  * fields that we fill in. */
 #define TC_ARCH_PRSTATUS_SIZE 336
+#define TC_ARCH_PRSTATUS_SIGNO 0
+#define TC_ARCH_PRSTATUS_CODE 4
+#define TC_ARCH_PRSTATUS_CURSIG 12 /* 2 bytes */
 #define TC_ARCH_PRSTATUS_PID 32
 #define TC_ARCH_PRSTATUS_REGS 112
 /* Indexes into struct user_regs_struct, in 8-byte words. */
@@ -31,6 +34,11 @@
 #define TC_ARCH_REG_RESULT 10 /* rax */
 #define TC_ARCH_REG_CALL 15 /* orig_rax */
 #define TC_ARCH_REG_SP 19
+#define TC_ARCH_REG_FS_BASE 21
+#define TC_ARCH_REG_GS_BASE 22
+/* Bytes below the stack pointer that a function may use: System V ABI, AMD64 supplement, section
+ * 3.2.2. */
+#define TC_ARCH_RED_ZONE 128u
 
 /* System calls without libc. They return the kernel's result, which is -errno on failure, do not
  * touch errno, and are no cancellation points. Everything in this header may run in a signal
@@ -176,6 +184,13 @@ static inline bool tc_arch_at_halt(const struct tc_arch_context *context)
 {
 	return *(const uint8_t *)(uintptr_t)context->rip == 0xf4;
 }
+
+/* All registers of the thread that a signal has interrupted, in the order of struct
+ * user_regs_struct; those of data segments and the bases of fs and gs are 0, and no system call is
+ * told. The context does not have the bases: the thread itself can ask for them, in its handler or
+ * elsewhere; they stay 0 where the kernel does not tell them. */
+void tc_arch_context_regs(const struct tc_arch_context *context, uint64_t regs[TC_ARCH_N_REGS]);
+void tc_arch_own_bases(uint64_t regs[TC_ARCH_N_REGS]);
 
 /* In a handler of SIGSEGV or SIGBUS: make the tc_arch_copy that faulted return -1. False: something
  * else faulted, and context is not changed. */

@@ -15,6 +15,7 @@ STRING, TYPE, CODE, SITE, CHAIN, CONTEXT, LOOP, INTERP = range(8)
 TABLES = 8
 PYTHON_FRAMES = {1, 2, 3, 5}
 MIB = 1 << 20
+NT_SIGINFO = 0x53494749
 RUNNING, MUST_CANCEL, TORN, LAZY_NAME, STATE_UNKNOWN, NO_WAITER = 4, 8, 128, 1024, 8192, 32768  # flags of a task
 
 
@@ -245,7 +246,7 @@ RECORDS = {
         "thread",
         None,
         "tid:u ns_tid:u name:text state:letter registers:registers pc:u sp:u syscall:plus_1 arg0:u arg1:u arg2:u arg3:u "
-        "arg4:u arg5:u user_ns:u system_ns:u wchan:text",
+        "arg4:u arg5:u user_ns:u system_ns:u wchan:text flags:thread_flags stack:u stack_end:u kept:u kept_end:u",
     ),
     3: ("module", None, "base:u end:u device:u inode:u mtime_ns:u size:u build_id:b path:text"),
     10: ("string", STRING, "class:string_class bytes:rest"),
@@ -312,6 +313,11 @@ RECORDS = {
         "notices:notices swapped:u bytes_read:u anew:u stopping_ns:u resuming_ns:u",
     ),
     32: ("heap", None, "interp:interp flags:heap_flags objects:u"),
+    33: (
+        "crash",
+        None,
+        "tid:u flags:crash_flags code:s address:u mapping:u mapping_end:u access:u path:text below:u above:u handler:u",
+    ),
 }
 
 
@@ -366,6 +372,8 @@ FIELDS = {
     "error": one_of(*range(17)),
     "head_flags": flags(63),
     "look_flags": flags(3),
+    "thread_flags": flags(7),
+    "crash_flags": flags(63),
     "type_flags": flags(15),
     "interp_flags": flags(63),
     "fd_flags": flags(15),
@@ -654,7 +662,7 @@ def read_head(dump, data, head):
         elif owner == b"TaskCore\0" and kind == NOTE_HEAD:
             chunks += 1
             kinds = dump.chunk(offset, descriptor)
-            must(set(kinds or ()) <= {1, 2, 3}, "the head has records of kinds %s", kinds)
+            must(set(kinds or ()) <= {1, 2, 3, 33}, "the head has records of kinds %s", kinds)
         else:
             must(False, "a note of %r, type %#x, in the head", owner, kind)
     must(chunks == 1 or end > len(data), "%d head chunks", chunks)
@@ -696,6 +704,23 @@ def check_sums(dump):
     threads = [one["tid"] for one in dump.records["thread"]]
     tids = [struct.unpack_from("<i", descriptor, 32)[0] for kind, descriptor in dump.notes if kind == 1]
     must(tids == threads, "NT_PRSTATUS of %s, threads %s", tids, threads)
+    crashes = dump.records["crash"]
+    must(len(crashes) <= 1 and [one["tid"] for one in crashes] in ([], threads[:1]), "crashes: %s, threads %s", crashes, threads)
+    must(len([kind for kind, _ in dump.notes if kind == NT_SIGINFO]) == len(crashes), "NT_SIGINFO without a crash, or the other way round")
+
+
+def check_stacks(dump, loads):
+    """Section 2: registers, and the bytes of stacks."""
+    registers = [struct.unpack_from("<27Q", descriptor, 112) for kind, descriptor in dump.notes if kind == 1]
+    for one, regs in zip(dump.records["thread"], registers):
+        must((regs[16], regs[19]) == (one["pc"], one["sp"]), "thread %d: pc and sp in NT_PRSTATUS", one["tid"])
+        must(one["registers"] >= 2 or not any(regs[:16]), "thread %d: registers that nobody knew", one["tid"])
+        if not one["kept_end"]:
+            continue
+        must(one["stack"] <= one["kept"] < one["kept_end"] <= one["stack_end"], "thread %d: kept is not in its stack", one["tid"])
+        must(one["sp"] - 128 < one["stack"] or one["kept"] <= one["sp"] - 128, "thread %d: no red zone", one["tid"])
+        must(any(load["vaddr"] <= one["kept"] and one["kept_end"] <= load["vaddr"] + load["filesz"] for load in loads),
+             "thread %d: its stack is in no segment", one["tid"])
 
 
 def load(path, sums=True):
@@ -709,6 +734,7 @@ def load(path, sums=True):
     read_tail(dump, data, headers[-1])
     if sums and not dump.problems:
         check_sums(dump)
+        check_stacks(dump, headers[1:-1])
     return dump
 
 

@@ -394,7 +394,7 @@ def test_deleted_directory(directory):
 def test_environment(directory):
     """each key of the environment with a value that cannot be understood, or that does nothing yet: one line that names it, once; the program runs on and dumps"""
     bad = {"SIGNAL": ["", "KILL", "RTMIN", "RTMIN+31", "RTMIN+-1", "USR3", "10", "sigusr1"], "TIMING": ["", "maybe", "1", "on"], "VALUES": ["", "string", "ALL"],
-           "STACK_BYTES": ["65536"], "AT_EXIT": ["1"], "MAX_FILES": ["", "x", "-1", "1.5", " 5", "99999999999999999999"],
+           "STACK_BYTES": ["", "x", "256K", "8388609"], "AT_EXIT": ["1"], "MAX_FILES": ["", "x", "-1", "1.5", " 5", "99999999999999999999"],
            "MAX_BYTES": ["", "1T", "0x10"], "PAUSE_MS": ["", "1s", "18446744073709551615"], "BUDGET_MS": ["", "-5", "18446744073709551616"],
            "MIN_INTERVAL_S": ["soon", "18446744073709551615"], "KEEP_NEWEST": ["yes", "2"], "NONDUMPABLE": ["half", "1"], "DISABLE": ["true"], "FREEZE": ["", "now"],
            "DIR": ["z" * 5000]}
@@ -417,7 +417,7 @@ def test_environment(directory):
 def test_environment_good(directory):
     """no line for values that are right, or for variables that are not ours"""
     good = {"SIGNAL": "SIGRTMIN+3", "TIMING": "off", "VALUES": "none", "MAX_FILES": "5", "MAX_BYTES": "5000000000", "PAUSE_MS": "10",
-            "BUDGET_MS": "100", "MIN_INTERVAL_S": "86400", "KEEP_NEWEST": "0", "NONDUMPABLE": "full", "DISABLE": "0", "FREEZE": "place", "DIR": "", "SOMETHING": "x"}
+            "BUDGET_MS": "100", "MIN_INTERVAL_S": "86400", "STACK_BYTES": "0", "KEEP_NEWEST": "0", "NONDUMPABLE": "full", "DISABLE": "0", "FREEZE": "place", "DIR": "", "SOMETHING": "x"}
     env = environment(**{"TASKCORE_" + k: v for k, v in good.items()})
     done = subprocess.run(["/bin/true"], env=env, stderr=subprocess.PIPE, timeout=LONG_S)
     must(done.returncode == 0 and done.stderr == b"", done.stderr)

@@ -12,6 +12,7 @@
 
 #include "tests/unit/run_suite.h"
 #include "lib/core/core.h"
+#include "lib/process/stacks.h"
 #include "tests/unit/fake_mem.h"
 
 #define BASE 0x10000
@@ -252,6 +253,313 @@ START_TEST(test_an_arena_too_small_is_said)
 }
 END_TEST
 
+/* Offset in the file of the descriptor of the n-th head note of a type; *ret_size gets its size. */
+static uint64_t head_note(int fd, uint32_t type, unsigned n, uint32_t *ret_size)
+{
+	Elf64_Phdr notes = phdr_at(fd, 0);
+	uint64_t at = notes.p_offset;
+
+	while (at < notes.p_offset + notes.p_filesz) {
+		Elf64_Nhdr note;
+		read_at(fd, at, &note, sizeof(note));
+		at += sizeof(note) + ((note.n_namesz + 3u) & ~3u);
+		*ret_size = note.n_descsz;
+		if (note.n_type == type && n-- == 0)
+			return at;
+		at += (note.n_descsz + 3u) & ~3u;
+	}
+	ck_abort_msg("no such note");
+}
+
+static uint64_t word_at(int fd, uint64_t offset)
+{
+	uint64_t word;
+
+	read_at(fd, offset, &word, sizeof(word));
+	return word;
+}
+
+START_TEST(test_all_registers_are_written_where_they_are_known)
+{
+	uint64_t regs[27];
+	uint32_t size;
+	set_up(2);
+	int fd = new_file();
+
+	for (unsigned i = 0; i < 27; i++)
+		regs[i] = 0x1000 + i;
+	threads[1].regs = regs;
+	ck_assert_int_eq(tc_core_begin(&core, fd, &fake.mem, NULL, &process, &arena), 0);
+	uint64_t one = head_note(fd, NT_PRSTATUS, 0, &size);
+	uint64_t two = head_note(fd, NT_PRSTATUS, 1, &size);
+	ck_assert_uint_eq(word_at(fd, one + 112 + 4 * 8), 0);
+	for (unsigned i = 0; i < 27; i++)
+		ck_assert_uint_eq(word_at(fd, two + 112 + i * 8), 0x1000 + i);
+	close(fd);
+}
+END_TEST
+
+START_TEST(test_a_crash_has_its_signal)
+{
+	uint8_t siginfo[TC_CORE_SIGINFO] = { 11, [127] = 0x5a };
+	struct tc_crash crash = { .tid = 100, .code = 2, .siginfo = siginfo };
+	struct tc_process crashed = process;
+	uint32_t size;
+	uint8_t byte;
+	set_up(2);
+	int fd = new_file();
+
+	crashed.crash = &crash;
+	crashed.signal = 11;
+	ck_assert_int_eq(tc_core_begin(&core, fd, &fake.mem, NULL, &crashed, &arena), 0);
+	uint64_t one = head_note(fd, NT_PRSTATUS, 0, &size);
+	uint64_t two = head_note(fd, NT_PRSTATUS, 1, &size);
+	uint64_t info = head_note(fd, NT_SIGINFO, 0, &size);
+	ck_assert_uint_eq(size, TC_CORE_SIGINFO);
+	ck_assert(one < info && info < two);
+	read_at(fd, info + 127, &byte, 1);
+	ck_assert_uint_eq(byte, 0x5a);
+	ck_assert_uint_eq(word_at(fd, one), 2ull << 32 | 11); /* si_signo, si_code */
+	ck_assert_uint_eq((uint16_t)(word_at(fd, one + 8) >> 32), 11); /* pr_cursig */
+	ck_assert_uint_eq(word_at(fd, two), 11);
+	ck_assert_uint_eq((uint16_t)(word_at(fd, two + 8) >> 32), 11);
+	close(fd);
+}
+END_TEST
+
+/* Three pages of the fake target are a stack. */
+#define STACK (BASE + 0xc000)
+
+static struct tc_region regions[] = {
+	{ .start = BASE, .end = STACK, .prot = TC_PROT_READ, .path = "" },
+	{ .start = STACK, .end = STACK + 0x3000, .prot = TC_PROT_READ | TC_PROT_WRITE, .path = "" },
+};
+static const struct tc_maps maps = { regions, ROWS(regions) };
+
+static size_t choose(uint64_t bytes)
+{
+	struct tc_stack_limits limits = tc_stack_limits(bytes);
+
+	return tc_stacks_choose(threads, fake.mem.n_threads, &maps, 0, &limits);
+}
+
+/* All segments with memory: ascending, each after the one before, whole in the file. */
+static uint64_t check_loads(int fd)
+{
+	uint64_t last = 0, size = 0;
+	unsigned n = count_phdrs(fd);
+
+	for (unsigned i = 1; i + 1 < n; i++) {
+		Elf64_Phdr phdr = phdr_at(fd, i);
+		ck_assert_uint_eq(phdr.p_type, PT_LOAD);
+		ck_assert_uint_ge(phdr.p_vaddr, last);
+		ck_assert_uint_eq(phdr.p_filesz, phdr.p_memsz);
+		ck_assert_uint_eq(phdr.p_offset % 4096, 0);
+		last = phdr.p_vaddr + phdr.p_memsz;
+		size += phdr.p_filesz;
+	}
+	return size;
+}
+
+/* The byte that the file has for an address. */
+static int byte_at(int fd, tc_addr addr)
+{
+	for (unsigned i = 1; i + 1 < count_phdrs(fd); i++) {
+		Elf64_Phdr phdr = phdr_at(fd, i);
+		uint8_t byte;
+		if (addr < phdr.p_vaddr || addr >= phdr.p_vaddr + phdr.p_filesz)
+			continue;
+		read_at(fd, phdr.p_offset + (addr - phdr.p_vaddr), &byte, 1);
+		return byte;
+	}
+	return -1;
+}
+
+START_TEST(test_stacks_are_kept_from_the_red_zone_up)
+{
+	set_up(3);
+	int fd = new_file();
+
+	pages[0xd000] = 0x77;
+	threads[0].sp = STACK + 0x1040; /* its red zone begins in the page below */
+	threads[1].sp = STACK + 0x2100;
+	threads[2].sp = 0;
+	ck_assert_uint_eq(choose(TC_STACK_BYTES), 0);
+	ck_assert_uint_eq(threads[0].stack.start, STACK);
+	ck_assert_uint_eq(threads[0].stack.end, STACK + 0x3000);
+	ck_assert_uint_eq(threads[0].kept.start, STACK);
+	ck_assert_uint_eq(threads[0].kept.end, STACK + 0x3000);
+	ck_assert_uint_eq(threads[1].kept.start, STACK + 0x2000);
+	ck_assert_uint_eq(threads[2].kept.end, 0);
+	ck_assert_int_eq(tc_core_begin(&core, fd, &fake.mem, &maps, &process, &arena), 0);
+	ck_assert_uint_eq(check_loads(fd), 6 * 4096); /* three of modules, three of the stack */
+	ck_assert_int_eq(byte_at(fd, BASE + 0xd000), 0x77);
+	ck_assert_int_eq(byte_at(fd, STACK + 0x2fff), 0x5a);
+	close(fd);
+}
+END_TEST
+
+START_TEST(test_without_stack_bytes_only_the_mapping_is_told)
+{
+	set_up(1);
+	int fd = new_file();
+
+	threads[0].sp = STACK + 0x1040;
+	ck_assert_uint_eq(choose(0), 0);
+	ck_assert_uint_eq(threads[0].stack.start, STACK);
+	ck_assert_uint_eq(threads[0].kept.end, 0);
+	ck_assert_int_eq(tc_core_begin(&core, fd, &fake.mem, &maps, &process, &arena), 0);
+	ck_assert_uint_eq(check_loads(fd), 3 * 4096);
+	close(fd);
+}
+END_TEST
+
+START_TEST(test_copies_are_written_instead_of_memory)
+{
+	set_up(2);
+	int fd = new_file();
+
+	threads[0].sp = STACK + 0x1200;
+	threads[1].sp = STACK + 0x2200;
+	choose(TC_STACK_BYTES);
+	ck_assert_uint_eq(tc_stacks_copy(threads, 2, &fake.mem, &arena), 0);
+	memset(pages, 0x11, sizeof(pages)); /* the process goes on */
+	ck_assert_int_eq(tc_core_begin(&core, fd, &fake.mem, &maps, &process, &arena), 0);
+	ck_assert_int_eq(byte_at(fd, STACK + 0x1000), 0x5a);
+	ck_assert_int_eq(byte_at(fd, STACK + 0x2fff), 0x5a);
+	ck_assert_int_eq(byte_at(fd, BASE + 0x3000), 0x11);
+	arena.left = 100;
+	ck_assert_uint_eq(tc_stacks_copy(threads, 2, &fake.mem, &arena), 2);
+	ck_assert_uint_eq(threads[0].kept.end, 0);
+	close(fd);
+}
+END_TEST
+
+START_TEST(test_pages_of_stacks_that_cannot_be_read_are_zeros)
+{
+	set_up(1);
+	int fd = new_file();
+
+	fake.size = 0xd000; /* the first page of the stack is the last that can be read */
+	threads[0].sp = STACK + 0x200;
+	choose(TC_STACK_BYTES);
+	ck_assert_int_eq(tc_core_begin(&core, fd, &fake.mem, &maps, &process, &arena), 0);
+	ck_assert_uint_eq(check_loads(fd), 6 * 4096);
+	ck_assert_int_eq(byte_at(fd, STACK), 0x5a);
+	ck_assert_int_eq(byte_at(fd, STACK + 0x1000), 0);
+	close(fd);
+}
+END_TEST
+
+START_TEST(test_arguments_and_environment_are_not_written)
+{
+	uint64_t auxv[4] = { AT_RANDOM, STACK + 0x2100, AT_NULL, 0 };
+	struct tc_process first = process;
+	set_up(1);
+	int fd = new_file();
+
+	memcpy(first.auxv, auxv, sizeof(auxv));
+	first.auxv_size = sizeof(auxv);
+	threads[0].sp = STACK + 0x200;
+	choose(TC_STACK_BYTES);
+	ck_assert_int_eq(tc_core_begin(&core, fd, &fake.mem, &maps, &first, &arena), 0);
+	ck_assert_int_eq(byte_at(fd, STACK + 0x20ff), 0x5a);
+	ck_assert_int_eq(byte_at(fd, STACK + 0x2100), 0);
+	ck_assert_int_eq(byte_at(fd, STACK + 0x2fff), 0);
+	close(fd);
+}
+END_TEST
+
+/* Stacks of 1 MiB, a guard page below each, as pthread_create makes them. */
+#define DEEP 0x100000u
+#define DEEP_MAX 80u
+static struct tc_region deep[2 * DEEP_MAX];
+static const struct tc_maps deep_maps = { deep, 2 * DEEP_MAX };
+
+static tc_addr deep_stack(size_t i)
+{
+	return 0x7f0000000000 + i * (DEEP + 0x1000) + 0x1000;
+}
+
+static void set_up_deep(size_t n)
+{
+	set_up(n);
+	for (size_t i = 0; i < DEEP_MAX; i++) {
+		deep[2 * i] = (struct tc_region){ .start = deep_stack(i) - 0x1000,
+						  .end = deep_stack(i), .path = "" };
+		deep[2 * i + 1] = (struct tc_region){ .start = deep_stack(i),
+						      .end = deep_stack(i) + DEEP,
+						      .prot = TC_PROT_READ | TC_PROT_WRITE,
+						      .path = "" };
+	}
+	for (size_t i = 0; i < n; i++)
+		threads[i].sp = deep_stack(i) + 0x1800;
+}
+
+static uint64_t kept(size_t i)
+{
+	return threads[i].kept.end - threads[i].kept.start;
+}
+
+START_TEST(test_each_stack_has_its_limit)
+{
+	struct tc_stack_limits limits = tc_stack_limits(10000); /* three pages */
+	set_up_deep(3);
+
+	ck_assert_uint_eq(tc_stacks_choose(threads, 3, &deep_maps, 101, &limits), 0);
+	ck_assert_uint_eq(threads[0].kept.start, deep_stack(0) + 0x1000);
+	ck_assert_uint_eq(kept(0), 4 * 4096); /* sp is in the middle of a page */
+	ck_assert_uint_eq(kept(1), 25 * 4096);
+	ck_assert_uint_eq(threads[2].stack.end, deep_stack(2) + DEEP);
+}
+END_TEST
+
+START_TEST(test_what_the_limit_for_all_cuts_is_counted_and_said)
+{
+	struct tc_stack_limits limits = { 0x10000, 0x80000, 0x80000 + 0x11000 * 2 + 0x2000 };
+	struct tc_notices notices = { .n = 0 };
+	set_up_deep(6);
+
+	threads[4].how = TC_REGS_CONTEXT;
+	ck_assert_uint_eq(tc_stacks_choose(threads, 6, &deep_maps, 105, &limits), 3);
+	ck_assert_uint_eq(kept(5), 0x81000); /* the one that crashed comes first, */
+	ck_assert_uint_eq(kept(4), 0x11000); /* then the one that was interrupted */
+	ck_assert_uint_eq(kept(0), 0x11000);
+	ck_assert_uint_eq(kept(1), 0x1000);
+	ck_assert_uint_eq(kept(2), 0);
+	tc_stacks_note(&notices, 0, "TASKCORE_STACK_BYTES");
+	ck_assert_uint_eq(notices.n, 0);
+	tc_stacks_note(&notices, 3, "TASKCORE_STACK_BYTES");
+	ck_assert_str_eq(notices.lines[0], "the stacks of 3 threads are left out, or a part of "
+					   "them: TASKCORE_STACK_BYTES");
+}
+END_TEST
+
+START_TEST(test_a_stack_pointer_below_or_beside_its_stack)
+{
+	const struct {
+		tc_addr sp, start;
+	} rows[] = {
+		{ deep_stack(1) - 0x800, deep_stack(1) },	  /* in its guard page */
+		{ deep_stack(0) - 0x10000, deep_stack(0) },	  /* below the first mapping */
+		{ deep_stack(0) - 0x200000, 0 },		  /* far below */
+		{ deep_stack(DEEP_MAX) + 0x1000, 0 },		  /* above all */
+		{ deep_stack(1), deep_stack(1) },		  /* red zone in the guard */
+		{ 8, 0 },
+		{ UINT64_MAX, 0 },
+	};
+	struct tc_stack_limits limits = tc_stack_limits(TC_STACK_BYTES);
+	set_up_deep(1);
+
+	for (int i = 0; i < ROWS(rows); i++) {
+		threads[0].sp = rows[i].sp;
+		ck_assert_uint_eq(tc_stacks_choose(threads, 1, &deep_maps, 0, &limits), 0);
+		ck_assert_uint_eq(threads[0].kept.start, rows[i].start);
+		ck_assert_uint_eq(kept(0), rows[i].start ? TC_STACK_BYTES : 0);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("core");
@@ -266,6 +574,16 @@ int main(void)
 	tcase_add_test(c, test_a_forged_link_map_ends);
 	tcase_add_test(c, test_a_full_disk_is_an_error_with_its_number);
 	tcase_add_test(c, test_an_arena_too_small_is_said);
+	tcase_add_test(c, test_all_registers_are_written_where_they_are_known);
+	tcase_add_test(c, test_a_crash_has_its_signal);
+	tcase_add_test(c, test_stacks_are_kept_from_the_red_zone_up);
+	tcase_add_test(c, test_without_stack_bytes_only_the_mapping_is_told);
+	tcase_add_test(c, test_copies_are_written_instead_of_memory);
+	tcase_add_test(c, test_pages_of_stacks_that_cannot_be_read_are_zeros);
+	tcase_add_test(c, test_arguments_and_environment_are_not_written);
+	tcase_add_test(c, test_each_stack_has_its_limit);
+	tcase_add_test(c, test_what_the_limit_for_all_cuts_is_counted_and_said);
+	tcase_add_test(c, test_a_stack_pointer_below_or_beside_its_stack);
 	suite_add_tcase(s, c);
 	return run_suite(s);
 }

@@ -153,6 +153,55 @@ START_TEST(a_child_in_our_memory)
 }
 END_TEST
 
+static uint64_t seen_regs[TC_ARCH_N_REGS];
+static struct tc_arch_context seen;
+
+static void on_trap(int sig, siginfo_t *info, void *context)
+{
+	(void)sig;
+	(void)info;
+	seen = *(struct tc_arch_context *)context;
+	tc_arch_context_regs(context, seen_regs);
+	tc_arch_own_bases(seen_regs);
+}
+
+/* Indexes of struct user_regs_struct. The selectors of 64-bit programs are 0x33 for code and 0x2b
+ * for the stack: arch/x86/include/asm/segment.h. The first word at fs is its own address: ELF
+ * Handling for Thread-Local Storage, section 3.4.6. */
+START_TEST(all_registers_of_a_context)
+{
+	enum { R15, R12 = 3, RBP, RBX, R8 = 9, RAX, RCX, RDX, RDI = 14, CALL, RIP, CS, FLAGS, RSP,
+	       SS, FS_BASE, GS_BASE, DS, GS = 26 };
+	uint64_t own, begin, sp, rbx = 0x1122334455667788, r12 = 42;
+
+	ck_assert_int_eq(tc_sys_action(SIGTRAP, (void *)on_trap, SA_SIGINFO, 0), 0);
+	__asm__ volatile("mov %%fs:0, %0" : "=r"(own));
+	__asm__ volatile("mov %3, %%rbx; mov %4, %%r12; mov %%rsp, %1; lea 1f(%%rip), %0; std\n\t"
+			 "int3\n"
+			 "1:	cld"
+			 : "=&r"(begin), "=&r"(sp)
+			 : "m"(own), "r"(rbx), "r"(r12)
+			 : "rbx", "r12", "cc", "memory");
+	ck_assert_uint_eq(seen_regs[RIP], begin);
+	ck_assert_uint_eq(seen_regs[RSP], sp);
+	ck_assert_uint_eq(seen_regs[RBX], rbx);
+	ck_assert_uint_eq(seen_regs[R12], r12);
+	ck_assert_uint_eq(seen_regs[FS_BASE], own);
+	ck_assert_uint_eq(seen_regs[GS_BASE], 0);
+	ck_assert_uint_eq(seen_regs[CALL], UINT64_MAX);
+	ck_assert_uint_eq(seen_regs[CS], 0x33);
+	ck_assert_uint_eq(seen_regs[SS], 0x2b);
+	ck_assert_uint_eq(seen_regs[DS], 0);
+	ck_assert_uint_eq(seen_regs[GS], 0);
+	ck_assert(seen_regs[FLAGS] & 0x400); /* the direction flag */
+	const uint64_t others[][2] = { { R15, seen.r15 }, { RBP, seen.rbp }, { R8, seen.r8 },
+				       { RAX, seen.rax }, { RCX, seen.rcx }, { RDX, seen.rdx },
+				       { RDI, seen.rdi } };
+	for (int i = 0; i < ROWS(others); i++)
+		ck_assert_uint_eq(seen_regs[others[i][0]], others[i][1]);
+}
+END_TEST
+
 START_TEST(an_interrupted_system_call)
 {
 	uint8_t before[16] = { 0 }, after[2] = { 0x0f, 0x05 };
@@ -232,6 +281,7 @@ int main(void)
 	tcase_add_test(one, a_file_that_was_cut_off);
 	tcase_add_test(one, a_call_on_another_stack_and_out_of_it);
 	tcase_add_test(one, a_child_in_our_memory);
+	tcase_add_test(one, all_registers_of_a_context);
 	tcase_add_test(one, an_interrupted_system_call);
 	tcase_add_test(one, a_system_call_whose_number_stands_on_the_stack);
 	suite_add_tcase(suite, one);

@@ -25,6 +25,7 @@
 #include "lib/process/look.h"
 #include "lib/process/maps.h"
 #include "lib/process/proc.h"
+#include "lib/process/stacks.h"
 #include "lib/sys/arch_x86_64.h"
 #include "lib/sys/sys.h"
 #include "lib/walk/walk.h"
@@ -38,6 +39,11 @@
 #define RUNNERS_MAX 1024
 /* listing threads that are not read may take one part in so many of what is left of the pause */
 #define LISTED_PART 8
+/* The process waits for a copy of stacks: about a millisecond for so many bytes. Of the arena and
+ * of what the cgroup leaves they may take one part in so many. */
+#define COPIED_MOST (4u << 20)
+#define COPIED_PART 4
+#define ROOM_PART 8
 
 void tc_hook_gather_registers(struct tc_hook_dump *dump)
 {
@@ -143,14 +149,48 @@ static void describe_interrupted(struct tc_os_thread *thread, const struct tc_ar
 		thread->syscall = number;
 }
 
+/* The thread whose handler makes the dump. Its registers are copied, because the child may outlive
+ * the context. */
+static void describe_own(struct tc_hook_dump *dump, struct tc_os_thread *thread)
+{
+	const struct tc_arch_context *context = dump->request.context;
+
+	describe_interrupted(thread, context);
+	if (!context)
+		return;
+	tc_arch_context_regs(context, dump->own_regs);
+	tc_arch_own_bases(dump->own_regs);
+	thread->regs = dump->own_regs;
+}
+
+/* The threads that stand still in a handler of ours. Their registers go to the arena. */
+static void describe_still(struct tc_hook_dump *dump, struct tc_arena *arena)
+{
+	for (size_t i = 0; i < dump->threads.n && dump->request.dies; i++) {
+		struct tc_os_thread *thread = &dump->threads.at[i];
+		const struct tc_arch_context *context = tc_hook_still_context(thread->tid_ns);
+		uint64_t *regs;
+		if (!context)
+			continue;
+		thread->syscall = -1;
+		memset(thread->args, 0, sizeof(thread->args));
+		thread->flags |= TC_THREAD_PARKED;
+		describe_interrupted(thread, context);
+		regs = tc_arena_take(arena, TC_ARCH_N_REGS * sizeof(*regs));
+		if (regs)
+			tc_arch_context_regs(context, regs);
+		thread->regs = regs;
+	}
+}
+
 /* Read a thread's system call and registers, from which its state follows; if they cannot be read,
  * only its state. look: note its counters first (look.h), for threads that may run a loop. */
-static void read_thread(const struct tc_hook_dump *dump, struct tc_os_thread *thread, bool look)
+static void read_thread(struct tc_hook_dump *dump, struct tc_os_thread *thread, bool look)
 {
 	struct tc_os_thread now = { .state = '?' };
 
 	if (thread->tid == dump->tid_proc) {
-		describe_interrupted(thread, dump->request.context);
+		describe_own(dump, thread);
 		return;
 	}
 	if (look)
@@ -374,8 +414,6 @@ void tc_hook_gather_thread_names(struct tc_hook_dump *dump)
 	for (size_t i = 0; i < dump->threads.n && dump->proc >= 0; i++) {
 		struct tc_os_thread *thread = &dump->threads.at[i];
 		char state = thread->state;
-		const struct tc_arch_context *context =
-			dump->request.dies ? tc_hook_still_context(thread->tid_ns) : NULL;
 		tc_proc_thread(dump->proc, thread->tid, thread);
 		/* The state and wait channel of now do not count: the thread may have gone on since
 		 * the dump. */
@@ -385,17 +423,45 @@ void tc_hook_gather_thread_names(struct tc_hook_dump *dump)
 		} else if (thread->state == 'R') {
 			thread->state = 'S';
 		}
-		if (context) {
-			thread->syscall = -1;
-			memset(thread->args, 0, sizeof(thread->args));
-			thread->flags |= TC_THREAD_PARKED;
-			describe_interrupted(thread, context);
-		}
+		if (thread->flags & TC_THREAD_PARKED) /* in our handler */
+			thread->wchan[0] = 0;
 		if (thread->look != TC_LOOKED_STOOD)
 			tc_look_last(dump->proc, thread);
 	}
 	dump->mem.threads = dump->threads.at;
 	dump->mem.n_threads = dump->threads.n;
+}
+
+/* How much of each stack may be kept. Whoever wants no values wants none that lie on stacks. */
+static uint64_t stack_bytes(const struct tc_hook_dump *dump)
+{
+	if (!dump->way.dumpable || tc_hook_settings.values == TC_HOOK_VALUES_NONE)
+		return 0;
+	return tc_hook_settings.stack_bytes;
+}
+
+/* The bytes that copies of stacks may take of the arena. */
+static uint64_t copied_most(const struct tc_hook_dump *dump, const struct tc_arena *arena)
+{
+	uint64_t most = arena->left / COPIED_PART;
+
+	most = most < COPIED_MOST ? most : COPIED_MOST;
+	return most < dump->way.room / ROOM_PART ? most : dump->way.room / ROOM_PART;
+}
+
+void tc_hook_gather_stacks(struct tc_hook_dump *dump, struct tc_arena *arena)
+{
+	struct tc_hook_threads *threads = &dump->threads;
+	struct tc_stack_limits limits = tc_stack_limits(stack_bytes(dump));
+	uint32_t crashed = dump->process.crash ? dump->tid_proc : 0;
+
+	describe_still(dump, arena);
+	if (!dump->way.snapshot && limits.all > copied_most(dump, arena))
+		limits.all = copied_most(dump, arena);
+	dump->n_stacks_cut =
+		tc_stacks_choose(threads->at, threads->n, &dump->maps, crashed, &limits);
+	if (!dump->way.snapshot)
+		dump->n_stacks_cut += tc_stacks_copy(threads->at, threads->n, &dump->mem, arena);
 }
 
 void tc_hook_note_threads(struct tc_hook_dump *dump)

@@ -17,6 +17,11 @@ void tc_hook_gather_registers(struct tc_hook_dump *dump);
 /* Read the maps of the process and list its modules, in the arena. 0; -ENOENT: there is no /proc,
  * and no maps were kept; -ENOMEM. */
 int tc_hook_gather_maps(struct tc_hook_dump *dump, struct tc_arena *arena);
+/* Choose what is kept of the threads' stacks, after the maps were read. Where the walk is made in
+ * place it is copied to the arena, as much as a part of that has room for, because the file will be
+ * made when the process has gone on. Of threads that stand still in a handler of ours it adds what
+ * that has interrupted. */
+void tc_hook_gather_stacks(struct tc_hook_dump *dump, struct tc_arena *arena);
 /* Keep a copy of the maps, for a dump that cannot read /proc (after chroot). arena is scratch. */
 void tc_hook_keep_maps(struct tc_arena *arena);
 /* Fill dump->process: names, ids, clocks. */

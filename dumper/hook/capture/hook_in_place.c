@@ -186,6 +186,7 @@ void tc_hook_walk_in_place(struct tc_hook_dump *dump, const struct tc_hook_bound
 	dump->mem.threads = dump->threads.at;
 	dump->mem.n_threads = dump->threads.n;
 	dump->mem.threads_missing = dump->threads.missing;
+	tc_hook_gather_stacks(dump, &walk.arena);
 	dump->way.frozen = true;
 	tc_hook_walk_options(dump, &options);
 	options.max_tasks = how->max_tasks;

@@ -29,6 +29,7 @@
 #include "lib/mem/mem_self.h"
 #include "lib/process/look.h"
 #include "lib/process/proc.h"
+#include "lib/process/stacks.h"
 #include "lib/sys/arch_x86_64.h"
 #include "lib/sys/sys.h"
 #include "lib/walk/walk.h"
@@ -164,8 +165,9 @@ static void note_conditions(struct tc_hook_dump *dump)
 	if (dump->maker.why_elsewhere)
 		note(dump, "the dump is not in TASKCORE_DIR: ", dump->maker.why_elsewhere);
 	if (!dump->way.dumpable)
-		note(dump, "no values: the process is not dumpable (prctl(2)); ",
+		note(dump, "no values and no stacks: the process is not dumpable (prctl(2)); ",
 		     "TASKCORE_NONDUMPABLE=full gives them");
+	tc_stacks_note(&dump->walk.notices, dump->n_stacks_cut, "TASKCORE_STACK_BYTES");
 }
 
 /* Write the whole dump to the open file fd. 0; -errno of the write that failed; -ENOMEM. */
@@ -429,6 +431,7 @@ void tc_hook_child(void *argument)
 							   "there is no /proc");
 			return;
 		}
+		tc_hook_gather_stacks(dump, &arena);
 	}
 	tc_hook_gather_thread_names(dump);
 	tc_hook_gather_names(dump);

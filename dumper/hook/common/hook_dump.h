@@ -10,6 +10,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/strbuf.h"
 #include "lib/core/core.h"
+#include "lib/sys/arch_x86_64.h"
 
 /* Memory that was mapped for a dump; at NULL: none is. */
 struct tc_hook_mapping {
@@ -115,6 +116,8 @@ struct tc_hook_dump {
 	struct tc_hook_maker maker;
 	struct tc_mem mem;
 	struct tc_registers registers; /* of the interrupted thread, for mem */
+	uint64_t own_regs[TC_ARCH_N_REGS]; /* of the interrupted thread, for its tc_os_thread */
+	size_t n_stacks_cut;		   /* what tc_stacks_note wants to know */
 	struct tc_maps maps;
 	/* why maps are those that were kept earlier; NULL: they were read for this dump */
 	const char *old_maps;

@@ -12,10 +12,12 @@
 #include <unistd.h>
 
 #include "dumper/hook/common/hook_say.h"
+#include "lib/process/stacks.h"
 
 struct tc_hook_settings tc_hook_settings = {
 	.signal = SIGUSR1,
 	.values = TC_HOOK_VALUES_SCALARS,
+	.stack_bytes = TC_STACK_BYTES,
 	.max_files = 100,
 	.max_bytes = 4ull << 30,
 	.crash = true,
@@ -114,6 +116,7 @@ static bool take(const char *name, const char *value)
 		const char *name;
 		uint64_t max, *to;
 	} numbers[] = {
+		{ "STACK_BYTES", TC_STACK_BYTES_MAX, &s->stack_bytes },
 		{ "MAX_FILES", UINT64_MAX, &s->max_files },
 		{ "MAX_BYTES", UINT64_MAX, &s->max_bytes },
 		{ "PAUSE_MS", MAX_MS, &s->pause_ms },
@@ -151,8 +154,7 @@ static bool take(const char *name, const char *value)
  * told. */
 static bool is_missing(const char *name, const char *value)
 {
-	static const char *const names[] = { "AT_EXIT",	    "LABELS",  "RSS_MB",
-					     "STACK_BYTES", "STALL_S", "TASKS" };
+	static const char *const names[] = { "AT_EXIT", "LABELS", "RSS_MB", "STALL_S", "TASKS" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(name, names[i]) == 0)

@@ -24,7 +24,8 @@ struct tc_hook_settings {
 	enum tc_hook_freeze freeze;
 	bool keep_newest;
 	bool crash; /* fatal signals make dumps */
-	bool nondumpable_full; /* record values even if the process is not dumpable */
+	bool nondumpable_full; /* record values and stacks even if the process is not dumpable */
+	uint64_t stack_bytes; /* of each thread; 0: no stacks */
 	uint64_t max_files, max_bytes, pause_ms, budget_ms, min_interval_s;
 	/* the process waits so long for the dump of a fatal signal: budget_ms, but less */
 	uint64_t crash_ms;

@@ -76,7 +76,7 @@ struct tc_action *tc_action_find(int sig);
 void tc_action_found(struct tc_action *action, const struct tc_arch_action *kernel);
 
 /* Take sig: from now on the kernel calls entry, and the kernel's action until now counts as set by
- * the program. Normal context, or the handler of another signal. 0 or -errno. */
+ * the program. Normal context. 0 or -errno. */
 int tc_action_take(int sig, tc_chain_entry *entry, bool fatal);
 
 /* Give sig to the program until it sets an action for it again: the kernel gets what it has set. */

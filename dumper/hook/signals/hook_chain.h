@@ -19,7 +19,7 @@ typedef void tc_chain_entry(int sig, siginfo_t *info, void *context);
 int tc_chain_take(int sig, tc_chain_entry *entry);
 /* The same for a signal that ends the process unless the program has a handler. For SIGSEGV and
  * SIGBUS the kernel calls entry on the thread's alternate stack, whatever the program's handler
- * asks for. Also in a handler of another signal. */
+ * asks for. */
 int tc_chain_take_fatal(int sig, tc_chain_entry *entry);
 
 /* What becomes of the process by a fatal signal. LIVES: the program ignores it, or the kernel does
