@@ -10,6 +10,8 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, ".."), os.path.join(HERE, "..", "e2e")]
@@ -28,6 +30,7 @@ SAID = re.compile(r"^taskcore: .*\n?", re.M)
 REGISTERS = ("r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax rip cs eflags rsp ss fs_base gs_base ds es fs gs").split()
 SAME = "rip rsp rbp rbx r12 r13 r14 r15".split()  # what must be as without us
 PRSTATUS_PID, PRSTATUS_REGISTERS = 32, 112
+SYS_PAUSE = "34"  # arch/x86/entry/syscalls/syscall_64.tbl
 NT_PRSTATUS, NT_FILE, NT_SIGINFO = 1, 0x46494C45, 0x53494749
 KNOWN = {"rbx": 0xB0, "rbp": 0xB1, "r12": 0xB2, "r13": 0xB3, "r14": 0xB4, "r15": 0xB5}  # each byte of it (crash_module.c)
 
@@ -46,13 +49,16 @@ class Built:
     def __init__(self, directory):
         self.directory = directory
         self.hook = lab.program("libtaskcore.so")
+        self.lock = threading.Lock()
         self.module = self.build("crash_module.so", "crash_module.c", LIBRARY)
 
     def build(self, name, source, options, more=()):
         path = os.path.join(self.directory, name)
         if not shutil.which(CC[0]):
             raise lab.Missing("no C compiler")
-        subprocess.run(CC + list(options) + ["-o", path, os.path.join(HERE, source)] + list(more), check=True)
+        with self.lock:
+            if not os.path.exists(path):
+                subprocess.run(CC + list(options) + ["-o", path, os.path.join(HERE, source)] + list(more), check=True)
         return path
 
 
@@ -127,6 +133,37 @@ def cores_possible():
 # Runs.
 
 
+def await_true(condition, what, session_to_end=None):
+    """Wait for an event that has no other sign."""
+    end = time.monotonic() + lab.WAIT_S
+    while not condition():
+        if time.monotonic() > end:
+            for pid in session(session_to_end) if session_to_end else ():
+                os.kill(pid, signal.SIGKILL)
+            raise lab.Failed("waited in vain for " + what)
+        time.sleep(0.002)
+
+
+def session(leader):
+    """The processes of a session that live."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/stat" % pid, errors="replace") as f:
+                words = f.read().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(words[3]) == leader and words[0] not in "ZX":
+            found.append(int(pid))
+    return found
+
+
+def pauses(pid):
+    """Whether its first thread is in pause(), which by_others() of crash_module.c calls."""
+    with open("/proc/%d/syscall" % pid) as f:
+        return f.read().split()[0] == SYS_PAUSE
+
+
 class Ran:
     """One run of a program that has ended. directory: what it left."""
 
@@ -141,10 +178,14 @@ class Ran:
     def signal(self):
         return self.status & 0x7F
 
+    def lines(self):
+        """The hook's."""
+        return SAID.findall(self.err)[-5:]
+
     def told(self):
         """Its output without the hook's lines and without what is another one in each run."""
         err = SAID.sub("", self.err)
-        return [re.sub(r"0x[0-9a-f]+|CHILD \d+|\d{3,}", "N", text) for text in (self.out, err)]
+        return [re.sub(r"0x[0-9a-f]+|CHILD \d+|\d{3,}", "N", text.replace(os.path.basename(self.directory), "HERE")) for text in (self.out, err)]
 
 
 @contextlib.contextmanager
@@ -205,9 +246,10 @@ class Lab:
                     on_ready(process.pid)
                 status = self.end_of(process, wait_s)
             finally:
-                with contextlib.suppress(ProcessLookupError):
+                if process.returncode is None:
                     os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+                    process.wait()
+                await_true(lambda: not session(process.pid), "the end of those that it left", process.pid)
                 if on_ready:
                     process.stdout.close()
             out.seek(0)
@@ -218,14 +260,14 @@ class Lab:
     @staticmethod
     def end_of(process, wait_s):
         """Its wait status, with the bit that says whether there is a core."""
-        end = lab.time.monotonic() + wait_s
+        end = time.monotonic() + wait_s
         while True:
             pid, status = os.waitpid(process.pid, os.WNOHANG)
             if pid:
                 process.returncode = status
                 return status
-            must(lab.time.monotonic() < end, "it hangs")
-            lab.time.sleep(0.002)
+            must(time.monotonic() < end, "it hangs")
+            time.sleep(0.002)
 
 
 @contextlib.contextmanager

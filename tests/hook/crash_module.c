@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -351,22 +352,30 @@ int crash_at_exit(const char *kind)
 	return atexit(crash_later);
 }
 
-/* Another thread makes a dump be made, as often as it can, until this one crashes. */
+/* Another thread asks for dumps all the time, while this one crashes at no moment in particular. */
 static void *ask_for_dumps(void *unused)
 {
-	for (;;)
+	struct timespec moment = { .tv_nsec = 500000 }; /* or this one would only handle signals */
+
+	for (;;) {
 		kill(getpid(), SIGUSR1);
+		nanosleep(&moment, NULL);
+	}
 	return unused;
 }
 
 int crash_among_dumps(const char *kind, int ask)
 {
 	pthread_t thread;
-	struct timespec moment = { .tv_nsec = 30000000 }; /* for some dumps to be under way */
+	struct timespec until;
 
 	if (ask && pthread_create(&thread, NULL, ask_for_dumps, NULL) != 0)
 		return -1;
-	while (nanosleep(&moment, &moment) < 0)
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += 20000000 + getpid() % 64 * 1000000;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) != 0)
 		;
 	return crash_now(kind);
 }
@@ -405,7 +414,7 @@ static __attribute__((constructor)) void crash_early(void)
 		crash_now(kind);
 }
 
-/* The extension module, of the stable ABI (CPython, Include/object.h and Include/moduleobject.h). */
+/* The extension module, of the stable ABI (CPython, Include/object.h, Include/moduleobject.h). */
 
 struct object {
 	intptr_t refcount;
