@@ -17,6 +17,7 @@
 #include "dumper/hook/common/hook_process.h"
 #include "dumper/hook/common/hook_say.h"
 #include "dumper/hook/common/hook_settings.h"
+#include "dumper/hook/hook_crash.h"
 #include "dumper/hook/hook_python.h"
 #include "dumper/hook/hook_signal.h"
 #include "dumper/hook/hook_turn.h"
@@ -83,6 +84,8 @@ static int start(char how)
 	/* Asked only in a Python process: it takes some µs, and nothing is sent to other
 	 * processes. */
 	const char *emulator = tc_hook_is_linked_python() ? tc_hook_emulator() : NULL;
+	if (r == 0 && tc_hook_is_linked_python() && !emulator)
+		tc_hook_crash_take();
 	if (r == 0)
 		publish(emulator ? emulator[0] : how);
 	return r;

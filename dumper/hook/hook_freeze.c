@@ -17,6 +17,7 @@
 #include "dumper/hook/capture/hook_memory.h"
 #include "dumper/hook/capture/hook_in_place.h"
 #include "dumper/hook/capture/hook_spare.h"
+#include "dumper/hook/capture/hook_still.h"
 #include "dumper/hook/child/hook_child.h"
 #include "dumper/hook/child/hook_end.h"
 #include "dumper/hook/child/hook_guest.h"
@@ -164,18 +165,13 @@ static uint64_t count(struct tc_hook_dump *dump, uint64_t max)
 	return n;
 }
 
-static uint64_t pause_ns(void)
-{
-	return tc_hook_settings.pause_ms * 1000000u;
-}
-
 /* Walk here because there is no other way: as many tasks as the rest of the pause allows. On a busy
  * machine there may be no rest; then a part of the pause is used all the same. */
 static int walk_here(struct tc_hook_dump *dump, const struct tc_hook_memory *memory)
 {
-	uint64_t max = pause_ns() / PLACE_NS_PER_TASK, n = count(dump, max);
+	uint64_t max = dump->pause_ns / PLACE_NS_PER_TASK, n = count(dump, max);
 	/* an eighth is kept for the loops, which are walked after the tasks */
-	uint64_t left = tc_hook_pause_left(dump) / 8 * 7, least = pause_ns() / 4;
+	uint64_t left = tc_hook_pause_left(dump) / 8 * 7, least = dump->pause_ns / 4;
 	struct tc_hook_bounds how = {
 		.n_tasks = n < max ? n : max,
 		.time_ns = left > least ? left : least,
@@ -208,9 +204,9 @@ static bool try_here(struct tc_hook_dump *dump, const struct tc_hook_memory *mem
 /* May a clone take longer than the pause, because a walk in place would have to leave out tasks? */
 static bool is_worth_more(struct tc_hook_dump *dump, uint64_t clone_ns)
 {
-	uint64_t max = pause_ns() / PLACE_NS_PER_TASK;
+	uint64_t max = dump->pause_ns / PLACE_NS_PER_TASK;
 
-	return clone_ns <= PAUSES_FOR_ALL * pause_ns() && count(dump, max) > max;
+	return clone_ns <= PAUSES_FOR_ALL * dump->pause_ns && count(dump, max) > max;
 }
 
 /* Why no clone may be made; NULL: it may. The clone is compared with the whole pause, not with what
@@ -224,7 +220,7 @@ static const char *why_no_clone(struct tc_hook_dump *dump, const struct tc_hook_
 		return memory->no_clone;
 	if (atomic_exchange(&tc_hook_process()->lost, 0))
 		return "the process that made the dump before was killed";
-	if (tc_hook_settings.freeze == TC_HOOK_FREEZE_AUTO && clone_ns > pause_ns() &&
+	if (tc_hook_settings.freeze == TC_HOOK_FREEZE_AUTO && clone_ns > dump->pause_ns &&
 	    !is_worth_more(dump, clone_ns))
 		return "a copy takes longer than TASKCORE_PAUSE_MS";
 	return NULL;
@@ -237,7 +233,9 @@ static int freeze(struct tc_hook_dump *dump, const struct tc_hook_memory *memory
 	if ((tc_hook_settings.freeze == TC_HOOK_FREEZE_PLACE && !tc_hook_process()->stuck) ||
 	    dump->way.why_no_clone)
 		return walk_here(dump, memory);
-	if (tc_hook_settings.freeze == TC_HOOK_FREEZE_AUTO && try_here(dump, memory, clone_ns, &r))
+	/* a process that ends anyway need not be spared a copy */
+	if (tc_hook_settings.freeze == TC_HOOK_FREEZE_AUTO && !dump->request.dies &&
+	    try_here(dump, memory, clone_ns, &r))
 		return r;
 	if ((r = snapshot(dump)) == 0)
 		return 0;
@@ -295,6 +293,8 @@ int tc_hook_capture(struct tc_hook_dump *dump)
 		uint64_t clone_ns = tc_hook_clone_ns(dump, &memory);
 		dump->way.why_no_clone = why_no_clone(dump, &memory, clone_ns);
 		gather_threads(dump, &memory, clone_ns);
+		if (dump->request.dies)
+			tc_hook_still_all(dump);
 		/* freeze closes dump->proc before it makes a child: a child may share our memory,
 		 * and uses the field from then on. */
 		r = freeze(dump, &memory, clone_ns);

@@ -11,6 +11,7 @@
 
 #include "dumper/hook/common/hook_process.h"
 #include "dumper/hook/hook.h"
+#include "dumper/hook/hook_crash.h"
 #include "dumper/hook/hook_python.h"
 #include "dumper/hook/hook_turn.h"
 #include "dumper/hook/signals/hook_next.h"
@@ -46,8 +47,8 @@ static void look_for_python(void)
 	static _Atomic uint32_t calls;
 	uint32_t n = calls++;
 
-	if (tc_hook_is_linked_python() || (n & (n - 1)) == 0)
-		tc_hook_has_python();
+	if ((tc_hook_is_linked_python() || (n & (n - 1)) == 0) && tc_hook_has_python())
+		tc_hook_crash_take();
 }
 
 static int create(int flags, void *caller)

@@ -3,8 +3,11 @@
 #include "dumper/hook/hook_request.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "dumper/hook/common/hook_dump.h"
@@ -18,8 +21,18 @@
 #include "dumper/hook/hook_turn.h"
 #include "dumper/hook/signals/hook_guard.h"
 #include "lib/base/strbuf.h"
+#include "lib/format/format.h"
+#include "lib/sys/arch_x86_64.h"
 #include "lib/sys/sys.h"
 #include "lib/base/safe.h"
+
+/* How long a fatal signal waits for a dump that is being made; */
+#define OTHERS_NS 300000000u
+/* how long the end of the process waits for its own dump, in addition to the time that the dump may
+ * take; for the child's end, when the file is sealed; and the time between two looks. */
+#define SEAL_MORE_NS 3000000000u
+#define REAP_NS 1000000000u
+#define SEAL_LOOK_NS 100000
 
 /* Of this process, or of one that it was forked from. */
 static struct tc_hook_outcome *mapped;
@@ -48,6 +61,31 @@ static struct tc_hook_outcome *take_outcome(const struct tc_request *request)
 	return outcome;
 }
 
+/* What is known of a fatal signal at once; the child adds the rest. */
+static void describe_crash(struct tc_hook_dump *dump)
+{
+	const siginfo_t *info = dump->request.siginfo;
+	const struct tc_arch_context *context = dump->request.context;
+	bool page = info->si_code > 0 && context->trap == TC_ARCH_TRAP_PAGE;
+	bool addressed = (info->si_signo == SIGSEGV || info->si_signo == SIGBUS) &&
+			 info->si_code > 0 && info->si_code != SI_KERNEL;
+
+	memcpy(dump->siginfo, info, sizeof(dump->siginfo));
+	dump->crash = (struct tc_crash){
+		.flags = (info->si_code <= 0 ? TC_CRASH_SENT : 0u) |
+			 (addressed ? TC_CRASH_ADDRESS : 0u) |
+			 (page && context->error & TC_ARCH_ERROR_WRITE ? TC_CRASH_WRITE : 0u) |
+			 (page && context->error & TC_ARCH_ERROR_FETCH ? TC_CRASH_FETCH : 0u) |
+			 (dump->request.handler ? TC_CRASH_HANDLED : 0u) |
+			 (!dump->request.handler && !dump->request.dies ? TC_CRASH_IGNORED : 0u),
+		.code = info->si_code,
+		.address = info->si_code > 0 ? (uintptr_t)info->si_addr : 0,
+		.handler = (uintptr_t)dump->request.handler,
+		.siginfo = dump->siginfo,
+	};
+	dump->process.crash = &dump->crash;
+}
+
 static void begin(struct tc_hook_dump *dump, const struct tc_request *request)
 {
 	/* memory of the last dump, if its child was killed before it could unmap it */
@@ -56,12 +94,16 @@ static void begin(struct tc_hook_dump *dump, const struct tc_request *request)
 	dump->began_ns = tc_sys_clock_ns(CLOCK_MONOTONIC);
 	dump->wall_ns = tc_sys_clock_ns(CLOCK_REALTIME);
 	dump->boot_ns = tc_sys_clock_ns(CLOCK_BOOTTIME);
-	dump->deadline_ns = dump->began_ns + tc_hook_settings.budget_ms * 1000000u;
+	uint64_t ms = request->siginfo ? tc_hook_settings.crash_ms : tc_hook_settings.budget_ms;
+	dump->deadline_ns = dump->began_ns + ms * 1000000u;
+	dump->pause_ns = request->dies ? ms * 1000000u : tc_hook_settings.pause_ms * 1000000u;
 	dump->request = *request;
 	dump->pid = tc_hook_process()->pid;
 	dump->tid = tc_hook_own_tid();
 	dump->proc = -1;
 	dump->outcome = take_outcome(request);
+	if (request->siginfo)
+		describe_crash(dump);
 	if (!dump->outcome)
 		return;
 	dump->outcome->state = TC_OUTCOME_RUNNING;
@@ -111,6 +153,65 @@ int tc_hook_request(const struct tc_request *request)
 		tc_process_reap(&process->leaving, &status);
 	}
 	tc_hook_give_turn(process, mask);
+	return r;
+}
+
+/* Wait until the dump is a file, or will not be one; then until its child has ended, because nobody
+ * else must get to reap it. */
+static void await_seal(struct tc_hook_process *process, uint64_t end_ns)
+{
+	struct timespec wait = { 0, SEAL_LOOK_NS };
+	uint64_t now;
+
+	while ((now = tc_sys_clock_ns(CLOCK_MONOTONIC)) < end_ns) {
+		if (tc_hook_reap_all())
+			return;
+		if (process->outcome && process->outcome->state >= TC_OUTCOME_SEALED &&
+		    end_ns > now + REAP_NS)
+			end_ns = now + REAP_NS;
+		tc_syscall2(SYS_nanosleep, (long)&wait, 0);
+	}
+}
+
+/* Take the turn, and wait for the dump that another thread has begun; but not long. */
+static bool take_turn_first(struct tc_hook_process *process, uint64_t *ret_mask)
+{
+	uint64_t end = tc_sys_clock_ns(CLOCK_MONOTONIC) + OTHERS_NS;
+	struct timespec wait = { 0, SEAL_LOOK_NS };
+	uint32_t child;
+
+	while (!tc_hook_take_turn(process, ret_mask)) {
+		if (tc_sys_clock_ns(CLOCK_MONOTONIC) > end)
+			return false;
+		tc_syscall2(SYS_nanosleep, (long)&wait, 0);
+	}
+	while (!tc_hook_is_free(process) && tc_sys_clock_ns(CLOCK_MONOTONIC) < end)
+		tc_syscall2(SYS_nanosleep, (long)&wait, 0);
+	if ((child = process->child) != 0) {
+		tc_syscall2(SYS_kill, child, SIGKILL);
+		tc_syscall4(SYS_wait4, child, 0, __WCLONE, 0);
+		process->child = 0;
+	}
+	return true;
+}
+
+int tc_hook_request_crash(const struct tc_request *request)
+{
+	struct tc_hook_process *process = tc_hook_process();
+	uint64_t mask;
+
+	tc_hook_has_python();
+	if (tc_hook_emulator())
+		return -EOPNOTSUPP;
+	if (!take_turn_first(process, &mask))
+		return -EBUSY;
+	process->child_apart = 0;
+	int r = make(&tc_hook_dump, request);
+	process->n_dumps++;
+	if (r == 0)
+		await_seal(process, tc_hook_dump.deadline_ns + SEAL_MORE_NS);
+	if (!request->dies)
+		tc_hook_give_turn(process, mask);
 	return r;
 }
 

@@ -10,6 +10,10 @@ struct tc_request;
  * file. -errno: -EBUSY a dump is being made, -ENOEXEC there is no Python in this process,
  * -EOPNOTSUPP it runs in an emulator; the texts of the others are in hook_refuse.c. */
 int tc_hook_request(const struct tc_request *request);
+/* The same for a fatal signal, whose dump goes before all others: one that is being made is waited
+ * for a short time, and ended then. Returns when the file is sealed, or will not be, after
+ * settings.crash_ms at most. The turn is given back only if the process lives on. */
+int tc_hook_request_crash(const struct tc_request *request);
 /* The child of the last dump has asked for another snapshot: make it. 0 or -errno. */
 int tc_hook_request_again(const struct tc_arch_context *context);
 

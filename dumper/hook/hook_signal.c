@@ -11,6 +11,7 @@
 #include "dumper/hook/common/hook_outcome.h"
 #include "dumper/hook/common/hook_process.h"
 #include "dumper/hook/common/hook_settings.h"
+#include "dumper/hook/hook_crash.h"
 #include "dumper/hook/hook_python.h"
 #include "dumper/hook/hook_refuse.h"
 #include "dumper/hook/hook_request.h"
@@ -72,7 +73,7 @@ static void on_cookie(siginfo_t *info, void *context, uint64_t cookie)
 		tc_hook_request_again(context);
 		break;
 	case TC_COOKIE_PARK:
-		tc_hook_park();
+		tc_hook_park(context);
 		break;
 	default:
 		break;
@@ -99,6 +100,8 @@ __attribute__((force_align_arg_pointer)) void tc_hook_on_signal(int sig, siginfo
 		return;
 	}
 	bool python = tc_hook_has_python();
+	if (python)
+		tc_hook_crash_take();
 	if (python && !tc_chain_nested(sig, context))
 		on_plain(sig, info, context);
 	tc_chain_pass(sig, info, context, python);

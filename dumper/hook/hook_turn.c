@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "dumper/hook/capture/hook_still.h"
 #include "dumper/hook/common/hook_outcome.h"
 #include "dumper/hook/common/hook_settings.h"
 #include "dumper/hook/hook_refuse.h"
@@ -138,13 +139,17 @@ bool tc_hook_is_free(const struct tc_hook_process *process)
 }
 
 /* Whoever has the turn (busy) has asked us to park: wait until it is given back. */
-void tc_hook_park(void)
+void tc_hook_park(const struct tc_arch_context *context)
 {
 	struct tc_hook_process *process = tc_hook_process();
 	uint32_t busy = process->busy;
 	uint64_t limit = PARK_NS + tc_hook_settings.pause_ms * 1000000u;
 	struct timespec wait = { (time_t)(limit / 1000000000u), (long)(limit % 1000000000u) };
 
+	if (process->crashing) {
+		tc_hook_stand_still(context);
+		return;
+	}
 	if (!busy)
 		return;
 	process->parked = tc_hook_own_tid();

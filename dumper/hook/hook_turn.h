@@ -6,6 +6,8 @@
 
 #include "dumper/hook/common/hook_process.h"
 
+struct tc_arch_context;
+
 #define TC_HOOK_TURN_LOOK_NS 50000 /* between two looks whether the turn is free */
 
 /* The kernel's id of this thread. */
@@ -32,7 +34,8 @@ bool tc_hook_reap_all(void);
  * the forked child would inherit its descriptors and memory. */
 void tc_hook_before_fork(void);
 /* In the handler of a thread that is parked: wait until the dump that asked for it is over, for
- * TASKCORE_PAUSE_MS and 20 ms at most. */
-void tc_hook_park(void);
+ * TASKCORE_PAUSE_MS and 20 ms at most; for that of a fatal signal, see hook_still.h. context: what
+ * the handler has interrupted. */
+void tc_hook_park(const struct tc_arch_context *context);
 
 #endif

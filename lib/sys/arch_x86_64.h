@@ -159,9 +159,23 @@ int tc_arch_copy(void *to, const void *from, size_t size);
 struct tc_arch_context {
 	uint64_t flags, link, stack[3];
 	uint64_t r8, r9, r10, r11, r12, r13, r14, r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip;
-	uint64_t other[15]; /* flags, segments, the fault, the floating-point state */
+	uint64_t eflags, segments;
+	uint64_t error, trap; /* of the last fault: TC_ARCH_TRAP_… */
+	uint64_t other[11];   /* an old mask, the address, the floating-point state */
 	uint64_t mask;	    /* of signals blocked at the interruption */
 };
+
+/* The exception of a fault of memory, and bits of its error code: Intel SDM volume 3A, section
+ * 6.15, #PF. */
+#define TC_ARCH_TRAP_PAGE 14u
+#define TC_ARCH_ERROR_WRITE 2u
+#define TC_ARCH_ERROR_FETCH 16u
+
+/* In a handler of SIGSEGV for a general protection fault: was it raised by the instruction hlt? */
+static inline bool tc_arch_at_halt(const struct tc_arch_context *context)
+{
+	return *(const uint8_t *)(uintptr_t)context->rip == 0xf4;
+}
 
 /* In a handler of SIGSEGV or SIGBUS: make the tc_arch_copy that faulted return -1. False: something
  * else faulted, and context is not changed. */

@@ -39,7 +39,7 @@
 
 uint64_t tc_hook_pause_left(const struct tc_hook_dump *dump)
 {
-	uint64_t end = dump->began_ns + tc_hook_settings.pause_ms * 1000000u;
+	uint64_t end = dump->began_ns + dump->pause_ns;
 	uint64_t now = tc_sys_clock_ns(CLOCK_MONOTONIC);
 
 	return now < end ? end - now : 0;
@@ -57,7 +57,7 @@ static void read_maps(struct tc_hook_dump *dump, struct maps_text *ret)
 {
 	int fd = tc_sys_open(dump->proc, "maps", O_RDONLY, 0);
 	uint64_t end = tc_sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) +
-		       tc_hook_settings.pause_ms * 1000000u / MAPS_PART;
+		       dump->pause_ns / MAPS_PART;
 	size_t used = 0;
 	long n = fd;
 
@@ -142,7 +142,7 @@ static uint64_t page_ns(const struct tc_hook_dump *dump, const struct maps_text 
 uint64_t tc_hook_clone_ns(struct tc_hook_dump *dump, const struct tc_hook_memory *memory)
 {
 	uint64_t pages = memory->private_bytes / TC_ARCH_PAGE;
-	uint64_t pause = tc_hook_settings.pause_ms * 1000000u;
+	uint64_t pause = dump->pause_ns;
 	uint64_t fixed = CLONE_NS + memory->tables / TC_ARCH_PAGE * NS_PER_TABLE;
 	uint32_t n_maps = dump->outcome ? dump->outcome->n_maps : 0;
 	struct maps_text text = { 0 };

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "dumper/hook/capture/hook_clone.h"
+#include "dumper/hook/capture/hook_still.h"
 #include "dumper/hook/common/hook_dump.h"
 #include "dumper/hook/common/hook_outcome.h"
 #include "dumper/hook/common/hook_settings.h"
@@ -120,10 +121,9 @@ int tc_hook_gather_maps(struct tc_hook_dump *dump, struct tc_arena *arena)
 	return 0;
 }
 
-/* The interrupted thread: its registers say what it did. */
-static void describe_own(const struct tc_hook_dump *dump, struct tc_os_thread *thread)
+/* A thread that was interrupted: its registers say what it did. */
+static void describe_interrupted(struct tc_os_thread *thread, const struct tc_arch_context *context)
 {
-	const struct tc_arch_context *context = dump->request.context;
 	uint8_t code[18] = { 0 };
 
 	thread->state = 'R';
@@ -150,7 +150,7 @@ static void read_thread(const struct tc_hook_dump *dump, struct tc_os_thread *th
 	struct tc_os_thread now = { .state = '?' };
 
 	if (thread->tid == dump->tid_proc) {
-		describe_own(dump, thread);
+		describe_interrupted(thread, dump->request.context);
 		return;
 	}
 	if (look)
@@ -314,9 +314,11 @@ void tc_hook_gather_threads(struct tc_hook_dump *dump, size_t n, uint64_t end_ns
 	dump->threads.why_unread = "the pause (TASKCORE_PAUSE_MS) had no time for it";
 	take_threads(dump, n);
 	tc_hash_init(&gathering.known, &dump->arena);
-	if (dump->proc >= 0 && dump->tid == dump->tid_proc)
+	if (dump->proc >= 0 && dump->tid == dump->tid_proc && !dump->request.siginfo)
 		add_first(&gathering, dump->pid);
 	add_first(&gathering, dump->tid_proc);
+	if (dump->proc >= 0 && dump->request.siginfo)
+		add_first(&gathering, dump->pid);
 	if (n > FEW_THREADS)
 		add_runners(&gathering);
 	if (dump->proc < 0 || tc_proc_each_thread(dump->proc, add_thread, &gathering) < 0) {
@@ -372,6 +374,8 @@ void tc_hook_gather_thread_names(struct tc_hook_dump *dump)
 	for (size_t i = 0; i < dump->threads.n && dump->proc >= 0; i++) {
 		struct tc_os_thread *thread = &dump->threads.at[i];
 		char state = thread->state;
+		const struct tc_arch_context *context =
+			dump->request.dies ? tc_hook_still_context(thread->tid_ns) : NULL;
 		tc_proc_thread(dump->proc, thread->tid, thread);
 		/* The state and wait channel of now do not count: the thread may have gone on since
 		 * the dump. */
@@ -380,6 +384,12 @@ void tc_hook_gather_thread_names(struct tc_hook_dump *dump)
 			thread->wchan[0] = state == '?' ? 0 : thread->wchan[0];
 		} else if (thread->state == 'R') {
 			thread->state = 'S';
+		}
+		if (context) {
+			thread->syscall = -1;
+			memset(thread->args, 0, sizeof(thread->args));
+			thread->flags |= TC_THREAD_PARKED;
+			describe_interrupted(thread, context);
 		}
 		if (thread->look != TC_LOOKED_STOOD)
 			tc_look_last(dump->proc, thread);
@@ -473,6 +483,7 @@ void tc_hook_gather_names(struct tc_hook_dump *dump)
 	p->mono_ns = dump->began_ns;
 	p->boot_ns = dump->boot_ns;
 	p->flags = TC_HEAD_HOOK;
+	dump->crash.tid = dump->tid_proc;
 	p->exe = dump->names.exe;
 	p->args = dump->names.args;
 	p->host = dump->names.host;

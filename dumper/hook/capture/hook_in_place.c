@@ -199,7 +199,7 @@ void tc_hook_walk_in_place(struct tc_hook_dump *dump, const struct tc_hook_bound
 	/* If there is no other way, not even what others took of the pause before counts. */
 	walk.last_ns =
 		tc_sys_clock_ns(CLOCK_MONOTONIC) +
-		WAITED_FACTOR * (how->must ? tc_hook_settings.pause_ms * 1000000u : time_ns);
+		WAITED_FACTOR * (how->must ? dump->pause_ns : time_ns);
 	options.give_up = give_up;
 	options.context = &walk;
 	tc_records_init(&records, buffer, &walk.sink, 1);

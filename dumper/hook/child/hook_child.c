@@ -95,7 +95,7 @@ static int walk(struct tc_hook_dump *dump)
 	struct tc_walk_options options;
 	struct look look = { .dump = dump,
 			     .end_ns = dump->deadline_ns,
-			     .limited = tc_hook_cpu_limited() };
+			     .limited = !dump->request.dies && tc_hook_cpu_limited() };
 	struct tc_arena arena;
 	void *memory = NULL;
 	size_t size;
@@ -118,7 +118,9 @@ static int walk(struct tc_hook_dump *dump)
 static uint32_t status_flags(const struct tc_hook_dump *dump, int walked)
 {
 	return (dump->way.frozen ? TC_STATUS_FROZEN : TC_STATUS_UNFROZEN) |
-	       (walked < 0 ? TC_STATUS_UNKNOWN_PYTHON : 0u);
+	       (walked == -TC_ENOPYTHON ? TC_STATUS_NO_PYTHON :
+		walked < 0		? TC_STATUS_UNKNOWN_PYTHON :
+					  0u);
 }
 
 static uint64_t pause_ns(const struct tc_hook_dump *dump)
@@ -192,7 +194,7 @@ static int write_dump(struct tc_hook_dump *dump, int fd)
 	tc_look_choose(&looks, dump->threads.at, dump->threads.n, dump->walk.python.loop_tids,
 		       dump->walk.python.n_loop_tids, dump->walk.python.loops_ready);
 	/* not in the handler, which stops the very threads that would be watched */
-	if (dump->maker.guest)
+	if (dump->maker.guest && !dump->request.dies)
 		tc_look_watch(dump->proc, &looks, NULL);
 	tc_look_put(&looks, &dump->core.rec);
 	struct tc_core_status status = {
@@ -257,8 +259,8 @@ static bool ask_again(struct tc_hook_dump *dump)
 	struct timespec wait = { 0, AGAIN_NS }, look = { 0, LOOK_NS };
 	uint32_t state = TC_OUTCOME_AGAIN;
 
-	if (!dump->walk.counts.disagreed || dump->request.again || !dump->way.snapshot ||
-	    !dump->outcome || !tc_hook_settings.private_signal)
+	if (!dump->walk.counts.disagreed || dump->request.again || dump->request.siginfo ||
+	    !dump->way.snapshot || !dump->outcome || !tc_hook_settings.private_signal)
 		return false;
 	tc_syscall2(SYS_nanosleep, (long)&wait, 0);
 	dump->outcome->state = TC_OUTCOME_AGAIN;

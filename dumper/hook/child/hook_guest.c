@@ -40,8 +40,8 @@
 /* values of linux/sched.h; libc's <sched.h>, which has the names, cannot be included beside it */
 enum { POLICY_OTHER, POLICY_FIFO, POLICY_RR };
 #define MS 1000000ull
-/* The worker is asked to end so long after TASKCORE_BUDGET_MS, and then has so long to remove its
- * file. */
+/* The worker is asked to end so long after the time for the dump is over, and then has so long to
+ * remove its file. */
 #define BUDGET_MORE_MS 2000
 #define TIDY_MS 500
 #define LOOK_MS 20 /* between two looks whether the process still exists */
@@ -191,7 +191,7 @@ static void work_apart(void *argument)
 /* Make the file without a second thread. An alarm ends us in time. */
 static void work_alone(struct tc_hook_dump *dump)
 {
-	uint64_t ms = tc_hook_settings.budget_ms + BUDGET_MORE_MS;
+	uint64_t ms = (dump->deadline_ns - dump->began_ns) / MS + BUDGET_MORE_MS;
 	struct __kernel_old_itimerval timer = {
 		.it_value = { (long)(ms / 1000), (long)(ms % 1000 * 1000) }
 	};
@@ -215,7 +215,7 @@ static void await(struct tc_hook_dump *dump, uint64_t until_ns)
 /* Watch the worker. True: it has ended. False: it hangs, and must be left behind. */
 static bool watch(struct tc_hook_dump *dump)
 {
-	uint64_t end = dump->began_ns + (tc_hook_settings.budget_ms + BUDGET_MORE_MS) * MS;
+	uint64_t end = dump->deadline_ns + BUDGET_MORE_MS * MS;
 	uint64_t silent = UINT64_MAX; /* when we close stderr */
 	bool gone = false, asked = false;
 

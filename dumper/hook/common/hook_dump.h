@@ -53,6 +53,13 @@ struct tc_hook_in_place {
 	uint32_t next_id[TC_N_TABLES]; /* the identifiers that would come next */
 };
 
+/* A thread that waits in a handler of ours while a fatal signal is dumped (hook_still.c). */
+struct tc_hook_still {
+	uint32_t tid;
+	const struct tc_arch_context *context; /* of what it was interrupted in */
+};
+#define TC_HOOK_STILL_MAX 1024u
+
 /* The descriptors of the process (hook_fds.c). */
 struct tc_hook_fds {
 	uint32_t n_numbers;		 /* all are below this number; 0: unknown */
@@ -93,6 +100,7 @@ struct tc_hook_dump {
 	/* tid in the pid namespace of /proc, which may be another one */
 	uint32_t tid_proc;
 	uint64_t began_ns;    /* CLOCK_MONOTONIC */
+	uint64_t pause_ns;    /* the process should stand still no longer than that */
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC: the walk ends then */
 	uint64_t wall_ns, boot_ns;
 	int proc; /* descriptor of the process's directory in /proc; -1: not open */
@@ -111,6 +119,8 @@ struct tc_hook_dump {
 	/* why maps are those that were kept earlier; NULL: they were read for this dump */
 	const char *old_maps;
 	struct tc_process process;
+	struct tc_crash crash;
+	uint8_t siginfo[TC_CORE_SIGINFO];
 	struct tc_core core;
 	struct tc_walk_result walk;
 	struct tc_hook_names names; /* last: not cleared when a dump begins */

@@ -18,6 +18,10 @@ struct tc_request {
 	uint32_t sender_pid, sender_uid;       /* 0: unknown */
 	uint64_t cookie;		       /* wire.h; 0: none */
 	const struct tc_arch_context *context; /* of the interrupted thread; NULL: no signal */
+	/* a fatal signal: its siginfo, and the program's own handler; siginfo NULL: it is none */
+	const void *siginfo;
+	const void *handler;
+	bool dies; /* the process ends after this dump: nobody waits for it to go on */
 	bool again; /* by the child of a dump whose snapshot contradicted itself: another one */
 };
 

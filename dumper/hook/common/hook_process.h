@@ -27,6 +27,10 @@ struct tc_hook_process {
 	_Atomic uint32_t stuck;
 	/* pid of the child that says why a request was refused; 1: it is being started; 0: none */
 	_Atomic uint32_t speaking;
+	/* tid of the thread whose fatal signal is being dumped; it stays if the process ends of
+	 * it */
+	_Atomic uint32_t crashing;
+	_Atomic uint32_t n_parked; /* threads that are parked for such a dump */
 	_Atomic uint32_t parked;      /* tid of the thread that is parked for a dump; 0: none */
 	_Atomic uint32_t writing;     /* 1: a thread changes a signal action (hook_action.c) */
 	_Atomic uint32_t n_refused;   /* requests refused since the last line about it */
@@ -34,6 +38,10 @@ struct tc_hook_process {
 	/* CLOCK_MONOTONIC of the last dump by a plain signal; 0: none */
 	_Atomic uint64_t last_ns;
 	struct tc_hook_outcome *outcome; /* of the dump that was begun last; NULL: none was */
+	/* the last fatal signal that was given to a handler of the program */
+	uint32_t handled_tid;
+	int handled_sig;
+	uint64_t handled_pc;
 	_Atomic uint64_t refused_ns;  /* CLOCK_MONOTONIC of the last line about refusals */
 };
 

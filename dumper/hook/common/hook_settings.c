@@ -18,6 +18,7 @@ struct tc_hook_settings tc_hook_settings = {
 	.values = TC_HOOK_VALUES_SCALARS,
 	.max_files = 100,
 	.max_bytes = 4ull << 30,
+	.crash = true,
 	.pause_ms = 100,
 	.budget_ms = 30000,
 	.min_interval_s = 10,
@@ -25,6 +26,8 @@ struct tc_hook_settings tc_hook_settings = {
 
 #define MAX_MS 1000000000u /* 11 days: no sum or product of times overflows */
 #define MAX_S (MAX_MS / 1000)
+/* A process that hangs cannot be started again, so its end waits no longer than that. */
+#define MAX_CRASH_MS 10000u
 
 static bool take_number(const char *value, uint64_t max, uint64_t *to)
 {
@@ -105,6 +108,7 @@ static bool take(const char *name, const char *value)
 	static const char *const values[] = { "none", "scalars", "strings", NULL };
 	static const char *const freezes[] = { "auto", "place", "snapshot", NULL };
 	static const char *const timings[] = { "off", NULL };
+	static const char *const switches[] = { "off", "on", NULL };
 	struct tc_hook_settings *s = &tc_hook_settings;
 	const struct {
 		const char *name;
@@ -132,6 +136,8 @@ static bool take(const char *name, const char *value)
 		s->freeze = (enum tc_hook_freeze)word;
 	else if (strcmp(name, "TIMING") == 0)
 		ok = take_word(value, timings, &word);
+	else if (strcmp(name, "CRASH") == 0 && (ok = take_word(value, switches, &word)))
+		s->crash = word;
 	else if (strcmp(name, "KEEP_NEWEST") == 0)
 		ok = take_flag(value, "1", &s->keep_newest);
 	else if (strcmp(name, "NONDUMPABLE") == 0)
@@ -182,5 +188,6 @@ void tc_hook_settings_read(char **environment)
 		else if (!take(name, equals + 1))
 			complain(variable, "is not understood: the default is used");
 	}
+	s->crash_ms = s->budget_ms < MAX_CRASH_MS ? s->budget_ms : MAX_CRASH_MS;
 	name_reason(s);
 }

@@ -23,8 +23,11 @@ struct tc_hook_settings {
 	enum tc_hook_values values;
 	enum tc_hook_freeze freeze;
 	bool keep_newest;
+	bool crash; /* fatal signals make dumps */
 	bool nondumpable_full; /* record values even if the process is not dumpable */
 	uint64_t max_files, max_bytes, pause_ms, budget_ms, min_interval_s;
+	/* the process waits so long for the dump of a fatal signal: budget_ms, but less */
+	uint64_t crash_ms;
 	char dir[TC_HOOK_PATH]; /* absolute; empty: not set */
 	char tmpdir[TC_HOOK_PATH];
 };

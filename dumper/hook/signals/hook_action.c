@@ -130,6 +130,12 @@ static void *entry_of(const struct tc_action *action)
 	return (void *)atomic_load(&action->entry);
 }
 
+/* A thread whose stack has overflowed gets one of these two. */
+static bool overflows(const struct tc_action *action)
+{
+	return action->fatal && (action->sig == SIGSEGV || action->sig == SIGBUS);
+}
+
 struct tc_arch_action tc_action_in_front(const struct tc_action *action,
 					 const struct tc_arch_action *set)
 {
@@ -142,7 +148,14 @@ struct tc_arch_action tc_action_in_front(const struct tc_action *action,
 	unsigned long flags = calls ? set->flags & (SA_RESTART | SA_NODEFER | SA_ONSTACK) :
 			      small_altstacks || action->guarded ? SA_RESTART :
 								   SA_RESTART | SA_ONSTACK;
+	if (overflows(action) && !small_altstacks)
+		flags |= SA_ONSTACK;
 	return tc_action_of(entry_of(action), SA_SIGINFO | flags, calls ? set->mask : 0);
+}
+
+struct tc_arch_action tc_action_own(const struct tc_arch_action *set)
+{
+	return tc_action_of(set->handler, set->flags, set->mask);
 }
 
 /* Works without a lock: everybody who has changed the action calls this afterwards, and it goes
@@ -156,7 +169,8 @@ void tc_action_settle(struct tc_action *action)
 	do {
 		spent = atomic_load(&action->spent);
 		seq = tc_action_read(action, &set);
-		kernel = tc_action_in_front(action, &set);
+		kernel = atomic_load(&action->let_seq) == seq ? tc_action_own(&set) :
+								tc_action_in_front(action, &set);
 		tc_action_kernel(action->sig, &kernel, NULL);
 	} while (atomic_load(&action->seq) != seq || atomic_load(&action->spent) != spent);
 }
@@ -173,6 +187,8 @@ static void forked(void)
 		struct tc_arch_action set, kernel;
 		tc_action_read(&taken[i], &set);
 		atomic_store(&taken[i].n_ignoring, 0);
+		if (atomic_exchange(&taken[i].let_seq, 0))
+			tc_action_settle(&taken[i]);
 		if (set.handler == (void *)SIG_IGN &&
 		    tc_action_kernel(taken[i].sig, NULL, &kernel) == 0 &&
 		    kernel.handler == (void *)SIG_IGN)
@@ -180,7 +196,7 @@ static void forked(void)
 	}
 }
 
-int tc_action_take(int sig, tc_chain_entry *entry)
+int tc_action_take(int sig, tc_chain_entry *entry, bool fatal)
 {
 	unsigned n = atomic_load(&n_taken);
 	struct tc_arch_action kernel;
@@ -193,7 +209,7 @@ int tc_action_take(int sig, tc_chain_entry *entry)
 	if (n == 0)
 		tc_process_at_fork(NULL, forked);
 	uint64_t before = tc_action_lock();
-	taken[n] = (struct tc_action){ .sig = sig, .index = n };
+	taken[n] = (struct tc_action){ .sig = sig, .index = n, .fatal = fatal };
 	atomic_store(&taken[n].entry, entry);
 	atomic_store(&taken[n].seq, 1);
 	tc_action_found(&taken[n], &kernel);
@@ -201,6 +217,17 @@ int tc_action_take(int sig, tc_chain_entry *entry)
 	tc_action_settle(&taken[n]);
 	tc_action_unlock(before);
 	return 0;
+}
+
+void tc_action_let(struct tc_action *action)
+{
+	struct tc_arch_action set;
+	uint64_t seq = tc_action_read(action, &set);
+
+	atomic_store(&action->let_seq, seq);
+	tc_action_settle(action);
+	if (set.flags & SA_RESETHAND && set.handler != (void *)SIG_DFL)
+		tc_action_spend(action, seq); /* as the kernel does when it calls the handler */
 }
 
 /* In a vfork child: the kernel's signal actions are its own, but the table is its parent's. */

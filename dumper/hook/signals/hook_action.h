@@ -15,7 +15,7 @@
 #include "lib/sys/arch_x86_64.h"
 #include "dumper/hook/signals/hook_chain.h"
 
-#define TC_ACTION_MAX 4
+#define TC_ACTION_MAX 8
 
 /* A signal action, in words that can be read while another thread writes them. */
 struct tc_action_cell {
@@ -28,8 +28,14 @@ struct tc_action {
 	int sig;
 	/* 0 to TC_ACTION_MAX - 1; guarded ones are counted apart, also from 0 */
 	unsigned index;
-	/* SIGSEGV, SIGBUS, SIGSYS: ours only while a dump reads memory */
+	/* SIGSEGV, SIGBUS, SIGSYS: ours only while a dump reads memory. The first two have an entry
+	 * in the table besides, where the hook has taken them for good. */
 	bool guarded;
+	/* a fatal signal: our entry runs on the alternate stack, because the thread's own may have
+	 * overflowed */
+	bool fatal;
+	/* while seq is this, the kernel has the program's action, as if we were not there */
+	_Atomic uint64_t let_seq;
 	/* siginterrupt(sig, 1) was called: signal() does not set SA_RESTART */
 	bool interrupts;
 	_Atomic(tc_chain_entry *) entry; /* what the kernel calls */
@@ -70,8 +76,14 @@ struct tc_action *tc_action_find(int sig);
 void tc_action_found(struct tc_action *action, const struct tc_arch_action *kernel);
 
 /* Take sig: from now on the kernel calls entry, and the kernel's action until now counts as set by
- * the program. Normal context. 0 or -errno. */
-int tc_action_take(int sig, tc_chain_entry *entry);
+ * the program. Normal context, or the handler of another signal. 0 or -errno. */
+int tc_action_take(int sig, tc_chain_entry *entry, bool fatal);
+
+/* Give sig to the program until it sets an action for it again: the kernel gets what it has set. */
+void tc_action_let(struct tc_action *action);
+
+/* The kernel's action for what the program has set, as tc_action_read gives it. */
+struct tc_arch_action tc_action_own(const struct tc_arch_action *set);
 
 /* Read what the program has set. Returns its seq. */
 uint64_t tc_action_read(const struct tc_action *action, struct tc_arch_action *ret);

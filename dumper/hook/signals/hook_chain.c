@@ -52,20 +52,43 @@ bool tc_chain_nested(int sig, const void *context)
 	return action && !action->guarded && stands(inside[action->index], context);
 }
 
-/* Let the process die of sig when the handler returns. The mask that is restored then may block sig
- * (if it interrupted a sigsuspend), so sig is removed from it. */
-static void die_of(int sig, siginfo_t *info, struct tc_arch_context *context)
+/* Is it repeated when the handler returns? An instruction that faults is; not a signal that was
+ * sent, nor these two, which the kernel may also raise between two instructions: SI_KERNEL (it
+ * could not write a signal frame: kernel/signal.c, force_sigsegv) and a memory error that was found
+ * in the background. */
+static bool is_repeated(int sig, const siginfo_t *info)
+{
+	return (sig == SIGSEGV || sig == SIGBUS || sig == SIGFPE || sig == SIGILL) &&
+	       info->si_code > 0 && info->si_code != SI_KERNEL &&
+	       !(sig == SIGBUS && info->si_code == BUS_MCEERR_AO);
+}
+
+/* Send the signal to this thread again, with the same siginfo, for the moment when the handler
+ * returns. The mask that is restored then may block sig (if it interrupted a sigsuspend), so sig is
+ * removed from it. Until then sig must be blocked: the kernel's core then has the registers of the
+ * thread as it was interrupted, not those of our handler. */
+static void send_again(int sig, siginfo_t *info, struct tc_arch_context *context)
 {
 	long pid = tc_syscall0(SYS_getpid), tid = tc_syscall0(SYS_gettid);
+	uint64_t bit = UINT64_C(1) << (sig - 1);
+
+	tc_syscall4(SYS_rt_sigprocmask, SIG_BLOCK, (long)&bit, 0, sizeof(bit));
+	context->mask &= ~bit;
+	if (tc_syscall4(SYS_rt_tgsigqueueinfo, pid, tid, sig, (long)info) < 0)
+		tc_syscall3(SYS_tgkill, pid, tid, sig);
+}
+
+/* Let the process die of sig when the handler returns. */
+static void die_of(int sig, siginfo_t *info, struct tc_arch_context *context)
+{
 	struct tc_arch_action action = { 0 };
 
 	/* init of a pid namespace: the kernel drops the signal (signal(7)), so the hook keeps it */
-	if (pid == 1)
+	if (info->si_code <= 0 && tc_syscall0(SYS_getpid) == 1)
 		return;
 	tc_action_kernel(sig, &action, NULL);
-	context->mask &= ~(UINT64_C(1) << (sig - 1));
-	if (tc_syscall4(SYS_rt_tgsigqueueinfo, pid, tid, sig, (long)info) < 0)
-		tc_syscall3(SYS_tgkill, pid, tid, sig);
+	if (!is_repeated(sig, info))
+		send_again(sig, info, context);
 }
 
 /* Before an SA_RESETHAND handler runs: the program's action becomes SIG_DFL. False: it has run
@@ -118,7 +141,70 @@ void tc_chain_pass(int sig, siginfo_t *info, void *context, bool live_on)
 
 int tc_chain_take(int sig, tc_chain_entry *entry)
 {
-	return tc_action_take(sig, entry);
+	return tc_action_take(sig, entry, false);
+}
+
+int tc_chain_take_fatal(int sig, tc_chain_entry *entry)
+{
+	return tc_action_take(sig, entry, true);
+}
+
+enum tc_chain_fate tc_chain_fate(int sig, const siginfo_t *info, void **ret_handler)
+{
+	struct tc_arch_action set;
+
+	*ret_handler = NULL;
+	tc_action_read(tc_action_find(sig), &set);
+	if (set.handler == (void *)SIG_IGN)
+		return info->si_code > 0 ? TC_CHAIN_DIES : TC_CHAIN_LIVES;
+	if (set.handler == (void *)SIG_DFL)
+		return info->si_code <= 0 && tc_syscall0(SYS_getpid) == 1 ? TC_CHAIN_LIVES :
+									    TC_CHAIN_DIES;
+	*ret_handler = set.handler;
+	return TC_CHAIN_HANDLED;
+}
+
+/* Let a vfork child end as without us; everything in memory belongs to its parent. */
+static void end_vforked(int sig, siginfo_t *info, void *context)
+{
+	struct tc_arch_action set, kernel;
+
+	tc_action_read(tc_action_find(sig), &set);
+	kernel = tc_action_own(&set);
+	tc_action_kernel(sig, &kernel, NULL);
+	if (!is_repeated(sig, info))
+		send_again(sig, info, context);
+}
+
+bool tc_chain_is_passed(int sig, const siginfo_t *info)
+{
+	return sig != SIGSEGV && sig != SIGBUS && info->si_code <= 0;
+}
+
+void tc_chain_end(int sig, siginfo_t *info, void *context)
+{
+	void *handler;
+
+	if (tc_process_kind() == TC_PROCESS_VFORKED) {
+		end_vforked(sig, info, context);
+		return;
+	}
+	switch (tc_chain_fate(sig, info, &handler)) {
+	case TC_CHAIN_LIVES:
+		break;
+	case TC_CHAIN_DIES:
+		die_of(sig, info, context);
+		break;
+	case TC_CHAIN_HANDLED:
+		if (tc_chain_is_passed(sig, info)) {
+			tc_chain_pass(sig, info, context, false);
+			break;
+		}
+		/* the kernel gives it the stack and the mask that it would have without us */
+		tc_action_let(tc_action_find(sig));
+		if (!is_repeated(sig, info))
+			send_again(sig, info, context);
+	}
 }
 
 bool tc_chain_in_front(int sig)

@@ -12,11 +12,28 @@
 
 typedef void tc_chain_entry(int sig, siginfo_t *info, void *context);
 
-/* Take sig (at most 4 in all): from now on the kernel calls entry, with the flags SA_RESTART,
+/* Take sig (at most 8 in all): from now on the kernel calls entry, with the flags SA_RESTART,
  * SA_NODEFER and SA_ONSTACK and the mask as the program sets them with a handler (without one:
  * SA_RESTART | SA_ONSTACK and an empty mask). The present action, which may be an inherited
  * SIG_IGN, counts as set by the program. Normal context. 0 or -errno; -ENOSPC: too many. */
 int tc_chain_take(int sig, tc_chain_entry *entry);
+/* The same for a signal that ends the process unless the program has a handler. For SIGSEGV and
+ * SIGBUS the kernel calls entry on the thread's alternate stack, whatever the program's handler
+ * asks for. Also in a handler of another signal. */
+int tc_chain_take_fatal(int sig, tc_chain_entry *entry);
+
+/* What becomes of the process by a fatal signal. LIVES: the program ignores it, or the kernel does
+ * not deliver it to the init of a pid namespace. HANDLED: it has a handler of its own. */
+enum tc_chain_fate { TC_CHAIN_DIES, TC_CHAIN_LIVES, TC_CHAIN_HANDLED };
+/* To be called in entry of a fatal signal. *ret_handler: the program's handler; NULL: none. */
+enum tc_chain_fate tc_chain_fate(int sig, const siginfo_t *info, void **ret_handler);
+/* Does tc_chain_end call the program's handler itself (then tc_chain_nested knows about it), or does
+ * the kernel call it, when entry has returned? */
+bool tc_chain_is_passed(int sig, const siginfo_t *info);
+/* The last thing in entry of a fatal signal: let happen what would without us, when entry has
+ * returned. A fault is repeated, with the program's own action in the kernel; a signal that was
+ * sent is sent again, or given to the program's handler. */
+void tc_chain_end(int sig, siginfo_t *info, void *context);
 
 /* Do what the program has set for sig, as the kernel would: its handler with its own flags
  * (SA_SIGINFO, SA_RESETHAND), nothing for SIG_IGN; for SIG_DFL nothing if live_on is true, else the

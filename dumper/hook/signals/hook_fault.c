@@ -9,6 +9,8 @@
 #include "lib/base/safe.h"
 
 static uint64_t begun_seq[TC_ACTION_GUARDED];
+/* the hook has taken the signal for good: its entry knows a guarded read (hook_crash.c) */
+static bool held[TC_ACTION_GUARDED];
 
 static bool are_equal(const struct tc_arch_action *a, const struct tc_arch_action *b)
 {
@@ -36,6 +38,8 @@ void tc_chain_guard_begin(tc_chain_entry *fault)
 
 	for (unsigned i = 0; i < TC_ACTION_GUARDED; i++) {
 		struct tc_action *action = &tc_action_guarded[i];
+		const struct tc_action *taken = tc_action_find(action->sig);
+		held[i] = taken && tc_action_is_front(taken);
 		tc_action_kernel(action->sig, NULL, &found[i]);
 		tc_action_found(action, &found[i]);
 		atomic_store(&action->entry, fault);
@@ -43,7 +47,8 @@ void tc_chain_guard_begin(tc_chain_entry *fault)
 	}
 	atomic_store(&tc_action_guarding, true);
 	for (unsigned i = 0; i < TC_ACTION_GUARDED; i++)
-		take(&tc_action_guarded[i], &found[i]);
+		if (!held[i])
+			take(&tc_action_guarded[i], &found[i]);
 	tc_action_unlock(before);
 }
 
@@ -54,8 +59,9 @@ void tc_chain_guard_end(void)
 
 	/* what a raw system call has set meanwhile stays ... */
 	for (unsigned i = 0; i < TC_ACTION_GUARDED; i++)
-		ours[i] = tc_action_is_front(&tc_action_guarded[i]) ||
-			  atomic_load(&tc_action_guarded[i].seq) != begun_seq[i];
+		ours[i] = !held[i] &&
+			  (tc_action_is_front(&tc_action_guarded[i]) ||
+			   atomic_load(&tc_action_guarded[i].seq) != begun_seq[i]);
 	atomic_store(&tc_action_guarding, false);
 	for (unsigned i = 0; i < TC_ACTION_GUARDED; i++)
 		if (ours[i]) /* ... unless the program has used sigaction since */

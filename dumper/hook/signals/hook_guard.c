@@ -101,12 +101,11 @@ static uint32_t own_tid(void)
 /* A signal that was sent by somebody, not raised by an instruction. In the handler's thread it is
  * kept for the program, and sent again afterwards; in a child it is dropped; in another thread the
  * program gets it. */
-static void on_sent(int sig, siginfo_t *info, void *context, uint32_t tid)
+static bool keep_sent(int sig, const siginfo_t *info, uint32_t tid)
 {
 	if (guards[0].tid == tid)
 		sent[tc_action_guarded_at(sig)] = *info;
-	else if (guards[1].tid != tid)
-		tc_chain_guard_yield(sig, info, context);
+	return guards[0].tid == tid || guards[1].tid == tid;
 }
 
 static void send_kept(void)
@@ -131,29 +130,33 @@ static bool answer_trap(int sig, const siginfo_t *info, struct tc_arch_context *
 	return true;
 }
 
-static void on_fault(int sig, siginfo_t *info, void *context)
+bool tc_hook_guard_owns(int sig, siginfo_t *info, void *context)
 {
 	if (answer_trap(sig, info, context))
-		return;
-	if (sig == SIGSYS && info->si_code == TRAPPED) {
-		tc_chain_guard_yield(sig, info, context);
-		return;
-	}
+		return true;
+	if (sig != SIGSEGV && sig != SIGBUS && sig != SIGSYS)
+		return false;
 	uint32_t tid = own_tid();
 
-	if (info->si_code <= 0) {
-		on_sent(sig, info, context, tid);
-		return;
-	}
+	if (info->si_code <= 0)
+		return keep_sent(sig, info, tid);
+	if (sig == SIGSYS && info->si_code == TRAPPED)
+		return false;
 	if (tc_arch_fix(context))
-		return;
+		return true;
 	for (int i = 0; i < 2; i++)
 		if (guards[i].tid == tid && guards[i].way_out) {
 			tc_arch_abandon(context, guards[i].way_out);
-			return;
+			return true;
 		}
-	/* A fault in another thread: the program must get it as without us. */
-	tc_chain_guard_yield(sig, info, context);
+	return false;
+}
+
+/* A fault in another thread: the program must get it as without us. */
+static void on_fault(int sig, siginfo_t *info, void *context)
+{
+	if (!tc_hook_guard_owns(sig, info, context))
+		tc_chain_guard_yield(sig, info, context);
 }
 
 void tc_hook_answer_traps(void)

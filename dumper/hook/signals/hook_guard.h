@@ -3,6 +3,7 @@
 #ifndef TC_HOOK_GUARD_H
 #define TC_HOOK_GUARD_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -12,6 +13,10 @@
  * because the thread's alternate signal stack cannot be disabled meanwhile. private_actions: we are
  * in a child, which has its own signal actions, and another stack is used. */
 bool tc_hook_guarded(void (*function)(void *argument), void *argument, bool private_actions);
+/* To be called first in a handler of SIGSEGV, SIGBUS or SIGSYS, for others too: is the signal ours?
+ * Then everything is done that must be: a guarded read fails, guarded work ends, or the signal is
+ * kept for the program until this thread's guarded work has ended. */
+bool tc_hook_guard_owns(int sig, siginfo_t *info, void *context);
 /* In a child: set a handler by which system calls that a seccomp filter answers with SIGSYS fail
  * with EPERM. The program's handler must not run here: it may share our memory and its sockets. */
 void tc_hook_answer_traps(void);

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The handler of fatal signals. Who owns such a signal is decided here, in this order: a guarded
+ * read of the hook, then the dump, then the program. After the dump happens what would have
+ * happened without us (tc_chain_end). */
+#include "dumper/hook/hook_crash.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "dumper/hook/capture/hook_still.h"
+#include "dumper/hook/child/hook_end.h"
+#include "dumper/hook/common/hook_dump.h"
+#include "dumper/hook/common/hook_process.h"
+#include "dumper/hook/common/hook_settings.h"
+#include "dumper/hook/hook_refuse.h"
+#include "dumper/hook/hook_request.h"
+#include "dumper/hook/hook_turn.h"
+#include "dumper/hook/signals/hook_chain.h"
+#include "dumper/hook/signals/hook_guard.h"
+#include "lib/sys/arch_x86_64.h"
+#include "lib/sys/sys.h"
+#include "lib/base/safe.h"
+
+static const struct {
+	int sig;
+	const char *reason;
+} signals[] = {
+	{ SIGSEGV, "segv" }, { SIGABRT, "abrt" }, { SIGBUS, "bus" },
+	{ SIGFPE, "fpe" },   { SIGILL, "ill" },
+};
+#define N_SIGNALS (sizeof(signals) / sizeof(signals[0]))
+
+static const char *reason_of(int sig)
+{
+	size_t i = 0;
+
+	while (i + 1 < N_SIGNALS && signals[i].sig != sig)
+		i++;
+	return signals[i].reason;
+}
+
+/* Is this the fault again that was dumped a moment ago, before the program's handler was called?
+ * The handler has put back the action that it found, and lets the instruction fault again, or
+ * raises the signal itself, as faulthandler does. */
+static bool is_same_again(const struct tc_hook_process *process, int sig, const siginfo_t *info,
+			  const struct tc_arch_context *context)
+{
+	if (tc_chain_nested(sig, context))
+		return true;
+	if (process->handled_tid != tc_hook_own_tid())
+		return false;
+	/* where SIGABRT cannot end the process (init of a pid namespace), abort() ends it so */
+	if (process->handled_sig == SIGABRT && sig == SIGSEGV && info->si_code == SI_KERNEL)
+		return tc_arch_at_halt(context);
+	if (process->handled_sig != sig)
+		return false;
+	return info->si_code > 0 ? context->rip == process->handled_pc :
+				   (uint32_t)info->si_pid == process->pid;
+}
+
+/* abort() ends the process whatever handler there is, if that returns (glibc, stdlib/abort.c). */
+static bool is_abort(int sig, const siginfo_t *info)
+{
+	return sig == SIGABRT && info->si_code == SI_TKILL &&
+	       (uint32_t)info->si_pid == tc_hook_process()->pid;
+}
+
+/* A process that may live on is dumped no more often than by a plain signal. */
+static bool is_too_soon(const struct tc_hook_process *process, uint64_t now)
+{
+	uint64_t last = process->last_ns;
+
+	return last && now - last < tc_hook_settings.min_interval_s * 1000000000u;
+}
+
+/* Become the thread whose fatal signal is dumped. While another one is, wait: most times the
+ * process ends meanwhile. False: no dump must be made. */
+static bool begin(struct tc_hook_process *process, const struct tc_arch_context *context)
+{
+	uint32_t nobody = 0, tid = tc_hook_own_tid();
+
+	if (process->crashing == tid || process->busy == tid)
+		return false; /* a fault of our own, or on the way to the end */
+	if (atomic_compare_exchange_strong(&process->crashing, &nobody, tid))
+		return true;
+	tc_hook_stand_still(context);
+	nobody = 0;
+	return atomic_compare_exchange_strong(&process->crashing, &nobody, tid);
+}
+
+static void end(struct tc_hook_process *process)
+{
+	process->crashing = 0;
+	tc_syscall3(SYS_futex, (long)&process->crashing, FUTEX_WAKE, INT32_MAX);
+}
+
+static void note_handled(struct tc_hook_process *process, int sig,
+			 const struct tc_arch_context *context)
+{
+	process->handled_tid = tc_hook_own_tid();
+	process->handled_sig = sig;
+	process->handled_pc = context->rip;
+}
+
+/* Make the dump, and wait until it is sealed. */
+static void dump(int sig, siginfo_t *info, const struct tc_arch_context *context,
+		 enum tc_chain_fate fate, const void *handler)
+{
+	struct tc_hook_process *process = tc_hook_process();
+	uint64_t now = tc_sys_clock_ns(CLOCK_MONOTONIC);
+	struct tc_request request = {
+		.reason = reason_of(sig),
+		.signal = sig,
+		.sender_pid = info->si_code <= 0 ? (uint32_t)info->si_pid : 0,
+		.sender_uid = info->si_code <= 0 ? (uint32_t)info->si_uid : 0,
+		.context = context,
+		.siginfo = info,
+		.handler = handler,
+		.dies = fate == TC_CHAIN_DIES,
+	};
+
+	if (!request.dies && !is_abort(sig, info) && is_too_soon(process, now))
+		return;
+	if (!begin(process, context))
+		return;
+	tc_hook_still_begin();
+	int r = tc_hook_request_crash(&request);
+	if (r < 0)
+		tc_hook_refuse(&request, r, 0);
+	if (request.dies)
+		return; /* the other threads stand still until the end */
+	process->last_ns = now;
+	if (!tc_chain_is_passed(sig, info))
+		note_handled(process, sig, context);
+	end(process);
+}
+
+static void on_crash(int sig, siginfo_t *info, void *context)
+{
+	void *handler;
+
+	if (tc_hook_guard_owns(sig, info, context))
+		return;
+	if (tc_hook_dump.maker.snapshot)
+		tc_hook_end(&tc_hook_dump);
+	if (tc_process_kind() == TC_PROCESS_OWN) {
+		enum tc_chain_fate fate = tc_chain_fate(sig, info, &handler);
+		if ((fate != TC_CHAIN_LIVES || is_abort(sig, info)) &&
+		    !is_same_again(tc_hook_process(), sig, info, context))
+			dump(sig, info, context, fate, handler);
+	}
+	tc_chain_end(sig, info, context);
+}
+
+void tc_hook_crash_take(void)
+{
+	static _Atomic bool taken;
+
+	if (!tc_hook_settings.crash || atomic_exchange(&taken, true))
+		return;
+	for (size_t i = 0; i < N_SIGNALS; i++)
+		tc_chain_take_fatal(signals[i].sig, on_crash);
+}
