@@ -79,6 +79,19 @@ def test_survived(built, one):
     return "%d dumps" % len(hooked.reports)
 
 
+def test_all_registers(built, one):
+    """The dump's core has all registers of the thread that crashed."""
+    for it in (case("null"), case("jump", "c-thread"), case("others")):
+        hooked = crashed(built, one, it, [built.hook])
+        must(len(hooked.reports) == 1, "%d dumps: %s", len(hooked.reports), hooked.lines())
+        dump = hooked.reports[0][1]
+        if KINDS[it.kind].known:
+            must(not crash_lab.known_registers(dump), "registers in the dump: %s", crash_lab.known_registers(dump))
+        if hooked.core:
+            wrong = [name for name in crash_lab.SAME if dump.registers()[name] != hooked.core.registers()[name]]
+            must(not wrong, "not as in the kernel's core: %s", wrong)
+
+
 # The control: handlers that are wrong on purpose must be seen.
 
 
@@ -126,6 +139,7 @@ def tests(built, full):
             yield name_of(one, it), test_case, (built, one, it)
         if full or one.name == MAIN:
             yield "%s: a handler that mends the fault" % one.name, test_survived, (built, one)
+            yield "%s: all registers are in the dump" % one.name, test_all_registers, (built, one)
         if full or one.name == MAIN or re.fullmatch(SUBSET, one.name):
             yield from crash_neighbours.tests(built, one, one.name != MAIN)
     for one in [one for one in found if one.name == MAIN] or found[:1]:

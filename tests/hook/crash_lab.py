@@ -276,6 +276,15 @@ def laboratory(built, one):
         yield Lab(built, one, directory, inside)
 
 
+def same_output(here, there):
+    """What two runs told is the same, line by line."""
+    for ours, plain in zip(here, there):
+        ours, plain = ours.split("\n"), plain.split("\n")
+        for n in range(max(len(ours), len(plain))):
+            one, other = [lines[n] if n < len(lines) else None for lines in (ours, plain)]
+            must(one == other, "it said, in line %d, %r, without the hook %r", n + 1, one, other)
+
+
 def status_text(status):
     if status & 0x7F:
         return "%s%s" % (signal.Signals(status & 0x7F).name, " (core)" if status & 0x80 else "")

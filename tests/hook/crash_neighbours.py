@@ -50,7 +50,7 @@ def ends_alike(built, one, it, said, others, look=all_of_it, **env):
     hooked = crashed(built, one, it, others([built.hook]), **env)
     must(hooked.status == plain.status, "it ended with %s, without the hook %s: %s", status_text(hooked.status), status_text(plain.status),
          hooked.err[-400:])
-    must(look(hooked) == look(plain), "it said %s, without the hook %s", look(hooked), look(plain))
+    crash_lab.same_output(look(hooked), look(plain))
     must(bool(hooked.core) == bool(plain.core), "core of the kernel: %s, without the hook %s", bool(hooked.core), bool(plain.core))
     if plain.core and it.kind != "recursion":
         ends = [(core.siginfo[:3], core.where(core.registers()["rip"])) for core in (plain.core, hooked.core)]
@@ -64,7 +64,7 @@ def test_beside(built, one, it, kind, said, others, look=all_of_it, **env):
     path, dump, found = hooked.reports[0]
     crash_lab.head_is(found, path, kind.signal, hooked.pid)
     if kind.known:
-        must(not crash_lab.known_registers(dump), "registers in the dump: %s", crash_lab.known_registers(dump))
+        must(dump.where(dump.registers()["rip"]).startswith("crash_module.so"), "rip in the dump: %#x", dump.registers()["rip"])
     crash_said(found, kind, it, None)
     tasks_said(found, it)
 

@@ -74,9 +74,10 @@ def thread():
 
 
 def in_thread(function):
-    started = threading.Thread(target=function, name="other")
-    started.start()
-    return started
+    """Begins when no task of this loop runs."""
+    rests = threading.Event()
+    asyncio.get_running_loop().call_soon(rests.set)
+    threading.Thread(target=lambda: rests.wait() and function(), name="other").start()
 
 
 async def other_loop():
