@@ -22,6 +22,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import crash_lab  # noqa: E402
 import crash_neighbours  # noqa: E402
+import crash_places  # noqa: E402
 from crash_cases import ILL, KINDS, baseline, case, compare, crashed, end_of, examine  # noqa: E402
 from crash_lab import interpreters, lab, must, status_text  # noqa: E402
 
@@ -142,6 +143,8 @@ def tests(built, full):
             yield "%s: all registers are in the dump" % one.name, test_all_registers, (built, one)
         if full or one.name == MAIN or re.fullmatch(SUBSET, one.name):
             yield from crash_neighbours.tests(built, one, one.name != MAIN)
+        if one.name == MAIN:
+            yield from crash_places.tests(built, one, full)
     for one in [one for one in found if one.name == MAIN] or found[:1]:
         for how, words in CONTROLS.items():
             yield "control: %s is seen" % how, control, (built, one, how, words)

@@ -75,8 +75,8 @@ def kill_from_outside(pid):
     os.kill(pid, SEGV)
 
 
-def crashed(built, one, it, preload=(), **env):
-    """A run of the case."""
+def crashed(built, one, it, preload=(), prefix=(), prepare="", **env):
+    """A run of the case. prefix: what runs the program; prepare: what it does at first."""
     if it.loop == "uvloop" and not one.has_uvloop():
         raise lab.Missing("no uvloop for %s" % one.name)
     on_ready = kill_from_outside if it.kind == "others" else None
@@ -84,8 +84,8 @@ def crashed(built, one, it, preload=(), **env):
         if it.place == "early":
             env["CRASH_EARLY"] = it.kind
             preload = [*preload, built.module]
-        ran = place.run(place.target(it.kind, it.place, it.way, it.loop), preload, it.loop == "uvloop", on_ready, **env)
-        ran.reports = [(path, crash_lab.Core(path), crash_lab.sealed(path)) for path in ran.dumps]
+        ran = place.run(place.target(it.kind, it.place, it.way, it.loop), preload, it.loop == "uvloop", on_ready, prefix, CRASH_PREPARE=prepare, **env)
+        ran.reports = [(path, crash_lab.Core(path), crash_lab.sealed(path)) for path in ran.saved()]
         return ran
 
 

@@ -172,8 +172,18 @@ class Ran:
         self.out, self.err = out, err
         self.dumps = sorted(glob.glob(os.path.join(glob.escape(directory), "dumps", "*.tcore")))
         self.others = sorted(set(os.listdir(os.path.join(directory, "dumps"))) - {os.path.basename(path) for path in self.dumps})
-        cores = glob.glob(os.path.join(glob.escape(directory), "core*"))
-        self.core = Core(cores[0]) if cores else None
+        self.cores = glob.glob(os.path.join(glob.escape(directory), "core*"))
+
+        self.core = None
+        with contextlib.suppress(struct.error, lab.Failed):  # one that is cut has what it has
+            self.core = Core(self.cores[0]) if self.cores else None
+
+    def saved(self):
+        """All dumps, also those that the hook made elsewhere, by its lines. Those must be moved before they can be forgotten."""
+        for path in re.findall(r"^taskcore: (/dev/shm/.*\.tcore): ", self.err, re.M):
+            if os.path.exists(path):
+                shutil.move(path, self.directory)
+        return self.dumps + sorted(glob.glob(os.path.join(glob.escape(self.directory), "*.tcore")))
 
     def signal(self):
         return self.status & 0x7F
@@ -227,7 +237,7 @@ class Lab:
         settings = {"TASKCORE_DIR": os.path.join(self.inside, "dumps"), "TASKCORE_MIN_INTERVAL_S": "0", "TASKCORE_MAX_FILES": "99999"}
         settings.update(PYTHONDONTWRITEBYTECODE="1", LIBC_FATAL_STDERR_="1", LD_PRELOAD=":".join(self.copy(path) for path in preload), **env)
         whole = ["env", "-C", self.inside] + ["%s=%s" % pair for pair in settings.items() if pair[1] is not None] + list(command)
-        whole = list(prefix) + SHELL + whole
+        whole = SHELL + list(prefix) + whole
         if self.one and self.one.root:
             whole = interpreters.in_tree(self.one.root, whole)
         outside = self.one.environment(uvloop) if self.one else dict(os.environ)

@@ -57,6 +57,10 @@ def python_kind():
         repr(Endless())
     if KIND == "python-string":
         ctypes.string_at(0)
+    if KIND == "python-spin":
+        os.write(1, b"READY\n")
+        while True:
+            pass
     if KIND == "python-kill":
         os.kill(os.getpid(), signal.SIGFPE)
 
@@ -174,6 +178,7 @@ async def main():
     event = asyncio.Event()
     waiters = [named(asyncio.ensure_future(wait(event)), "waiter-%02d" % n) for n in range(WAITERS)]
     await asyncio.sleep(0)
+    exec(os.environ.get("CRASH_PREPARE", ""), globals())  # noqa: S102 the test's own text
     if PLACE in PLACES:
         await named(asyncio.ensure_future(crash(PLACES[PLACE])), "crasher")
     elif PLACE == "thread":
