@@ -23,14 +23,17 @@ sys.path.insert(0, HERE)
 import crash_lab  # noqa: E402
 import crash_neighbours  # noqa: E402
 import crash_places  # noqa: E402
+import crash_servers  # noqa: E402
 from crash_cases import ILL, KINDS, baseline, case, compare, crashed, end_of, examine  # noqa: E402
 from crash_lab import interpreters, lab, must, status_text  # noqa: E402
+from service import Skip  # noqa: E402
 
 MAX_LINES = 20
 CASES = [case(kind) for kind in KINDS]
 CASES += [case(kind, "task", "extension") for kind in ("null", "heap", "others")]
 CASES += [case(kind, "task", "released") for kind in ("null", "abort", "others")]
 CASES += [case(kind, "task", "held", "uvloop") for kind in ("null", "smash", "recursion", "others", "garbage")]
+CASES += [case("others", "idle"), case("watchdog", "idle"), case("watchdog", "idle", "held", "uvloop")]
 CASES += [case(kind, "thread") for kind in ("null", "recursion", "stack-pointer", "abort")]
 CASES += [case("null", "thread", "released"), case("null", "executor"), case("division", "loop-thread"), case("abort", "loop-thread", "released")]
 CASES += [case(kind, "c-thread") for kind in ("null", "recursion", "heap", "jump")] + [case("null", "c-thread", "released")]
@@ -145,6 +148,7 @@ def tests(built, full):
             yield from crash_neighbours.tests(built, one, one.name != MAIN)
         if one.name == MAIN:
             yield from crash_places.tests(built, one, full)
+    yield from crash_servers.tests()
     for one in [one for one in found if one.name == MAIN] or found[:1]:
         for how, words in CONTROLS.items():
             yield "control: %s is seen" % how, control, (built, one, how, words)
@@ -162,7 +166,7 @@ def run_one(test):
     name, function, arguments, *more = test
     try:
         return name, "ok", function(*arguments, **(more[0] if more else {}))
-    except lab.Missing as e:
+    except (lab.Missing, Skip) as e:
         return name, "skip", str(e)
     except (lab.Failed, subprocess.TimeoutExpired) as e:
         return name, "not ok", str(e)

@@ -32,6 +32,8 @@ KINDS = {
     "raised-fpe": Kind(FPE, SI_TKILL, None, False),
     "queued": Kind(BUS, SI_QUEUE, None, False),
     "others": Kind(SEGV, SI_USER, None, False),
+    "watchdog": Kind(ABRT, SI_USER, None, False),
+    "python-spin": Kind(ABRT, SI_USER, None, False),
     "filled-heap": Kind(SEGV, MAPERR, 0x18, True),
     "filled-memory": Kind(SEGV, MAPERR, 0x18, True),
     "python-abort": Kind(ABRT, SI_TKILL, None, False),
@@ -58,6 +60,7 @@ PLACES = {
     "blocked": Place("blocked", "blocked", "runs", "maybe"),  # the kernel asks no handler
     "among-dumps": Place("among_dumps", "among-dumps", "runs", "yes"),
     "fork": Place("fork", "fork", "runs", "yes"),
+    "idle": Place(None, None, "idle", "yes"),
     "vfork": Place(None, None, "any", "maybe"),
     "at-exit": Place(None, None, "any", "yes"),
     "after-python": Place(None, None, "any", "maybe"),
@@ -70,21 +73,34 @@ def case(kind, place="task", way="held", loop="asyncio"):
     return Case(kind, place, way, loop)
 
 
-def kill_from_outside(pid):
-    crash_lab.await_true(lambda: crash_lab.pauses(pid), "its sleep")
-    os.kill(pid, SEGV)
+# Signals that we send when it says READY: which, by which kind of crash_module.c it waits for it; a watchdog sends SIGABRT (systemd.service(5),
+# WatchdogSignal=).
+SENT = {"others": (SEGV, "others"), "watchdog": (ABRT, "others"), "python-spin": (ABRT, None)}
+
+
+def sender(it):
+    if it.kind not in SENT:
+        return None
+    number, sleeps = SENT[it.kind]
+
+    def send(pid):
+        if sleeps or it.place == "idle":
+            crash_lab.await_true(lambda: crash_lab.sleeps(pid), "its sleep")
+        os.kill(pid, number)
+
+    return send
 
 
 def crashed(built, one, it, preload=(), prefix=(), prepare="", **env):
     """A run of the case. prefix: what runs the program; prepare: what it does at first."""
     if it.loop == "uvloop" and not one.has_uvloop():
         raise lab.Missing("no uvloop for %s" % one.name)
-    on_ready = kill_from_outside if it.kind == "others" else None
+    kind = SENT.get(it.kind, (0, None))[1] or it.kind
     with laboratory(built, one) as place:
         if it.place == "early":
             env["CRASH_EARLY"] = it.kind
             preload = [*preload, built.module]
-        ran = place.run(place.target(it.kind, it.place, it.way, it.loop), preload, it.loop == "uvloop", on_ready, prefix, CRASH_PREPARE=prepare, **env)
+        ran = place.run(place.target(kind, it.place, it.way, it.loop), preload, it.loop == "uvloop", sender(it), prefix, CRASH_PREPARE=prepare, **env)
         ran.reports = [(path, crash_lab.Core(path), crash_lab.sealed(path)) for path in ran.saved()]
         return ran
 
@@ -161,7 +177,9 @@ def tasks_said(found, it):
     if place.task == "any" or it.kind.startswith("filled"):
         return
     crash_lab.waiters_are(found)
-    if place.task == "runs":
+    if place.task == "idle":
+        must(not [t["name"] for t in found["tasks"] if t["state"] == "running"], "a task runs")
+    elif place.task == "runs":
         if it.kind.startswith("python-"):
             running = [task["name"] for task in found["tasks"] if task["state"] == "running"]
             must(running == ["crasher"], "running: %s", running)
@@ -195,7 +213,7 @@ def examine(hooked, it):
     if tid:
         same_registers(hooked.core.registers(), dump, tid)
         must(found["threads"][0]["tid"] == tid, "the first thread is %s, not %d", found["threads"][0]["tid"], tid)
-    if it.kind == "others":
+    if it.kind in SENT:
         must(found["dump"]["sender"] == {"pid": os.getpid(), "uid": os.getuid()}, "sender %s", found["dump"]["sender"])
     crash_said(found, kind, it, tid)
     tasks_said(found, it)

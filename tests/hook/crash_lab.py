@@ -30,7 +30,7 @@ SAID = re.compile(r"^taskcore: .*\n?", re.M)
 REGISTERS = ("r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax rip cs eflags rsp ss fs_base gs_base ds es fs gs").split()
 SAME = "rip rsp rbp rbx r12 r13 r14 r15".split()  # what must be as without us
 PRSTATUS_PID, PRSTATUS_REGISTERS = 32, 112
-SYS_PAUSE = "34"  # arch/x86/entry/syscalls/syscall_64.tbl
+SLEEPS = "34 232 281".split()  # pause, epoll_wait, epoll_pwait: arch/x86/entry/syscalls/syscall_64.tbl
 NT_PRSTATUS, NT_FILE, NT_SIGINFO = 1, 0x46494C45, 0x53494749
 KNOWN = {"rbx": 0xB0, "rbp": 0xB1, "r12": 0xB2, "r13": 0xB3, "r14": 0xB4, "r15": 0xB5}  # each byte of it (crash_module.c)
 
@@ -158,10 +158,10 @@ def session(leader):
     return found
 
 
-def pauses(pid):
-    """Whether its first thread is in pause(), which by_others() of crash_module.c calls."""
+def sleeps(pid):
+    """Whether its first thread is in pause(), which by_others() of crash_module.c calls, or in a loop's wait."""
     with open("/proc/%d/syscall" % pid) as f:
-        return f.read().split()[0] == SYS_PAUSE
+        return f.read().split()[0] in SLEEPS
 
 
 class Ran:

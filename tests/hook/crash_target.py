@@ -187,6 +187,9 @@ async def main():
     elif PLACE == "loop-thread":
         in_thread(lambda: asyncio.run(other_loop()))
         await stand_still()
+    elif PLACE == "idle":
+        print("READY", flush=True)
+        await stand_still()
     elif PLACE == "executor":
         await asyncio.get_running_loop().run_in_executor(None, thread)
     event.set()
