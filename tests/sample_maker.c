@@ -27,6 +27,16 @@ static void write_flipped(const char *dir, const char *name, const struct builde
 	b->bytes[at] ^= 0x20;
 }
 
+/* A read near NULL. */
+static const struct builder_crash fault = {
+	.signal = 11,
+	.tid = 100,
+	.flags = TC_CRASH_ADDRESS,
+	.code = 1,
+	.address = 0x18,
+	.above = 0x400000,
+};
+
 static void write_samples(const char *dir)
 {
 	struct builder b;
@@ -41,6 +51,11 @@ static void write_samples(const char *dir)
 	write_flipped(dir, "bad-records-checksum.tcore", &b, b.tail + 400);
 	write_flipped(dir, "bad-note-size.tcore", &b, b.tail + 5);
 	write_flipped(dir, "bad-magic.tcore", &b, 1);
+	builder_free(&b);
+	builder_init(&b);
+	b.crash = &fault;
+	builder_sample(&b);
+	write_file(dir, "good-crash.tcore", b.bytes, b.size);
 	builder_free(&b);
 	builder_init(&b);
 	builder_head(&b, 1);

@@ -23,5 +23,15 @@ static inline bool tc_text_is(struct tc_text text, const char *want)
 {
 	return tc_text_same(text, (struct tc_text){ (const uint8_t *)want, strlen(want) });
 }
+/* A path without its folders; all else, which does not begin with a slash, as it is. */
+static inline struct tc_text tc_text_base(struct tc_text path)
+{
+	if (path.size == 0 || path.at[0] != '/')
+		return path;
+	for (size_t i = path.size; i > 0; i--)
+		if (path.at[i - 1] == '/')
+			return (struct tc_text){ path.at + i, path.size - i };
+	return path;
+}
 
 #endif

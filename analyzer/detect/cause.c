@@ -95,6 +95,9 @@ static const char *const advice[TC_N_CAUSES] = {
 				       "the thread that must run it",
 	[TC_CAUSE_LOOP_THREAD_CYCLE] =
 		"await run_in_executor() instead of waiting for its result on the loop's thread",
+	[TC_CAUSE_CRASH] =
+		"see which native code the line above calls, and its version; module and offset "
+		"are what its authors need; what the process wrote to stderr may say more",
 };
 
 const char *tc_cause_word(enum tc_cause kind)

@@ -47,7 +47,8 @@ enum tc_cause_class { TC_CLASS_HANG, TC_CLASS_LEAK, TC_CLASS_CRASH };
 	K(LOOP_STOPPED, HANG, "loop-stopped") \
 	K(SELF_REQUEST, HANG, "deadlock.self-request") \
 	K(LOOP_WAITS_ITSELF, HANG, "deadlock.loop-waits-itself") \
-	K(LOOP_THREAD_CYCLE, HANG, "deadlock.loop-thread-cycle")
+	K(LOOP_THREAD_CYCLE, HANG, "deadlock.loop-thread-cycle") \
+	K(CRASH, CRASH, "crash")
 /* clang-format on */
 
 enum tc_cause {

@@ -15,15 +15,24 @@ const char tc_detect_looks_for[] =
 	"for clients";
 
 static void (*const detectors[])(const struct tc_scene *, struct tc_findings *) = {
-	tc_detect_blocked_loop, tc_detect_deadlock,	 tc_detect_fd_exhausted,
-	tc_detect_shutdown,	tc_detect_executor,	 tc_detect_loop_stopped,
-	tc_detect_lost_wakeup,	tc_detect_orphan_future, tc_detect_orphan_wait,
+	tc_detect_crash,	tc_detect_blocked_loop, tc_detect_deadlock,
+	tc_detect_fd_exhausted, tc_detect_shutdown,	tc_detect_executor,
+	tc_detect_loop_stopped, tc_detect_lost_wakeup,	tc_detect_orphan_future,
+	tc_detect_orphan_wait,
 };
 
+static bool is_crash(const struct tc_finding *finding)
+{
+	return tc_cause_class_of(finding->cause) == TC_CLASS_CRASH;
+}
+
+/* A crash is why there is a dump at all. */
 static int by_harm(const void *left, const void *right)
 {
 	const struct tc_finding *a = left, *b = right;
 
+	if (is_crash(a) != is_crash(b))
+		return is_crash(a) ? -1 : 1;
 	if (a->confidence != b->confidence)
 		return a->confidence < b->confidence ? -1 : 1;
 	if (a->victims != b->victims)
@@ -91,7 +100,7 @@ static uint64_t explain(struct hurt *hurt, uint32_t number, tc_node first)
 }
 
 /* Who is hurt: all tasks of a loop that does not turn, all tasks that cause it, and all that need
- * one of these. */
+ * one of these. A crash hurts all others too, but does not explain why they wait. */
 static void explain_all(const struct tc_scene *scene, struct tc_findings *findings)
 {
 	const struct tc_model *model = scene->model;
@@ -117,6 +126,8 @@ static void explain_all(const struct tc_scene *scene, struct tc_findings *findin
 			if (model->tasks[i].loop == finding->loop &&
 			    tc_task_alive(&model->tasks[i]))
 				finding->victims += explain(&hurt, f + 1, (tc_node)i);
+		if (is_crash(finding))
+			finding->victims = finding->died;
 	}
 	free(hurt.stack);
 	free(hurt.seen);

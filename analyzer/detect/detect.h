@@ -13,6 +13,7 @@ struct tc_scene {
 	const struct tc_graph *graph;
 	const struct tc_threads *threads;
 	const struct tc_loops *loops;
+	const struct tc_crash_view *crash;
 	struct tc_text root; /* the folder that all of the program's own files are in, or empty */
 	const bool *timed; /* of each task: a timeout ends it (timed.h); set by tc_detect */
 };
@@ -21,6 +22,7 @@ struct tc_scene {
 void tc_detect(const struct tc_scene *scene, struct tc_findings *findings);
 
 /* The detectors. */
+void tc_detect_crash(const struct tc_scene *scene, struct tc_findings *findings);
 void tc_detect_blocked_loop(const struct tc_scene *scene, struct tc_findings *findings);
 void tc_detect_deadlock(const struct tc_scene *scene, struct tc_findings *findings);
 void tc_detect_fd_exhausted(const struct tc_scene *scene, struct tc_findings *findings);

@@ -135,6 +135,10 @@ void tc_finding_fingerprint(const struct tc_model *model, const struct tc_findin
 		sum += hash_of(model, finding->culprits[i]);
 	mix(&hash, word, strlen(word));
 	mix(&hash, &sum, sizeof(sum));
+	if (finding->signal && !finding->n_culprits) {
+		mix(&hash, &finding->signal, sizeof(finding->signal));
+		mix(&hash, finding->module.at, finding->module.size);
+	}
 	snprintf(text, TC_FINGERPRINT, "fp1:%016" PRIx64, hash);
 }
 

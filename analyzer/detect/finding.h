@@ -39,6 +39,10 @@ struct tc_finding {
 	unsigned n_culprits, n_waits;
 	uint32_t loop; /* that does not turn, by identifier; 0: none: all its tasks are hurt */
 	uint64_t victims; /* tasks that cannot get on because of it, the causing ones included */
+	uint64_t died; /* of a crash: other tasks, which ended with the process; its victims */
+	/* of a crash: what tells it from others where there is no frame of Python */
+	uint32_t signal;
+	struct tc_text module;
 	enum tc_ends ends;
 	const char *why; /* it ends or does not */
 };

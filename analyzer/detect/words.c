@@ -20,7 +20,8 @@ void tc_say_task(struct tc_out *out, const struct tc_model *model, const struct 
 	tc_out_str(out, "\"");
 }
 
-void tc_say_link(struct tc_out *out, const struct tc_scene *scene, uint32_t link)
+static void say_link(struct tc_out *out, const struct tc_scene *scene, uint32_t link,
+		     const char *between)
 {
 	struct tc_place place;
 
@@ -30,8 +31,18 @@ void tc_say_link(struct tc_out *out, const struct tc_scene *scene, uint32_t link
 	tc_out_text_middle(out, place.function, TC_NAME_COLUMNS);
 	if (place.file.size == 0)
 		return;
-	tc_out_str(out, " ");
+	tc_out_str(out, between);
 	tc_out_text_end(out, tc_place_short(scene->model, scene->root, place.file), PATH_COLUMNS);
 	if (place.line)
 		tc_out_printf(out, ":%u", place.line);
+}
+
+void tc_say_link(struct tc_out *out, const struct tc_scene *scene, uint32_t link)
+{
+	say_link(out, scene, link, " ");
+}
+
+void tc_say_link_at(struct tc_out *out, const struct tc_scene *scene, uint32_t link)
+{
+	say_link(out, scene, link, " at ");
 }

@@ -13,5 +13,7 @@ void tc_say_task(struct tc_out *out, const struct tc_model *model, const struct 
 		 unsigned max_name);
 /* "load_customer orders/db.py:88"; nothing for the link 0. */
 void tc_say_link(struct tc_out *out, const struct tc_scene *scene, uint32_t link);
+/* "load_customer at orders/db.py:88" */
+void tc_say_link_at(struct tc_out *out, const struct tc_scene *scene, uint32_t link);
 
 #endif

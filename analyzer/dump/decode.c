@@ -87,6 +87,32 @@ static void read_head(struct tc_model *model, struct tc_cursor *cur)
 	head->max_fds = tc_cur_u(cur);
 }
 
+static struct tc_span span_at(struct tc_cursor *cur)
+{
+	struct tc_span span;
+
+	span.start = tc_cur_u(cur);
+	span.end = tc_cur_u(cur);
+	return span;
+}
+
+static void read_crash(struct tc_model *model, struct tc_cursor *cur)
+{
+	struct tc_crash_record *crash = &model->crash;
+
+	crash->present = true;
+	crash->tid = tc_cur_u32(cur);
+	crash->flags = tc_cur_u32(cur);
+	crash->code = tc_cur_s(cur);
+	crash->address = tc_cur_u(cur);
+	crash->mapping = span_at(cur);
+	crash->access = tc_cur_u32(cur);
+	crash->path = text_at(cur);
+	crash->below = tc_cur_u(cur);
+	crash->above = tc_cur_u(cur);
+	crash->handler = tc_cur_u(cur);
+}
+
 static void read_thread(struct tc_model *model, struct tc_cursor *cur)
 {
 	struct tc_thread *thread = tc_push(model->threads, model->n_threads, model->threads_room);
@@ -104,6 +130,9 @@ static void read_thread(struct tc_model *model, struct tc_cursor *cur)
 	thread->utime_ns = tc_cur_u(cur);
 	thread->stime_ns = tc_cur_u(cur);
 	thread->wchan = text_at(cur);
+	thread->flags = tc_cur_u32(cur);
+	thread->stack = span_at(cur);
+	thread->kept = span_at(cur);
 }
 
 static void read_look(struct tc_model *model, struct tc_cursor *cur)
@@ -564,6 +593,7 @@ static void (*const readers[])(struct tc_model *model, struct tc_cursor *cur) = 
 	[TC_REC_LOOK] = read_look,	   [TC_REC_HOLDS] = read_holds,
 	[TC_REC_REFS] = read_refs,	   [TC_REC_BYTECODE] = read_bytecode,
 	[TC_REC_FUNCTION] = read_function, [TC_REC_HEAP] = read_heap,
+	[TC_REC_CRASH] = read_crash,
 };
 
 static void read_record(struct tc_model *model, uint64_t kind, struct tc_cursor *cur)

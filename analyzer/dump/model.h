@@ -134,12 +134,37 @@ struct tc_object {
 	uint32_t flags : 8;
 };
 
+/* Addresses from start to before end; start is not below end where there are none. */
+struct tc_span {
+	uint64_t start, end;
+};
+
+static inline bool tc_span_has(struct tc_span span, uint64_t addr)
+{
+	return span.start <= addr && addr < span.end;
+}
+
 struct tc_thread {
 	uint32_t tid, tid_ns;
 	struct tc_text name, wchan;
 	uint8_t state, how;		   /* letter; enum tc_regs */
 	uint64_t pc, sp, syscall, args[6]; /* syscall: number + 1 */
 	uint64_t utime_ns, stime_ns;
+	uint32_t flags;		    /* enum tc_thread_flag */
+	struct tc_span stack, kept; /* the mapping that holds sp; what of it is in the file */
+};
+
+/* The fatal signal that the dump is of (docs/format.md section 8). */
+struct tc_crash_record {
+	bool present;
+	uint32_t tid, flags; /* enum tc_crash_flag */
+	int64_t code;
+	uint64_t address;
+	struct tc_span mapping; /* that holds the address; all 0: none does */
+	uint32_t access;	/* to it: 1 read, 2 write, 4 execute */
+	struct tc_text path;	/* of it */
+	uint64_t below, above;	/* end of the next mapping below, start of that above; 0: none */
+	uint64_t handler;	/* the program's own; 0: it has none */
 };
 
 /* What the thread of a loop did while it was read, and after that (docs/format.md section 8). */
@@ -230,6 +255,7 @@ struct tc_index {
 struct tc_model {
 	struct tc_dump *dump;
 	struct tc_head head;
+	struct tc_crash_record crash;
 	struct tc_status status;
 	TC_ARRAY(tc_string, strings);
 	TC_ARRAY(tc_type, types);

@@ -14,12 +14,14 @@
  * GIL they hold. */
 struct runners {
 	const struct tc_threads *threads;
+	const struct tc_crash_view *crash;
 	struct tc_lookup by_loop, by_tid, by_gil;
 };
 
-static void runners_init(struct runners *runners, const struct tc_threads *threads)
+static void runners_init(struct runners *runners, const struct tc_threads *threads,
+			 const struct tc_crash_view *crash)
 {
-	*runners = (struct runners){ .threads = threads };
+	*runners = (struct runners){ .threads = threads, .crash = crash };
 	for (size_t i = 0; i < threads->n; i++) {
 		const struct tc_thread_view *thread = &threads->at[i];
 		tc_lookup_add(&runners->by_loop, thread->loop, i);
@@ -173,6 +175,8 @@ static struct tc_loop_facts facts_of(const struct runners *runners, const struct
 		memcpy(facts.args, thread->os->args, sizeof(facts.args));
 		look_facts(model, thread->os, &facts);
 	}
+	facts.faulted = tc_crash_is_of(runners->crash, thread);
+	facts.killed = runners->crash->fate == TC_FATE_KILLED;
 	gil_facts(runners, thread, &facts);
 	/* Its thread runs another loop inside a step of this one, which does not turn until
 	 * then. */
@@ -269,14 +273,15 @@ static void count_tasks(struct tc_loops *loops)
 	free(by_id);
 }
 
-void tc_loops_init(struct tc_loops *loops, const struct tc_threads *threads)
+void tc_loops_init(struct tc_loops *loops, const struct tc_threads *threads,
+		   const struct tc_crash_view *crash)
 {
 	struct runners runners;
 
 	*loops = (struct tc_loops){ .model = threads->model };
 	add_views(loops);
 	count_tasks(loops);
-	runners_init(&runners, threads);
+	runners_init(&runners, threads, crash);
 	for (size_t i = 0; i < loops->n; i++) {
 		judge_loop(&runners, &loops->at[i]);
 		loops->n_idle += loops->at[i].state == TC_LOOP_IDLE;

@@ -3,6 +3,7 @@
 #ifndef TC_LOOP_VIEW_H
 #define TC_LOOP_VIEW_H
 
+#include "analyzer/facts/crash_view.h"
 #include "analyzer/facts/loopstate.h"
 #include "analyzer/facts/thread_view.h"
 #include "analyzer/facts/turn.h"
@@ -35,8 +36,9 @@ struct tc_loops {
 	size_t n_idle; /* loops that sleep */
 };
 
-/* threads and their model must outlive the loops. */
-void tc_loops_init(struct tc_loops *loops, const struct tc_threads *threads);
+/* threads and their model must outlive the loops; crash is of these threads. */
+void tc_loops_init(struct tc_loops *loops, const struct tc_threads *threads,
+		   const struct tc_crash_view *crash);
 void tc_loops_deinit(struct tc_loops *loops);
 
 /* The loop with this id; NULL: there is none. */

@@ -80,6 +80,8 @@ enum tc_loop_state tc_loop_judge(const struct tc_loop_facts *facts, enum tc_loop
 		return TC_LOOP_IS_CLOSED;
 	if (!facts->has_thread)
 		return facts->running ? TC_LOOP_UNKNOWN : TC_LOOP_STOPPED;
+	if (facts->faulted)
+		return facts->killed ? TC_LOOP_CRASHED : TC_LOOP_RUNS;
 	/* Of its thread only the frames are known, if at all: they do not tell whether it
 	 * sleeps. */
 	if (facts->state == 0 && facts->syscall < 0)
@@ -109,6 +111,7 @@ const char *tc_loop_word(enum tc_loop_state state)
 		[TC_LOOP_IDLE] = "idle",	[TC_LOOP_BLOCKED] = "blocked",
 		[TC_LOOP_BUSY] = "busy",	[TC_LOOP_RUNS] = "running",
 		[TC_LOOP_STOPPED] = "stopped",	[TC_LOOP_IS_CLOSED] = "closed",
+		[TC_LOOP_CRASHED] = "crashed",
 	};
 	return state < TC_N_LOOP_STATES ? words[state] : NULL;
 }

@@ -14,6 +14,7 @@ enum tc_loop_state {
 	TC_LOOP_RUNS,	 /* its thread ran while it was read: more is not known */
 	TC_LOOP_STOPPED, /* open, but no thread runs it */
 	TC_LOOP_IS_CLOSED,
+	TC_LOOP_CRASHED, /* its thread raised the signal that ended the process */
 	TC_N_LOOP_STATES
 };
 
@@ -26,6 +27,8 @@ enum tc_loop_moment {
 
 struct tc_loop_facts {
 	bool closed, running; /* flags of the record */
+	/* its thread raised a fatal signal, so it was running; and that ended the process */
+	bool faulted, killed;
 	/* its queues are not Python objects: no selector frame is to be expected */
 	bool opaque;
 	bool has_thread;
@@ -74,6 +77,12 @@ enum tc_loop_state tc_loop_judge(const struct tc_loop_facts *facts, enum tc_loop
  * 10 ms at times. How much it runs is a matter of who else wants the processor. */
 #define TC_LOOP_WATCHED_NS 40000000ull
 #define TC_LOOP_RAN_NS 20000000ull
+
+/* Should a person look at this loop first? */
+static inline bool tc_loop_is_urgent(enum tc_loop_state state)
+{
+	return state == TC_LOOP_BLOCKED || state == TC_LOOP_BUSY || state == TC_LOOP_CRASHED;
+}
 
 /* The word of contract.md; NULL for unknown. */
 const char *tc_loop_word(enum tc_loop_state state);

@@ -75,12 +75,14 @@ void tc_report_init(struct tc_report *report, const struct tc_model *model,
 	report->max_links = max_links(model);
 	report->root = common_root(model);
 	tc_threads_init(&report->threads, model);
-	tc_loops_init(&report->loops, &report->threads);
+	tc_crash_view_init(&report->crash, &report->threads);
+	tc_loops_init(&report->loops, &report->threads, &report->crash);
 	const struct tc_scene scene = {
 		.model = model,
 		.graph = graph,
 		.threads = &report->threads,
 		.loops = &report->loops,
+		.crash = &report->crash,
 		.root = report->root,
 	};
 	tc_detect(&scene, &report->findings);

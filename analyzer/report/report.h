@@ -27,6 +27,7 @@ struct tc_report {
 	struct tc_groups groups;
 	struct tc_failures failures;
 	struct tc_threads threads;
+	struct tc_crash_view crash;
 	struct tc_loops loops;
 	struct tc_findings findings;
 	struct tc_ids *explained_by; /* of each group: numbers of findings */

@@ -14,6 +14,7 @@
 #include "lib/core/dump_name.h"
 #include "lib/format/chunk.h"
 #include "lib/format/cursor.h"
+#include "lib/format/fatal_signal.h"
 #include "lib/format/format.h"
 #include "lib/sys/sys.h"
 #include "lib/base/plain.h"
@@ -78,7 +79,8 @@ static bool take_head(struct tc_dump_head *head, const uint8_t *chunk, size_t si
 	head->pid_ns = tc_cur_u32(&cur);
 	skip_numbers(&cur, 3); /* parent, uid, gid */
 	take_text(&cur, head->reason, sizeof(head->reason), false);
-	skip_numbers(&cur, 3); /* signal, sender's pid and uid */
+	head->crash = tc_fatal_signal_name(tc_cur_u32(&cur));
+	skip_numbers(&cur, 2); /* sender's pid and uid */
 	head->wall_ns = tc_cur_u(&cur);
 	skip_numbers(&cur, 3); /* clocks */
 	take_text(&cur, head->program, sizeof(head->program), true);

@@ -11,6 +11,7 @@ struct tc_dump_head {
 	uint64_t cookie;	      /* of the request that it answers; 0: none */
 	uint32_t pid, pid_ns;	      /* in the writer's pid namespace, and in the process's own */
 	char program[64], reason[32]; /* fit for a terminal */
+	const char *crash; /* "SIGSEGV" where the dump is of that fatal signal; NULL: of none */
 	bool whole;		      /* it has a status: the fields below are known */
 	uint64_t tasks, torn, cut;
 	bool unknown_python; /* its Python cannot be walked, so it has no tasks */

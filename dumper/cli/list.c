@@ -44,8 +44,8 @@ static void print_row(const struct row *row)
 			 head->torn + head->cut);
 	else
 		snprintf(tasks, sizeof(tasks), "%" PRIu64, head->tasks);
-	printf("%s  %7u  %-16s  %-8s  %8s  %s\n", stamp, head->pid, head->program, head->reason,
-	       tasks, row->name);
+	printf("%s  %7u  %-16s  %-8s  %-7s  %8s  %s\n", stamp, head->pid, head->program,
+	       head->reason, head->crash ? head->crash : "-", tasks, row->name);
 }
 
 int tc_list_print(const char *path)
@@ -78,8 +78,8 @@ int tc_list_print(const char *path)
 	if (n)
 		qsort(rows, n, sizeof(*rows), by_time);
 	if (n)
-		printf("%-20s  %7s  %-16s  %-8s  %8s  %s\n", "TIME", "PID", "PROGRAM", "REASON",
-		       "TASKS", "FILE");
+		printf("%-20s  %7s  %-16s  %-8s  %-7s  %8s  %s\n", "TIME", "PID", "PROGRAM",
+		       "REASON", "CRASH", "TASKS", "FILE");
 	else
 		printf("no dumps in %s\n", path);
 	for (size_t i = 0; i < n; i++)

@@ -21,6 +21,7 @@
 #include "dumper/hook/hook_python.h"
 #include "dumper/hook/hook_signal.h"
 #include "dumper/hook/hook_turn.h"
+#include "dumper/hook/signals/hook_altstack.h"
 #include "dumper/hook/signals/hook_chain.h"
 #include "dumper/hook/signals/hook_guard.h"
 #include "lib/sys/arch_x86_64.h"
@@ -86,6 +87,8 @@ static int start(char how)
 	const char *emulator = tc_hook_is_linked_python() ? tc_hook_emulator() : NULL;
 	if (r == 0 && tc_hook_is_linked_python() && !emulator)
 		tc_hook_crash_take();
+	if (r == 0)
+		tc_hook_altstack_main();
 	if (r == 0)
 		publish(emulator ? emulator[0] : how);
 	return r;

@@ -17,11 +17,13 @@
 #include "dumper/hook/common/hook_dump.h"
 #include "dumper/hook/common/hook_process.h"
 #include "dumper/hook/common/hook_settings.h"
+#include "dumper/hook/hook_python.h"
 #include "dumper/hook/hook_refuse.h"
 #include "dumper/hook/hook_request.h"
 #include "dumper/hook/hook_turn.h"
 #include "dumper/hook/signals/hook_chain.h"
 #include "dumper/hook/signals/hook_guard.h"
+#include "dumper/hook/signals/hook_next.h"
 #include "lib/sys/arch_x86_64.h"
 #include "lib/sys/sys.h"
 #include "lib/base/safe.h"
@@ -33,6 +35,8 @@ static const struct {
 	{ SIGSEGV, "segv" }, { SIGABRT, "abrt" }, { SIGBUS, "bus" },
 	{ SIGFPE, "fpe" },   { SIGILL, "ill" },
 };
+/* A handler that reports a signal, and then raises it again, has done so after that time. */
+#define AGAIN_NS 30000000000u
 #define N_SIGNALS (sizeof(signals) / sizeof(signals[0]))
 
 static const char *reason_of(int sig)
@@ -44,23 +48,56 @@ static const char *reason_of(int sig)
 	return signals[i].reason;
 }
 
-/* Is this the fault again that was dumped a moment ago, before the program's handler was called?
- * The handler has put back the action that it found, and lets the instruction fault again, or
- * raises the signal itself, as faulthandler does. */
-static bool is_same_again(const struct tc_hook_process *process, int sig, const siginfo_t *info,
-			  const struct tc_arch_context *context)
+/* The last fatal signal that was to go to a handler of the program. */
+static struct before {
+	_Atomic uint32_t tid; /* 0: there was none */
+	bool dumped;
+	uint64_t ns; /* CLOCK_MONOTONIC */
+	siginfo_t info;
+	struct tc_arch_context context;
+} before;
+
+/* Is this that signal again? Its handler has put back the action that it found, and lets the
+ * instruction fault again, or raises the signal itself, as faulthandler does. */
+static bool is_same_again(int sig, const siginfo_t *info, const struct tc_arch_context *context,
+			  enum tc_chain_fate fate)
 {
-	if (tc_chain_nested(sig, context))
-		return true;
-	if (process->handled_tid != tc_hook_own_tid())
+	if (before.tid != tc_hook_own_tid())
 		return false;
 	/* where SIGABRT cannot end the process (init of a pid namespace), abort() ends it so */
-	if (process->handled_sig == SIGABRT && sig == SIGSEGV && info->si_code == SI_KERNEL)
+	if (before.info.si_signo == SIGABRT && sig == SIGSEGV && info->si_code == SI_KERNEL)
 		return tc_arch_at_halt(context);
-	if (process->handled_sig != sig)
+	if (before.info.si_signo != sig)
 		return false;
-	return info->si_code > 0 ? context->rip == process->handled_pc :
-				   (uint32_t)info->si_pid == process->pid;
+	if (info->si_code > 0)
+		return context->rip == before.context.rip;
+	return fate == TC_CHAIN_DIES &&
+	       tc_sys_clock_ns(CLOCK_MONOTONIC) - before.ns < AGAIN_NS &&
+	       ((uint32_t)info->si_pid == tc_hook_process()->pid ||
+		info->si_pid == before.info.si_pid);
+}
+
+static void keep(const siginfo_t *info, const struct tc_arch_context *context, bool dumped)
+{
+	before.tid = 0;
+	before.info = *info;
+	before.context = *context;
+	before.dumped = dumped;
+	before.ns = tc_sys_clock_ns(CLOCK_MONOTONIC);
+	before.tid = tc_hook_own_tid();
+}
+
+/* Runtimes, as those of Go, Java and WebAssembly, let their code fault on purpose, and their
+ * handler goes on behind it. Theirs is a fault in the library of the handler itself, or in code
+ * that is in no file. For them a dump is made only when the handler gives the fault back. Python's
+ * own handler (faulthandler) only reports. Where the loader cannot be asked (glibc before 2.35),
+ * every handler counts as one that reports. */
+static bool may_recover(const void *handler, const struct tc_arch_context *context)
+{
+	const void *own = tc_next_library(handler), *python = tc_hook_python_library();
+	const void *code = tc_next_library((const void *)(uintptr_t)context->rip);
+
+	return own && own != python && (!code || code == own);
 }
 
 /* abort() ends the process whatever handler there is, if that returns (glibc, stdlib/abort.c). */
@@ -79,7 +116,8 @@ static bool is_too_soon(const struct tc_hook_process *process, uint64_t now)
 }
 
 /* Become the thread whose fatal signal is dumped. While another one is, wait: most times the
- * process ends meanwhile. False: no dump must be made. */
+ * process ends meanwhile. If it does not, one dump of several threads that crash at once must do.
+ * False: no dump is to be made. */
 static bool begin(struct tc_hook_process *process, const struct tc_arch_context *context)
 {
 	uint32_t nobody = 0, tid = tc_hook_own_tid();
@@ -89,22 +127,13 @@ static bool begin(struct tc_hook_process *process, const struct tc_arch_context 
 	if (atomic_compare_exchange_strong(&process->crashing, &nobody, tid))
 		return true;
 	tc_hook_stand_still(context);
-	nobody = 0;
-	return atomic_compare_exchange_strong(&process->crashing, &nobody, tid);
+	return false;
 }
 
 static void end(struct tc_hook_process *process)
 {
 	process->crashing = 0;
 	tc_syscall3(SYS_futex, (long)&process->crashing, FUTEX_WAKE, INT32_MAX);
-}
-
-static void note_handled(struct tc_hook_process *process, int sig,
-			 const struct tc_arch_context *context)
-{
-	process->handled_tid = tc_hook_own_tid();
-	process->handled_sig = sig;
-	process->handled_pc = context->rip;
 }
 
 /* Make the dump, and wait until it is sealed. */
@@ -135,25 +164,38 @@ static void dump(int sig, siginfo_t *info, const struct tc_arch_context *context
 	if (request.dies)
 		return; /* the other threads stand still until the end */
 	process->last_ns = now;
-	if (!tc_chain_is_passed(sig, info))
-		note_handled(process, sig, context);
+	keep(info, context, true);
 	end(process);
+}
+
+static void look_at(int sig, siginfo_t *info, const struct tc_arch_context *context)
+{
+	void *handler;
+	enum tc_chain_fate fate = tc_chain_fate(sig, info, &handler);
+
+	if (fate == TC_CHAIN_LIVES && !is_abort(sig, info))
+		return;
+	if (!is_same_again(sig, info, context, fate)) {
+		if (fate == TC_CHAIN_HANDLED && info->si_code > 0 && may_recover(handler, context))
+			keep(info, context, false);
+		else
+			dump(sig, info, context, fate, handler);
+	} else if (!before.dumped) {
+		bool raised = info->si_code <= 0;
+		before.dumped = true;
+		dump(sig, raised ? &before.info : info, raised ? &before.context : context, fate,
+		     handler);
+	}
 }
 
 static void on_crash(int sig, siginfo_t *info, void *context)
 {
-	void *handler;
-
 	if (tc_hook_guard_owns(sig, info, context))
 		return;
 	if (tc_hook_dump.maker.snapshot)
 		tc_hook_end(&tc_hook_dump);
-	if (tc_process_kind() == TC_PROCESS_OWN) {
-		enum tc_chain_fate fate = tc_chain_fate(sig, info, &handler);
-		if ((fate != TC_CHAIN_LIVES || is_abort(sig, info)) &&
-		    !is_same_again(tc_hook_process(), sig, info, context))
-			dump(sig, info, context, fate, handler);
-	}
+	if (tc_process_kind() == TC_PROCESS_OWN)
+		look_at(sig, info, context);
 	tc_chain_end(sig, info, context);
 }
 

@@ -9,5 +9,8 @@
 bool tc_hook_has_python(void);
 /* Is the program, or a library that it was started with, a Python? Others may load one later. */
 bool tc_hook_is_linked_python(void);
+/* The library or executable of the interpreter that the program was started with: as
+ * tc_next_library. */
+const void *tc_hook_python_library(void);
 
 #endif

@@ -133,6 +133,20 @@ __asm__(".text\n"
 	"	.cfi_endproc\n"
 	".size tc_arch_restore, . - tc_arch_restore\n");
 
+void tc_arch_enter(void *handler, int sig, void *info, struct tc_arch_context *context)
+{
+	uint64_t *frame = (uint64_t *)context - 1;
+
+	if (*frame != (uint64_t)(uintptr_t)tc_arch_restore)
+		return;
+	__asm__ volatile("mov %0, %%rsp\n\t"
+			 "jmp *%1"
+			 :
+			 : "r"(frame), "r"(handler), "D"((long)sig), "S"(info), "d"(context)
+			 : "memory");
+	__builtin_unreachable();
+}
+
 /* 56 is clone, 231 is exit_group. Without CLONE_THREAD the child is a process of its own, so
  * exit_group ends only the child. */
 __asm__(".text\n"

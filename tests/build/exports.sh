@@ -17,11 +17,11 @@ wrong()
 		*@*) echo "$name has a version: no program binds to it" ;;
 		execve | execv | execvp | execvpe | execveat | fexecve | execl | execlp | execle | popen | system | posix_spawn | posix_spawnp) ;;
 		sigaction | __sigaction | signal | bsd_signal | __sysv_signal | sysv_signal | ssignal | sigset | sigignore | siginterrupt | sigaltstack) ;;
-		epoll_create | epoll_create1 | _exit | _Exit) ;;
+		epoll_create | epoll_create1 | _exit | _Exit | pthread_create) ;;
 		*) echo "$name is exported" ;;
 		esac
 	done
-	for name in sigaction signal sigaltstack epoll_create1 _exit taskcore_install@@TASKCORE_0; do
+	for name in sigaction signal sigaltstack epoll_create1 _exit pthread_create taskcore_install@@TASKCORE_0; do
 		echo "$1" | grep -qx "$name" || echo "$name is not exported"
 	done
 }

@@ -181,10 +181,27 @@ static void long_chain(void)
 	builder_free(&b);
 }
 
+/* A write into the guard below a stack. */
+static const struct builder_crash fault = {
+	.signal = 11,
+	.tid = 100,
+	.flags = TC_CRASH_ADDRESS | TC_CRASH_WRITE,
+	.code = 2,
+	.address = 0x7e0000000ff8,
+	.start = 0x7e0000000000,
+	.end = 0x7e0000001000,
+	.path = "/a/b (deleted)",
+	.below = 0x600000000000,
+	.above = 0x7e0000001000,
+	.sp = 0x7e0000001010,
+	.stack_start = 0x7e0000001000,
+	.stack_end = 0x7e0000801000,
+};
+
 int main(int argc, char **argv)
 {
 	unsigned n = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 3000;
-	struct builder sample, many, orphans;
+	struct builder sample, many, orphans, crash, bare;
 
 	builder_init(&sample);
 	builder_sample(&sample);
@@ -192,6 +209,13 @@ int main(int argc, char **argv)
 	builder_many(&many, 60);
 	builder_init(&orphans);
 	builder_orphans(&orphans, 8);
+	builder_init(&crash);
+	crash.crash = &fault;
+	builder_sample(&crash);
+	builder_init(&bare);
+	bare.crash = &fault;
+	builder_head(&bare, 2);
+	builder_seal(&bare, 0, 0, 0);
 	tc_knowledge_init(&knowledge);
 	printf("1..3\n");
 	for (size_t size = 0; size <= sample.size; size++)
@@ -200,7 +224,9 @@ int main(int argc, char **argv)
 	random_cases(&sample, n);
 	random_cases(&many, n / 10);
 	random_cases(&orphans, n / 2);
-	printf("ok 2 - %u random changes: %lu read, %lu refused\n", n + n / 10 + n / 2,
+	random_cases(&crash, n / 4);
+	random_cases(&bare, n / 4);
+	printf("ok 2 - %u random changes: %lu read, %lu refused\n", n + n / 10 + 2 * (n / 2),
 	       (unsigned long)n_read, (unsigned long)n_refused);
 	long_chain();
 	printf("%s 3 - no output is absurd: at most %lu bytes\n",
@@ -208,6 +234,8 @@ int main(int argc, char **argv)
 	builder_free(&sample);
 	builder_free(&many);
 	builder_free(&orphans);
+	builder_free(&crash);
+	builder_free(&bare);
 	tc_knowledge_deinit(&knowledge);
 	return most_output < 1u << 30 ? 0 : 1;
 }

@@ -28,7 +28,7 @@ import lab  # noqa: E402
 TOP = os.path.dirname(os.path.dirname(HERE))
 CC = os.environ.get("CC", "cc").split()
 FLAGS = "-std=gnu11 -Wall -Wextra -Werror -O2 -g".split()
-CHAIN = "common/hook_process signals/hook_action signals/hook_chain signals/hook_fault signals/hook_next signals/hook_names hook_exec".split()
+CHAIN = "common/hook_process signals/hook_action signals/hook_altstack signals/hook_chain signals/hook_fault signals/hook_next signals/hook_names hook_exec".split()
 CASES = "start end handler guard storm".split()
 WITH_DEATH = ("die", "pid-1")  # SIG_DFL ends the process, as in one without Python
 WITH_HOOK = ("exec", "long-list", "die", "entry-stack")  # need nothing of the test library

@@ -34,7 +34,8 @@ def orphans_awaited():
 def test_sent_fault(directory):
     """SIGSEGV and SIGBUS sent while the handler reads memory end the process, which catches neither, as without us"""
     for sig in FAULTS:
-        env = {"TASKCORE_FREEZE": "place", "TASKCORE_PAUSE_MS": "5000"}
+        # without crash handlers, so that a caught signal tells when memory is read
+        env = {"TASKCORE_FREEZE": "place", "TASKCORE_PAUSE_MS": "5000", "TASKCORE_CRASH": "off"}
         with orphans_awaited(), Hooked(directory, sub(directory, sig.name), tasks=20000, env=env) as target:
             for _ in range(20):  # until the handler is seen at it
                 must(not catches(target.pid, sig), "it catches %s" % sig.name)

@@ -109,6 +109,56 @@ static void headers(struct builder *b, size_t head_at, size_t head_size)
 	b->tail = head_at + head_size;
 }
 
+static void crash_record(struct builder *b)
+{
+	const struct builder_crash *crash = b->crash;
+
+	tc_record_begin(&b->rec, TC_REC_CRASH);
+	tc_put_u(&b->rec, crash->tid);
+	tc_put_u(&b->rec, crash->flags);
+	tc_put_s(&b->rec, crash->code);
+	tc_put_u(&b->rec, crash->address);
+	tc_put_u(&b->rec, crash->start);
+	tc_put_u(&b->rec, crash->end);
+	tc_put_u(&b->rec, crash->access);
+	put_text(b, crash->path ? crash->path : "");
+	tc_put_u(&b->rec, crash->below);
+	tc_put_u(&b->rec, crash->above);
+	tc_put_u(&b->rec, crash->handler);
+	tc_record_end(&b->rec);
+}
+
+/* What the threads of builder_head are in. */
+static void module_record(struct builder *b)
+{
+	tc_record_begin(&b->rec, TC_REC_MODULE);
+	tc_put_u(&b->rec, 0x7f0000000000);
+	tc_put_u(&b->rec, 0x7f0000100000);
+	for (int i = 0; i < 4; i++) /* device, inode, mtime, size */
+		tc_put_u(&b->rec, 1);
+	put_text(b, "build-id");
+	put_text(b, "/srv/orders/_native.so");
+	tc_record_end(&b->rec);
+}
+
+/* The thread that took a fatal signal: its registers are those of that moment. */
+static void crashed_thread(struct builder *b, unsigned i)
+{
+	const struct builder_crash *crash = b->crash;
+
+	tc_put_u(&b->rec, 'R');
+	tc_put_u(&b->rec, TC_REGS_CONTEXT);
+	tc_put_u(&b->rec, 0x7f0000001000 + i);
+	tc_put_u(&b->rec, crash->sp);
+	for (unsigned n = 0; n < 9; n++) /* system call, its arguments, times */
+		tc_put_u(&b->rec, 0);
+	put_text(b, "");
+	tc_put_u(&b->rec, 0); /* flags */
+	tc_put_u(&b->rec, crash->stack_start);
+	tc_put_u(&b->rec, crash->stack_end);
+	tc_record_end(&b->rec);
+}
+
 static void thread_record(struct builder *b, unsigned i)
 {
 	static const uint64_t calls[] = { 230, 232, 202 }; /* clock_nanosleep, epoll_wait, futex */
@@ -119,6 +169,10 @@ static void thread_record(struct builder *b, unsigned i)
 	tc_put_u(&b->rec, 100 + i);
 	tc_put_u(&b->rec, 100 + i);
 	put_text(b, name);
+	if (b->crash && i == 0) {
+		crashed_thread(b, i);
+		return;
+	}
 	tc_put_u(&b->rec, 'S');
 	tc_put_u(&b->rec, TC_REGS_SYSCALL);
 	tc_put_u(&b->rec, 0x7f0000001000 + i);
@@ -149,9 +203,10 @@ void builder_head(struct builder *b, unsigned n_threads)
 	tc_record_begin(&b->rec, TC_REC_HEAD);
 	for (int i = 0; i < 5; i++) /* pid, its own, parent, uid, gid */
 		tc_put_u(&b->rec, i < 2 ? 100 : 1);
-	put_text(b, "attach");
-	for (int i = 0; i < 3; i++)
-		tc_put_u(&b->rec, 0);
+	put_text(b, b->crash ? "segv" : "attach");
+	tc_put_u(&b->rec, b->crash ? b->crash->signal : 0);
+	tc_put_u(&b->rec, b->crash ? b->crash->sender_pid : 0);
+	tc_put_u(&b->rec, b->crash ? b->crash->sender_uid : 0);
 	tc_put_u(&b->rec, 1795141451123000000);
 	tc_put_u(&b->rec, 1000000000000);
 	tc_put_u(&b->rec, 1000000000000);
@@ -168,6 +223,10 @@ void builder_head(struct builder *b, unsigned n_threads)
 	tc_put_u(&b->rec, 0); /* cookie */
 	tc_put_u(&b->rec, b->features);
 	tc_record_end(&b->rec);
+	if (b->crash) {
+		crash_record(b);
+		module_record(b);
+	}
 	for (unsigned i = 0; i < n_threads; i++)
 		thread_record(b, i);
 	tc_records_flush(&b->rec, TC_NOTE_HEAD);

@@ -9,6 +9,17 @@
 
 #include "lib/format/record.h"
 
+/* A fatal signal: fields of the head, of the record, and of the first thread. */
+struct builder_crash {
+	uint32_t signal, sender_pid, sender_uid, tid, flags;
+	int64_t code;
+	uint64_t address, start, end; /* of the mapping that holds the address */
+	uint32_t access;
+	const char *path; /* of it; NULL: empty */
+	uint64_t below, above, handler;
+	uint64_t sp, stack_start, stack_end;
+};
+
 struct builder {
 	struct tc_records rec;
 	uint64_t task; /* where the locals of the task written last start: its leaf, or itself */
@@ -20,6 +31,8 @@ struct builder {
 	 * more tables among them; features of the head that a reader must know. */
 	uint32_t more_words, more_tables;
 	uint64_t features;
+	/* The dump is of this; NULL: of no fatal signal. To be set before the head is written. */
+	const struct builder_crash *crash;
 	/* words that builder_word has defined */
 	struct builder_word {
 		char text[32];

@@ -90,6 +90,18 @@ static int by_bytes(const void *left, const void *right)
 	return r ? r : a->size < b->size ? -1 : a->size > b->size;
 }
 
+/* Of the causes those that are no conclusion: that the dump is of a crash. */
+static void put_crash(struct tc_json_report *r)
+{
+	if (!r->report->crash.record)
+		return;
+	tc_json_object(&r->json, NULL);
+	tc_json_str(&r->json, "finding", tc_cause_word(TC_CAUSE_CRASH));
+	tc_json_signal(r);
+	tc_json_end(&r->json, '}');
+	tc_json_line(&r->json);
+}
+
 void tc_report_canonical(const struct tc_report *report, struct tc_out *out)
 {
 	const struct tc_model *model = report->model;
@@ -99,6 +111,9 @@ void tc_report_canonical(const struct tc_report *report, struct tc_out *out)
 
 	tc_out_init_memory(&text);
 	tc_json_report_init(&r, report, &text);
+	put_crash(&r); /* comes first by its bytes */
+	tc_out_raw(out, text.buffer, text.used);
+	text.used = 0;
 	for (size_t i = 0; i < model->n_tasks; i++) {
 		lines[i].at = text.used;
 		put_task(&r, &model->tasks[i]);

@@ -120,6 +120,7 @@ static void put_dump(struct tc_json_report *r)
 
 	tc_json_text(json, "file", path);
 	put_head(r, &report->model->head);
+	tc_json_crash(r);
 	put_interp(r);
 	if (status->present) {
 		tc_json_u(json, "pause_ns", status->pause_ns);

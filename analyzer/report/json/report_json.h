@@ -21,6 +21,10 @@ struct tc_json_report {
 void tc_json_tasks(struct tc_json_report *r);
 void tc_json_objects(struct tc_json_report *r);
 void tc_json_descriptors(struct tc_json_report *r);
+/* What a dump of a fatal signal says about it; nothing for others. */
+void tc_json_crash(struct tc_json_report *r);
+/* "signal": its name. */
+void tc_json_signal(struct tc_json_report *r);
 void tc_json_findings(struct tc_json_report *r);
 
 /* Room for what is written several times, for as long as the report is written. */

@@ -10,6 +10,10 @@ void tc_part_label(struct tc_page *page, const char *label);
 /* A gap, or a new line when need more columns do not fit. */
 void tc_part_gap(struct tc_page *page, unsigned need);
 
+/* The fatal signal, one line; nothing in other dumps. */
+void tc_part_signal(struct tc_page *page);
+/* "a fatal signal: the process was killed by SIGSEGV …", only where there was one. */
+void tc_part_fate(struct tc_page *page);
 /* One line: dead, blocked, spinning, waiting? */
 void tc_part_state(struct tc_page *page);
 /* The causes that were found. */

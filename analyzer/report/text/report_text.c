@@ -6,17 +6,6 @@
 #include "analyzer/report/phrase.h"
 #include "analyzer/report/text/report_parts.h"
 
-/* A path without its folders; all else as it is. */
-static struct tc_text base_name(struct tc_text path)
-{
-	if (path.size == 0 || path.at[0] != '/')
-		return path;
-	for (size_t i = path.size; i > 0; i--)
-		if (path.at[i - 1] == '/')
-			return (struct tc_text){ path.at + i, path.size - i };
-	return path;
-}
-
 /* The command line of the target, its programs and files without their folders. Workers of one
  * service differ at its end. */
 static void put_command(struct tc_page *page, const struct tc_head *head, unsigned max)
@@ -26,7 +15,7 @@ static void put_command(struct tc_page *page, const struct tc_head *head, unsign
 
 	tc_out_init_memory(&line);
 	if (rest.size == 0)
-		rest = base_name(head->exe);
+		rest = tc_text_base(head->exe);
 	for (unsigned n = 0; rest.size; n++) {
 		const uint8_t *zero = memchr(rest.at, 0, rest.size);
 		word.at = rest.at;
@@ -35,7 +24,7 @@ static void put_command(struct tc_page *page, const struct tc_head *head, unsign
 		rest = (struct tc_text){ rest.at + step, rest.size - step };
 		if (n)
 			tc_out_raw(&line, " ", 1);
-		word = base_name(word);
+		word = tc_text_base(word);
 		tc_out_raw(&line, (const char *)word.at, word.size);
 	}
 	tc_out_text_middle(page->out,
@@ -273,15 +262,19 @@ static void put_next(struct tc_page *page)
 
 	for (size_t i = 0; i < report->loops.n && used < 20; i++) {
 		const struct tc_loop_view *loop = &report->loops.at[i];
-		if (loop->state == TC_LOOP_BLOCKED || loop->state == TC_LOOP_BUSY)
+		if (tc_loop_is_urgent(loop->state))
 			used += (size_t)snprintf(items + used, sizeof(items) - used, "%sL%u",
 						 used ? " " : "", loop->id);
 		if (loop->task && used < 40 && used)
 			used += (size_t)snprintf(items + used, sizeof(items) - used, " T%zu",
 						 tc_report_task_number(report, loop->task));
 	}
-	if (groups->n == 0 && used == 0 && report->threads.n)
-		used += (size_t)snprintf(items, sizeof(items), "H1");
+	if ((report->crash.thread || groups->n == 0) && used == 0 && report->threads.n)
+		used += (size_t)snprintf(items, sizeof(items), "H%zu",
+					 report->crash.thread ?
+						 tc_report_thread_number(report,
+									 report->crash.thread) :
+						 1);
 	if (groups->n)
 		used += (size_t)snprintf(items + used, sizeof(items) - used, "%sG1 T%u",
 					 used ? " " : "", groups->groups[0].example + 1);
@@ -303,6 +296,7 @@ void tc_report_text(const struct tc_report *report, struct tc_out *out)
 	tc_page_init(&page, report, out);
 	out->wrap = page.width;
 	put_title(&page);
+	tc_part_signal(&page);
 	put_file(&page);
 	put_counts(&page);
 	put_missing(&page);

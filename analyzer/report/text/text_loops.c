@@ -8,7 +8,7 @@
 
 static enum tc_ink ink_of(enum tc_loop_state state)
 {
-	return state == TC_LOOP_BLOCKED ? TC_INK_RED :
+	return state == TC_LOOP_BLOCKED || state == TC_LOOP_CRASHED ? TC_INK_RED :
 	       state == TC_LOOP_BUSY	? TC_INK_YELLOW :
 	       state == TC_LOOP_IDLE	? TC_INK_GREEN :
 					  TC_INK_NONE;
@@ -20,7 +20,7 @@ static const char *shout(enum tc_loop_state state)
 		[TC_LOOP_UNKNOWN] = "state unknown", [TC_LOOP_IDLE] = "idle",
 		[TC_LOOP_BLOCKED] = "BLOCKED",	     [TC_LOOP_BUSY] = "BUSY",
 		[TC_LOOP_RUNS] = "running",	     [TC_LOOP_STOPPED] = "stopped",
-		[TC_LOOP_IS_CLOSED] = "closed",
+		[TC_LOOP_IS_CLOSED] = "closed",	     [TC_LOOP_CRASHED] = "CRASHED",
 	};
 	return words[state];
 }
@@ -53,6 +53,7 @@ void tc_part_gil(struct tc_page *page, const struct tc_thread_view *thread)
 static const struct tc_loop_view *worst_loop(const struct tc_report *report)
 {
 	static const int rank[TC_N_LOOP_STATES] = {
+		[TC_LOOP_CRASHED] = 7,
 		[TC_LOOP_BLOCKED] = 6, [TC_LOOP_BUSY] = 5, [TC_LOOP_UNKNOWN] = 4,
 		[TC_LOOP_RUNS] = 3,    [TC_LOOP_IDLE] = 2, [TC_LOOP_STOPPED] = 1,
 	};
@@ -109,6 +110,22 @@ static void state_blocked(struct tc_page *page, const struct tc_loop_view *loop)
 		tc_out_str(out, ", its thread is ");
 		tc_phrase_thread_state(page, loop->thread->os);
 	}
+	put_place(page, loop);
+}
+
+static void state_crashed(struct tc_page *page, const struct tc_loop_view *loop)
+{
+	struct tc_out *out = page->out;
+
+	tc_out_str(out, "CRASHED");
+	tc_out_ink(out, TC_INK_NONE);
+	tc_out_printf(out, "  L%u was running ", loop->id);
+	if (loop->task)
+		tc_phrase_task(page, loop->task, 40);
+	else
+		tc_out_str(out, "a callback or its own code");
+	tc_out_str(out, " when its thread raised ");
+	tc_crash_say_signal(out, &page->report->crash);
 	put_place(page, loop);
 }
 
@@ -208,7 +225,9 @@ void tc_part_state(struct tc_page *page)
 	if (state == 'T' || state == 't')
 		tc_out_str(page->out, state == 'T' ? "STOPPED (by a signal); before that: " :
 						     "TRACED; before that: ");
-	if (loop && loop->state == TC_LOOP_BLOCKED)
+	if (loop && loop->state == TC_LOOP_CRASHED)
+		state_crashed(page, loop);
+	else if (loop && loop->state == TC_LOOP_BLOCKED)
 		state_blocked(page, loop);
 	else if (loop && loop->state == TC_LOOP_BUSY)
 		state_busy(page, loop);
@@ -325,15 +344,16 @@ static void put_activity(struct tc_page *page, const struct tc_loop_view *loop)
 	struct tc_out *out = page->out;
 
 	tc_out_column(out, 5);
-	if (loop->task) {
-		tc_out_str(out, "runs ");
+	tc_out_str(out, loop->state == TC_LOOP_CRASHED ? "ran " : "runs ");
+	if (loop->task)
 		tc_phrase_task(page, loop->task, 40);
-	} else if (loop->state == TC_LOOP_IDLE) {
-		tc_out_str(out, "runs no task");
-	} else {
-		tc_out_str(out, "runs a callback or its own code");
-	}
-	if (loop->state == TC_LOOP_RUNS || loop->moved) {
+	else
+		tc_out_str(out, loop->state == TC_LOOP_IDLE ? "no task" :
+							      "a callback or its own code");
+	if (loop->state == TC_LOOP_CRASHED) {
+		tc_out_str(out, " when the thread raised ");
+		tc_crash_say_signal(out, &page->report->crash);
+	} else if (loop->state == TC_LOOP_RUNS || loop->moved) {
 		tc_out_str(out, "; the thread ran while it was read");
 	} else if (loop->thread && loop->thread->os) {
 		tc_out_str(out, "; the thread is ");
@@ -363,7 +383,7 @@ static void put_hint(struct tc_page *page, enum tc_loop_hint hint)
 
 void tc_part_loop(struct tc_page *page, const struct tc_loop_view *loop)
 {
-	bool works = loop->state == TC_LOOP_BLOCKED || loop->state == TC_LOOP_BUSY || loop->task;
+	bool works = tc_loop_is_urgent(loop->state) || loop->task;
 	uint32_t chain = works ? tc_loop_chain(loop) : 0;
 
 	put_loop_title(page, loop);
@@ -387,8 +407,7 @@ void tc_part_loops(struct tc_page *page)
 	tc_out_newline(page->out);
 	for (int pass = 0; pass < 2; pass++)
 		for (size_t i = 0; i < report->loops.n; i++) {
-			enum tc_loop_state state = report->loops.at[i].state;
-			bool urgent = state == TC_LOOP_BLOCKED || state == TC_LOOP_BUSY;
+			bool urgent = tc_loop_is_urgent(report->loops.at[i].state);
 			if (urgent != (pass == 0) ||
 			    (shown >= LOOPS_SHOWN && !report->options->all))
 				continue;

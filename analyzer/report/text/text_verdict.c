@@ -94,20 +94,36 @@ static void put_none(struct tc_page *page)
 	tc_out_newline(page->out);
 }
 
-void tc_part_findings(struct tc_page *page)
+/* What the page begins its verdict with: how many causes, or the signal. */
+static void put_count(struct tc_page *page)
 {
 	const struct tc_findings *findings = &page->report->findings;
 	uint64_t n_tasks = page->report->groups.n_grouped + page->report->groups.n_running;
+
+	if (page->report->crash.record) {
+		tc_part_fate(page);
+		if (findings->n > 1) {
+			tc_out_str(page->out, "; found besides: ");
+			tc_out_count(page->out, findings->n - 1, "cause");
+		}
+	} else {
+		tc_out_count(page->out, findings->n, "cause");
+		tc_out_printf(page->out, " explain%s %" PRIu64 " of %" PRIu64 " pending tasks",
+			      findings->n == 1 ? "s" : "", findings->n_explained, n_tasks);
+	}
+	tc_out_newline(page->out);
+}
+
+void tc_part_findings(struct tc_page *page)
+{
+	const struct tc_findings *findings = &page->report->findings;
 
 	tc_part_label(page, "VERDICT");
 	if (!findings->n) {
 		put_none(page);
 		return;
 	}
-	tc_out_count(page->out, findings->n, "cause");
-	tc_out_printf(page->out, " explain%s %" PRIu64 " of %" PRIu64 " pending tasks",
-		      findings->n == 1 ? "s" : "", findings->n_explained, n_tasks);
-	tc_out_newline(page->out);
+	put_count(page);
 	for (size_t i = 0; i < findings->n; i++) {
 		if (i == FINDINGS_SHOWN && !page->report->options->all) {
 			tc_out_printf(page->out, "...  %zu more findings: --all shows them",

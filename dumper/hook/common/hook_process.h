@@ -38,10 +38,6 @@ struct tc_hook_process {
 	/* CLOCK_MONOTONIC of the last dump by a plain signal; 0: none */
 	_Atomic uint64_t last_ns;
 	struct tc_hook_outcome *outcome; /* of the dump that was begun last; NULL: none was */
-	/* the last fatal signal that was given to a handler of the program */
-	uint32_t handled_tid;
-	int handled_sig;
-	uint64_t handled_pc;
 	_Atomic uint64_t refused_ns;  /* CLOCK_MONOTONIC of the last line about refusals */
 };
 

@@ -176,9 +176,18 @@ static void end_vforked(int sig, siginfo_t *info, void *context)
 		send_again(sig, info, context);
 }
 
-bool tc_chain_is_passed(int sig, const siginfo_t *info)
+/* Enter the program's handler. Our entry has its stack and its mask (tc_action_in_front). */
+static void enter(int sig, siginfo_t *info, void *context)
 {
-	return sig != SIGSEGV && sig != SIGBUS && info->si_code <= 0;
+	struct tc_action *action = tc_action_find(sig);
+	struct tc_arch_action set;
+	uint64_t seq = tc_action_read(action, &set);
+
+	if (set.handler == (void *)SIG_DFL || set.handler == (void *)SIG_IGN ||
+	    (set.flags & SA_RESETHAND && !reset(action, seq)))
+		return;
+	tc_arch_enter(set.handler, sig, info, context);
+	((tc_chain_entry *)set.handler)(sig, info, context);
 }
 
 void tc_chain_end(int sig, siginfo_t *info, void *context)
@@ -196,8 +205,8 @@ void tc_chain_end(int sig, siginfo_t *info, void *context)
 		die_of(sig, info, context);
 		break;
 	case TC_CHAIN_HANDLED:
-		if (tc_chain_is_passed(sig, info)) {
-			tc_chain_pass(sig, info, context, false);
+		if (sig != SIGSEGV && sig != SIGBUS && info->si_code <= 0) {
+			enter(sig, info, context);
 			break;
 		}
 		/* the kernel gives it the stack and the mask that it would have without us */

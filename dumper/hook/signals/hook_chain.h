@@ -27,12 +27,10 @@ int tc_chain_take_fatal(int sig, tc_chain_entry *entry);
 enum tc_chain_fate { TC_CHAIN_DIES, TC_CHAIN_LIVES, TC_CHAIN_HANDLED };
 /* To be called in entry of a fatal signal. *ret_handler: the program's handler; NULL: none. */
 enum tc_chain_fate tc_chain_fate(int sig, const siginfo_t *info, void **ret_handler);
-/* Does tc_chain_end call the program's handler itself (then tc_chain_nested knows about it), or does
- * the kernel call it, when entry has returned? */
-bool tc_chain_is_passed(int sig, const siginfo_t *info);
 /* The last thing in entry of a fatal signal: let happen what would without us, when entry has
  * returned. A fault is repeated, with the program's own action in the kernel; a signal that was
- * sent is sent again, or given to the program's handler. */
+ * sent is sent again. SIGABRT, SIGFPE or SIGILL that was sent goes to the program's handler, as if
+ * the kernel had called it: then this does not return. */
 void tc_chain_end(int sig, siginfo_t *info, void *context);
 
 /* Do what the program has set for sig, as the kernel would: its handler with its own flags

@@ -13,6 +13,7 @@
 
 #include "dumper/hook/common/hook_process.h"
 #include "dumper/hook/signals/hook_action.h"
+#include "dumper/hook/signals/hook_altstack.h"
 #include "dumper/hook/signals/hook_next.h"
 #include "lib/sys/arch_x86_64.h"
 
@@ -157,13 +158,21 @@ EXPORT int siginterrupt(int sig, int interrupts)
 	return 0;
 }
 
+/* What the program has set is asked from the kernel, not read from *set, which may not be readable,
+ * and which the call has overwritten where old is the same. */
 EXPORT int sigaltstack(const stack_t *set, stack_t *old)
 {
 	__typeof__(sigaltstack) *next = tc_next(TC_NEXT_SIGALTSTACK);
 	int r = next ? next(set, old) : -1;
+	stack_t now;
 
-	if (r == 0 && set && !(set->ss_flags & SS_DISABLE) &&
-	    set->ss_size < getauxval(AT_MINSIGSTKSZ) + ENTRY_BYTES)
+	if (r == 0)
+		tc_altstack_conceal(old);
+	if (!set || tc_syscall2(SYS_sigaltstack, 0, (long)&now) != 0)
+		return r;
+	if (!(now.ss_flags & SS_DISABLE) &&
+	    now.ss_size < getauxval(AT_MINSIGSTKSZ) + ENTRY_BYTES)
 		tc_action_avoid_altstacks();
+	tc_altstack_renew(&now);
 	return r;
 }

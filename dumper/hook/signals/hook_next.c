@@ -6,8 +6,10 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "dumper/hook/common/hook_process.h"
 
@@ -21,6 +23,9 @@ static const char *const names[TC_NEXT_N] = {
 	[TC_NEXT_EXECVPE] = "execvpe",
 	[TC_NEXT_EXECVEAT] = "execveat",
 	[TC_NEXT_FEXECVE] = "fexecve",
+	[TC_NEXT_PTHREAD_CREATE] = "pthread_create",
+	[TC_NEXT_PTHREAD_SETSPECIFIC] = "pthread_setspecific",
+	[TC_NEXT_PTHREAD_KEY_CREATE] = "pthread_key_create",
 	[TC_NEXT_POSIX_SPAWN] = "posix_spawn",
 	[TC_NEXT_POSIX_SPAWNP] = "posix_spawnp",
 	[TC_NEXT_POPEN] = "popen",
@@ -61,4 +66,19 @@ void *tc_next(enum tc_next which)
 	if (!function)
 		errno = ENOSYS;
 	return function;
+}
+
+const void *tc_next_library(const void *at)
+{
+#ifdef DLFO_STRUCT_HAS_EH_DBASE
+	/* looked up at the start, and not here, where a handler may wait for the loader's lock */
+	__typeof__(_dl_find_object) *find = atomic_load(&found[TC_NEXT_DL_FIND_OBJECT]);
+	struct dl_find_object object;
+
+	if (find && find((void *)(uintptr_t)at, &object) == 0)
+		return object.dlfo_link_map;
+#else
+	(void)at;
+#endif
+	return NULL;
 }

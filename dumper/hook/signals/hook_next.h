@@ -16,12 +16,15 @@ enum tc_next {
 	TC_NEXT_EXECVPE = TC_NEXT_N_AT_START,
 	TC_NEXT_EXECVEAT,
 	TC_NEXT_FEXECVE,
+	TC_NEXT_PTHREAD_CREATE,
 	TC_NEXT_N_AT_FORK,
 	TC_NEXT_SIGINTERRUPT = TC_NEXT_N_AT_FORK,
 	TC_NEXT_SIGALTSTACK,
 	TC_NEXT_POSIX_SPAWN,
 	TC_NEXT_POSIX_SPAWNP,
 	TC_NEXT_POPEN,
+	TC_NEXT_PTHREAD_KEY_CREATE,
+	TC_NEXT_PTHREAD_SETSPECIFIC,
 	TC_NEXT_SYSTEM,
 	TC_NEXT_N
 };
@@ -29,5 +32,11 @@ enum tc_next {
 /* The function; NULL with errno ENOSYS: no library has it. May run in a signal handler for those up
  * to TC_NEXT_N_AT_START only. */
 void *tc_next(enum tc_next which);
+
+/* The library, or the executable, that the address lies in: its struct link_map (link.h); NULL: it
+ * lies in none, or the loader cannot say so without a lock (glibc before 2.35). May run in a signal
+ * handler: _dl_find_object is AS-Safe (the GNU C Library's manual, "Dynamic Linker
+ * Introspection"). */
+const void *tc_next_library(const void *at);
 
 #endif
