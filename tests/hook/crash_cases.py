@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One crash: how it is made, how it must end, what must be in its dump."""
+import collections
+import os
+import re
+import signal
+
+import crash_lab
+from crash_lab import SAME, lab, laboratory, must, status_text
+
+SEGV, ABRT, BUS, FPE, ILL = signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL
+# include/uapi/asm-generic/siginfo.h
+SI_KERNEL, SI_USER, SI_QUEUE, SI_TKILL = 0x80, 0, -1, -6
+MAPERR, ACCERR, ADRERR, INTDIV, ILLOPN = 1, 2, 2, 1, 2
+
+# How: the signal, its code (None: another one may be right), its address (None: not compared), whether the registers hold known words.
+Kind = collections.namedtuple("Kind", "signal code address known")
+KINDS = {
+    "null": Kind(SEGV, MAPERR, 0x18, True),
+    "write": Kind(SEGV, MAPERR, 0x2000, True),
+    "garbage": Kind(SEGV, SI_KERNEL, 0, True),
+    "jump": Kind(SEGV, MAPERR, 0x6A6A6A6A6A00, True),
+    "stack-pointer": Kind(SEGV, MAPERR, 0x5148, True),
+    "division": Kind(FPE, INTDIV, None, True),
+    "instruction": Kind(ILL, ILLOPN, None, True),
+    "truncated": Kind(BUS, ADRERR, None, True),
+    "abort": Kind(ABRT, SI_TKILL, None, False),
+    "heap": Kind(ABRT, SI_TKILL, None, False),
+    "smash": Kind(ABRT, SI_TKILL, None, False),
+    "recursion": Kind(SEGV, None, None, False),
+    "raised-segv": Kind(SEGV, SI_TKILL, None, False),
+    "raised-fpe": Kind(FPE, SI_TKILL, None, False),
+    "queued": Kind(BUS, SI_QUEUE, None, False),
+    "others": Kind(SEGV, SI_USER, None, False),
+    "watchdog": Kind(ABRT, SI_USER, None, False),
+    "python-spin": Kind(ABRT, SI_USER, None, False),
+    "filled-heap": Kind(SEGV, MAPERR, 0x18, True),
+    "filled-memory": Kind(SEGV, MAPERR, 0x18, True),
+    "python-abort": Kind(ABRT, SI_TKILL, None, False),
+    "python-string": Kind(SEGV, MAPERR, None, False),
+    "python-kill": Kind(FPE, SI_USER, None, False),
+    "python-recursion": Kind(0, None, None, False),
+    "python-recursion-deep": Kind(0, None, None, False),  # SIGSEGV up to 3.11, RecursionError since
+}
+
+# Where: the function and the line's marker; what the task does then: it runs (and has these frames), it runs in no frame that can be told
+# (any), or no task runs (none). dump: whether there must be one: yes, or maybe.
+Place = collections.namedtuple("Place", "function marker task dump")
+PLACES = {
+    "task": Place("task", "task", "runs", "yes"),
+    "loop-thread": Place("task", "task", "runs", "yes"),
+    "thread": Place("thread", "thread", "none", "yes"),
+    "executor": Place("thread", "thread", "none", "yes"),
+    "c-thread": Place("c_thread", "c-thread", "runs", "yes"),
+    "c-threads-8": Place("c_threads", "c-threads", "runs", "yes"),
+    "c-threads-64": Place("c_threads", "c-threads", "runs", "yes"),
+    "handler": Place("handler", "handler", "runs", "yes"),
+    "handler-onstack": Place("handler", "handler", "runs", "yes"),
+    "python-handler": Place("python_handler", "python-handler", "runs", "yes"),
+    "blocked": Place("blocked", "blocked", "runs", "maybe"),  # the kernel asks no handler
+    "among-dumps": Place("among_dumps", "among-dumps", "runs", "yes"),
+    "fork": Place("fork", "fork", "runs", "yes"),
+    "idle": Place(None, None, "idle", "yes"),
+    "vfork": Place(None, None, "any", "maybe"),
+    "at-exit": Place(None, None, "any", "yes"),
+    "after-python": Place(None, None, "any", "maybe"),
+    "early": Place(None, None, "any", "maybe"),
+}
+Case = collections.namedtuple("Case", "kind place way loop")
+
+
+def case(kind, place="task", way="held", loop="asyncio"):
+    return Case(kind, place, way, loop)
+
+
+# Signals that we send when it says READY: which, by which kind of crash_module.c it waits for it; a watchdog sends SIGABRT (systemd.service(5),
+# WatchdogSignal=).
+SENT = {"others": (SEGV, "others"), "watchdog": (ABRT, "others"), "python-spin": (ABRT, None)}
+
+
+def sender(it):
+    if it.kind not in SENT:
+        return None
+    number, sleeps = SENT[it.kind]
+
+    def send(pid):
+        if sleeps or it.place == "idle":
+            crash_lab.await_true(lambda: crash_lab.sleeps(pid), "its sleep")
+        os.kill(pid, number)
+
+    return send
+
+
+def crashed(built, one, it, preload=(), prefix=(), prepare="", **env):
+    """A run of the case. prefix: what runs the program; prepare: what it does at first."""
+    if it.loop == "uvloop" and not one.has_uvloop():
+        raise lab.Missing("no uvloop for %s" % one.name)
+    kind = SENT.get(it.kind, (0, None))[1] or it.kind
+    with laboratory(built, one) as place:
+        if it.place == "early":
+            env["CRASH_EARLY"] = it.kind
+            preload = [*preload, built.module]
+        ran = place.run(place.target(kind, it.place, it.way, it.loop), preload, it.loop == "uvloop", sender(it), prefix, CRASH_PREPARE=prepare, **env)
+        ran.reports = [(path, crash_lab.Core(path), crash_lab.sealed(path)) for path in ran.saved()]
+        return ran
+
+
+def end_of(ran):
+    """How the process that crashed has ended: a child's status is in its parent's output."""
+    child = re.search(r"CHILD \d+ (\d+)", ran.out)
+    return int(child.group(1)) if child else ran.status
+
+
+def baseline(built, one, it):
+    """Without the hook; it must crash as its kind says."""
+    plain = crashed(built, one, it)
+    kind = KINDS[it.kind]
+    if kind.signal:
+        must(end_of(plain) & 0x7F == kind.signal, "without the hook: %s %s", status_text(end_of(plain)), plain.told())
+    if plain.core and kind.signal and plain.core.siginfo:
+        number, _, code, address = plain.core.siginfo
+        must(number == kind.signal and kind.code in (None, code), "without the hook: siginfo %s", plain.core.siginfo)
+        must(kind.address in (None, address), "without the hook: address %#x", address)
+    return plain
+
+
+def compare(plain, hooked, it):
+    """The process that crashed under the hook has ended as the other one."""
+    must(hooked.status == plain.status and end_of(hooked) == end_of(plain), "it ended with %s, without the hook %s: %s", status_text(end_of(hooked)),
+         status_text(end_of(plain)), hooked.err[-300:])
+    crash_lab.same_output(hooked.told(), plain.told())
+    must(bool(hooked.core) == bool(plain.core), "core of the kernel: %s, without the hook %s", bool(hooked.core), bool(plain.core))
+    if plain.core:
+        compare_cores(plain.core, hooked.core, KINDS[it.kind], it)
+
+
+def compare_cores(plain, hooked, kind, it):
+    must(hooked.siginfo[:3] == plain.siginfo[:3], "siginfo in the core: %s, without the hook %s", hooked.siginfo, plain.siginfo)
+    there, here = [core.where(core.registers()["rip"]) for core in (plain, hooked)]
+    if it.kind in ("recursion", "python-recursion-deep"):  # at one instruction or another
+        there, here = there.partition("+")[0], here.partition("+")[0]
+    must(here == there, "rip in the core: %s, without the hook %s", here, there)
+    if kind.known:
+        must(not crash_lab.known_registers(plain), "without the hook: %s", crash_lab.known_registers(plain))
+        must(not crash_lab.known_registers(hooked), "registers in the core: %s", crash_lab.known_registers(hooked))
+    if kind.address is not None:
+        must(hooked.siginfo[3] == plain.siginfo[3], "address in the core: %#x", hooked.siginfo[3])
+
+
+def same_registers(core, dump, tid):
+    """The thread that crashed is the first in the dump, with the registers of the kernel's core. (Whether all of them are there is a test of
+    its own.)"""
+    must(dump.threads and dump.threads[0][0] == tid, "the first thread of the dump's core is %s, not %d", [t for t, _ in dump.threads[:1]], tid)
+    there = dump.threads[0][1]
+    names = [name for name in SAME if there[name] or name in ("rip", "rsp")]
+    wrong = ["%s %#x, not %#x" % (name, there[name], core[name]) for name in names if there[name] != core[name]]
+    must(not wrong, "registers in the dump against the kernel's core: %s", wrong)
+
+
+def crash_said(found, kind, it, tid):
+    """What the report says of the crash itself, where it has it."""
+    crash = found["dump"].get("crash")
+    if crash is None:
+        return
+    must(crash["signal"] in (kind.signal, kind.signal.name), "crash: %s", crash)
+    must(kind.code in (None, crash["code"]), "crash: code %s", crash)
+    if kind.address:
+        must(crash["address"] in (kind.address, hex(kind.address)), "crash: address %s", crash)
+    thread = next((t for t in found["threads"] if t["id"] == crash["thread"]), None)
+    must(thread and (tid is None or thread["tid"] == tid), "crash: thread %s", crash)
+    must(any(finding["kind"].startswith("crash") for finding in found["findings"]), "no finding: %s", [f["kind"] for f in found["findings"]])
+
+
+def tasks_said(found, it):
+    """The task that ran, and all others."""
+    place = PLACES[it.place]
+    if place.task == "any" or it.kind.startswith("filled"):
+        return
+    crash_lab.waiters_are(found)
+    if place.task == "idle":
+        must(not [t["name"] for t in found["tasks"] if t["state"] == "running"], "a task runs")
+    elif place.task == "runs":
+        if it.kind.startswith("python-"):
+            running = [task["name"] for task in found["tasks"] if task["state"] == "running"]
+            must(running == ["crasher"], "running: %s", running)
+        else:
+            crash_lab.crasher_is(found, place.marker, place.function)
+    else:
+        line = crash_lab.line_of("here: " + place.marker)
+        frames = found["threads"][0].get("python") or []
+        must((place.function, line) in crash_lab.links(frames), "the first thread is at %s", crash_lab.links(frames)[:4])
+        if it.place != "executor":
+            must(not [t["name"] for t in found["tasks"] if t["state"] == "running"], "a task runs")
+
+
+def dumps_of_the_crash(hooked, kind):
+    """Others may have been asked for meanwhile."""
+    return [row for row in hooked.reports if row[0].endswith(".%s.tcore" % crash_lab.SIGNALS[kind.signal])]
+
+
+def examine(hooked, it):
+    """The dump of the crash is there and right."""
+    kind, place = KINDS[it.kind], PLACES[it.place]
+    made = dumps_of_the_crash(hooked, kind)
+    must(len(made) == len(hooked.reports) or it.place == "among-dumps", "dumps: %s", [os.path.basename(path) for path in hooked.dumps])
+    must(not hooked.others, "left behind: %s", hooked.others)
+    if not made and (place.dump == "maybe" or it.kind == "filled-memory"):
+        return "no dump"
+    must(len(made) == 1, "%d dumps of the crash: %s", len(made), hooked.lines())
+    path, dump, found = made[0]
+    crash_lab.head_is(found, path, kind.signal, None if "fork" in it.place else hooked.pid)
+    tid = hooked.core.threads[0][0] if hooked.core else None
+    if tid:
+        same_registers(hooked.core.registers(), dump, tid)
+        must(found["threads"][0]["tid"] == tid, "the first thread is %s, not %d", found["threads"][0]["tid"], tid)
+    if it.kind in SENT:
+        must(found["dump"]["sender"] == {"pid": os.getpid(), "uid": os.getuid()}, "sender %s", found["dump"]["sender"])
+    crash_said(found, kind, it, tid)
+    tasks_said(found, it)
+    return ""
