@@ -54,15 +54,17 @@ static const char *reason_of(int sig)
 static struct before {
 	_Atomic uint32_t tid; /* 0: there was none */
 	bool dumped;
+	const void *handler;
 	uint64_t ns; /* CLOCK_MONOTONIC */
 	siginfo_t info;
 	struct tc_arch_context context;
 } before;
 
-/* Is this that signal again? Its handler has put back the action that it found, and lets the
- * instruction fault again, or raises the signal itself, as faulthandler does. */
+/* Is this that signal again? Its handler has put back the action that it found, which may be a
+ * handler too, and lets the instruction fault again, or raises the signal itself, as faulthandler
+ * does. */
 static bool is_same_again(int sig, const siginfo_t *info, const struct tc_arch_context *context,
-			  enum tc_chain_fate fate)
+			  const void *handler)
 {
 	if (before.tid != tc_hook_own_tid())
 		return false;
@@ -73,17 +75,19 @@ static bool is_same_again(int sig, const siginfo_t *info, const struct tc_arch_c
 		return false;
 	if (info->si_code > 0)
 		return context->rip == before.context.rip;
-	return fate == TC_CHAIN_DIES &&
+	return handler != before.handler &&
 	       tc_sys_clock_ns(CLOCK_MONOTONIC) - before.ns < AGAIN_NS &&
 	       ((uint32_t)info->si_pid == tc_hook_process()->pid ||
 		info->si_pid == before.info.si_pid);
 }
 
-static void keep(const siginfo_t *info, const struct tc_arch_context *context, bool dumped)
+static void keep(const siginfo_t *info, const struct tc_arch_context *context, const void *handler,
+		 bool dumped)
 {
 	before.tid = 0;
 	before.info = *info;
 	before.context = *context;
+	before.handler = handler;
 	before.dumped = dumped;
 	before.ns = tc_sys_clock_ns(CLOCK_MONOTONIC);
 	before.tid = tc_hook_own_tid();
@@ -166,7 +170,7 @@ static void dump(int sig, siginfo_t *info, const struct tc_arch_context *context
 	if (request.dies)
 		return; /* the other threads stand still until the end */
 	process->last_ns = now;
-	keep(info, context, true);
+	keep(info, context, handler, true);
 	end(process);
 }
 
@@ -177,9 +181,9 @@ static void look_at(int sig, siginfo_t *info, const struct tc_arch_context *cont
 
 	if (fate == TC_CHAIN_LIVES && !is_abort(sig, info))
 		return;
-	if (!is_same_again(sig, info, context, fate)) {
+	if (!is_same_again(sig, info, context, handler)) {
 		if (fate == TC_CHAIN_HANDLED && info->si_code > 0 && may_recover(handler, context))
-			keep(info, context, false);
+			keep(info, context, handler, false);
 		else
 			dump(sig, info, context, fate, handler);
 	} else if (!before.dumped) {
