@@ -21,6 +21,7 @@ import traceback
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import crash_lab  # noqa: E402
+import crash_embed  # noqa: E402
 import crash_neighbours  # noqa: E402
 import crash_places  # noqa: E402
 import crash_servers  # noqa: E402
@@ -42,7 +43,7 @@ CASES += [case(kind, place) for place in ("handler", "handler-onstack", "python-
 CASES += [case("recursion", "handler-onstack"), case("null", "blocked"), case("abort", "blocked")]
 CASES += [case("null", "among-dumps"), case("abort", "among-dumps", "released"), case("recursion", "among-dumps")]
 CASES += [case(kind, "fork") for kind in ("null", "abort", "recursion")] + [case("null", "vfork"), case("abort", "vfork")]
-CASES += [case(kind, place) for place in ("at-exit", "after-python", "early") for kind in ("null", "abort", "recursion")]
+CASES += [case(kind, place) for place in ("at-exit", "after-python", "early", "early-after-us") for kind in ("null", "abort", "recursion")]
 # What each interpreter runs, also where not all cases are run.
 FEW = [case("null", "task", "extension"), case("null", "loop-thread", "released"), case("others", "task", "held", "uvloop"), case("heap"),
        case("recursion", "thread"), case("jump", "c-thread"), case("python-recursion-deep"), case("filled-heap")]
@@ -149,6 +150,7 @@ def tests(built, full):
             yield from crash_neighbours.tests(built, one, one.name != MAIN)
         if one.name == MAIN:
             yield from crash_places.tests(built, one, full)
+    yield from crash_embed.tests(built)
     yield from crash_servers.tests()
     for one in [one for one in found if one.name == MAIN] or found[:1]:
         for how, words in CONTROLS.items():

@@ -76,8 +76,9 @@ PLACES = {
     "idle": Place(None, None, "idle", "yes"),
     "vfork": Place(None, None, "any", "maybe"),
     "at-exit": Place(None, None, "any", "yes"),
-    "after-python": Place(None, None, "any", "maybe"),
+    "after-python": Place(None, None, "any", "yes"),
     "early": Place(None, None, "any", "maybe"),
+    "early-after-us": Place(None, None, "any", "yes"),
 }
 Case = collections.namedtuple("Case", "kind place way loop")
 
@@ -110,9 +111,9 @@ def crashed(built, one, it, preload=(), prefix=(), prepare="", **env):
         raise lab.Missing("no uvloop for %s" % one.name)
     kind = SENT.get(it.kind, (0, None))[1] or it.kind
     with laboratory(built, one) as place:
-        if it.place == "early":
+        if it.place.startswith("early"):  # the constructors of what is preloaded last run first
             env["CRASH_EARLY"] = it.kind
-            preload = [*preload, built.module]
+            preload = [*preload, built.module] if it.place == "early" else [built.module, *preload]
         ran = place.run(place.target(kind, it.place, it.way, it.loop), preload, it.loop == "uvloop", sender(it), prefix, CRASH_PREPARE=prepare, **env)
         ran.reports = [(path, crash_lab.Core(path), crash_lab.sealed(path)) for path in ran.saved()]
         return ran
