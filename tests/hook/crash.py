@@ -114,14 +114,21 @@ def control(built, one, how, words):
     must(False, "%s was not seen", how)
 
 
-def control_dump(built, one):
-    """A process that ends as it should, without a dump, is found wanting too; and so is a dump of something else."""
+def control_registers(built, one):
+    """The kernel's core of a signal that was raised in a handler has other registers."""
+    fake = built.build("crash_fake.so", "crash_fake.c", crash_lab.LIBRARY)
+    ran = crashed(built, one, case("null"), [fake], FAKE="raise")
+    must(not ran.core or crash_lab.known_registers(ran.core), "they were not seen")
+
+
+def control_dump(built, one, done, it, words):
+    """A process that ends as it should and leaves no dump, or one of something else, is found wanting."""
     try:
-        examine(crashed(built, one, case("null")), case("null"))
+        examine(crashed(built, one, done, [built.hook] if done.place != it.place else []), it)
     except lab.Failed as why:
-        must("0 dumps" in str(why), "seen for another reason: %s", why)
+        must(words in str(why), "seen for another reason: %s", why)
         return
-    must(False, "no dump was not seen")
+    must(False, "it was not seen")
 
 
 CONTROLS = {"exit": "it ended with exit 139", "kill": "it ended with SIGKILL", "raise": "siginfo", "resend": "siginfo", "swallow": "hangs", "noise": "it said"}
@@ -155,7 +162,10 @@ def tests(built, full):
     for one in [one for one in found if one.name == MAIN] or found[:1]:
         for how, words in CONTROLS.items():
             yield "control: %s is seen" % how, control, (built, one, how, words)
-        yield "control: no dump is seen", control_dump, (built, one)
+        yield "control: other registers are seen", control_registers, (built, one)
+        yield "control: a missing dump is seen", control_dump, (built, one, case("null"), case("null"), "0 dumps")
+        yield "control: another line is seen", control_dump, (built, one, case("null", "python-handler"), case("null"), "the finding names")
+        yield "control: another task is seen", control_dump, (built, one, case("null", "thread"), case("null"), "names the task")
     for name in interpreters.missing(found) if full else []:
         yield "interpreter %s" % name, absent, (name,)
 

@@ -10,6 +10,7 @@ for a dump a moment before. --without: without the hook, to see that the same cr
 import argparse
 import collections
 import concurrent.futures
+import contextlib
 import ctypes
 import glob
 import os
@@ -55,7 +56,8 @@ def tids(pid):
 def send(pid, it, dice, hook):
     """What comes from outside."""
     if it.asked and hook:
-        os.kill(pid, signal.SIGUSR1)
+        with contextlib.suppress(ProcessLookupError):  # it may have crashed by itself
+            os.kill(pid, signal.SIGUSR1)
     if it.how in ("timer", "thread"):
         return
     time.sleep(it.us / 1e6)  # the instant is what is random
