@@ -107,6 +107,17 @@ static const struct tc_thread_view *guarded(const struct tc_crash_view *crash)
 	return found;
 }
 
+/* Nothing is mapped at the address, though a mapping that may be accessed holds it: a guard that
+ * was made with MADV_GUARD_INSTALL (Linux 6.13), as glibc 2.42 makes those of stacks. */
+static bool is_inner_guard(const struct tc_crash_view *crash)
+{
+	const struct tc_crash_record *record = crash->record;
+
+	return signal_of(crash) == TC_SIGNAL_SEGV && record->code == TC_CODE_SEGV_MAPERR &&
+	       record->access && crash->thread &&
+	       tc_span_has(record->mapping, crash->thread->os->sp);
+}
+
 static bool say_guard(struct tc_out *out, const struct tc_crash_view *crash)
 {
 	const struct tc_crash_record *record = crash->record;
@@ -117,6 +128,11 @@ static bool say_guard(struct tc_out *out, const struct tc_crash_view *crash)
 			      (size_t)(view - crash->threads->at) + 1);
 		if (view->os->tid == record->tid)
 			tc_out_str(out, ": the stack of this thread has overflowed");
+		return true;
+	}
+	if (is_inner_guard(crash)) {
+		tc_out_str(out, "in a guard inside the mapping of the stack: the stack of this "
+				"thread has overflowed");
 		return true;
 	}
 	if (record->access || !crash->thread ||

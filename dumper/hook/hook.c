@@ -23,6 +23,7 @@
 #include "dumper/hook/hook_turn.h"
 #include "dumper/hook/signals/hook_chain.h"
 #include "dumper/hook/signals/hook_guard.h"
+#include "dumper/hook/signals/hook_next.h"
 #include "lib/sys/arch_x86_64.h"
 #include "lib/taskcore.h"
 
@@ -69,6 +70,7 @@ static void publish(char how)
 
 static int start(char how)
 {
+	void (*restorer)(void);
 	int r = tc_process_init();
 
 	if (r == 0)
@@ -77,6 +79,9 @@ static int start(char how)
 		return r;
 	tc_process_at_fork(tc_hook_before_fork, NULL);
 	tc_hook_settings.private_signal = free_signal();
+	restorer = tc_next_restorer(tc_hook_settings.private_signal ?: SIGUSR1);
+	if (restorer)
+		tc_chain_restorer(restorer);
 	if (tc_hook_settings.private_signal)
 		r = tc_chain_take(tc_hook_settings.private_signal, tc_hook_on_signal);
 	if (r == 0 && tc_hook_settings.signal)

@@ -161,11 +161,12 @@ __asm__(".text\n"
 	"	.cfi_endproc\n"
 	".size tc_arch_restore, . - tc_arch_restore\n");
 
-void tc_arch_enter(void *handler, int sig, void *info, struct tc_arch_context *context)
+void tc_arch_enter(void *handler, int sig, void *info, struct tc_arch_context *context,
+		   void (*restorer)(void))
 {
 	uint64_t *frame = (uint64_t *)context - 1;
 
-	if (*frame != (uint64_t)(uintptr_t)tc_arch_restore)
+	if (*frame != (uint64_t)(uintptr_t)restorer)
 		return;
 	__asm__ volatile("mov %0, %%rsp\n\t"
 			 "jmp *%1"

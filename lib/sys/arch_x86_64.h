@@ -235,12 +235,13 @@ struct tc_arch_action {
 };
 #define TC_ARCH_SA_RESTORER 0x04000000ul
 
-/* In a handler that the kernel has called with tc_arch_restore as its restorer: end it, and enter
- * another one for the same signal, as if the kernel had called that one. The context is the second
- * field of the kernel's frame, behind the address of the restorer (struct rt_sigframe of
+/* In a handler that the kernel has called with this restorer: end it, and enter another one for the
+ * same signal, as if the kernel had called that one. The context is the second field of the
+ * kernel's frame, behind the address of the restorer (struct rt_sigframe of
  * arch/x86/include/asm/sigframe.h). Returns if the frame is not so, as where somebody else has
  * called us: then the handler was not entered. */
-void tc_arch_enter(void *handler, int sig, void *info, struct tc_arch_context *context);
+void tc_arch_enter(void *handler, int sig, void *info, struct tc_arch_context *context,
+		   void (*restorer)(void));
 
 /* The address that a handler returns to (sa_restorer): calls rt_sigreturn(2). Never called from
  * C. */

@@ -30,6 +30,7 @@ struct tc_action tc_action_guarded[TC_ACTION_GUARDED] = {
 };
 _Atomic bool tc_action_guarding;
 static _Atomic bool small_altstacks;
+void (*tc_action_restorer)(void) = tc_arch_restore;
 
 int tc_action_kernel(int sig, const struct tc_arch_action *set, struct tc_arch_action *ret_old)
 {
@@ -38,8 +39,8 @@ int tc_action_kernel(int sig, const struct tc_arch_action *set, struct tc_arch_a
 
 struct tc_arch_action tc_action_of(void *handler, unsigned long flags, uint64_t mask)
 {
-	return (struct tc_arch_action){ handler, flags | TC_ARCH_SA_RESTORER, tc_arch_restore,
-					mask };
+	return (struct tc_arch_action){ handler, flags | TC_ARCH_SA_RESTORER,
+					tc_action_restorer, mask };
 }
 
 /* The flag is in the state of hook_process.h, which is zero in a forked child: there the lock is

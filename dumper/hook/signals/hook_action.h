@@ -66,7 +66,10 @@ extern _Atomic bool tc_action_guarding;
  * -errno. */
 int tc_action_kernel(int sig, const struct tc_arch_action *set, struct tc_arch_action *ret_old);
 
-/* An action for the kernel, with our own restorer (tc_arch_restore). */
+/* What handlers return to: libc's restorer where it is known, else tc_arch_restore. */
+extern void (*tc_action_restorer)(void);
+
+/* An action for the kernel, with this restorer. */
 struct tc_arch_action tc_action_of(void *handler, unsigned long flags, uint64_t mask);
 
 /* The table entry of sig; NULL: the hook has not taken it. */

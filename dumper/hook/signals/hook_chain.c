@@ -139,6 +139,11 @@ void tc_chain_pass(int sig, siginfo_t *info, void *context, bool live_on)
 		die_of(sig, info, context);
 }
 
+void tc_chain_restorer(void (*restorer)(void))
+{
+	tc_action_restorer = restorer;
+}
+
 int tc_chain_take(int sig, tc_chain_entry *entry)
 {
 	return tc_action_take(sig, entry, false);
@@ -186,7 +191,7 @@ static void enter(int sig, siginfo_t *info, void *context)
 	if (set.handler == (void *)SIG_DFL || set.handler == (void *)SIG_IGN ||
 	    (set.flags & SA_RESETHAND && !reset(action, seq)))
 		return;
-	tc_arch_enter(set.handler, sig, info, context);
+	tc_arch_enter(set.handler, sig, info, context, tc_action_restorer);
 	((tc_chain_entry *)set.handler)(sig, info, context);
 }
 

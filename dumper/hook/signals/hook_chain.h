@@ -12,6 +12,10 @@
 
 typedef void tc_chain_entry(int sig, siginfo_t *info, void *context);
 
+/* Use libc's restorer (sa_restorer of rt_sigaction(2)), so that whoever prints the stack in a
+ * handler sees what he would without us. Before any signal is taken. */
+void tc_chain_restorer(void (*restorer)(void));
+
 /* Take sig (at most 8 in all): from now on the kernel calls entry, with the flags SA_RESTART,
  * SA_NODEFER and SA_ONSTACK and the mask as the program sets them with a handler (without one:
  * SA_RESTART | SA_ONSTACK and an empty mask). The present action, which may be an inherited

@@ -7,11 +7,14 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/syscall.h>
 
 #include "dumper/hook/common/hook_process.h"
+#include "lib/sys/arch_x86_64.h"
 
 static const char *const names[TC_NEXT_N] = {
 	[TC_NEXT_SIGACTION] = "sigaction",
@@ -81,4 +84,16 @@ const void *tc_next_library(const void *at)
 	(void)at;
 #endif
 	return NULL;
+}
+
+void (*tc_next_restorer(int sig))(void)
+{
+	__typeof__(sigaction) *next = tc_next(TC_NEXT_SIGACTION);
+	struct tc_arch_action kernel = { 0 };
+	struct sigaction now;
+
+	if (!next || next(sig, NULL, &now) < 0 || next(sig, &now, NULL) < 0)
+		return NULL;
+	tc_syscall4(SYS_rt_sigaction, sig, 0, (long)&kernel, sizeof(kernel.mask));
+	return kernel.flags & TC_ARCH_SA_RESTORER ? kernel.restorer : NULL;
 }

@@ -33,6 +33,10 @@ enum tc_next {
  * to TC_NEXT_N_AT_START only. */
 void *tc_next(enum tc_next which);
 
+/* The restorer that libc gives to actions of signals; NULL: it could not be found out. sig: a
+ * signal whose action is set again for that, without a change. Normal context. */
+void (*tc_next_restorer(int sig))(void);
+
 /* The library, or the executable, that the address lies in: its struct link_map (link.h); NULL: it
  * lies in none, or the loader cannot say so without a lock (glibc before 2.35). May run in a signal
  * handler: _dl_find_object is AS-Safe (the GNU C Library's manual, "Dynamic Linker
