@@ -16,6 +16,7 @@
 #include "dumper/hook/child/hook_end.h"
 #include "dumper/hook/child/hook_fds.h"
 #include "dumper/hook/child/hook_file.h"
+#include "dumper/hook/child/hook_journal.h"
 #include "dumper/hook/child/hook_worker.h"
 #include "dumper/hook/child/hook_write.h"
 #include "dumper/hook/common/hook_dump.h"
@@ -153,6 +154,8 @@ void tc_hook_child_tell(const struct tc_hook_dump *dump)
 	if (dump->outcome)
 		dump->outcome->state = dump->maker.verdict;
 	tc_hook_say(dump->maker.line);
+	if (dump->request.siginfo && dump->maker.guest)
+		tc_hook_journal(dump->maker.line);
 }
 
 /* Set line and outcome. A worker has no stderr: the watcher says the line. */
