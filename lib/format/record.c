@@ -37,11 +37,22 @@ void tc_records_init(struct tc_records *rec, void *buf, struct tc_sink *sink, ui
 void tc_record_begin(struct tc_records *rec, enum tc_rec kind)
 {
 	rec->start = rec->used;
+	rec->open = true;
 	rec->overflow = false;
 	memcpy(rec->kept, rec->previous, sizeof(rec->kept));
 	rec->kept[TC_STREAM_REF] = rec->previous[TC_STREAM_REF] = 0;
 	rec->buf[rec->used++] = (uint8_t)kind; /* all kinds are below 128 */
 	rec->used += LENGTH_ROOM;
+}
+
+void tc_records_drop(struct tc_records *rec)
+{
+	if (!rec->open)
+		return;
+	rec->open = false;
+	rec->used = rec->start;
+	memcpy(rec->previous, rec->kept, sizeof(rec->kept));
+	rec->dropped++;
 }
 
 int tc_record_end(struct tc_records *rec)
@@ -51,9 +62,7 @@ int tc_record_end(struct tc_records *rec)
 	size_t more = (size > 127) + (size > 16383);
 
 	if (rec->overflow || rec->error) {
-		rec->used = rec->start;
-		memcpy(rec->previous, rec->kept, sizeof(rec->kept));
-		rec->dropped++;
+		tc_records_drop(rec);
 		return rec->error ? rec->error : -TC_EBOUND;
 	}
 	if (more)
@@ -61,6 +70,7 @@ int tc_record_end(struct tc_records *rec)
 	tc_leb_u(length, size);
 	rec->used += more;
 	rec->head.n_records++;
+	rec->open = false;
 	if (rec->used >= TC_RECORDS_FLUSH)
 		return tc_records_flush(rec, TC_NOTE_RECORDS);
 	return 0;

@@ -33,6 +33,7 @@ struct tc_records {
 	/* bytes of the chunk that is being filled, its header included */
 	size_t used;
 	size_t start; /* where the record that is being written begins */
+	bool open; /* a record is being written */
 	/* the record that is being written does not fit: it will be dropped */
 	bool overflow;
 	uint32_t next_id[TC_N_TABLES]; /* next identifier of each table */
@@ -61,6 +62,9 @@ int tc_record_end(struct tc_records *rec);
 /* End a record that defines an entry of a table: *ret_id gets its identifier. Returns as
  * tc_record_end; *ret_id is not set when the record was dropped. */
 int tc_record_define(struct tc_records *rec, enum tc_table table, uint32_t *ret_id);
+
+/* Whoever was writing a record will not end it, because a fault has ended him: drop it. */
+void tc_records_drop(struct tc_records *rec);
 
 void tc_put_long(struct tc_records *rec, uint64_t value); /* tc_put_u of a value of any size */
 

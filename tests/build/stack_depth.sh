@@ -26,8 +26,10 @@ set=$(echo lib/*/libsafe_a-*.ci; "$here/handler_set.sh" "$srcdir" ci)
 failed=0
 root=
 measure $set || failed=1
-root=tc_hook_on_signal bound=$entry
-measure $set || failed=1
+for root in tc_hook_on_signal on_crash; do
+	bound=$entry
+	measure $set || failed=1
+done
 root= bound=32768
 
 # Positive controls.

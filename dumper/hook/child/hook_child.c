@@ -17,10 +17,12 @@
 #include "dumper/hook/child/hook_fds.h"
 #include "dumper/hook/child/hook_file.h"
 #include "dumper/hook/child/hook_worker.h"
+#include "dumper/hook/child/hook_write.h"
 #include "dumper/hook/common/hook_dump.h"
 #include "dumper/hook/common/hook_outcome.h"
 #include "dumper/hook/common/hook_say.h"
 #include "dumper/hook/common/hook_settings.h"
+#include "dumper/hook/signals/hook_guard.h"
 #include "lib/base/arena.h"
 #include "lib/base/strbuf.h"
 #include "lib/core/core.h"
@@ -35,24 +37,23 @@
 #include "lib/walk/walk.h"
 #include "lib/base/safe.h"
 
-#define CORE_MEMORY (4u << 20) /* of tc_core_begin */
 #define MAPS_MEMORY (256ul << 20)
-#define TASKS_PER_LOOK 64 /* time and parent are looked at once in so many tasks */
-#define TARGET_NS 20000000 /* how long await_target waits at most, */
-#define TARGET_LOOKS 100   /* in so many steps */
 #define AGAIN_NS 5000000 /* wait so long before another snapshot is asked for */
 #define LOOK_NS 200000
 #define LOOKS 2500 /* looks: half a second for the process to answer */
 
 static struct tc_hook_file file; /* too big for the stack */
-static struct tc_looks looks;	 /* too big for the stack */
 
-/* The handler of SIGALRM: the time for the dump is over. */
-static void end_now(int sig)
+/* The handler of SIGALRM: the time for the dump is over. A step that hangs is left, so that what
+ * was read so far becomes a file; the second time all ends. */
+static void end_now(int sig, siginfo_t *info, void *context)
 {
 	const struct tc_hook_outcome *outcome = tc_hook_dump.outcome;
 
 	(void)sig;
+	(void)info;
+	if (tc_hook_step_abandon(context))
+		return;
 	tc_hook_file_abort(&file);
 	if ((!outcome || outcome->state == TC_OUTCOME_RUNNING) && !tc_hook_dump.maker.line)
 		tc_hook_child_refuse(&tc_hook_dump, "it took longer than TASKCORE_BUDGET_MS");
@@ -63,155 +64,7 @@ static void end_now(int sig)
 
 void tc_hook_end_at_alarm(void)
 {
-	tc_sys_action(SIGALRM, (void *)end_now, 0, ~0ull);
-}
-
-/* For give_up, which the walk calls: does the process still exist, and is there time? */
-struct look {
-	const struct tc_hook_dump *dump;
-	uint64_t end_ns, work_ns; /* work_ns: when the last rest ended, under a limit on CPU time */
-	unsigned n;
-	bool limited, stop;
-};
-
-static bool give_up(void *context)
-{
-	struct look *look = context;
-	struct timespec rest = { 0, 8000000 };
-
-	if (look->stop || look->n++ % TASKS_PER_LOOK)
-		return look->stop;
-	uint64_t now = tc_sys_clock_ns(CLOCK_MONOTONIC);
-	look->stop = now > look->end_ns || tc_hook_is_target_gone(look->dump);
-	if (look->limited && now - look->work_ns > 2000000) {
-		tc_syscall2(SYS_nanosleep, (long)&rest, 0);
-		look->work_ns = tc_sys_clock_ns(CLOCK_MONOTONIC);
-	}
-	return look->stop;
-}
-
-/* Walk the snapshot, with an arena as large as can be mapped. */
-static int walk(struct tc_hook_dump *dump)
-{
-	struct tc_walk_options options;
-	struct look look = { .dump = dump,
-			     .end_ns = dump->deadline_ns,
-			     .limited = !dump->request.dies && tc_hook_cpu_limited() };
-	struct tc_arena arena;
-	void *memory = NULL;
-	size_t size;
-
-	for (size = 4ul << 30; size >= 16ul << 20 && !memory; size /= 4)
-		if ((memory = tc_sys_map(size, false)))
-			break;
-	if (!memory)
-		return -TC_ENOSPACE;
-	tc_arena_init(&arena, memory, size);
-	tc_hook_walk_options(dump, &options);
-	look.work_ns = tc_sys_clock_ns(CLOCK_MONOTONIC);
-	options.give_up = give_up;
-	options.context = &look;
-	int r = tc_walk(&dump->mem, &dump->core.rec, &arena, &options, &dump->walk);
-	tc_sys_unmap(memory, size);
-	return r;
-}
-
-static uint32_t status_flags(const struct tc_hook_dump *dump, int walked)
-{
-	return (dump->way.frozen ? TC_STATUS_FROZEN : TC_STATUS_UNFROZEN) |
-	       (walked == -TC_ENOPYTHON ? TC_STATUS_NO_PYTHON :
-		walked < 0		? TC_STATUS_UNKNOWN_PYTHON :
-					  0u);
-}
-
-static uint64_t pause_ns(const struct tc_hook_dump *dump)
-{
-	uint64_t pause = dump->outcome ? dump->outcome->pause_ns : 0;
-
-	return pause ? pause : tc_sys_clock_ns(CLOCK_MONOTONIC) - dump->began_ns;
-}
-
-/* Wait until the process has left its handler. On a busy machine it may still be in there when we
- * are done: then its pause is not over, and a new request, made as soon as the file appears, would
- * be refused. */
-static void await_target(const struct tc_hook_dump *dump)
-{
-	struct timespec wait = { 0, TARGET_NS / TARGET_LOOKS };
-
-	for (int i = 0; i < TARGET_LOOKS && dump->maker.guest && dump->outcome; i++) {
-		if (dump->outcome->pause_ns)
-			return;
-		tc_syscall2(SYS_nanosleep, (long)&wait, 0);
-	}
-}
-
-static void note(struct tc_hook_dump *dump, const char *one, const char *two)
-{
-	struct tc_strbuf text;
-
-	if (!tc_hook_notice(dump, &text))
-		return;
-	tc_strbuf_s(&text, one);
-	tc_strbuf_s(&text, two);
-}
-
-static void note_conditions(struct tc_hook_dump *dump)
-{
-	if (dump->old_maps)
-		note(dump, "the modules are those that were loaded when the event loop was made: ",
-		     dump->old_maps);
-	if (dump->way.why_no_clone)
-		note(dump, "read in place, not from a copy: ", dump->way.why_no_clone);
-	if (dump->maker.why_elsewhere)
-		note(dump, "the dump is not in TASKCORE_DIR: ", dump->maker.why_elsewhere);
-	if (!dump->way.dumpable)
-		note(dump, "no values and no stacks: the process is not dumpable (prctl(2)); ",
-		     "TASKCORE_NONDUMPABLE=full gives them");
-	tc_stacks_note(&dump->walk.notices, dump->n_stacks_cut, "TASKCORE_STACK_BYTES");
-}
-
-/* Write the whole dump to the open file fd. 0; -errno of the write that failed; -ENOMEM. */
-static int write_dump(struct tc_hook_dump *dump, int fd)
-{
-	struct tc_arena scratch;
-	void *memory = tc_sys_map(CORE_MEMORY, false);
-	/* restored at the end, because another file may be tried after this one */
-	unsigned n_notices = dump->walk.notices.n;
-	int walked = dump->in_place.walked;
-
-	if (!memory)
-		return -ENOMEM;
-	tc_arena_init(&scratch, memory, CORE_MEMORY);
-	int r = tc_core_begin(&dump->core, fd, &dump->mem, &dump->maps, &dump->process, &scratch);
-	if (r == 0)
-		tc_hook_put_fds(dump, &dump->core.rec);
-	if (r == 0 && dump->way.snapshot)
-		walked = r = walk(dump);
-	else if (r == 0)
-		r = tc_hook_replay(dump, &dump->core);
-	note_conditions(dump);
-	tc_hook_note_threads(dump);
-	tc_hook_note_fds(dump);
-	await_target(dump);
-	tc_look_choose(&looks, dump->threads.at, dump->threads.n, dump->walk.python.loop_tids,
-		       dump->walk.python.n_loop_tids, dump->walk.python.loops_ready);
-	/* not in the handler, which stops the very threads that would be watched */
-	if (dump->maker.guest && !dump->request.dies)
-		tc_look_watch(dump->proc, &looks, NULL);
-	tc_look_put(&looks, &dump->core.rec);
-	struct tc_core_status status = {
-		.walk = &dump->walk,
-		.flags = status_flags(dump, walked),
-		.pause_ns = pause_ns(dump),
-		.duration_ns = tc_sys_clock_ns(CLOCK_MONOTONIC) - dump->began_ns,
-	};
-	if (r != -TC_EWRITE && r != -TC_ENOSPACE)
-		r = tc_core_seal(&dump->core, &status);
-	dump->walk.notices.n = n_notices;
-	tc_sys_unmap(memory, CORE_MEMORY);
-	if (r == -TC_EWRITE)
-		return dump->core.sys ? -dump->core.sys : -EIO;
-	return r < 0 ? -ENOMEM : 0;
+	tc_sys_action(SIGALRM, (void *)end_now, SA_SIGINFO, ~0ull);
 }
 
 /* Does the process still catch this signal? After an execve it does not, and would die of it. */
@@ -333,7 +186,7 @@ static void report(struct tc_hook_dump *dump)
 	tc_strbuf_s(&text, dump->walk.counts.found == 1 ? " task, " : " tasks, ");
 	tc_strbuf_u(&text, dump->core.at);
 	tc_strbuf_s(&text, " bytes, paused ");
-	put_ms(&text, pause_ns(dump));
+	put_ms(&text, tc_hook_pause_ns(dump));
 	if (dump->maker.why_elsewhere) {
 		tc_strbuf_s(&text, "; not in TASKCORE_DIR: ");
 		tc_strbuf_s(&text, dump->maker.why_elsewhere);
@@ -368,7 +221,7 @@ static void make_file(struct tc_hook_dump *dump)
 			dump->maker.why_elsewhere = why;
 		else if (tc_hook_settings.dir[0] && !dump->maker.guest)
 			dump->maker.why_elsewhere = "no child could be made that may wait for it";
-		int r = write_dump(dump, file.fd);
+		int r = tc_hook_write(dump, file.fd);
 		if (r < 0 || ask_again(dump)) {
 			tc_hook_file_abort(&file);
 			if (r == 0)

@@ -49,7 +49,8 @@ enum { POLICY_OTHER, POLICY_FIFO, POLICY_RR };
 #define GONE_MS 100
 
 #define BIT(sig) (1ull << ((sig)-1))
-#define FAULTS (BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGSYS)) /* SIGSYS: tc_hook_answer_traps */
+/* SIGSYS: tc_hook_answer_traps */
+#define FAULTS (BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGFPE) | BIT(SIGILL) | BIT(SIGSYS))
 
 /* Let the OOM killer take this process first: others in the cgroup, or on the machine, may need
  * memory while it lives. */
@@ -193,7 +194,8 @@ static void work_alone(struct tc_hook_dump *dump)
 {
 	uint64_t ms = (dump->deadline_ns - dump->began_ns) / MS + BUDGET_MORE_MS;
 	struct __kernel_old_itimerval timer = {
-		.it_value = { (long)(ms / 1000), (long)(ms % 1000 * 1000) }
+		.it_interval = { 0, TIDY_MS * 1000 },
+		.it_value = { (long)(ms / 1000), (long)(ms % 1000 * 1000) },
 	};
 
 	tc_syscall3(SYS_setitimer, 0 /* ITIMER_REAL */, (long)&timer, 0);
@@ -217,7 +219,8 @@ static bool watch(struct tc_hook_dump *dump)
 {
 	uint64_t end = dump->deadline_ns + BUDGET_MORE_MS * MS;
 	uint64_t silent = UINT64_MAX; /* when we close stderr */
-	bool gone = false, asked = false;
+	unsigned asked = 0;
+	bool gone = false;
 
 	for (;;) {
 		await(dump, end < silent ? end : silent);
@@ -235,10 +238,11 @@ static bool watch(struct tc_hook_dump *dump)
 			tc_sys_close(STDERR);
 			silent = UINT64_MAX;
 		}
-		if (now >= end && asked)
+		if (now >= end && asked == 2)
 			return false;
-		if (now >= end) { /* the alarm makes it remove its file and end */
-			asked = true;
+		/* the alarm makes it leave what hangs; the second one, remove its file and end */
+		if (now >= end) {
+			asked++;
 			end = now + TIDY_MS * MS;
 			tc_syscall3(SYS_tgkill, tc_syscall0(SYS_getpid), dump->maker.worker,
 				    SIGALRM);

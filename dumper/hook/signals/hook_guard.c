@@ -17,9 +17,14 @@
 /* bytes; tests/build/stack_depth.sh checks that the deepest path needs less than half */
 #define STACK_SIZE (64u << 10)
 #define GUARD_SIZE TC_ARCH_PAGE
+/* bytes between the frame of tc_hook_step and the stack of its step: more than that frame has */
+#define STEP_GAP 1024u
 /* SYS_SECCOMP of asm-generic/siginfo.h; libc's headers do not have it */
 #define TRAPPED 1
 #define SIGNAL_BITS(sig) (1ull << ((sig)-1))
+#define MEMORY_FAULTS (SIGNAL_BITS(SIGSEGV) | SIGNAL_BITS(SIGBUS))
+/* a child ends its guarded work after these too, and at the alarm that says that its time is over */
+#define OF_CHILDREN (SIGNAL_BITS(SIGFPE) | SIGNAL_BITS(SIGILL) | SIGNAL_BITS(SIGALRM))
 
 /* The stack of the handler; that of guarded work in a child; and the stacks on which children start
  * that share our memory: one that makes a dump, its worker, and one that says a line. */
@@ -40,6 +45,7 @@ static struct guard {
 	/* the alternate signal stack of the handler's thread, while it is disabled */
 	stack_t altstack;
 	bool begun;
+	bool in_step, abandoned; /* a step is under way; one was abandoned */
 } guards[2];
 
 int tc_hook_stacks_init(void)
@@ -134,9 +140,11 @@ bool tc_hook_guard_owns(int sig, siginfo_t *info, void *context)
 {
 	if (answer_trap(sig, info, context))
 		return true;
-	if (sig != SIGSEGV && sig != SIGBUS && sig != SIGSYS)
-		return false;
 	uint32_t tid = own_tid();
+	bool memory = sig == SIGSEGV || sig == SIGBUS || sig == SIGSYS;
+
+	if (!memory && guards[1].tid != tid)
+		return false;
 
 	if (info->si_code <= 0)
 		return keep_sent(sig, info, tid);
@@ -179,7 +187,7 @@ static void run(void *argument)
 	guard->begun = true;
 	/* Only now: a signal that the program blocks may be pending, and is delivered here, to our
 	 * handler, which keeps it for the program. */
-	tc_sys_unblock(SIGNAL_BITS(SIGSEGV) | SIGNAL_BITS(SIGBUS));
+	tc_sys_unblock(MEMORY_FAULTS | (guard == &guards[1] ? OF_CHILDREN : 0));
 	guard->function(guard->argument);
 }
 
@@ -191,6 +199,31 @@ static void put_back(void *argument)
 		tc_syscall2(SYS_sigaltstack, (long)&guard->altstack, 0);
 }
 
+/* The step runs on the same stack, farther down. */
+bool tc_hook_step(void (*function)(void *argument), void *argument)
+{
+	struct guard *guard = &guards[guards[1].tid == own_tid()];
+	void *outer = guard->way_out;
+	uintptr_t top = ((uintptr_t)__builtin_frame_address(0) - STEP_GAP) & ~(uintptr_t)15;
+
+	guard->in_step = true;
+	bool whole = tc_arch_call_on((void *)top, function, argument, &guard->way_out);
+	guard->in_step = false;
+	guard->way_out = outer;
+	return whole;
+}
+
+bool tc_hook_step_abandon(void *context)
+{
+	struct guard *guard = &guards[1];
+
+	if (guard->tid != own_tid() || !guard->in_step || guard->abandoned)
+		return false;
+	guard->abandoned = true;
+	tc_arch_abandon(context, guard->way_out);
+	return true;
+}
+
 bool tc_hook_guarded(void (*function)(void *argument), void *argument, bool private_actions)
 {
 	uint64_t mask;
@@ -200,7 +233,7 @@ bool tc_hook_guarded(void (*function)(void *argument), void *argument, bool priv
 	tc_sys_block(&mask);
 	fence();
 	guard->way_out = NULL;
-	guard->begun = false;
+	guard->begun = guard->in_step = guard->abandoned = false;
 	guard->function = function;
 	guard->argument = argument;
 	guard->tid = own_tid();
@@ -208,6 +241,8 @@ bool tc_hook_guarded(void (*function)(void *argument), void *argument, bool priv
 		tc_hook_answer_traps();
 		tc_sys_action(SIGSEGV, (void *)on_fault, SA_SIGINFO, ~0ull);
 		tc_sys_action(SIGBUS, (void *)on_fault, SA_SIGINFO, ~0ull);
+		tc_sys_action(SIGFPE, (void *)on_fault, SA_SIGINFO, ~0ull);
+		tc_sys_action(SIGILL, (void *)on_fault, SA_SIGINFO, ~0ull);
 	} else {
 		tc_chain_guard_begin(on_fault);
 	}

@@ -13,6 +13,13 @@
  * because the thread's alternate signal stack cannot be disabled meanwhile. private_actions: we are
  * in a child, which has its own signal actions, and another stack is used. */
 bool tc_hook_guarded(void (*function)(void *argument), void *argument, bool private_actions);
+/* A step of guarded work, in the thread that does it: run function(argument). False: a fault
+ * outside of a guarded read, or tc_hook_step_abandon, has ended it half way, and the work goes on
+ * behind it. Steps do not nest. */
+bool tc_hook_step(void (*function)(void *argument), void *argument);
+/* In a handler that interrupted guarded work in a child: end the step that is under way, once.
+ * False: there is none, or it was asked for a second time. */
+bool tc_hook_step_abandon(void *context);
 /* To be called first in a handler of SIGSEGV, SIGBUS or SIGSYS, for others too: is the signal ours?
  * Then everything is done that must be: a guarded read fails, guarded work ends, or the signal is
  * kept for the program until this thread's guarded work has ended. */
