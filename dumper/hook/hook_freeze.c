@@ -295,6 +295,8 @@ int tc_hook_capture(struct tc_hook_dump *dump)
 		gather_threads(dump, &memory, clone_ns);
 		if (dump->request.dies)
 			tc_hook_still_all(dump);
+		else if (tc_hook_settings.stack_bytes)
+			tc_hook_still_running(dump);
 		/* freeze closes dump->proc before it makes a child: a child may share our memory,
 		 * and uses the field from then on. */
 		r = freeze(dump, &memory, clone_ns);

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "dumper/hook/capture/hook_still.h"
 #include "dumper/hook/common/hook_dump.h"
 #include "dumper/hook/common/hook_emulator.h"
 #include "dumper/hook/common/hook_outcome.h"
@@ -104,6 +105,8 @@ static void begin(struct tc_hook_dump *dump, const struct tc_request *request)
 	dump->outcome = take_outcome(request);
 	if (request->siginfo)
 		describe_crash(dump);
+	else
+		tc_hook_still_begin();
 	if (!dump->outcome)
 		return;
 	dump->outcome->state = TC_OUTCOME_RUNNING;

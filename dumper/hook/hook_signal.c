@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "dumper/base/wire.h"
+#include "dumper/hook/capture/hook_still.h"
 #include "dumper/hook/common/hook_outcome.h"
 #include "dumper/hook/common/hook_process.h"
 #include "dumper/hook/common/hook_settings.h"
@@ -72,7 +73,7 @@ static void on_cookie(siginfo_t *info, void *context, uint64_t cookie)
 		tc_hook_request_again(context);
 		break;
 	case TC_COOKIE_PARK:
-		tc_hook_park(context);
+		tc_hook_stand_still(context);
 		break;
 	default:
 		break;

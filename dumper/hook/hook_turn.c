@@ -9,7 +9,6 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "dumper/hook/capture/hook_still.h"
 #include "dumper/hook/common/hook_outcome.h"
 #include "dumper/hook/common/hook_settings.h"
 #include "dumper/hook/hook_refuse.h"
@@ -17,8 +16,6 @@
 #include "lib/sys/sys.h"
 #include "lib/base/safe.h"
 
-/* A parked thread waits at most TASKCORE_PAUSE_MS and this. */
-#define PARK_NS 20000000u
 #define LEAVE_NS 5000000
 #define LEAVE_LOOKS 50
 
@@ -136,24 +133,4 @@ bool tc_hook_is_free(const struct tc_hook_process *process)
 	return tc_hook_reap() ||
 	       (process->outcome && process->outcome->state >= TC_OUTCOME_LEAVING &&
 		tc_hook_has_left());
-}
-
-/* Whoever has the turn (busy) has asked us to park: wait until it is given back. */
-void tc_hook_park(const struct tc_arch_context *context)
-{
-	struct tc_hook_process *process = tc_hook_process();
-	uint32_t busy = process->busy;
-	uint64_t limit = PARK_NS + tc_hook_settings.pause_ms * 1000000u;
-	struct timespec wait = { (time_t)(limit / 1000000000u), (long)(limit % 1000000000u) };
-
-	if (process->crashing) {
-		tc_hook_stand_still(context);
-		return;
-	}
-	if (!busy)
-		return;
-	process->parked = tc_hook_own_tid();
-	tc_syscall3(SYS_futex, (long)&process->parked, FUTEX_WAKE, INT32_MAX);
-	tc_syscall4(SYS_futex, (long)&process->busy, FUTEX_WAIT, busy, (long)&wait);
-	process->parked = 0;
 }

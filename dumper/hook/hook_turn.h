@@ -6,8 +6,6 @@
 
 #include "dumper/hook/common/hook_process.h"
 
-struct tc_arch_context;
-
 #define TC_HOOK_TURN_LOOK_NS 50000 /* between two looks whether the turn is free */
 
 /* The kernel's id of this thread. */
@@ -33,9 +31,5 @@ bool tc_hook_reap_all(void);
 /* Before a fork: wait, for TASKCORE_PAUSE_MS at most, while another thread begins a dump. Otherwise
  * the forked child would inherit its descriptors and memory. */
 void tc_hook_before_fork(void);
-/* In the handler of a thread that is parked: wait until the dump that asked for it is over, for
- * TASKCORE_PAUSE_MS and 20 ms at most; for that of a fatal signal, see hook_still.h. context: what
- * the handler has interrupted. */
-void tc_hook_park(const struct tc_arch_context *context);
 
 #endif

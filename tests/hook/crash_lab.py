@@ -183,7 +183,8 @@ class Ran:
         for path in re.findall(r"^taskcore: (/dev/shm/.*\.tcore): ", self.err, re.M):
             if os.path.exists(path):
                 shutil.move(path, self.directory)
-        return self.dumps + sorted(glob.glob(os.path.join(glob.escape(self.directory), "*.tcore")))
+        here = glob.escape(self.directory)
+        return self.dumps + sorted(glob.glob(here + "/*.tcore") + glob.glob(here + "/jail/**/*.tcore", recursive=True))
 
     def signal(self):
         return self.status & 0x7F

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <ucontext.h>
@@ -378,6 +379,37 @@ int crash_among_dumps(const char *kind, int ask)
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) != 0)
 		;
 	return crash_now(kind);
+}
+
+/* After so many microseconds: in a thread of its own, or in whatever the first thread does then. */
+static long delay_us;
+
+static void *crash_soon(void *kind)
+{
+	struct timespec delay = { delay_us / 1000000, delay_us % 1000000 * 1000 };
+
+	nanosleep(&delay, NULL);
+	crash_now(kind);
+	return NULL;
+}
+
+int crash_after(const char *kind, long us)
+{
+	pthread_t thread;
+
+	delay_us = us;
+	return pthread_create(&thread, NULL, crash_soon, strdup(kind));
+}
+
+int crash_by_timer(const char *kind, long us)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+	struct itimerval at = { .it_value = { us / 1000000, us % 1000000 } };
+
+	kind_later = strdup(kind);
+	if (sigaction(SIGALRM, &action, NULL) < 0)
+		return -1;
+	return setitimer(ITIMER_REAL, &at, NULL);
 }
 
 /* A handler that mends what was wrong: the program goes on. */

@@ -38,6 +38,11 @@ try:
 except OSError:
     pass
 """
+CHROOT = """
+os.makedirs("jail" + os.environ["TASKCORE_DIR"])
+os.chroot("jail")
+os.chdir("/")
+"""
 AS = """
 import resource
 with open("/proc/self/statm") as f:
@@ -70,6 +75,7 @@ PLACES_HERE = [
     place("no address space left", AS % 0, dump="maybe", cut=True),
     place("1 MB of address space left", AS % 1, dump="maybe", cut=True),
     place("no /proc", prefix=in_mounts("mount -t tmpfs none /proc"), dump="maybe", cut=True),
+    place("a chroot without /proc", CHROOT, dump="maybe", cut=True),
     place("no core by prctl", "ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)", cut=True),
     place("process_vm_readv denied", denied("process_vm_readv"), cut=True),
     place("clone denied", denied("clone", "clone3"), dump="maybe", cut=True),

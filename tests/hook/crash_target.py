@@ -36,8 +36,7 @@ def finder():
         import crash_module
 
         return crash_module.now
-    crash = library().crash_now
-    return lambda kind: crash(kind.encode())
+    return library().crash_now
 
 
 class Endless:
@@ -67,14 +66,15 @@ def python_kind():
 
 now = (lambda _: python_kind()) if KIND.startswith("python-") else finder()
 kept = KIND.encode()  # C keeps a pointer to it
+kind = KIND if WAY == "extension" else kept
 
 
 def task():
-    now(KIND)  # here: task
+    now(kind)  # here: task
 
 
 def thread():
-    now(KIND)  # here: thread
+    now(kind)  # here: thread
 
 
 def in_thread(function):
@@ -91,7 +91,7 @@ async def other_loop():
 
 
 def python_handler(*_):
-    now(KIND)  # here: python-handler
+    now(kind)  # here: python-handler
 
 
 def call_python_handler():
@@ -104,7 +104,7 @@ def call_python_handler():
 def fork():
     pid = os.fork()
     if pid == 0:
-        now(KIND)  # here: fork
+        now(kind)  # here: fork
         os._exit(98)
     print("CHILD", pid, os.waitpid(pid, 0)[1], flush=True)
     os._exit(0)
@@ -200,7 +200,7 @@ def run():
     if "faulthandler" in os.environ.get("CRASH_ENABLE", ""):
         faulthandler.enable()
     if PLACE == "at-exit":
-        atexit.register(lambda: now(KIND))
+        atexit.register(lambda: now(kind))
     if PLACE == "after-python":
         library().crash_at_exit(kept)
     if LOOP == "uvloop":

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * For steps.so, a hook whose steps can be spoilt: TASKCORE_TEST_STEP=HOW:NAME makes the step NAME of
- * dumper/hook/child/hook_write.c fault (segv, general, ill) or hang (hang). */
+ * For steps.so, a hook whose steps can be spoilt: TASKCORE_TEST_STEP=HOW:NAME makes the step NAME
+ * of dumper/hook/child/hook_write.c fault (segv, general, ill) or hang (hang). */
 #ifndef SPOIL_STEP_H
 #define SPOIL_STEP_H
 

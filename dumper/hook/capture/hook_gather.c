@@ -166,11 +166,11 @@ static void describe_own(struct tc_hook_dump *dump, struct tc_os_thread *thread)
 /* The threads that stand still in a handler of ours. Their registers go to the arena. */
 static void describe_still(struct tc_hook_dump *dump, struct tc_arena *arena)
 {
-	for (size_t i = 0; i < dump->threads.n && dump->request.dies; i++) {
+	for (size_t i = 0; i < dump->threads.n; i++) {
 		struct tc_os_thread *thread = &dump->threads.at[i];
 		const struct tc_arch_context *context = tc_hook_still_context(thread->tid_ns);
 		uint64_t *regs;
-		if (!context)
+		if (!context || thread->tid == dump->tid_proc)
 			continue;
 		thread->syscall = -1;
 		memset(thread->args, 0, sizeof(thread->args));

@@ -5,23 +5,13 @@
  * …). So it is left alone, and after the walk we look whether it slept all the time. */
 #include "dumper/hook/capture/hook_park.h"
 
-#include <linux/futex.h>
-#include <signal.h>
-#include <string.h>
-#include <sys/syscall.h>
-#include <time.h>
-
-#include "dumper/base/wire.h"
+#include "dumper/hook/capture/hook_still.h"
 #include "dumper/hook/common/hook_dump.h"
-#include "dumper/hook/common/hook_process.h"
-#include "dumper/hook/common/hook_settings.h"
 #include "lib/base/strbuf.h"
 #include "lib/mem/mem.h"
 #include "lib/process/proc.h"
 #include "lib/sys/arch_x86_64.h"
 #include "lib/base/safe.h"
-
-#define PARK_NS 20000000
 
 static bool is_asleep(const struct tc_hook_dump *dump, uint32_t tid)
 {
@@ -43,24 +33,6 @@ static bool read_switches(const struct tc_hook_dump *dump, uint32_t tid, uint64_
 	return tc_proc_number(dump->proc, path, "voluntary_ctxt_switches", 10, ret);
 }
 
-static bool park(const struct tc_hook_dump *dump, uint32_t holder)
-{
-	struct tc_hook_process *process = tc_hook_process();
-	struct timespec wait = { 0, PARK_NS };
-	siginfo_t info;
-
-	memset(&info, 0, sizeof(info));
-	info.si_signo = tc_hook_settings.private_signal;
-	info.si_code = SI_QUEUE;
-	info.si_pid = (pid_t)dump->pid;
-	info.si_value.sival_ptr = (void *)(uintptr_t)tc_cookie(TC_COOKIE_PARK, dump->began_ns);
-	if (!info.si_signo || tc_syscall4(SYS_rt_tgsigqueueinfo, dump->pid, holder, info.si_signo,
-					  (long)&info) < 0)
-		return false;
-	tc_syscall4(SYS_futex, (long)&process->parked, FUTEX_WAIT, 0, (long)&wait);
-	return process->parked == holder;
-}
-
 bool tc_hook_hold(struct tc_hook_dump *dump, uint32_t holder)
 {
 	uint32_t tid = 0;
@@ -72,7 +44,7 @@ bool tc_hook_hold(struct tc_hook_dump *dump, uint32_t holder)
 	if (!tid || dump->proc < 0 || dump->in_place.asleep)
 		return tid && tid == dump->in_place.asleep;
 	if (!read_switches(dump, tid, &dump->in_place.switches) || !is_asleep(dump, tid))
-		return park(dump, holder);
+		return tc_hook_still_one(dump, holder);
 	dump->in_place.asleep = tid;
 	return true;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Makes the other threads stand still while a fatal signal is dumped. Their sleeps end with EINTR,
- * which does not matter: the process is about to end. */
+ * Makes threads stand still while a dump is made. */
 #include "dumper/hook/capture/hook_still.h"
 
 #include <linux/futex.h>
@@ -13,11 +12,17 @@
 #include "dumper/hook/common/hook_dump.h"
 #include "dumper/hook/common/hook_process.h"
 #include "dumper/hook/common/hook_settings.h"
+#include "lib/base/strbuf.h"
+#include "lib/format/format.h"
+#include "lib/process/proc.h"
 #include "lib/sys/arch_x86_64.h"
 #include "lib/sys/sys.h"
 #include "lib/base/safe.h"
 
 #define WAIT_NS 20000000u
+/* A thread that runs gets the signal at once, unless it waits for a processor. */
+#define WAIT_RUNNING_NS 2000000u
+#define RUNNING_MAX 64u
 #define LOOK_NS 50000
 
 /* The first n_still of them are in use; n_parked of the process's state are written already. */
@@ -41,33 +46,89 @@ static bool ask(const struct tc_hook_dump *dump, uint32_t tid)
 	       tc_syscall4(SYS_rt_tgsigqueueinfo, dump->pid, tid, info.si_signo, (long)&info) == 0;
 }
 
-void tc_hook_still_all(const struct tc_hook_dump *dump)
+/* Wait until n threads stand still, for ns at most. */
+static void await(uint32_t n, uint64_t ns)
 {
 	const struct tc_hook_process *process = tc_hook_process();
-	uint64_t end = tc_sys_clock_ns(CLOCK_MONOTONIC) + WAIT_NS;
+	uint64_t end = tc_sys_clock_ns(CLOCK_MONOTONIC) + ns;
 	struct timespec wait = { 0, LOOK_NS };
+
+	while (process->n_parked < n && tc_sys_clock_ns(CLOCK_MONOTONIC) < end)
+		tc_syscall2(SYS_nanosleep, (long)&wait, 0);
+}
+
+void tc_hook_still_all(const struct tc_hook_dump *dump)
+{
 	uint32_t n = 0;
 
 	for (size_t i = 0; i < dump->threads.n; i++)
 		n += ask(dump, dump->threads.at[i].tid_ns);
-	while (process->n_parked < n && tc_sys_clock_ns(CLOCK_MONOTONIC) < end)
-		tc_syscall2(SYS_nanosleep, (long)&wait, 0);
+	await(n, WAIT_NS);
+}
+
+bool tc_hook_still_one(const struct tc_hook_dump *dump, uint32_t tid)
+{
+	await(tc_hook_process()->n_parked + ask(dump, tid), WAIT_NS);
+	return tc_hook_still_context(tid);
+}
+
+/* Does the thread block the private signal? It may take it by sigwait then, which would give our
+ * signal to the program. */
+static bool blocks(const struct tc_hook_dump *dump, const struct tc_os_thread *thread)
+{
+	uint64_t blocked;
+	char path[64];
+	struct tc_strbuf text;
+
+	tc_strbuf_init(&text, path, sizeof(path));
+	tc_strbuf_s(&text, "task/");
+	tc_strbuf_u(&text, thread->tid);
+	tc_strbuf_s(&text, "/status");
+	return !tc_proc_number(dump->proc, path, "SigBlk", 16, &blocked) ||
+	       blocked >> (tc_hook_settings.private_signal - 1) & 1;
+}
+
+void tc_hook_still_running(const struct tc_hook_dump *dump)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < dump->threads.n && n < RUNNING_MAX && dump->proc >= 0; i++) {
+		struct tc_os_thread *thread = &dump->threads.at[i];
+		if (thread->state != 'R' || thread->how != TC_REGS_NONE ||
+		    !tc_hook_settings.private_signal)
+			continue;
+		if (blocks(dump, thread))
+			thread->flags |= TC_THREAD_BLOCKS;
+		else
+			n += ask(dump, thread->tid_ns);
+	}
+	await(n, WAIT_RUNNING_NS);
+}
+
+static void wait_for(_Atomic uint32_t *word, uint32_t value, uint64_t ms)
+{
+	uint64_t limit = ms * 1000000u + WAIT_NS;
+	struct timespec wait = { (time_t)(limit / 1000000000u), (long)(limit % 1000000000u) };
+
+	tc_syscall4(SYS_futex, (long)word, FUTEX_WAIT, value, (long)&wait);
 }
 
 void tc_hook_stand_still(const struct tc_arch_context *context)
 {
 	struct tc_hook_process *process = tc_hook_process();
-	uint32_t crashing = process->crashing, tid = (uint32_t)tc_syscall0(SYS_gettid);
-	uint64_t limit = tc_hook_settings.crash_ms * 1000000u + WAIT_NS;
-	struct timespec wait = { (time_t)(limit / 1000000000u), (long)(limit % 1000000000u) };
+	uint32_t crashing = process->crashing, busy = process->busy;
+	uint32_t tid = (uint32_t)tc_syscall0(SYS_gettid);
 
-	if (!crashing || crashing == tid)
+	if (!(crashing ? crashing : busy) || crashing == tid)
 		return;
 	uint32_t i = n_still++;
 	if (i < TC_HOOK_STILL_MAX)
 		still[i] = (struct tc_hook_still){ tid, context };
 	process->n_parked++;
-	tc_syscall4(SYS_futex, (long)&process->crashing, FUTEX_WAIT, crashing, (long)&wait);
+	if (crashing)
+		wait_for(&process->crashing, crashing, tc_hook_settings.crash_ms);
+	else
+		wait_for(&process->busy, busy, tc_hook_settings.pause_ms);
 }
 
 const struct tc_arch_context *tc_hook_still_context(uint32_t tid)

@@ -30,8 +30,7 @@ struct tc_hook_process {
 	/* tid of the thread whose fatal signal is being dumped; it stays if the process ends of
 	 * it */
 	_Atomic uint32_t crashing;
-	_Atomic uint32_t n_parked; /* threads that are parked for such a dump */
-	_Atomic uint32_t parked;      /* tid of the thread that is parked for a dump; 0: none */
+	_Atomic uint32_t n_parked; /* threads that stand still for a dump (hook_still.h) */
 	_Atomic uint32_t writing;     /* 1: a thread changes a signal action (hook_action.c) */
 	_Atomic uint32_t n_refused;   /* requests refused since the last line about it */
 	_Atomic uint32_t n_dumps;     /* begun in this process */
