@@ -85,6 +85,7 @@ static bool take_number(const struct setting *setting, const char *value, char *
 static const struct setting settings[] = {
 	{ "--dir", "TASKCORE_DIR", "a directory that exists", take_directory },
 	{ "--signal", "TASKCORE_SIGNAL", "USR1, USR2, RTMIN+N or none", take_signal },
+	{ "--crash", "TASKCORE_CRASH", "on, off", take_word },
 	{ "--timing", "TASKCORE_TIMING", "off", take_word },
 	{ "--values", "TASKCORE_VALUES", "none, scalars, strings", take_word },
 	{ "--max-files", "TASKCORE_MAX_FILES", "a number", take_number },
@@ -104,6 +105,7 @@ const char tc_run_usage[] =
 	"  --dir DIR         run: where the dumps go\n"
 	"  --signal SIG      run: USR1 (the default), USR2, RTMIN+N, or none: taskcore signal "
 	"only\n"
+	"  --crash off       run: no dump of a crash (SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL)\n"
 	"  --timing off, --values none|scalars|strings, --max-files N,\n"
 	"  --max-bytes N, --stack-bytes N, --pause-ms N, --budget-ms N, --min-interval-s N,\n"
 	"  --keep-newest 1, --nondumpable full\n"

@@ -55,11 +55,11 @@ def test_run_environment(directory):
     base = {"PATH": os.environ["PATH"], "A": "b c\nd"}
     expected = dict(base, LD_PRELOAD=os.path.join(directory, "libtaskcore.so"))
     must(environment_of(started(copy, "env", "-0", env=base)) == expected, "without flags")
-    flags = {"--dir": "dumps/../dumps", "--signal": "SIGRTMIN+5", "--timing": "off", "--values": "strings",
-             "--max-files": "9", "--max-bytes": "2G", "--pause-ms": "50", "--budget-ms": "3000",
+    flags = {"--dir": "dumps/../dumps", "--signal": "SIGRTMIN+5", "--crash": "off", "--timing": "off",
+             "--values": "strings", "--max-files": "9", "--max-bytes": "2G", "--pause-ms": "50", "--budget-ms": "3000",
              "--min-interval-s": "0", "--keep-newest": "1", "--nondumpable": "full"}
-    expected.update(TASKCORE_DIR=os.path.join(directory, "dumps"), TASKCORE_SIGNAL="RTMIN+5", TASKCORE_TIMING="off",
-                    TASKCORE_VALUES="strings", TASKCORE_MAX_FILES="9",
+    expected.update(TASKCORE_DIR=os.path.join(directory, "dumps"), TASKCORE_SIGNAL="RTMIN+5", TASKCORE_CRASH="off",
+                    TASKCORE_TIMING="off", TASKCORE_VALUES="strings", TASKCORE_MAX_FILES="9",
                     TASKCORE_MAX_BYTES="2147483648", TASKCORE_PAUSE_MS="50", TASKCORE_BUDGET_MS="3000",
                     TASKCORE_MIN_INTERVAL_S="0", TASKCORE_KEEP_NEWEST="1", TASKCORE_NONDUMPABLE="full")
     words = [word for flag in flags.items() for word in flag]
@@ -125,7 +125,7 @@ def test_run_exit_codes(directory):
     refused(started(copy, "--dir"), 2, "--dir")
     refused(started(copy, "--no-such", "true"), 2, "--no-such")
     for flag, value in (("--dir", os.path.join(directory, "missing")), ("--dir", plain), ("--signal", "KILL"),
-                        ("--signal", "RTMIN+31"), ("--signal", "RTMIN+"), ("--signal", ""), ("--timing", "maybe"),
+                        ("--signal", "RTMIN+31"), ("--signal", "RTMIN+"), ("--signal", ""), ("--crash", "maybe"), ("--timing", "maybe"),
                         ("--values", "string"), ("--values", ""), ("--max-files", "-1"), ("--max-files", "1K"),
                         ("--max-bytes", "1T"), ("--max-bytes", "1 "), ("--max-bytes", "99999999999G"),
                         ("--keep-newest", "yes"), ("--nondumpable", "half")):

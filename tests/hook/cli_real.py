@@ -280,6 +280,31 @@ def test_real_disabled(directory):
         must("hook     no" in taskcore("status", target.pid).stdout, "status")
 
 
+FATAL = (signal.SIGILL, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGSEGV)
+
+
+def caught(pid):
+    with open("/proc/%d/status" % pid) as f:
+        mask = int(re.search(r"^SigCgt:\s*(\w+)", f.read(), re.M).group(1), 16)
+    return [number for number in FATAL if mask >> number - 1 & 1]
+
+
+def test_real_crash(directory):
+    """a fatal signal makes a dump and ends the process; with --crash off it is left alone, and other dumps are made as before"""
+    with service(directory, cwd=directory) as target:  # where a core of the kernel may go
+        must(caught(target.pid) == list(FATAL), "caught: %s" % caught(target.pid))
+        os.kill(target.pid, signal.SIGSEGV)
+        must(target.process.wait(LONG_S) == -signal.SIGSEGV, "its end: %s" % target.process.returncode)
+        crash = whole(os.path.join(directory, dumps(directory)[0]))["dump"]["crash"]
+        must(len(dumps(directory)) == 1 and crash["signal"] == "SIGSEGV", "%s in %s" % (crash, dumps(directory)))
+        os.remove(os.path.join(directory, dumps(directory)[0]))
+    with service(directory, "--crash", "off", cwd=directory) as target:
+        must(not caught(target.pid), "caught: %s" % caught(target.pid))
+        os.remove(asked(target.pid))
+        os.kill(target.pid, signal.SIGSEGV)
+        must(target.process.wait(LONG_S) == -signal.SIGSEGV and not dumps(directory), "its end: %s, %s" % (target.process.returncode, dumps(directory)))
+
+
 CHROOT = r"""
 set -e
 root=$1 build=$2 python=$3 code=$4

@@ -23,7 +23,7 @@
 #define TRAPPED 1
 #define SIGNAL_BITS(sig) (1ull << ((sig)-1))
 #define MEMORY_FAULTS (SIGNAL_BITS(SIGSEGV) | SIGNAL_BITS(SIGBUS))
-/* a child ends its guarded work after these too, and at the alarm when its time is over */
+/* a child ends its guarded work after these too, and at the alarm that says: its time is over */
 #define OF_CHILDREN (SIGNAL_BITS(SIGFPE) | SIGNAL_BITS(SIGILL) | SIGNAL_BITS(SIGALRM))
 
 /* The stack of the handler; that of guarded work in a child; and the stacks on which children start
