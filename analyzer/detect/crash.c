@@ -149,7 +149,7 @@ static void put_handler(const struct tc_scene *scene, struct tc_finding *finding
 
 static void put_others(const struct tc_scene *scene, struct tc_out *line)
 {
-	tc_out_count(line, scene->crash->n_others, "other task");
+	tc_out_count(line, scene->crash->n_others, scene->crash->task ? "other task" : "task");
 	tc_out_str(line, scene->crash->n_others == 1 ? " was pending, and the process had " :
 						       " were pending, and the process had ");
 	tc_out_count(line, scene->model->n_threads, "thread");
@@ -162,8 +162,6 @@ static void say_end(const struct tc_scene *scene, struct tc_finding *finding)
 		[TC_FATE_HANDLED] =
 			"the program has a handler of its own, which was called after this dump; "
 			"whether it survived is not in this file",
-		[TC_FATE_IGNORED] = "the program ignores the signal; whether it survived is not in "
-				    "this file",
 	};
 	const enum tc_crash_fate fate = scene->crash->fate;
 
@@ -196,6 +194,10 @@ void tc_detect_crash(const struct tc_scene *scene, struct tc_findings *findings)
 	if (crash->thread)
 		tc_ids_add(&finding->threads, (size_t)(crash->thread - scene->threads->at));
 	tc_finding_culprit(finding, crash->link);
+	if (crash->cause == TC_CRASH_BY_OTHER)
+		finding->advice = "find out who sends the signal, and why: one who watches the "
+				  "process, as a watchdog, ends it when it does not answer; what "
+				  "it hung in is a finding of its own";
 	mark(scene, finding);
 	say_summary(scene, &finding->summary);
 	put_signal(scene, tc_finding_evidence(finding));

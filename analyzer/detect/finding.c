@@ -59,6 +59,11 @@ void tc_finding_waits(struct tc_finding *finding, uint32_t link)
 	add_link(finding->waits, &finding->n_waits, link);
 }
 
+const char *tc_finding_advice(const struct tc_finding *finding)
+{
+	return finding->advice ? finding->advice : tc_cause_advice(finding->cause);
+}
+
 const char *tc_confidence_word(enum tc_confidence confidence)
 {
 	static const char *const words[] = { "proved", "likely", "hint" };

@@ -45,6 +45,7 @@ struct tc_finding {
 	struct tc_text module;
 	enum tc_ends ends;
 	const char *why; /* it ends or does not */
+	const char *advice; /* NULL: that of its kind */
 };
 
 struct tc_findings {
@@ -68,6 +69,9 @@ void tc_ids_add(struct tc_ids *ids, size_t index);
 /* Add links, as far as there is room. 0 is none. */
 void tc_finding_culprit(struct tc_finding *finding, uint32_t link);
 void tc_finding_waits(struct tc_finding *finding, uint32_t link);
+
+/* What to do. */
+const char *tc_finding_advice(const struct tc_finding *finding);
 
 /* The word of a confidence, "proved"; of an end, "no". */
 const char *tc_confidence_word(enum tc_confidence confidence);

@@ -65,15 +65,10 @@ static enum tc_crash_cause cause_of(const struct tc_model *model)
 		       TC_CRASH_BY_OTHER;
 }
 
-/* An instruction that raises a signal which is ignored ends the process all the same (Linux,
- * kernel/signal.c, force_sig_info_to_task). */
+/* A dump is made only of a signal that ends the process, or that a handler gets. */
 static enum tc_crash_fate fate_of(const struct tc_crash_record *record)
 {
-	if (record->flags & TC_CRASH_HANDLED)
-		return TC_FATE_HANDLED;
-	if (record->flags & TC_CRASH_IGNORED && record->flags & TC_CRASH_SENT)
-		return TC_FATE_IGNORED;
-	return TC_FATE_KILLED;
+	return record->flags & TC_CRASH_HANDLED ? TC_FATE_HANDLED : TC_FATE_KILLED;
 }
 
 /* Those that the dump left out count too. */

@@ -17,7 +17,6 @@ enum tc_crash_cause {
 enum tc_crash_fate {
 	TC_FATE_KILLED,	 /* the signal ends the process */
 	TC_FATE_HANDLED, /* the program has a handler of its own: it may have survived */
-	TC_FATE_IGNORED, /* the program ignores the signal: it may have survived */
 };
 
 struct tc_crash_view {

@@ -142,6 +142,19 @@ static void end(struct tc_hook_process *process)
 	tc_syscall3(SYS_futex, (long)&process->crashing, FUTEX_WAKE, INT32_MAX);
 }
 
+/* Is it faulthandler's? Python has two handlers: that one, which ends the process, and the one that
+ * calls handlers in Python, as nearly always of SIGINT. */
+static bool is_faulthandler(const void *handler)
+{
+	struct tc_arch_action action = { 0 };
+	const void *python = tc_hook_python_library();
+
+	if (!python || tc_next_library(handler) != python ||
+	    tc_syscall4(SYS_rt_sigaction, SIGINT, 0, (long)&action, sizeof(action.mask)) < 0)
+		return false;
+	return action.handler != handler && tc_next_library(action.handler) == python;
+}
+
 /* Make the dump, and wait until it is sealed. */
 static void dump(int sig, siginfo_t *info, const struct tc_arch_context *context,
 		 enum tc_chain_fate fate, const void *handler)
@@ -156,11 +169,14 @@ static void dump(int sig, siginfo_t *info, const struct tc_arch_context *context
 		.context = context,
 		.siginfo = info,
 		.handler = handler,
+		.reports = is_faulthandler(handler),
 		.dies = fate == TC_CHAIN_DIES,
 	};
 
-	if (!request.dies && !is_abort(sig, info) && is_too_soon(process, now))
+	if (!request.dies && !is_abort(sig, info) && is_too_soon(process, now)) {
+		tc_hook_refuse(&request, -EAGAIN, (now - process->last_ns) / 1000000000u);
 		return;
+	}
 	if (!begin(process, context))
 		return;
 	tc_hook_still_begin();

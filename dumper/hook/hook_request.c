@@ -33,7 +33,7 @@
  * take; for the child's end, when the file is sealed; and the time between two looks. */
 #define SEAL_MORE_NS 3000000000u
 #define REAP_NS 1000000000u
-#define SEAL_LOOK_NS 100000
+#define SEAL_LOOK_NS 1000000
 
 /* Of this process, or of one that it was forked from. */
 static struct tc_hook_outcome *mapped;
@@ -77,8 +77,7 @@ static void describe_crash(struct tc_hook_dump *dump)
 			 (addressed ? TC_CRASH_ADDRESS : 0u) |
 			 (page && context->error & TC_ARCH_ERROR_WRITE ? TC_CRASH_WRITE : 0u) |
 			 (page && context->error & TC_ARCH_ERROR_FETCH ? TC_CRASH_FETCH : 0u) |
-			 (dump->request.handler ? TC_CRASH_HANDLED : 0u) |
-			 (!dump->request.handler && !dump->request.dies ? TC_CRASH_IGNORED : 0u),
+			 (dump->request.handler && !dump->request.reports ? TC_CRASH_HANDLED : 0u),
 		.code = info->si_code,
 		.address = info->si_code > 0 ? (uintptr_t)info->si_addr : 0,
 		.handler = (uintptr_t)dump->request.handler,

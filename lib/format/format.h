@@ -175,7 +175,6 @@ enum tc_crash_flag {
 	TC_CRASH_WRITE = 4,   /* the instruction was writing to the address */
 	TC_CRASH_FETCH = 8,   /* the processor was fetching an instruction from the address */
 	TC_CRASH_HANDLED = 16, /* the program has a handler of its own: it may have survived */
-	TC_CRASH_IGNORED = 32, /* the program ignores the signal */
 };
 
 /* 9. Tasks: bits 0-1 of the flags are the state */

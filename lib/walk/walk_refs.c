@@ -437,9 +437,13 @@ static void visit(struct tc_walker *w, tc_addr addr, unsigned depth, bool of_spa
 	const struct tc_walk_type *type;
 	uint64_t head[2];
 
-	if (tc_hash_find(&w->refs.index, addr) || tc_hash_find(&w->loops.ids, addr) ||
-	    tc_try_read(w->mem, addr, head, sizeof(head)) < 0)
+	if (addr == w->refs.unreadable || tc_hash_find(&w->refs.index, addr) ||
+	    tc_hash_find(&w->loops.ids, addr))
 		return;
+	if (tc_try_read(w->mem, addr, head, sizeof(head)) < 0) {
+		w->refs.unreadable = addr;
+		return;
+	}
 	type = tc_walker_type(w, head[1]);
 	if (type && type->kind == TC_KIND_TASK)
 		add_ended(w, addr);

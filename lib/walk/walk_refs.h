@@ -49,6 +49,9 @@ struct tc_walk_refs {
 	tc_addr *ended; /* TC_REFS_ENDED_MAX: tasks that have ended */
 	uint32_t n_nodes, n_edges, n_ended, n_keys;
 	tc_addr dealloc; /* tp_dealloc of classes of Python; 0: not known yet */
+	/* The address that could not be read last: two small numbers side by side look the same in
+	 * each task, and each try costs a fault. */
+	tc_addr unreadable;
 	bool full;	 /* a bound was reached */
 };
 

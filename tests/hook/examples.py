@@ -68,7 +68,7 @@ def hang(service):
         await_true(lambda: "WORKER TIMEOUT" in service.text(), "the timeout")
         pid = int(re.search(r"WORKER TIMEOUT \(pid:(\d+)\)", service.text()).group(1))
         await_true(lambda: not alive(pid), "the end of the worker")
-    found = [row for row in service.found(pid) if row[1] == "usr1"]
+    found = [row for row in service.found(pid) if row[1] == "abrt"]
     must(found, "no dump of worker %d: %s" % (pid, service.text()[-500:]))
     told = report(found[-1][2])
     must(told["dump"]["complete"] and told["loops"][0]["state"] == "blocked", "%s" % told["dump"])

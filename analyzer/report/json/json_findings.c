@@ -69,7 +69,7 @@ static void put_finding(struct tc_json_report *r, const struct tc_finding *findi
 	for (unsigned i = 0; i < finding->n_evidence; i++)
 		put_text(json, NULL, &finding->evidence[i]);
 	tc_json_end(json, ']');
-	tc_json_str(json, "advice", tc_cause_advice(finding->cause));
+	tc_json_str(json, "advice", tc_finding_advice(finding));
 	tc_json_record_end(r);
 }
 

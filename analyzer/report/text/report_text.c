@@ -105,6 +105,12 @@ static void put_long_pause(struct tc_page *page, const struct tc_status *status)
 	tc_out_str(page->out, ")");
 }
 
+/* Did the process never run again? */
+static bool ended(const struct tc_page *page)
+{
+	return page->report->crash.record && page->report->crash.fate == TC_FATE_KILLED;
+}
+
 static void put_file(struct tc_page *page)
 {
 	const struct tc_report *report = page->report;
@@ -131,7 +137,8 @@ static void put_file(struct tc_page *page)
 		tc_out_ns(page->out, status->duration_ns);
 		tc_part_gap(page, status->pause_ns ? 33 : 24);
 		if (status->pause_ns) {
-			tc_out_str(page->out, "process stood still for ");
+			tc_out_str(page->out, ended(page) ? "memory copied in " :
+							    "process stood still for ");
 			tc_out_ns(page->out, status->pause_ns);
 			put_long_pause(page, status);
 		} else {

@@ -47,18 +47,14 @@ void tc_part_fate(struct tc_page *page)
 		tc_out_str(out, "the process was killed by ");
 		tc_crash_say_signal(out, crash);
 		tc_out_str(out, ", and ");
-		tc_out_count(out, crash->n_others, "other pending task");
+		tc_out_count(out, crash->n_others,
+			     crash->task ? "other pending task" : "pending task");
 		tc_out_str(out, " died with it");
 		break;
 	case TC_FATE_HANDLED:
 		tc_crash_say_signal(out, crash);
 		tc_out_str(out, ". The program has a handler of its own, which was called after "
 				"this dump; whether it survived is not in this file");
-		break;
-	case TC_FATE_IGNORED:
-		tc_crash_say_signal(out, crash);
-		tc_out_str(out, ", which the program ignores; whether it survived is not in this "
-				"file");
 		break;
 	}
 }

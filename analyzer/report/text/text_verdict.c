@@ -67,7 +67,7 @@ static void put_finding(struct tc_page *page, const struct tc_finding *finding, 
 	tc_out_printf(page->out, "%s: %s", tc_ends_word(finding->ends), finding->why);
 	tc_out_newline(page->out);
 	put_label(page, "do");
-	tc_out_str(page->out, tc_cause_advice(finding->cause));
+	tc_out_str(page->out, tc_finding_advice(finding));
 	tc_out_newline(page->out);
 }
 

@@ -24,6 +24,8 @@
 #define WAIT_RUNNING_NS 2000000u
 #define RUNNING_MAX 64u
 #define LOOK_NS 50000
+/* The end of the process may wait so much longer (hook_request.c). */
+#define CRASH_MORE_MS 5000u
 
 /* The first n_still of them are in use; n_parked of the process's state are written already. */
 static struct tc_hook_still still[TC_HOOK_STILL_MAX];
@@ -126,7 +128,7 @@ void tc_hook_stand_still(const struct tc_arch_context *context)
 		still[i] = (struct tc_hook_still){ tid, context };
 	process->n_parked++;
 	if (crashing)
-		wait_for(&process->crashing, crashing, tc_hook_settings.crash_ms);
+		wait_for(&process->crashing, crashing, tc_hook_settings.crash_ms + CRASH_MORE_MS);
 	else
 		wait_for(&process->busy, busy, tc_hook_settings.pause_ms);
 }

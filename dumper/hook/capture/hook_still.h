@@ -2,9 +2,10 @@
  * Threads that stand still in a handler of ours while a dump is made. It keeps what it has
  * interrupted, so the dump has all registers of such a thread. Before a fatal signal ends the
  * process all threads stand still: they would go on serving with a heap that may be broken. For
- * other dumps only threads that run do, and only until memory is captured. A thread that sleeps is
- * left alone, because a signal would end sleeps that SA_RESTART does not restart (signal(7)). Safe
- * in a handler. */
+ * other dumps only threads that run do, until the turn is given back: that is when memory is
+ * captured; for a fatal signal that a handler of the program gets, when the file is made. A thread
+ * that sleeps is left alone, because a signal would end sleeps that SA_RESTART does not restart
+ * (signal(7)). Safe in a handler. */
 #ifndef TC_HOOK_STILL_H
 #define TC_HOOK_STILL_H
 

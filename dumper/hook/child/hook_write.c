@@ -39,12 +39,22 @@ static struct tc_looks looks; /* too big for the stack */
 #define TC_SPOIL_STEP(name)
 #endif
 
+static void note(struct tc_hook_dump *dump, const char *one, const char *two)
+{
+	struct tc_strbuf text;
+
+	if (!tc_hook_notice(dump, &text))
+		return;
+	tc_strbuf_s(&text, one);
+	tc_strbuf_s(&text, two);
+}
+
 /* For give_up, which the walk calls: does the process still exist, and is there time? */
 struct look {
 	const struct tc_hook_dump *dump;
 	uint64_t end_ns, work_ns; /* work_ns: when the last rest ended, under a limit on CPU time */
 	unsigned n;
-	bool limited, stop;
+	bool limited, stop, gone;
 };
 
 static bool give_up(void *context)
@@ -55,7 +65,8 @@ static bool give_up(void *context)
 	if (look->stop || look->n++ % TASKS_PER_LOOK)
 		return look->stop;
 	uint64_t now = tc_sys_clock_ns(CLOCK_MONOTONIC);
-	look->stop = now > look->end_ns || tc_hook_is_target_gone(look->dump);
+	look->gone = tc_hook_is_target_gone(look->dump);
+	look->stop = now > look->end_ns || look->gone;
 	if (look->limited && now - look->work_ns > 2000000) {
 		tc_syscall2(SYS_nanosleep, (long)&rest, 0);
 		look->work_ns = tc_sys_clock_ns(CLOCK_MONOTONIC);
@@ -86,6 +97,8 @@ static int walk(struct tc_hook_dump *dump)
 	options.context = &look;
 	int r = tc_walk(&dump->mem, &dump->core.rec, &arena, &options, &dump->walk);
 	tc_sys_unmap(memory, size);
+	if (look.gone)
+		note(dump, "the rest is cut: ", "the process ended while its copy was read");
 	return r;
 }
 
@@ -116,16 +129,6 @@ static void await_target(const struct tc_hook_dump *dump)
 			return;
 		tc_syscall2(SYS_nanosleep, (long)&wait, 0);
 	}
-}
-
-static void note(struct tc_hook_dump *dump, const char *one, const char *two)
-{
-	struct tc_strbuf text;
-
-	if (!tc_hook_notice(dump, &text))
-		return;
-	tc_strbuf_s(&text, one);
-	tc_strbuf_s(&text, two);
 }
 
 static void note_conditions(struct tc_hook_dump *dump)

@@ -21,6 +21,7 @@ struct tc_request {
 	/* a fatal signal: its siginfo, and the program's own handler; siginfo NULL: it is none */
 	const void *siginfo;
 	const void *handler;
+	bool reports; /* that handler only reports: the process ends after it */
 	bool dies; /* the process ends after this dump: nobody waits for it to go on */
 	bool again; /* by the child of a dump whose snapshot contradicted itself: another one */
 };
