@@ -35,6 +35,7 @@ PARTS = [
     ("hook-bound", hook_pause.bench_bound),
     ("hook-server", hook_cost.bench_server),
     ("hook-exec", hook_cost.bench_exec),
+    ("hook-new-threads", hook_cost.bench_new_threads),
     ("hook-idle", hook_cost.bench_idle),
 ]
 
