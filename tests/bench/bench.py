@@ -17,6 +17,7 @@ import re
 import subprocess
 import sys
 
+import crash_times
 import hook_cost
 import hook_pause
 import hook_stacks
@@ -36,6 +37,7 @@ PARTS = [
     ("hook-bound", hook_pause.bench_bound),
     ("hook-stacks", hook_stacks.bench_stacks),
     ("hook-debuggers", hook_stacks.bench_debuggers),
+    ("crash", crash_times.bench_crash),
     ("hook-server", hook_cost.bench_server),
     ("hook-exec", hook_cost.bench_exec),
     ("hook-new-threads", hook_cost.bench_new_threads),
