@@ -17,8 +17,10 @@ import re
 import subprocess
 import sys
 
+import crash_times
 import hook_cost
 import hook_pause
+import hook_stacks
 import outside
 from table import Bench, lab
 
@@ -33,8 +35,12 @@ PARTS = [
     ("hook-million", hook_pause.bench_hook_million),
     ("hook-threads", hook_pause.bench_threads),
     ("hook-bound", hook_pause.bench_bound),
+    ("hook-stacks", hook_stacks.bench_stacks),
+    ("hook-debuggers", hook_stacks.bench_debuggers),
+    ("crash", crash_times.bench_crash),
     ("hook-server", hook_cost.bench_server),
     ("hook-exec", hook_cost.bench_exec),
+    ("hook-new-threads", hook_cost.bench_new_threads),
     ("hook-idle", hook_cost.bench_idle),
 ]
 

@@ -14,7 +14,20 @@ from table import HERE, lab, python
 import soak_server
 
 SPAWNS = 2000
+THREAD_RUNS = 7
 IDLE = "import asyncio; loop = asyncio.new_event_loop(); print('READY', flush=True); loop.run_forever()"
+
+THREADS = """
+import threading, time
+def make():
+    thread = threading.Thread(target=int)
+    thread.start()
+    thread.join()
+start, n = time.perf_counter_ns(), %d
+for _ in range(n):
+    make()
+print((time.perf_counter_ns() - start) // n)
+"""
 
 
 def compile_tools(bench):
@@ -25,27 +38,72 @@ def compile_tools(bench):
     return spawn, empty
 
 
+def spawned(spawn, n, program, *ways):
+    """What the starts of a program took in µs: one column for it as it is, and one for each way (variables) to start it."""
+    done = subprocess.run([spawn, str(n), program, *ways], stdout=subprocess.PIPE, text=True, check=True)
+    return list(zip(*[[int(x) / 1000 for x in line.split()] for line in done.stdout.splitlines()]))
+
+
+def more_of(column, other):
+    """The median of the differences, and the difference of the least."""
+    return statistics.median(a - b for a, b in zip(column, other)), min(column) - min(other)
+
+
 def bench_exec(bench):
-    """exec of /bin/true: bare, with an empty library preloaded, with the hook."""
+    """exec of /bin/true: bare, with an empty library preloaded, with the hook. Then of a program that is Python to the hook, and so gets
+    handlers of fatal signals."""
     spawn, empty = compile_tools(bench)
-    done = subprocess.run(
-        [spawn, str(SPAWNS), "/bin/true", empty, lab.program("libtaskcore.so")],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    rows = [[int(x) / 1000 for x in line.split()] for line in done.stdout.splitlines()]
-    bare, empty_us, hook = [statistics.median(column) for column in zip(*rows)]
-    least = [min(column) for column in zip(*rows)]
-    more = statistics.median(row[2] - row[0] for row in rows)
+    hook = "LD_PRELOAD=" + lab.program("libtaskcore.so")
+    bare, with_empty, hooked = spawned(spawn, SPAWNS, "/bin/true", "LD_PRELOAD=" + empty, hook)
+    more, least = more_of(hooked, bare)
     bench.row(
-        "exec of /bin/true with the hook, %.0f µs, against without, %.0f µs; medians of %d pairs" % (hook, bare, SPAWNS),
-        "+%.0f µs (least against least +%.0f)" % (more, least[2] - least[0]),
-        "an empty library +%.0f µs" % statistics.median(row[1] - row[0] for row in rows),
+        "exec of /bin/true with the hook, %.0f µs, against without, %.0f µs; medians of %d pairs"
+        % (statistics.median(hooked), statistics.median(bare), SPAWNS),
+        "+%.0f µs (least against least +%.0f)" % (more, least),
+        "an empty library +%.0f µs" % more_of(with_empty, bare)[0],
         None,
         "≤ +100 µs",
         more <= 100,
     )
+    bare, on, off = spawned(spawn, SPAWNS, compile_threads(bench), hook, hook + " TASKCORE_CRASH=off")
+    more, least = more_of(on, bare)
+    bench.row(
+        "exec of a program that is Python to the hook, %.0f µs, against without, %.0f µs" % (statistics.median(on), statistics.median(bare)),
+        "+%.0f µs (least against least +%.0f)" % (more, least),
+        "TASKCORE_CRASH=off +%.0f µs (least +%.0f)" % more_of(off, bare),
+    )
+    bench.row("of it, crash handlers: on against off", "%+.1f µs (least %+.1f)" % more_of(on, off))
+
+
+def compile_threads(bench):
+    """A program that makes threads, and is Python to the hook."""
+    path = os.path.join(bench.scratch, "thread_cost")
+    subprocess.run(["cc", "-O2", "-pthread", "-rdynamic", "-o", path, os.path.join(HERE, "thread_cost.c")], check=True)
+    return path
+
+
+def bench_new_threads(bench):
+    """20,000 threads, one after the other, made and joined: without the hook, with it, with TASKCORE_CRASH=off; they take turns."""
+    path, n = compile_threads(bench), 20000
+    one = python("3.11-debian")
+    programs = {"a C program": [path, str(n)]}
+    if one:
+        programs["Python's threading"] = one.command + ["-c", THREADS % n]
+    hooked = dict(os.environ, LD_PRELOAD=lab.program("libtaskcore.so"))
+    ways = dict(os.environ), hooked, dict(hooked, TASKCORE_CRASH="off")
+    for what, command in programs.items():
+        found = [[] for _ in ways]
+        for _ in range(THREAD_RUNS):
+            for env, column in zip(ways, found):
+                done = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=True)
+                column.append(int(done.stdout) / 1000)
+        bare, on, off = [(statistics.median(column), min(column)) for column in found]
+        bench.row(
+            "a thread made and joined by %s, medians of %d × %d threads" % (what, THREAD_RUNS, n),
+            "%.1f µs (least %.1f): %+.1f µs" % (*on, on[0] - bare[0]),
+            "without the hook %.1f µs (least %.1f); TASKCORE_CRASH=off %.1f µs (least %.1f)" % (*bare, *off),
+            bare[0] / on[0],
+        )
 
 
 class Idle:

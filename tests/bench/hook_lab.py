@@ -14,16 +14,16 @@ import time
 
 from table import HERE, LOAD, lab
 
-IN_MOVED_TO = 0x80  # inotify(7)
+IN_MODIFY, IN_MOVED_TO, IN_CREATE = 0x2, 0x80, 0x100  # inotify(7)
 
 
 class Watch:
-    """The names of files that get their final name in a directory."""
+    """What happens to files in a directory: by default, that they get their final name."""
 
-    def __init__(self, path):
+    def __init__(self, path, mask=IN_MOVED_TO):
         libc = ctypes.CDLL(None, use_errno=True)
         self.fd = libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
-        if self.fd < 0 or libc.inotify_add_watch(self.fd, os.fsencode(path), IN_MOVED_TO) < 0:
+        if self.fd < 0 or libc.inotify_add_watch(self.fd, os.fsencode(path), mask) < 0:
             raise OSError(ctypes.get_errno(), "inotify")
 
     def next(self, seconds=lab.WAIT_S):
@@ -31,9 +31,16 @@ class Watch:
         if not select.select([self.fd], [], [], seconds)[0]:
             raise lab.Failed("no file within %d s" % seconds)
         seen = time.perf_counter_ns()
-        event = os.read(self.fd, 4096)
-        length = struct.unpack_from("iIII", event)[3]
-        return event[16 : 16 + length].rstrip(b"\0").decode(), seen
+        return self.events()[0][1], seen
+
+    def events(self):
+        """Those that have come: (what, name)."""
+        data, at, found = os.read(self.fd, 1 << 16), 0, []
+        while at < len(data):
+            _, what, _, length = struct.unpack_from("iIII", data, at)
+            found.append((what, data[at + 16 : at + 16 + length].rstrip(b"\0").decode()))
+            at += 16 + length
+        return found
 
     def close(self):
         os.close(self.fd)

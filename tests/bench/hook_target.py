@@ -9,6 +9,7 @@ $LOAD_JSON.bare exists. Commands on standard input, one line each; the answer is
               and how much of it the processor worked for it (ns)
   beats N S   S seconds of beats; each touches the coroutines of the next 100 of the first N tasks: when each ended, what it
               took in all and of the processor (ns), and the page faults until then
+  crash HOW   crash by segv (a read at 0x18) or abrt (abort()); the answer is the time right before that (ns)
 gaps ends when something more is written to standard input."""
 import array
 import asyncio
@@ -70,10 +71,20 @@ def beats(n, seconds):
     return [column.tolist() for column in found]
 
 
+def crash(how):
+    import ctypes  # here, so that it is not in what else is measured
+
+    end, argument = {"segv": (ctypes.string_at, (0x18,)), "abrt": (os.abort, ())}[how]
+    os.write(1, b"%d\n" % time.perf_counter_ns())
+    end(*argument)
+
+
 def command():
     words = sys.stdin.readline().split()
     if not words:
         sys.exit()
+    if words[0] == "crash":
+        crash(words[1])
     print(gaps() if words[0] == "gaps" else beats(int(words[1]), float(words[2])), flush=True)
 
 

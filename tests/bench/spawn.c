@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * spawn N PROGRAM LIBRARY…: N times, starts PROGRAM and waits for its end: as it is, and with each
- * library preloaded. Prints one line for each of the N rounds: what each took in ns, in the order
- * of the arguments. Within a round they take turns to be first. */
+ * spawn N PROGRAM VARIABLES…: N times, starts PROGRAM and waits for its end: as it is, and with
+ * each of the VARIABLES, NAME=VALUE with blanks between them. Prints one line for each of the N
+ * rounds: what each took in ns, in the order of the arguments. Within a round they take turns to be
+ * first. */
 #define _GNU_SOURCE
 #include <spawn.h>
 #include <stdio.h>
@@ -21,14 +22,14 @@ static long long now_ns(void)
 	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
 }
 
-/* Our environment with library preloaded; NULL: with none. */
-static char **environment(const char *library)
+/* Our environment, with more variables in front. */
+static char **environment(char *more)
 {
-	char **made = calloc(VARIABLES_MAX + 2, sizeof(*made));
+	char **made = calloc(VARIABLES_MAX + 1, sizeof(*made));
 	int n = 0;
 
-	if (library && asprintf(&made[n++], "LD_PRELOAD=%s", library) < 0)
-		exit(1);
+	for (char *at = strtok(more, " "); at && n < VARIABLES_MAX; at = strtok(NULL, " "))
+		made[n++] = at;
 	for (char **at = environ; *at && n < VARIABLES_MAX; at++)
 		if (strncmp(*at, "LD_PRELOAD=", 11) != 0)
 			made[n++] = *at;
@@ -56,7 +57,7 @@ int main(int argc, char **argv)
 
 	if (argc < 3 || n_ways > WAYS_MAX)
 		return 2;
-	env[0] = environment(NULL);
+	env[0] = environment("");
 	for (int i = 1; i < n_ways; i++)
 		env[i] = environment(argv[2 + i]);
 	for (int round = 0, n = atoi(argv[1]); round < n; round++) {
