@@ -162,18 +162,20 @@ struct tc_arch_action tc_action_own(const struct tc_arch_action *set)
 /* Works without a lock: everybody who has changed the action calls this afterwards, and it goes
  * round again when the action has changed meanwhile. So the kernel always ends with the last
  * one. */
-void tc_action_settle(struct tc_action *action)
+bool tc_action_settle(struct tc_action *action)
 {
 	struct tc_arch_action set, kernel;
 	uint64_t seq, spent;
+	int r;
 
 	do {
 		spent = atomic_load(&action->spent);
 		seq = tc_action_read(action, &set);
 		kernel = atomic_load(&action->let_seq) == seq ? tc_action_own(&set) :
 								tc_action_in_front(action, &set);
-		tc_action_kernel(action->sig, &kernel, NULL);
+		r = tc_action_kernel(action->sig, &kernel, NULL);
 	} while (atomic_load(&action->seq) != seq || atomic_load(&action->spent) != spent);
+	return r == 0;
 }
 
 /* In a forked child the other threads do not exist: end what they had begun. */
@@ -220,15 +222,17 @@ int tc_action_take(int sig, tc_chain_entry *entry, bool fatal)
 	return 0;
 }
 
-void tc_action_let(struct tc_action *action)
+bool tc_action_let(struct tc_action *action)
 {
 	struct tc_arch_action set;
 	uint64_t seq = tc_action_read(action, &set);
 
 	atomic_store(&action->let_seq, seq);
-	tc_action_settle(action);
+	if (!tc_action_settle(action))
+		return false;
 	if (set.flags & SA_RESETHAND && set.handler != (void *)SIG_DFL)
 		tc_action_spend(action, seq); /* as the kernel does when it calls the handler */
+	return true;
 }
 
 /* In a vfork child: the kernel's signal actions are its own, but the table is its parent's. */

@@ -82,8 +82,9 @@ void tc_action_found(struct tc_action *action, const struct tc_arch_action *kern
  * the program. Normal context. 0 or -errno. */
 int tc_action_take(int sig, tc_chain_entry *entry, bool fatal);
 
-/* Give sig to the program until it sets an action for it again: the kernel gets what it has set. */
-void tc_action_let(struct tc_action *action);
+/* Give sig to the program until it sets an action for it again: the kernel gets what it has set.
+ * False: the kernel did not take it (a filter of system calls). */
+bool tc_action_let(struct tc_action *action);
 
 /* The kernel's action for what the program has set, as tc_action_read gives it. */
 struct tc_arch_action tc_action_own(const struct tc_arch_action *set);
@@ -108,8 +109,9 @@ bool tc_action_is_front(const struct tc_action *action);
 struct tc_arch_action tc_action_in_front(const struct tc_action *action,
 					 const struct tc_arch_action *set);
 
-/* Set this action in the kernel, for what the program has set now. */
-void tc_action_settle(struct tc_action *action);
+/* Set this action in the kernel, for what the program has set now. False: the kernel did not take
+ * it. */
+bool tc_action_settle(struct tc_action *action);
 
 /* Only one thread at a time changes actions, with all signals blocked. lock returns the mask to be
  * given to unlock. */

@@ -78,6 +78,17 @@ static void send_again(int sig, siginfo_t *info, struct tc_arch_context *context
 		tc_syscall3(SYS_tgkill, pid, tid, sig);
 }
 
+/* The kernel keeps our handler, because a filter denies rt_sigaction. A fault whose signal is
+ * blocked ends the process by its default action (kernel/signal.c, force_sig_info_to_task). A
+ * signal that was sent cannot end it so; and whoever is told to end must end. */
+static void force(int sig, const siginfo_t *info, struct tc_arch_context *context)
+{
+	if (is_repeated(sig, info))
+		context->mask |= UINT64_C(1) << (sig - 1);
+	else
+		tc_syscall2(SYS_kill, tc_syscall0(SYS_getpid), SIGKILL);
+}
+
 /* Let the process die of sig when the handler returns. */
 static void die_of(int sig, siginfo_t *info, struct tc_arch_context *context)
 {
@@ -86,9 +97,11 @@ static void die_of(int sig, siginfo_t *info, struct tc_arch_context *context)
 	/* init of a pid namespace: the kernel drops the signal (signal(7)), so the hook keeps it */
 	if (info->si_code <= 0 && tc_syscall0(SYS_getpid) == 1)
 		return;
-	tc_action_kernel(sig, &action, NULL);
+	int r = tc_action_kernel(sig, &action, NULL);
 	if (!is_repeated(sig, info))
 		send_again(sig, info, context);
+	if (r < 0)
+		force(sig, info, context);
 }
 
 /* Before an SA_RESETHAND handler runs: the program's action becomes SIG_DFL. False: it has run
@@ -215,8 +228,9 @@ void tc_chain_end(int sig, siginfo_t *info, void *context)
 			break;
 		}
 		/* the kernel gives it the stack and the mask that it would have without us */
-		tc_action_let(tc_action_find(sig));
-		if (!is_repeated(sig, info))
+		if (!tc_action_let(tc_action_find(sig)))
+			enter(sig, info, context);
+		else if (!is_repeated(sig, info))
 			send_again(sig, info, context);
 	}
 }
