@@ -18,6 +18,7 @@
 #include "dumper/hook/common/hook_emulator.h"
 #include "dumper/hook/common/hook_process.h"
 #include "dumper/hook/common/hook_settings.h"
+#include "dumper/hook/hook_library.h"
 #include "dumper/hook/hook_python.h"
 #include "dumper/hook/hook_refuse.h"
 #include "dumper/hook/hook_request.h"
@@ -25,7 +26,6 @@
 #include "dumper/hook/signals/hook_altstack.h"
 #include "dumper/hook/signals/hook_chain.h"
 #include "dumper/hook/signals/hook_guard.h"
-#include "dumper/hook/signals/hook_next.h"
 #include "lib/sys/arch_x86_64.h"
 #include "lib/sys/sys.h"
 #include "lib/base/safe.h"
@@ -93,17 +93,32 @@ static void keep(const siginfo_t *info, const struct tc_arch_context *context, c
 	before.tid = tc_hook_own_tid();
 }
 
-/* Runtimes, as those of Go, Java and WebAssembly, let their code fault on purpose, and their
- * handler goes on behind it. Theirs is a fault in the library of the handler itself, or in code
- * that is in no file. For them a dump is made only when the handler gives the fault back. Python's
- * own handler (faulthandler) only reports. Where the loader cannot be asked (glibc before 2.35),
- * every handler counts as one that reports. */
-static bool may_recover(const void *handler, const struct tc_arch_context *context)
-{
-	const void *own = tc_next_library(handler), *python = tc_hook_python_library();
-	const void *code = tc_next_library((const void *)(uintptr_t)context->rip);
+/* What kind of handler the program has. Runtimes, as those of Go, Java and WebAssembly, let their
+ * code fault on purpose, and their handler goes on behind it: theirs is a fault in the library of
+ * the handler itself, or in code that is in no file. For them a dump is made only when the handler
+ * gives the fault back. Python has two handlers: faulthandler's, which ends the process, and the
+ * one that calls handlers in Python, as nearly always of SIGINT. */
+enum handler_kind { HANDLER_OTHER, HANDLER_RECOVERS, HANDLER_REPORTS };
 
-	return own && own != python && (!code || code == own);
+static enum handler_kind kind_of(const void *handler, const struct tc_arch_context *context)
+{
+	struct tc_arch_action sigint = { 0 };
+	enum { HANDLER, CODE, PYTHON, SIGINTS, N };
+	uint64_t files[N];
+
+	if (!handler)
+		return HANDLER_OTHER;
+	tc_syscall4(SYS_rt_sigaction, SIGINT, 0, (long)&sigint, sizeof(sigint.mask));
+	const uint64_t at[N] = { (uintptr_t)handler, context->rip, tc_hook_python_code(),
+				 (uintptr_t)sigint.handler };
+	tc_hook_libraries(at, N, files);
+	if (files[HANDLER] && files[HANDLER] == files[PYTHON])
+		return sigint.handler != handler && files[SIGINTS] == files[PYTHON] ?
+			       HANDLER_REPORTS :
+			       HANDLER_OTHER;
+	return files[HANDLER] && (!files[CODE] || files[CODE] == files[HANDLER]) ?
+		       HANDLER_RECOVERS :
+		       HANDLER_OTHER;
 }
 
 /* abort() ends the process whatever handler there is, if that returns (glibc, stdlib/abort.c). */
@@ -142,22 +157,9 @@ static void end(struct tc_hook_process *process)
 	tc_syscall3(SYS_futex, (long)&process->crashing, FUTEX_WAKE, INT32_MAX);
 }
 
-/* Is it faulthandler's? Python has two handlers: that one, which ends the process, and the one that
- * calls handlers in Python, as nearly always of SIGINT. */
-static bool is_faulthandler(const void *handler)
-{
-	struct tc_arch_action action = { 0 };
-	const void *python = tc_hook_python_library();
-
-	if (!python || tc_next_library(handler) != python ||
-	    tc_syscall4(SYS_rt_sigaction, SIGINT, 0, (long)&action, sizeof(action.mask)) < 0)
-		return false;
-	return action.handler != handler && tc_next_library(action.handler) == python;
-}
-
 /* Make the dump, and wait until it is sealed. */
 static void dump(int sig, siginfo_t *info, const struct tc_arch_context *context,
-		 enum tc_chain_fate fate, const void *handler)
+		 enum tc_chain_fate fate, const void *handler, enum handler_kind kind)
 {
 	struct tc_hook_process *process = tc_hook_process();
 	uint64_t now = tc_sys_clock_ns(CLOCK_MONOTONIC);
@@ -169,7 +171,7 @@ static void dump(int sig, siginfo_t *info, const struct tc_arch_context *context
 		.context = context,
 		.siginfo = info,
 		.handler = handler,
-		.reports = is_faulthandler(handler),
+		.reports = kind == HANDLER_REPORTS,
 		.dies = fate == TC_CHAIN_DIES,
 	};
 
@@ -197,16 +199,17 @@ static void look_at(int sig, siginfo_t *info, const struct tc_arch_context *cont
 
 	if (fate == TC_CHAIN_LIVES && !is_abort(sig, info))
 		return;
+	enum handler_kind kind = kind_of(handler, context);
 	if (!is_same_again(sig, info, context, handler)) {
-		if (fate == TC_CHAIN_HANDLED && info->si_code > 0 && may_recover(handler, context))
+		if (info->si_code > 0 && kind == HANDLER_RECOVERS)
 			keep(info, context, handler, false);
 		else
-			dump(sig, info, context, fate, handler);
+			dump(sig, info, context, fate, handler, kind);
 	} else if (!before.dumped) {
 		bool raised = info->si_code <= 0;
 		before.dumped = true;
 		dump(sig, raised ? &before.info : info, raised ? &before.context : context, fate,
-		     handler);
+		     handler, kind);
 	}
 }
 

@@ -13,7 +13,6 @@
 #include "dumper/hook/common/hook_process.h"
 #include "dumper/hook/hook_turn.h"
 #include "dumper/hook/signals/hook_guard.h"
-#include "dumper/hook/signals/hook_next.h"
 #include "lib/base/arena.h"
 #include "lib/mem/mem_self.h"
 #include "lib/python/find_python.h"
@@ -60,12 +59,9 @@ bool tc_hook_is_linked_python(void)
 	return Py_IsInitialized;
 }
 
-const void *tc_hook_python_library(void)
+uint64_t tc_hook_python_code(void)
 {
-	const struct tc_runtime_site *site = tc_hook_python();
-	const void *library = tc_next_library((const void *)Py_IsInitialized);
-
-	return library || !site ? library : tc_next_library((const void *)site->runtime);
+	return (uintptr_t)Py_IsInitialized;
 }
 
 /* Take the turn; if another thread has it, because it searches too, wait up to 20 ms. False: not

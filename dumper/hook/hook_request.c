@@ -27,7 +27,7 @@
 #include "lib/sys/sys.h"
 #include "lib/base/safe.h"
 
-/* How long a fatal signal waits for a dump that is being made; */
+/* How long a fatal signal waits for a dump that is made in our memory; */
 #define OTHERS_NS 300000000u
 /* how long the end of the process waits for its own dump, in addition to the time that the dump may
  * take; for the child's end, when the file is sealed; and the time between two looks. */
@@ -175,17 +175,33 @@ static void await_seal(struct tc_hook_process *process, uint64_t end_ns)
 	}
 }
 
-/* Take the turn, and wait for the dump that another thread has begun; but not long. */
+/* Take the turn. Another thread may have it, and get no processor for long on a busy machine. */
 static bool take_turn_first(struct tc_hook_process *process, uint64_t *ret_mask)
 {
-	uint64_t end = tc_sys_clock_ns(CLOCK_MONOTONIC) + OTHERS_NS;
+	uint64_t end = tc_sys_clock_ns(CLOCK_MONOTONIC) + tc_hook_settings.crash_ms * 500000u;
 	struct timespec wait = { 0, SEAL_LOOK_NS };
-	uint32_t child;
 
 	while (!tc_hook_take_turn(process, ret_mask)) {
 		if (tc_sys_clock_ns(CLOCK_MONOTONIC) > end)
 			return false;
 		tc_syscall2(SYS_nanosleep, (long)&wait, 0);
+	}
+	return true;
+}
+
+/* The child of another dump goes on beside ours, if it has memory of its own; it keeps its outcome.
+ * One that uses our memory is waited for, and ended then. */
+static void pass_by(struct tc_hook_process *process)
+{
+	uint64_t end = tc_sys_clock_ns(CLOCK_MONOTONIC) + OTHERS_NS;
+	struct timespec wait = { 0, SEAL_LOOK_NS };
+	uint32_t child = process->child;
+
+	if (child && process->child_apart && !process->leaving) {
+		process->leaving = child;
+		process->child = 0;
+		process->outcome = NULL;
+		return;
 	}
 	while (!tc_hook_is_free(process) && tc_sys_clock_ns(CLOCK_MONOTONIC) < end)
 		tc_syscall2(SYS_nanosleep, (long)&wait, 0);
@@ -194,7 +210,6 @@ static bool take_turn_first(struct tc_hook_process *process, uint64_t *ret_mask)
 		tc_syscall4(SYS_wait4, child, 0, __WCLONE, 0);
 		process->child = 0;
 	}
-	return true;
 }
 
 int tc_hook_request_crash(const struct tc_request *request)
@@ -207,6 +222,8 @@ int tc_hook_request_crash(const struct tc_request *request)
 		return -EOPNOTSUPP;
 	if (!take_turn_first(process, &mask))
 		return -EBUSY;
+	if (!tc_hook_is_free(process))
+		pass_by(process);
 	process->child_apart = 0;
 	int r = make(&tc_hook_dump, request);
 	process->n_dumps++;

@@ -36,7 +36,7 @@ def build(directory, name, *options):
 
 
 def cases(optimize="-O2"):
-    return build(BUILT.name, "altstack_cases", optimize)
+    return build(BUILT.name, "altstack_cases", optimize, "-rdynamic")
 
 
 def naive():

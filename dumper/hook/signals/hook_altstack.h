@@ -8,12 +8,17 @@
 #define TC_HOOK_ALTSTACK_H
 
 #include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 /* At the highest addresses of each of our stacks: what its thread is to do. It is dead as soon as
  * tc_altstack_use is called, and a handler may overwrite it. */
 struct tc_altstack {
 	void *(*start)(void *argument);
 	void *argument;
+	/* The thread begins with all signals blocked, and has this mask when it begins its work. */
+	uint64_t mask;
+	bool masked;
 };
 
 /* From now on threads get alternate stacks; the calling thread gets one here, unless it has one.

@@ -38,9 +38,8 @@ void *tc_next(enum tc_next which);
 void (*tc_next_restorer(int sig))(void);
 
 /* The library, or the executable, that the address lies in: its struct link_map (link.h); NULL: it
- * lies in none, or the loader cannot say so without a lock (glibc before 2.35). May run in a signal
- * handler: _dl_find_object is AS-Safe (the GNU C Library's manual, "Dynamic Linker
- * Introspection"). */
+ * lies in none, or the loader cannot say so without a lock (glibc before 2.35). Not in
+ * a handler of a fault: the loader's list is in the heap, which may be broken. */
 const void *tc_next_library(const void *at);
 
 #endif
