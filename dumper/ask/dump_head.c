@@ -7,6 +7,7 @@
 
 #include <elf.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@
 #include "lib/sys/sys.h"
 #include "lib/base/plain.h"
 
+#define NOTICES_MAX 1000 /* many more than a dump has */
 #define NOTES_MAX 100000 /* notes stepped over in one file */
 #define HEAD_BYTES 16384 /* that are read of a chunk: its first record is enough */
 
@@ -91,6 +93,21 @@ static bool take_head(struct tc_dump_head *head, const uint8_t *chunk, size_t si
 	return !cur.bad;
 }
 
+/* The task and the place of a crash, the last fields. */
+static void take_place(struct tc_dump_head *head, struct tc_cursor *cur)
+{
+	char function[64], file[64];
+
+	take_text(cur, head->task, sizeof(head->task), false);
+	take_text(cur, function, sizeof(function), false);
+	take_text(cur, file, sizeof(file), true);
+	uint32_t line = tc_cur_u32(cur);
+	if (!cur->bad && file[0])
+		snprintf(head->place, sizeof(head->place), "%s %s:%u", function, file, line);
+	else
+		head->task[0] = 0;
+}
+
 static void take_status(struct tc_dump_head *head, const uint8_t *chunk, size_t size)
 {
 	struct tc_cursor cur;
@@ -104,6 +121,13 @@ static void take_status(struct tc_dump_head *head, const uint8_t *chunk, size_t 
 	skip_numbers(&cur, 4); /* done, faults, objects recorded and cut */
 	head->unknown_python = tc_cur_u(&cur) & TC_STATUS_UNKNOWN_PYTHON;
 	head->whole = !cur.bad;
+	skip_numbers(&cur, 2); /* how long it stood still, how long the dump took */
+	const uint64_t n_notices = tc_cur_u(&cur);
+	if (n_notices > NOTICES_MAX)
+		return;
+	skip_texts(&cur, (unsigned)n_notices);
+	skip_numbers(&cur, 5); /* pages swapped, bytes read, read again, stopping, releasing */
+	take_place(head, &cur);
 }
 
 /* Step over the notes from offset to end. True: the head was among them. */

@@ -14,6 +14,9 @@ struct tc_dump_head {
 	const char *crash; /* "SIGSEGV" where the dump is of that fatal signal; NULL: of none */
 	bool whole;		      /* it has a status: the fields below are known */
 	uint64_t tasks, torn, cut;
+	/* where it crashed: the task, and "function file:line"; fit for a terminal; empty: not
+	 * known */
+	char task[64], place[160];
 	bool unknown_python; /* its Python cannot be walked, so it has no tasks */
 };
 

@@ -46,6 +46,9 @@ static void print_row(const struct row *row)
 		snprintf(tasks, sizeof(tasks), "%" PRIu64, head->tasks);
 	printf("%s  %7u  %-16s  %-8s  %-7s  %8s  %s\n", stamp, head->pid, head->program,
 	       head->reason, head->crash ? head->crash : "-", tasks, row->name);
+	if (head->crash && head->place[0])
+		printf("%30s %s in %s%s%s\n", "", head->crash, head->place,
+		       head->task[0] ? ", task " : "", head->task);
 }
 
 int tc_list_print(const char *path)

@@ -165,6 +165,14 @@ static uint32_t status_flags(const struct tc_core_status *s)
 	       (counts->disagreed ? TC_STATUS_DISAGREED : 0u);
 }
 
+static void put_crash_place(struct tc_records *rec, const struct tc_crash_place *place)
+{
+	tc_put_b(rec, place->task, strlen(place->task));
+	tc_put_b(rec, place->function, strlen(place->function));
+	tc_put_b(rec, place->file, strlen(place->file));
+	tc_put_u(rec, place->line);
+}
+
 static void put_status(struct tc_records *rec, const struct tc_core_status *s)
 {
 	const struct tc_counts *counts = &s->walk->counts;
@@ -190,6 +198,8 @@ static void put_status(struct tc_records *rec, const struct tc_core_status *s)
 	tc_put_u(rec, counts->retaken);
 	tc_put_u(rec, s->stopping_ns);
 	tc_put_u(rec, s->releasing_ns);
+	if (s->walk->crash.file[0])
+		put_crash_place(rec, &s->walk->crash);
 	tc_record_end(rec);
 }
 

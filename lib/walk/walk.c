@@ -290,6 +290,7 @@ int tc_walk(struct tc_mem *mem, struct tc_records *out, struct tc_arena *arena,
 	w->counts = &ret->counts;
 	w->python = &ret->python;
 	w->notices = &ret->notices;
+	w->crash = &ret->crash;
 	w->runtime = site.runtime;
 	if (init(w) < 0)
 		return -TC_ENOSPACE;

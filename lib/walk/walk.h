@@ -30,6 +30,9 @@ struct tc_walk_options {
 	/* After this time (CLOCK_THREAD_CPUTIME_ID) the frames of threads that run no event loop
 	 * are left out. 0: never. */
 	uint64_t threads_end_ns;
+	/* the thread that got a fatal signal, by its id in the target's own pid namespace; 0: none
+	 * did */
+	uint32_t crashed_tid;
 	/* Called before each task. If it returns true, this task is counted as cut and not read.
 	 * May be NULL. */
 	bool (*give_up)(void *context);
@@ -62,11 +65,19 @@ struct tc_python {
 	uint64_t loops_ready; /* bit i: the loop of loop_tids[i] has callbacks ready */
 };
 
+/* Where the thread of crashed_tid was: its task, and the line of the program's own code. Texts are
+ * cut where they do not fit, and empty where they are not known. */
+struct tc_crash_place {
+	char task[64], function[64], file[256];
+	uint32_t line;
+};
+
 /* All that a walk tells beside the records that it writes. */
 struct tc_walk_result {
 	struct tc_counts counts;
 	struct tc_python python;
 	struct tc_notices notices;
+	struct tc_crash_place crash;
 };
 
 /* Count tasks and threads, by what their registries say. Counting stops soon after max, so a *ret

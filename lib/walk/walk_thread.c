@@ -9,6 +9,7 @@
 #include "lib/base/strbuf.h"
 #include "lib/sys/sys.h"
 #include "lib/walk/walk_code.h"
+#include "lib/walk/walk_crash.h"
 #include "lib/walk/walk_holds.h"
 #include "lib/walk/walk_locals.h"
 #include "lib/walk/walk_lock.h"
@@ -456,6 +457,7 @@ void tc_walker_thread_records(struct tc_walker *w)
 		n_skipped += thread->skipped;
 		uint32_t loop = thread->running_loop ? tc_walker_loop(w, thread->running_loop) : 0;
 		uint32_t chain = thread->skipped ? 0 : stack_chain(w, thread);
+		tc_walker_crash(w, thread);
 		const struct tc_os_thread *os = os_thread(w, thread->tid);
 		bool for_gil = waits_for_gil(&gil, os);
 		tc_addr lock = chain && os && !for_gil ?

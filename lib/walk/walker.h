@@ -46,6 +46,7 @@ struct tc_walker {
 	struct tc_counts *counts;
 	struct tc_python *python;
 	struct tc_notices *notices;
+	struct tc_crash_place *crash;
 	uint64_t n_fault_records;
 	bool full;    /* the arena is exhausted */
 	bool stopped; /* max_tasks or on_interp has ended the walk */

@@ -297,6 +297,8 @@ def test_real_crash(directory):
         must(target.process.wait(LONG_S) == -signal.SIGSEGV, "its end: %s" % target.process.returncode)
         crash = whole(os.path.join(directory, dumps(directory)[0]))["dump"]["crash"]
         must(len(dumps(directory)) == 1 and crash["signal"] == "SIGSEGV", "%s in %s" % (crash, dumps(directory)))
+        listed = taskcore("list", directory).stdout
+        must(re.search(r"\n +SIGSEGV in \S+ \S+:[1-9]\d*\n", listed), listed)
         os.remove(os.path.join(directory, dumps(directory)[0]))
     with service(directory, "--crash", "off", cwd=directory) as target:
         must(not caught(target.pid), "caught: %s" % caught(target.pid))

@@ -567,6 +567,7 @@ void tc_hook_walk_options(const struct tc_hook_dump *dump, struct tc_walk_option
 		.no_values = !dump->way.dumpable || tc_hook_settings.values == TC_HOOK_VALUES_NONE,
 		.value_strings = tc_hook_settings.values == TC_HOOK_VALUES_STRINGS,
 		.now_ns = dump->began_ns,
+		.crashed_tid = dump->request.siginfo ? dump->tid : 0,
 	};
 	if (tc_syscall3(SYS_getrandom, (long)&ret->seed, sizeof(ret->seed), 1 /* GRND_NONBLOCK */) <
 	    0)
