@@ -71,12 +71,12 @@ static bool is_same_again(int sig, const siginfo_t *info, const struct tc_arch_c
 	/* where SIGABRT cannot end the process (init of a pid namespace), abort() ends it so */
 	if (before.info.si_signo == SIGABRT && sig == SIGSEGV && info->si_code == SI_KERNEL)
 		return tc_arch_at_halt(context);
-	if (before.info.si_signo != sig)
+	if (before.info.si_signo != sig ||
+	    tc_sys_clock_ns(CLOCK_MONOTONIC) - before.ns > AGAIN_NS)
 		return false;
 	if (info->si_code > 0)
 		return context->rip == before.context.rip;
 	return handler != before.handler &&
-	       tc_sys_clock_ns(CLOCK_MONOTONIC) - before.ns < AGAIN_NS &&
 	       ((uint32_t)info->si_pid == tc_hook_process()->pid ||
 		info->si_pid == before.info.si_pid);
 }

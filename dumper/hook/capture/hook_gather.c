@@ -168,18 +168,20 @@ static void describe_still(struct tc_hook_dump *dump, struct tc_arena *arena)
 {
 	for (size_t i = 0; i < dump->threads.n; i++) {
 		struct tc_os_thread *thread = &dump->threads.at[i];
-		const struct tc_arch_context *context = tc_hook_still_context(thread->tid_ns);
+		const struct tc_hook_still *still = tc_hook_still_of(thread->tid_ns);
 		uint64_t *regs;
-		if (!context || thread->tid == dump->tid_proc)
+		if (!still || thread->tid == dump->tid_proc)
 			continue;
 		thread->syscall = -1;
 		memset(thread->args, 0, sizeof(thread->args));
 		thread->flags |= TC_THREAD_PARKED;
-		describe_interrupted(thread, context);
-		regs = tc_arena_take(arena, TC_ARCH_N_REGS * sizeof(*regs));
-		if (regs)
-			tc_arch_context_regs(context, regs);
-		thread->regs = regs;
+		describe_interrupted(thread, still->context);
+		thread->regs = regs = tc_arena_take(arena, TC_ARCH_N_REGS * sizeof(*regs));
+		if (!regs)
+			continue;
+		tc_arch_context_regs(still->context, regs);
+		regs[TC_ARCH_REG_FS_BASE] = still->fs_base;
+		regs[TC_ARCH_REG_GS_BASE] = still->gs_base;
 	}
 }
 

@@ -33,9 +33,10 @@ static _Atomic uint32_t n_still;
 
 void tc_hook_still_begin(void)
 {
+	for (uint32_t i = 0; i < n_still && i < TC_HOOK_STILL_MAX; i++)
+		still[i].tid = 0;
 	n_still = 0;
 	tc_hook_process()->n_parked = 0;
-	memset(still, 0, sizeof(still));
 }
 
 static bool ask(const struct tc_hook_dump *dump, uint32_t tid)
@@ -71,7 +72,7 @@ void tc_hook_still_all(const struct tc_hook_dump *dump)
 bool tc_hook_still_one(const struct tc_hook_dump *dump, uint32_t tid)
 {
 	await(tc_hook_process()->n_parked + ask(dump, tid), WAIT_NS);
-	return tc_hook_still_context(tid);
+	return tc_hook_still_of(tid);
 }
 
 /* Does the thread block the private signal? It may take it by sigwait then, which would give our
@@ -115,6 +116,22 @@ static void wait_for(_Atomic uint32_t *word, uint32_t value, uint64_t ms)
 	tc_syscall4(SYS_futex, (long)word, FUTEX_WAIT, value, (long)&wait);
 }
 
+static void note(uint32_t tid, const struct tc_arch_context *context, bool crashing)
+{
+	const uint32_t i = n_still++;
+	uint64_t regs[TC_ARCH_N_REGS] = { 0 };
+
+	if (i >= TC_HOOK_STILL_MAX)
+		return;
+	if (crashing)
+		tc_arch_own_bases(regs);
+	still[i].context = context;
+	still[i].fs_base = regs[TC_ARCH_REG_FS_BASE];
+	still[i].gs_base = regs[TC_ARCH_REG_GS_BASE];
+	atomic_signal_fence(memory_order_seq_cst);
+	still[i].tid = tid;
+}
+
 void tc_hook_stand_still(const struct tc_arch_context *context)
 {
 	struct tc_hook_process *process = tc_hook_process();
@@ -123,9 +140,7 @@ void tc_hook_stand_still(const struct tc_arch_context *context)
 
 	if (!(crashing ? crashing : busy) || crashing == tid)
 		return;
-	uint32_t i = n_still++;
-	if (i < TC_HOOK_STILL_MAX)
-		still[i] = (struct tc_hook_still){ tid, context };
+	note(tid, context, crashing);
 	process->n_parked++;
 	if (crashing)
 		wait_for(&process->crashing, crashing, tc_hook_settings.crash_ms + CRASH_MORE_MS);
@@ -133,10 +148,10 @@ void tc_hook_stand_still(const struct tc_arch_context *context)
 		wait_for(&process->busy, busy, tc_hook_settings.pause_ms);
 }
 
-const struct tc_arch_context *tc_hook_still_context(uint32_t tid)
+const struct tc_hook_still *tc_hook_still_of(uint32_t tid)
 {
 	for (uint32_t i = 0; i < n_still && i < TC_HOOK_STILL_MAX; i++)
 		if (still[i].tid == tid)
-			return still[i].context;
+			return &still[i];
 	return NULL;
 }

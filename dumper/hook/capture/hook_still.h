@@ -14,6 +14,7 @@
 
 struct tc_arch_context;
 struct tc_hook_dump;
+struct tc_hook_still;
 
 /* Begin: nobody stands still yet. To be called by whoever has the turn, or has set
  * process->crashing. */
@@ -30,8 +31,8 @@ void tc_hook_still_running(const struct tc_hook_dump *dump);
  * that may take. context: what the handler has interrupted. Returns at once where no dump is
  * made. */
 void tc_hook_stand_still(const struct tc_arch_context *context);
-/* What the handler of thread tid (in our own pid namespace) has interrupted; NULL: it does not
- * stand still. In a child the context is that of the copy. */
-const struct tc_arch_context *tc_hook_still_context(uint32_t tid);
+/* The thread tid (in our own pid namespace), if it stands still; else NULL. In a child that has a
+ * copy of our memory it is that of the copy. */
+const struct tc_hook_still *tc_hook_still_of(uint32_t tid);
 
 #endif

@@ -56,8 +56,11 @@ struct tc_hook_in_place {
 
 /* A thread that waits in a handler of ours while a fatal signal is dumped (hook_still.c). */
 struct tc_hook_still {
-	uint32_t tid;
+	uint32_t tid; /* 0: the rest is not written yet */
 	const struct tc_arch_context *context; /* of what it was interrupted in */
+	/* the two registers that are not in the context; 0: not asked, as where the process lives
+	 * on, because a filter of system calls may end it for that */
+	uint64_t fs_base, gs_base;
 };
 #define TC_HOOK_STILL_MAX 1024u
 
