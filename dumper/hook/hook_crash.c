@@ -26,6 +26,7 @@
 #include "dumper/hook/signals/hook_altstack.h"
 #include "dumper/hook/signals/hook_chain.h"
 #include "dumper/hook/signals/hook_guard.h"
+#include "dumper/hook/signals/hook_next.h"
 #include "lib/sys/arch_x86_64.h"
 #include "lib/sys/sys.h"
 #include "lib/base/safe.h"
@@ -38,7 +39,11 @@ static const struct {
 	{ SIGFPE, "fpe" },   { SIGILL, "ill" },
 };
 /* A handler that reports a signal, and then raises it again, has done so after that time. */
-#define AGAIN_NS 30000000000u
+#define AGAIN_NS 5000000000u
+#define ABORTS_NS 1000000000u /* between two dumps of abort() that a handler gets */
+#define ABORT_WORDS 40u	     /* of the stack, in which the caller of raise() is found */
+/* A fault so near to the stack pointer is an overflow, or a bad stack pointer. */
+#define NEAR_STACK 65536u
 #define N_SIGNALS (sizeof(signals) / sizeof(signals[0]))
 
 static const char *reason_of(int sig)
@@ -60,25 +65,34 @@ static struct before {
 	struct tc_arch_context context;
 } before;
 
+/* Does the handler of the last signal still run, on a stack of its own or farther down, or has it
+ * just returned to where it was called? */
+static bool is_inside(const struct tc_arch_context *context)
+{
+	return context->rsp - context->stack[0] < context->stack[2] ||
+	       (context->rsp == before.context.rsp && context->rip == before.context.rip) ||
+	       (context->rsp < before.context.rsp &&
+		before.context.rsp - context->rsp < NEAR_STACK);
+}
+
 /* Is this that signal again? Its handler has put back the action that it found, which may be a
  * handler too, and lets the instruction fault again, or raises the signal itself, as faulthandler
- * does. */
+ * does. In doubt it is another one: two dumps are better than none. */
 static bool is_same_again(int sig, const siginfo_t *info, const struct tc_arch_context *context,
 			  const void *handler)
 {
-	if (before.tid != tc_hook_own_tid())
+	if (before.tid != tc_hook_own_tid() ||
+	    tc_sys_clock_ns(CLOCK_MONOTONIC) - before.ns > AGAIN_NS)
 		return false;
 	/* where SIGABRT cannot end the process (init of a pid namespace), abort() ends it so */
 	if (before.info.si_signo == SIGABRT && sig == SIGSEGV && info->si_code == SI_KERNEL)
 		return tc_arch_at_halt(context);
-	if (before.info.si_signo != sig ||
-	    tc_sys_clock_ns(CLOCK_MONOTONIC) - before.ns > AGAIN_NS)
+	if (before.info.si_signo != sig || handler == before.handler || !is_inside(context))
 		return false;
 	if (info->si_code > 0)
 		return context->rip == before.context.rip;
-	return handler != before.handler &&
-	       ((uint32_t)info->si_pid == tc_hook_process()->pid ||
-		info->si_pid == before.info.si_pid);
+	return (uint32_t)info->si_pid == tc_hook_process()->pid ||
+	       info->si_pid == before.info.si_pid;
 }
 
 static void keep(const siginfo_t *info, const struct tc_arch_context *context, const void *handler,
@@ -100,16 +114,14 @@ static void keep(const siginfo_t *info, const struct tc_arch_context *context, c
  * one that calls handlers in Python, as nearly always of SIGINT. */
 enum handler_kind { HANDLER_OTHER, HANDLER_RECOVERS, HANDLER_REPORTS };
 
-static enum handler_kind kind_of(const void *handler, const struct tc_arch_context *context)
+static enum handler_kind look_up(const void *handler, uint64_t code)
 {
 	struct tc_arch_action sigint = { 0 };
 	enum { HANDLER, CODE, PYTHON, SIGINTS, N };
 	uint64_t files[N];
 
-	if (!handler)
-		return HANDLER_OTHER;
 	tc_syscall4(SYS_rt_sigaction, SIGINT, 0, (long)&sigint, sizeof(sigint.mask));
-	const uint64_t at[N] = { (uintptr_t)handler, context->rip, tc_hook_python_code(),
+	const uint64_t at[N] = { (uintptr_t)handler, code, tc_hook_python_code(),
 				 (uintptr_t)sigint.handler };
 	tc_hook_libraries(at, N, files);
 	if (files[HANDLER] && files[HANDLER] == files[PYTHON])
@@ -121,19 +133,64 @@ static enum handler_kind kind_of(const void *handler, const struct tc_arch_conte
 		       HANDLER_OTHER;
 }
 
-/* abort() ends the process whatever handler there is, if that returns (glibc, stdlib/abort.c). */
-static bool is_abort(int sig, const siginfo_t *info)
+/* Some programs probe addresses: they set a handler, fault, and put the old action back. The answer
+ * of the last time is kept for them, because the maps of a large process take milliseconds. */
+static enum handler_kind kind_of(const void *handler, uint64_t code)
 {
-	return sig == SIGABRT && info->si_code == SI_TKILL &&
-	       (uint32_t)info->si_pid == tc_hook_process()->pid;
+	static struct {
+		_Atomic(const void *) handler;
+		_Atomic uint64_t code;
+		_Atomic uint32_t kind;
+	} last;
+
+	if (!handler)
+		return HANDLER_OTHER;
+	if (last.handler != handler || last.code != code) {
+		last.handler = NULL;
+		last.kind = look_up(handler, code);
+		last.code = code;
+		last.handler = handler;
+	}
+	return (enum handler_kind)last.kind;
 }
 
-/* A process that may live on is dumped no more often than by a plain signal. */
-static bool is_too_soon(const struct tc_hook_process *process, uint64_t now)
+/* Can the handler not go on? One that is called once (SA_RESETHAND) does not recover from faults;
+ * and one that runs on the thread's own stack cannot even be called when that has overflowed. */
+static bool is_last(int sig, const siginfo_t *info, const struct tc_arch_context *context,
+		    unsigned long flags)
 {
-	uint64_t last = process->last_ns;
+	const uint64_t address = (uintptr_t)info->si_addr;
 
-	return last && now - last < tc_hook_settings.min_interval_s * 1000000000u;
+	return flags & SA_RESETHAND ||
+	       (sig == SIGSEGV && !(flags & SA_ONSTACK) &&
+		address - (context->rsp - NEAR_STACK) < 2 * (uint64_t)NEAR_STACK);
+}
+
+/* Is it abort() that raises this SIGABRT? It ends the process whatever handler there is, if that
+ * returns (glibc, stdlib/abort.c). raise() looks the same, but for its caller. */
+static bool is_abort(int sig, const siginfo_t *info, const struct tc_arch_context *context)
+{
+	const uint64_t *stack = (const uint64_t *)(uintptr_t)context->rsp;
+
+	if (sig != SIGABRT || info->si_code != SI_TKILL ||
+	    (uint32_t)info->si_pid != tc_hook_process()->pid)
+		return false;
+	for (unsigned i = 0; i < ABORT_WORDS; i++)
+		if (tc_next_is_in_abort(stack[i]))
+			return true;
+	return false;
+}
+
+/* A process that may live on is dumped no more often than by a plain signal; but abort() is most
+ * times its end. */
+static bool is_too_soon(uint64_t now, bool aborts)
+{
+	uint64_t last = tc_hook_process()->last_ns;
+	uint64_t least = tc_hook_settings.min_interval_s * 1000000000u;
+
+	if (aborts && least > ABORTS_NS)
+		least = ABORTS_NS;
+	return last && now - last < least;
 }
 
 /* Become the thread whose fatal signal is dumped. While another one is, wait: most times the
@@ -159,7 +216,7 @@ static void end(struct tc_hook_process *process)
 
 /* Make the dump, and wait until it is sealed. */
 static void dump(int sig, siginfo_t *info, const struct tc_arch_context *context,
-		 enum tc_chain_fate fate, const void *handler, enum handler_kind kind)
+		 bool dies, const void *handler, enum handler_kind kind)
 {
 	struct tc_hook_process *process = tc_hook_process();
 	uint64_t now = tc_sys_clock_ns(CLOCK_MONOTONIC);
@@ -172,11 +229,13 @@ static void dump(int sig, siginfo_t *info, const struct tc_arch_context *context
 		.siginfo = info,
 		.handler = handler,
 		.reports = kind == HANDLER_REPORTS,
-		.dies = fate == TC_CHAIN_DIES,
+		.dies = dies,
 	};
 
-	if (!request.dies && !is_abort(sig, info) && is_too_soon(process, now)) {
-		tc_hook_refuse(&request, -EAGAIN, (now - process->last_ns) / 1000000000u);
+	if (!dies && is_too_soon(now, is_abort(sig, info, context))) {
+		/* whoever recovers from faults need not read about it */
+		if (info->si_code <= 0)
+			tc_hook_refuse(&request, -EAGAIN, (now - process->last_ns) / 1000000000u);
 		return;
 	}
 	if (!begin(process, context))
@@ -185,7 +244,7 @@ static void dump(int sig, siginfo_t *info, const struct tc_arch_context *context
 	int r = tc_hook_request_crash(&request);
 	if (r < 0)
 		tc_hook_refuse(&request, r, 0);
-	if (request.dies)
+	if (dies)
 		return; /* the other threads stand still until the end */
 	process->last_ns = now;
 	keep(info, context, handler, true);
@@ -195,20 +254,25 @@ static void dump(int sig, siginfo_t *info, const struct tc_arch_context *context
 static void look_at(int sig, siginfo_t *info, const struct tc_arch_context *context)
 {
 	void *handler;
-	enum tc_chain_fate fate = tc_chain_fate(sig, info, &handler);
+	unsigned long flags;
+	enum tc_chain_fate fate = tc_chain_fate(sig, info, &handler, &flags);
+	/* abort() ends a program that ignores SIGABRT */
+	bool dies = fate == TC_CHAIN_DIES ||
+		    (fate == TC_CHAIN_LIVES && is_abort(sig, info, context));
 
-	if (fate == TC_CHAIN_LIVES && !is_abort(sig, info))
+	if (fate == TC_CHAIN_LIVES && !dies)
 		return;
-	enum handler_kind kind = kind_of(handler, context);
+	enum handler_kind kind = kind_of(handler, context->rip);
 	if (!is_same_again(sig, info, context, handler)) {
-		if (info->si_code > 0 && kind == HANDLER_RECOVERS)
+		if (info->si_code > 0 && kind == HANDLER_RECOVERS &&
+		    !is_last(sig, info, context, flags))
 			keep(info, context, handler, false);
 		else
-			dump(sig, info, context, fate, handler, kind);
+			dump(sig, info, context, dies, handler, kind);
 	} else if (!before.dumped) {
 		bool raised = info->si_code <= 0;
 		before.dumped = true;
-		dump(sig, raised ? &before.info : info, raised ? &before.context : context, fate,
+		dump(sig, raised ? &before.info : info, raised ? &before.context : context, dies,
 		     handler, kind);
 	}
 }

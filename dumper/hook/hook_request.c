@@ -33,6 +33,7 @@
  * take; for the child's end, when the file is sealed; and the time between two looks. */
 #define SEAL_MORE_NS 3000000000u
 #define REAP_NS 1000000000u
+#define SEAL_LIVES_NS 2000000000u
 #define SEAL_LOOK_NS 1000000
 
 /* Of this process, or of one that it was forked from. */
@@ -227,8 +228,12 @@ int tc_hook_request_crash(const struct tc_request *request)
 	process->child_apart = 0;
 	int r = make(&tc_hook_dump, request);
 	process->n_dumps++;
+	uint64_t end_ns = tc_hook_dump.deadline_ns + SEAL_MORE_NS;
+	/* who goes on after its handler must not stand for long */
+	if (!request->dies && !request->reports)
+		end_ns = tc_sys_clock_ns(CLOCK_MONOTONIC) + SEAL_LIVES_NS;
 	if (r == 0)
-		await_seal(process, tc_hook_dump.deadline_ns + SEAL_MORE_NS);
+		await_seal(process, end_ns);
 	if (!request->dies)
 		tc_hook_give_turn(process, mask);
 	return r;

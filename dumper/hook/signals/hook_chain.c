@@ -167,12 +167,14 @@ int tc_chain_take_fatal(int sig, tc_chain_entry *entry)
 	return tc_action_take(sig, entry, true);
 }
 
-enum tc_chain_fate tc_chain_fate(int sig, const siginfo_t *info, void **ret_handler)
+enum tc_chain_fate tc_chain_fate(int sig, const siginfo_t *info, void **ret_handler,
+				 unsigned long *ret_flags)
 {
 	struct tc_arch_action set;
 
 	*ret_handler = NULL;
 	tc_action_read(tc_action_find(sig), &set);
+	*ret_flags = set.flags;
 	if (set.handler == (void *)SIG_IGN)
 		return info->si_code > 0 ? TC_CHAIN_DIES : TC_CHAIN_LIVES;
 	if (set.handler == (void *)SIG_DFL)
@@ -211,12 +213,13 @@ static void enter(int sig, siginfo_t *info, void *context)
 void tc_chain_end(int sig, siginfo_t *info, void *context)
 {
 	void *handler;
+	unsigned long flags;
 
 	if (tc_process_kind() == TC_PROCESS_VFORKED) {
 		end_vforked(sig, info, context);
 		return;
 	}
-	switch (tc_chain_fate(sig, info, &handler)) {
+	switch (tc_chain_fate(sig, info, &handler, &flags)) {
 	case TC_CHAIN_LIVES:
 		break;
 	case TC_CHAIN_DIES:

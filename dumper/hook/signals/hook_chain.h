@@ -29,8 +29,10 @@ int tc_chain_take_fatal(int sig, tc_chain_entry *entry);
 /* What becomes of the process by a fatal signal. LIVES: the program ignores it, or the kernel does
  * not deliver it to the init of a pid namespace. HANDLED: it has a handler of its own. */
 enum tc_chain_fate { TC_CHAIN_DIES, TC_CHAIN_LIVES, TC_CHAIN_HANDLED };
-/* To be called in entry of a fatal signal. *ret_handler: the program's handler; NULL: none. */
-enum tc_chain_fate tc_chain_fate(int sig, const siginfo_t *info, void **ret_handler);
+/* To be called in entry of a fatal signal. *ret_handler: the program's handler, and *ret_flags its
+ * flags (SA_RESETHAND …); NULL: none. */
+enum tc_chain_fate tc_chain_fate(int sig, const siginfo_t *info, void **ret_handler,
+				 unsigned long *ret_flags);
 /* The last thing in entry of a fatal signal: let happen what would without us, when entry has
  * returned. A fault is repeated, with the program's own action in the kernel; a signal that was
  * sent is sent again. SIGABRT, SIGFPE or SIGILL that was sent goes to the program's handler, as if

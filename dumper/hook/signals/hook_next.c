@@ -16,6 +16,8 @@
 #include "dumper/hook/common/hook_process.h"
 #include "lib/sys/arch_x86_64.h"
 
+#define ABORT_SIZE 1024u /* bytes: more than any libc's abort() has */
+
 static const char *const names[TC_NEXT_N] = {
 	[TC_NEXT_SIGACTION] = "sigaction",
 	[TC_NEXT_SIGNAL] = "signal",
@@ -23,6 +25,7 @@ static const char *const names[TC_NEXT_N] = {
 	[TC_NEXT_SIGALTSTACK] = "sigaltstack",
 	[TC_NEXT_EXECVE] = "execve",
 	[TC_NEXT_DL_FIND_OBJECT] = "_dl_find_object",
+	[TC_NEXT_ABORT] = "abort",
 	[TC_NEXT_EXECVPE] = "execvpe",
 	[TC_NEXT_EXECVEAT] = "execveat",
 	[TC_NEXT_FEXECVE] = "fexecve",
@@ -86,14 +89,24 @@ const void *tc_next_library(const void *at)
 	return NULL;
 }
 
+bool tc_next_is_in_abort(uint64_t at)
+{
+	const uint64_t abort = (uintptr_t)atomic_load(&found[TC_NEXT_ABORT]);
+
+	return abort && at - abort < ABORT_SIZE;
+}
+
 void (*tc_next_restorer(int sig))(void)
 {
 	__typeof__(sigaction) *next = tc_next(TC_NEXT_SIGACTION);
-	struct tc_arch_action kernel = { 0 };
+	struct tc_arch_action kernel = { 0 }, before;
 	struct sigaction now;
 
-	if (!next || next(sig, NULL, &now) < 0 || next(sig, &now, NULL) < 0)
+	if (!next || tc_syscall4(SYS_rt_sigaction, sig, 0, (long)&before, sizeof(before.mask)) < 0)
 		return NULL;
-	tc_syscall4(SYS_rt_sigaction, sig, 0, (long)&kernel, sizeof(kernel.mask));
+	if (next(sig, NULL, &now) < 0 || next(sig, &now, NULL) < 0)
+		return NULL;
+	/* the program must not see that libc has set it */
+	tc_syscall4(SYS_rt_sigaction, sig, (long)&before, (long)&kernel, sizeof(kernel.mask));
 	return kernel.flags & TC_ARCH_SA_RESTORER ? kernel.restorer : NULL;
 }
