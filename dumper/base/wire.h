@@ -18,6 +18,9 @@ static inline uint64_t tc_cookie(enum tc_cookie_verb verb, uint64_t chance)
 	return (uint64_t)TC_COOKIE_MAGIC << 48 | (uint64_t)verb << 40 | (chance & TC_COOKIE_CHANCE);
 }
 
+/* The name of the hook's process that makes a dump. */
+#define TC_DUMPER_NAME "taskcore-dump"
+
 /* When a request is refused, a child of the process sets this name, with the last 16 bits of the
  * request's cookie in hexadecimal. Whoever asked looks for it in /proc: it can be seen until the
  * child is reaped, and needs no file. */

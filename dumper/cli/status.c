@@ -87,7 +87,9 @@ static size_t print_children(pid_t pid, uint64_t max_memory, bool title)
 		struct tc_probe child = { .pid = pids[i], .max_memory = max_memory };
 		int code = tc_probe_run(&child);
 		denied += code == TC_EXIT_PERMISSION;
-		if (!child.walk.counts.loops)
+		if (tc_probe_is_dumper(&child))
+			printf("a dump of it is being made, by its child %d\n", pids[i]);
+		if (!tc_probe_has_loops(&child))
 			continue;
 		if (title && found == 0)
 			printf("children with event loops (taskcore dump PID reads each):\n");

@@ -100,7 +100,7 @@ pid_t tc_children_nearest(pid_t pid, uint64_t max_memory, char name[TC_COMM_MAX]
 	for (size_t i = 0; i < n; i++) {
 		struct tc_probe probe = { .pid = all[i], .max_memory = max_memory };
 		tc_probe_run(&probe);
-		if (!probe.walk.counts.loops)
+		if (!tc_probe_has_loops(&probe))
 			continue;
 		memcpy(name, probe.comm, TC_COMM_MAX);
 		return all[i];
@@ -129,7 +129,7 @@ int tc_children_select(pid_t *pids, size_t *n, size_t max, uint64_t max_memory)
 	for (size_t i = 0; i < n_all && found < max; i++) {
 		struct tc_probe probe = { .pid = all[i], .max_memory = max_memory };
 		denied += tc_probe_run(&probe) == TC_EXIT_PERMISSION;
-		if (probe.walk.counts.loops && !is_among(all[i], pids, found))
+		if (tc_probe_has_loops(&probe) && !is_among(all[i], pids, found))
 			pids[found++] = all[i];
 	}
 	*n = found;

@@ -11,6 +11,7 @@
 #include "lib/python/find_python.h"
 #include "lib/sys/sys.h"
 #include "dumper/base/exit.h"
+#include "dumper/base/wire.h"
 #include "lib/base/plain.h"
 #include "dumper/outside/target.h"
 #include "dumper/outside/watch.h"
@@ -144,4 +145,14 @@ int tc_probe_run(struct tc_probe *probe)
 	tc_plain(probe->comm);
 	tc_plain(probe->module);
 	return code;
+}
+
+bool tc_probe_is_dumper(const struct tc_probe *probe)
+{
+	return strcmp(probe->comm, TC_DUMPER_NAME) == 0;
+}
+
+bool tc_probe_has_loops(const struct tc_probe *probe)
+{
+	return probe->walk.counts.loops && !tc_probe_is_dumper(probe);
 }

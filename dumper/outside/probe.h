@@ -33,4 +33,9 @@ struct tc_probe {
  * probe->code. */
 int tc_probe_run(struct tc_probe *probe);
 
+/* Is it the hook's own process, which makes a dump of its parent? It has a copy of the loops. */
+bool tc_probe_is_dumper(const struct tc_probe *probe);
+/* Has the process event loops of its own? */
+bool tc_probe_has_loops(const struct tc_probe *probe);
+
 #endif

@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "dumper/base/wire.h"
 #include "dumper/hook/capture/hook_cgroup.h"
 #include "dumper/hook/capture/hook_gather.h"
 #include "dumper/hook/child/hook_child.h"
@@ -285,7 +286,7 @@ void tc_hook_guest(struct tc_hook_dump *dump)
 	tc_sys_action(SIGXFSZ, (void *)SIG_IGN, 0, 0);
 	tc_hook_end_at_alarm();
 	tc_sys_mask(~FAULTS, NULL);
-	tc_syscall2(SYS_prctl, PR_SET_NAME, (long)"taskcore-dump");
+	tc_syscall2(SYS_prctl, PR_SET_NAME, (long)TC_DUMPER_NAME);
 	tc_hook_gather_fds(dump);
 	dump->maker.apart = tc_hook_leave_files(dump->fds.n_numbers);
 	leave_directory();
