@@ -113,6 +113,7 @@ def outside(target, directory, *options):
 def take_all(target, directory):
     """{how: path} of a dump of each way from outside, and of one by signal."""
     found = {"outside": outside(target, directory), "stop": outside(target, directory, "--stop")}
+    asleep(target)  # a thread that is just going back to sleep would be seen running, and be asked for its registers
     target.kick()
     found["signal"] = target.dumped()
     target.lives()

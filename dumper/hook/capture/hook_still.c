@@ -12,6 +12,7 @@
 #include "dumper/hook/common/hook_dump.h"
 #include "dumper/hook/common/hook_process.h"
 #include "dumper/hook/common/hook_settings.h"
+#include "dumper/hook/signals/hook_chain.h"
 #include "lib/base/strbuf.h"
 #include "lib/format/format.h"
 #include "lib/process/proc.h"
@@ -69,9 +70,19 @@ void tc_hook_still_all(const struct tc_hook_dump *dump)
 	await(n, WAIT_NS);
 }
 
+/* Does the kernel still call us for the private signal? Its default action would end the process,
+ * if the program has set that by a system call of its own. */
+static bool is_ours(void)
+{
+	const int sig = tc_hook_settings.private_signal;
+
+	return sig && tc_chain_in_front(sig);
+}
+
 bool tc_hook_still_one(const struct tc_hook_dump *dump, uint32_t tid)
 {
-	await(tc_hook_process()->n_parked + ask(dump, tid), WAIT_NS);
+	if (is_ours())
+		await(tc_hook_process()->n_parked + ask(dump, tid), WAIT_NS);
 	return tc_hook_still_of(tid);
 }
 
@@ -95,10 +106,11 @@ void tc_hook_still_running(const struct tc_hook_dump *dump)
 {
 	uint32_t n = 0;
 
-	for (size_t i = 0; i < dump->threads.n && n < RUNNING_MAX && dump->proc >= 0; i++) {
+	if (dump->proc < 0 || !is_ours())
+		return;
+	for (size_t i = 0; i < dump->threads.n && n < RUNNING_MAX; i++) {
 		struct tc_os_thread *thread = &dump->threads.at[i];
-		if (thread->state != 'R' || thread->how != TC_REGS_NONE ||
-		    !tc_hook_settings.private_signal)
+		if (thread->state != 'R' || thread->how != TC_REGS_NONE)
 			continue;
 		if (blocks(dump, thread))
 			thread->flags |= TC_THREAD_BLOCKS;
