@@ -110,24 +110,44 @@ static void keep(const siginfo_t *info, const struct tc_arch_context *context, c
 /* What kind of handler the program has. Runtimes, as those of Go, Java and WebAssembly, let their
  * code fault on purpose, and their handler goes on behind it: theirs is a fault in the library of
  * the handler itself, or in code that is in no file. For them a dump is made only when the handler
- * gives the fault back. Python has two handlers: faulthandler's, which ends the process, and the
- * one that calls handlers in Python, as nearly always of SIGINT. */
+ * gives the fault back. */
 enum handler_kind { HANDLER_OTHER, HANDLER_RECOVERS, HANDLER_REPORTS };
+
+static const void *handler_of(int sig)
+{
+	struct tc_arch_action action = { 0 };
+
+	tc_syscall4(SYS_rt_sigaction, sig, 0, (long)&action, sizeof(action.mask));
+	return action.handler;
+}
+
+/* Is this handler of Python's that of faulthandler, which ends the process? It is set for all
+ * faults at once. The other one, which calls handlers in Python, is set for each signal by itself,
+ * and for these two if it is for all. */
+static bool is_faulthandler(const void *handler)
+{
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL };
+	static const siginfo_t fault = { .si_code = 1 };
+	unsigned long flags;
+	void *other;
+
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		tc_chain_fate(faults[i], &fault, &other, &flags);
+		if (other != handler)
+			return false;
+	}
+	return handler_of(SIGINT) != handler && handler_of(SIGTERM) != handler;
+}
 
 static enum handler_kind look_up(const void *handler, uint64_t code)
 {
-	struct tc_arch_action sigint = { 0 };
-	enum { HANDLER, CODE, PYTHON, SIGINTS, N };
+	enum { HANDLER, CODE, PYTHON, N };
+	const uint64_t at[N] = { (uintptr_t)handler, code, tc_hook_python_code() };
 	uint64_t files[N];
 
-	tc_syscall4(SYS_rt_sigaction, SIGINT, 0, (long)&sigint, sizeof(sigint.mask));
-	const uint64_t at[N] = { (uintptr_t)handler, code, tc_hook_python_code(),
-				 (uintptr_t)sigint.handler };
 	tc_hook_libraries(at, N, files);
 	if (files[HANDLER] && files[HANDLER] == files[PYTHON])
-		return sigint.handler != handler && files[SIGINTS] == files[PYTHON] ?
-			       HANDLER_REPORTS :
-			       HANDLER_OTHER;
+		return is_faulthandler(handler) ? HANDLER_REPORTS : HANDLER_OTHER;
 	return files[HANDLER] && (!files[CODE] || files[CODE] == files[HANDLER]) ?
 		       HANDLER_RECOVERS :
 		       HANDLER_OTHER;
@@ -251,7 +271,9 @@ static void dump(int sig, siginfo_t *info, const struct tc_arch_context *context
 	end(process);
 }
 
-static void look_at(int sig, siginfo_t *info, const struct tc_arch_context *context)
+/* Not inlined, so that its frame does not lie below what the program's handler gets. */
+__attribute__((noinline)) static void look_at(int sig, siginfo_t *info,
+					      const struct tc_arch_context *context)
 {
 	void *handler;
 	unsigned long flags;

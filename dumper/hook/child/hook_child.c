@@ -210,6 +210,12 @@ void tc_hook_child_refuse(struct tc_hook_dump *dump, const char *why)
 	tell(dump, TC_OUTCOME_REFUSED, line);
 }
 
+void tc_hook_child_failed(struct tc_hook_dump *dump)
+{
+	tc_hook_file_abort(&file);
+	tc_hook_child_refuse(dump, "a fault happened while it was made");
+}
+
 /* Try one directory after the other until the dump is in one. */
 static void make_file(struct tc_hook_dump *dump)
 {
@@ -225,6 +231,10 @@ static void make_file(struct tc_hook_dump *dump)
 		else if (tc_hook_settings.dir[0] && !dump->maker.guest)
 			dump->maker.why_elsewhere = "no child could be made that may wait for it";
 		int r = tc_hook_write(dump, file.fd);
+		if (r == -EFAULT) {
+			tc_hook_child_failed(dump);
+			return;
+		}
 		if (r < 0 || ask_again(dump)) {
 			tc_hook_file_abort(&file);
 			if (r == 0)
@@ -239,12 +249,6 @@ static void make_file(struct tc_hook_dump *dump)
 		tc_hook_file_explain(&file, &reason, r);
 	}
 	tc_hook_child_refuse(dump, why);
-}
-
-void tc_hook_child_failed(struct tc_hook_dump *dump)
-{
-	tc_hook_file_abort(&file);
-	tc_hook_child_refuse(dump, "a fault happened while it was made");
 }
 
 void tc_hook_child_stuck(struct tc_hook_dump *dump)

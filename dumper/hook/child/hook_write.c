@@ -243,7 +243,7 @@ static void write_steps(struct writing *w)
 {
 	struct tc_hook_dump *dump = w->dump;
 
-	w->r = -TC_EINTERNAL;
+	w->r = -TC_EFAULT;
 	take(w, "the head", step_head);
 	if (w->r < 0)
 		return;
@@ -259,7 +259,7 @@ static void write_steps(struct writing *w)
 		note(dump, "ended by a fault, or did not come to its end: ", w->ended[i]);
 	if (!is_worth_sealing(w))
 		return;
-	w->r = -TC_EWRITE;
+	w->r = -TC_EFAULT;
 	take(w, "the end of the file", step_seal);
 }
 
@@ -278,5 +278,5 @@ int tc_hook_write(struct tc_hook_dump *dump, int fd)
 	tc_sys_unmap(memory, CORE_MEMORY);
 	if (w.r == -TC_EWRITE)
 		return dump->core.sys ? -dump->core.sys : -EIO;
-	return w.r < 0 ? -ENOMEM : 0;
+	return w.r == -TC_EFAULT ? -EFAULT : w.r < 0 ? -ENOMEM : 0;
 }
