@@ -5,7 +5,7 @@
 set -eu
 here=$srcdir/tests/build
 bound=32768 # bytes: half of a stack of the hook (hook_guard.c); the rest is for signal frames (12 KB with AMX) and luck
-entry=2048  # bytes: what the handler may take of a stack that is not ours (ENTRY_BYTES of hook_names.c)
+entry=2304  # bytes: what the handler may take of a stack that is not ours (ENTRY_BYTES of hook_names.c)
 libc=512    # bytes: more than any of glibc's memcpy, memset, memcmp, strlen needs
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT

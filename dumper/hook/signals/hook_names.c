@@ -20,7 +20,7 @@
 #define EXPORT __attribute__((visibility("default")))
 /* Bytes that our entry needs on an alternate stack, in addition to the kernel's frame
  * (AT_MINSIGSTKSZ, sigaltstack(2)), before it switches to the hook's own stack. */
-#define ENTRY_BYTES 2048u
+#define ENTRY_BYTES 2304u
 #define BIT(sig) (UINT64_C(1) << ((sig)-1))
 
 typedef void handler_fn(int sig);
