@@ -174,8 +174,21 @@ def absent(name):
     raise lab.Missing("interpreter %s is expected and not here" % name)
 
 
+# The right signal, and no core. Seen once in some 2,000 cases, beside other load, and not again in 120 of that one: the kernel also
+# gives up a core that it cannot write. What is ours comes again.
+NO_CORE = re.compile(r"it ended with (SIG\w+), without the hook \1 \(core\)")
+
+
 def run_one(test):
-    """(name, "ok", "not ok" or "skip", text)."""
+    """(name, "ok", "not ok" or "skip", text). A case whose core alone is missing is run a second time."""
+    name, result, text = try_one(test)
+    if result == "not ok" and NO_CORE.match(text):
+        print("# once more, for want of the kernel's core: %s" % name, flush=True)
+        return try_one(test)
+    return name, result, text
+
+
+def try_one(test):
     name, function, arguments, *more = test
     try:
         return name, "ok", function(*arguments, **(more[0] if more else {}))
