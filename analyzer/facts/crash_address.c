@@ -107,15 +107,22 @@ static const struct tc_thread_view *guarded(const struct tc_crash_view *crash)
 	return found;
 }
 
+static uint64_t distance(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : b - a;
+}
+
 /* Nothing is mapped at the address, though a mapping that may be accessed holds it: a guard that
- * was made with MADV_GUARD_INSTALL (Linux 6.13), as glibc 2.42 makes those of stacks. */
+ * was made with MADV_GUARD_INSTALL (Linux 6.13), as glibc 2.42 makes those of stacks. One mapping
+ * may hold the stacks of many threads, so only a guard near the stack pointer is this thread's. */
 static bool is_inner_guard(const struct tc_crash_view *crash)
 {
 	const struct tc_crash_record *record = crash->record;
 
 	return signal_of(crash) == TC_SIGNAL_SEGV && record->code == TC_CODE_SEGV_MAPERR &&
 	       record->access && crash->thread &&
-	       tc_span_has(record->mapping, crash->thread->os->sp);
+	       tc_span_has(record->mapping, crash->thread->os->sp) &&
+	       distance(crash->thread->os->sp, record->address) <= NEAR;
 }
 
 static bool say_guard(struct tc_out *out, const struct tc_crash_view *crash)
@@ -166,11 +173,6 @@ static void say_mapped(struct tc_out *out, const struct tc_crash_view *crash)
 		tc_out_printf(out, " (%c%c%c)", record->access & READ ? 'r' : '-',
 			      record->access & WRITE ? 'w' : '-',
 			      record->access & EXECUTE ? 'x' : '-');
-}
-
-static uint64_t distance(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b : b - a;
 }
 
 /* The kernel lets the stack of the first thread grow when an address below it is used, up to a

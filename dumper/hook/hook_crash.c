@@ -27,33 +27,17 @@
 #include "dumper/hook/signals/hook_chain.h"
 #include "dumper/hook/signals/hook_guard.h"
 #include "dumper/hook/signals/hook_next.h"
+#include "lib/format/fatal_signal.h"
 #include "lib/sys/arch_x86_64.h"
 #include "lib/sys/sys.h"
 #include "lib/base/safe.h"
 
-static const struct {
-	int sig;
-	const char *reason;
-} signals[] = {
-	{ SIGSEGV, "segv" }, { SIGABRT, "abrt" }, { SIGBUS, "bus" },
-	{ SIGFPE, "fpe" },   { SIGILL, "ill" },
-};
 /* A handler that reports a signal, and then raises it again, has done so after that time. */
 #define AGAIN_NS 5000000000u
 #define ABORTS_NS 1000000000u /* between two dumps of abort() that a handler gets */
 #define ABORT_WORDS 40u	     /* of the stack, in which the caller of raise() is found */
 /* A fault so near to the stack pointer is an overflow, or a bad stack pointer. */
 #define NEAR_STACK 65536u
-#define N_SIGNALS (sizeof(signals) / sizeof(signals[0]))
-
-static const char *reason_of(int sig)
-{
-	size_t i = 0;
-
-	while (i + 1 < N_SIGNALS && signals[i].sig != sig)
-		i++;
-	return signals[i].reason;
-}
 
 /* The last fatal signal that was to go to a handler of the program. */
 static struct before {
@@ -154,24 +138,20 @@ static enum handler_kind look_up(const void *handler, uint64_t code)
 }
 
 /* Some programs probe addresses: they set a handler, fault, and put the old action back. The answer
- * of the last time is kept for them, because the maps of a large process take milliseconds. */
+ * of the last time is kept for them, because the maps of a large process take milliseconds. It is
+ * one word, so that two threads that fault at once cannot mix their answers: what was asked, and in
+ * the two lowest bits the answer. */
 static enum handler_kind kind_of(const void *handler, uint64_t code)
 {
-	static struct {
-		_Atomic(const void *) handler;
-		_Atomic uint64_t code;
-		_Atomic uint32_t kind;
-	} last;
+	static _Atomic uint64_t last;
+	const uint64_t question = ((uintptr_t)handler * 0x9e3779b97f4a7c15u ^ code) & ~3ull;
+	uint64_t answer = last;
 
 	if (!handler)
 		return HANDLER_OTHER;
-	if (last.handler != handler || last.code != code) {
-		last.handler = NULL;
-		last.kind = look_up(handler, code);
-		last.code = code;
-		last.handler = handler;
-	}
-	return (enum handler_kind)last.kind;
+	if (!answer || (answer & ~3ull) != question)
+		last = answer = question | (look_up(handler, code) + 1u);
+	return (enum handler_kind)((answer & 3) - 1);
 }
 
 /* Can the handler not go on? One that is called once (SA_RESETHAND) does not recover from faults;
@@ -241,7 +221,7 @@ static void dump(int sig, siginfo_t *info, const struct tc_arch_context *context
 	struct tc_hook_process *process = tc_hook_process();
 	uint64_t now = tc_sys_clock_ns(CLOCK_MONOTONIC);
 	struct tc_request request = {
-		.reason = reason_of(sig),
+		.reason = tc_fatal_signal((uint32_t)sig)->reason,
 		.signal = sig,
 		.sender_pid = info->si_code <= 0 ? (uint32_t)info->si_pid : 0,
 		.sender_uid = info->si_code <= 0 ? (uint32_t)info->si_uid : 0,
@@ -317,6 +297,6 @@ void tc_hook_crash_take(void)
 	if (!tc_hook_settings.crash || tc_hook_emulator() || atomic_exchange(&taken, true))
 		return;
 	tc_hook_altstack_main();
-	for (size_t i = 0; i < N_SIGNALS; i++)
-		tc_chain_take_fatal(signals[i].sig, on_crash);
+	for (size_t i = 0; i < TC_N_FATAL_SIGNALS; i++)
+		tc_chain_take_fatal((int)tc_fatal_signals[i].number, on_crash);
 }

@@ -3,8 +3,6 @@
 #ifndef TC_HOOK_CRASH_H
 #define TC_HOOK_CRASH_H
 
-#include <stdbool.h>
-
 /* Take the fatal signals, once, and give threads alternate stacks from now on; nothing where
  * TASKCORE_CRASH is off, or in an emulator. To be called when the process is known to hold an
  * interpreter. Normal context. */

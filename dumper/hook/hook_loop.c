@@ -26,10 +26,18 @@ static bool is_python(void *caller)
 {
 	if (tc_hook_is_linked_python())
 		return true;
-	const struct link_map *library = tc_next_library(caller);
-	const char *path = library ? library->l_name : "", *slash = strrchr(path, '/');
+#ifdef DLFO_STRUCT_HAS_EH_DBASE
+	int error = errno;
+	__typeof__(_dl_find_object) *find = tc_next(TC_NEXT_DL_FIND_OBJECT);
+	struct dl_find_object object;
 
-	return strstr(slash ? slash : path, "python");
+	errno = error;
+	if (find && find(caller, &object) == 0) {
+		const char *path = object.dlfo_link_map->l_name, *slash = strrchr(path, '/');
+		return strstr(slash ? slash : path, "python");
+	}
+#endif
+	return false;
 }
 
 /* Look for an interpreter. In a program that is not linked with Python a look fails until Python is

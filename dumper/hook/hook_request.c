@@ -30,7 +30,8 @@
 /* How long a fatal signal waits for a dump that is made in our memory; */
 #define OTHERS_NS 300000000u
 /* how long the end of the process waits for its own dump, in addition to the time that the dump may
- * take; for the child's end, when the file is sealed; and the time between two looks. */
+ * take; for the child's end, when the file is sealed; how long a process that lives on waits for
+ * the seal; and the time between two looks. */
 #define SEAL_MORE_NS 3000000000u
 #define REAP_NS 1000000000u
 #define SEAL_LIVES_NS 2000000000u

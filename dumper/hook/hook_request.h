@@ -12,8 +12,9 @@ struct tc_request;
 int tc_hook_request(const struct tc_request *request);
 /* The same for a fatal signal, whose dump goes before all others: one that is being made is waited
  * for a short time, and ended then. Returns when the file is sealed, or will not be, after
- * settings.crash_ms at most, or 3 s more where a step or a file system hangs. The turn is given
- * back only if the process lives on. */
+ * settings.crash_ms at most, or 3 s more where a step or a file system hangs; before that the turn
+ * of another dump may take half of crash_ms. The turn is given back only if the process lives on.
+ */
 int tc_hook_request_crash(const struct tc_request *request);
 /* The child of the last dump has asked for another snapshot: make it. 0 or -errno. */
 int tc_hook_request_again(const struct tc_arch_context *context);

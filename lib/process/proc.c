@@ -259,12 +259,22 @@ bool tc_proc_thread(int proc, uint32_t tid, struct tc_os_thread *thread)
 	return true;
 }
 
-bool tc_proc_switches(int proc, uint32_t tid, uint64_t *ret)
+static bool thread_number(int proc, uint32_t tid, const char *name, unsigned base, uint64_t *ret)
 {
 	char path[64];
 
 	thread_path(tid, "/status", path, sizeof(path));
-	return tc_proc_number(proc, path, "voluntary_ctxt_switches", 10, ret);
+	return tc_proc_number(proc, path, name, base, ret);
+}
+
+bool tc_proc_switches(int proc, uint32_t tid, uint64_t *ret)
+{
+	return thread_number(proc, tid, "voluntary_ctxt_switches", 10, ret);
+}
+
+bool tc_proc_blocked(int proc, uint32_t tid, uint64_t *ret)
+{
+	return thread_number(proc, tid, "SigBlk", 16, ret);
 }
 
 bool tc_proc_sched(int proc, uint32_t tid, struct tc_sched *ret)
@@ -286,9 +296,8 @@ bool tc_proc_sched(int proc, uint32_t tid, struct tc_sched *ret)
 		ret->turns = tc_parse_number(&at, 10);
 		return ret->known = true;
 	}
-	thread_path(tid, "/status", path, sizeof(path));
 	ret->known = tc_proc_switches(proc, tid, &ret->turns) &&
-		     tc_proc_number(proc, path, "nonvoluntary_ctxt_switches", 10, &forced);
+		     thread_number(proc, tid, "nonvoluntary_ctxt_switches", 10, &forced);
 	ret->turns += forced;
 	return ret->known;
 }

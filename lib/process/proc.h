@@ -77,6 +77,10 @@ bool tc_proc_sched(int proc, uint32_t tid, struct tc_sched *ret);
  * be read. */
 bool tc_proc_switches(int proc, uint32_t tid, uint64_t *ret);
 
+/* The signals that thread tid blocks: bit n - 1 is signal n (SigBlk of its status file). False: it
+ * cannot be read. */
+bool tc_proc_blocked(int proc, uint32_t tid, uint64_t *ret);
+
 /* The last number of an NSpid or NStgid field: the id in the innermost pid namespace. 0: none. */
 uint32_t tc_proc_innermost(const char *field);
 

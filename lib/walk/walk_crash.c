@@ -3,9 +3,6 @@
  * package; then any. */
 #include "lib/walk/walk_crash.h"
 
-#include <string.h>
-
-#include "lib/base/contains.h"
 #include "lib/base/strbuf.h"
 #include "lib/python/pyframe.h"
 #include "lib/python/pyobj.h"
@@ -13,28 +10,12 @@
 #include "lib/walk/walker.h"
 #include "lib/base/safe.h"
 
-enum rank { NOTHING, OF_LIBRARY, OF_PACKAGE, OF_PROGRAM };
-
 /* A name that is too long is cut; one that cannot be read is empty. */
 static void read_text(struct tc_walker *w, tc_addr str, char *to, size_t room)
 {
 	to[0] = 0;
 	if (tc_str_read(&w->py, str, to, room, NULL) < 0)
 		to[0] = 0;
-}
-
-static enum rank rank_of(const struct tc_walker *w, const char *file, bool has_library)
-{
-	const size_t n = strlen(w->heap.library);
-
-	if (!file[0])
-		return NOTHING;
-	if (tc_contains(file, "-packages/"))
-		return OF_PACKAGE;
-	return strncmp(file, "<frozen ", 8) == 0 ||
-			       (has_library && strncmp(file, w->heap.library, n) == 0) ?
-		       OF_LIBRARY :
-		       OF_PROGRAM;
 }
 
 static void note_place(struct tc_walker *w, const struct tc_frame_view *frame,
@@ -75,21 +56,21 @@ static void note_task(struct tc_walker *w, tc_addr task)
 
 void tc_walker_crash(struct tc_walker *w, const struct tc_walk_thread *thread)
 {
-	enum rank best = NOTHING;
+	enum tc_origin best = TC_ORIGIN_LIBRARY + 1; /* none yet */
 	struct tc_code_facts facts;
 	char file[256];
 
 	if (!thread->tid || thread->tid != w->options->crashed_tid)
 		return;
-	const bool has_library = tc_walker_find_library(w);
+	tc_walker_find_library(w);
 	note_task(w, thread->running_task);
-	for (uint32_t i = 0; i < thread->n_frames && best < OF_PROGRAM; i++) {
+	for (uint32_t i = 0; i < thread->n_frames && best > TC_ORIGIN_PROGRAM; i++) {
 		if (tc_code_facts_read(&w->py, thread->frames[i].code, &facts) < 0)
 			continue;
 		read_text(w, facts.filename, file, sizeof(file));
-		enum rank rank = rank_of(w, file, has_library);
-		if (rank > best) {
-			best = rank;
+		const enum tc_origin origin = tc_walker_origin_of_path(w, file);
+		if (file[0] && origin < best) {
+			best = origin;
 			note_place(w, &thread->frames[i], &facts);
 		}
 	}

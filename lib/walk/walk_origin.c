@@ -18,7 +18,7 @@ enum tc_heap_class { UNKNOWN_CLASS, OWN_CLASS, PACKAGE_CLASS, FOREIGN_CLASS };
 static const char tasks_file[] = "asyncio/tasks.py";
 
 /* Where the standard library is: the folder of asyncio. */
-bool tc_walker_find_library(struct tc_walker *w)
+static bool find_library(struct tc_walker *w)
 {
 	char *path = w->heap.library;
 	tc_addr dict, file;
@@ -37,12 +37,25 @@ bool tc_walker_find_library(struct tc_walker *w)
 	return true;
 }
 
-static bool is_library_path(const struct tc_walk_heap *heap, const char *path)
+bool tc_walker_find_library(struct tc_walker *w)
 {
-	const size_t n = strlen(heap->library);
+	const bool found = find_library(w);
 
-	return strncmp(path, "<frozen ", 8) == 0 ||
-	       (strncmp(path, heap->library, n) == 0 && !tc_contains(path + n, "-packages/"));
+	if (!found)
+		w->heap.library[0] = 0;
+	return found;
+}
+
+enum tc_origin tc_walker_origin_of_path(const struct tc_walker *w, const char *path)
+{
+	const char *library = w->heap.library;
+	const size_t n = strlen(library);
+	const bool is_below = n && strncmp(path, library, n) == 0;
+
+	if (strncmp(path, "<frozen ", 8) == 0 ||
+	    (is_below && !tc_contains(path + n, "-packages/")))
+		return TC_ORIGIN_LIBRARY;
+	return tc_contains(path, "-packages/") ? TC_ORIGIN_PACKAGE : TC_ORIGIN_PROGRAM;
 }
 
 /* Whose code it is. */
@@ -58,9 +71,7 @@ enum tc_origin tc_walker_origin_of(struct tc_walker *w, tc_addr code)
 	if (!*known) {
 		*known = TC_ORIGIN_PROGRAM;
 		if (tc_str_read(&w->py, file, path, sizeof(path), NULL) == 0)
-			*known = is_library_path(&w->heap, path) ? TC_ORIGIN_LIBRARY :
-				 tc_contains(path, "-packages/")	 ? TC_ORIGIN_PACKAGE :
-								   TC_ORIGIN_PROGRAM;
+			*known = tc_walker_origin_of_path(w, path);
 	}
 	return (enum tc_origin) * known;
 }
@@ -219,7 +230,8 @@ void tc_walker_find_origin(struct tc_walker *w, struct tc_heap_space *space)
 		/* python -c has no file, nor have modules of C */
 		space->library = tc_dict_get(&w->py, space->dict, "__builtins__", &file) < 0;
 	} else if (tc_str_read(&w->py, file, path, sizeof(path), NULL) == 0) {
-		space->library = is_library_path(&w->heap, path);
-		space->package = tc_contains(path, "-packages/");
+		const enum tc_origin origin = tc_walker_origin_of_path(w, path);
+		space->library = origin == TC_ORIGIN_LIBRARY;
+		space->package = origin == TC_ORIGIN_PACKAGE;
 	}
 }

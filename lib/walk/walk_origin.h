@@ -17,6 +17,9 @@ enum tc_origin { TC_ORIGIN_PROGRAM = 1, TC_ORIGIN_PACKAGE, TC_ORIGIN_LIBRARY };
 /* Find where the standard library is, the folder of asyncio, into w->heap.library. False: it is not
  * known; then nothing else here may be called. */
 bool tc_walker_find_library(struct tc_walker *w);
+/* Whose code a file has, by its path. This one may be called without the library too: then only
+ * frozen modules are the library's. */
+enum tc_origin tc_walker_origin_of_path(const struct tc_walker *w, const char *path);
 enum tc_origin tc_walker_origin_of(struct tc_walker *w, tc_addr code);
 /* Set the fields of a module or class that say whose it is. */
 void tc_walker_find_origin(struct tc_walker *w, struct tc_heap_space *space);

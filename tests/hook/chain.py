@@ -9,7 +9,6 @@ Python programs (chain_python.py) run with that library and with libtaskcore.so,
 hook (chain_naive.c) is the positive control: the same tests must find it wanting. --signals: for each blocking call of the
 EINTR table; --seeds: random transcripts."""
 import argparse
-import concurrent.futures
 import os
 import re
 import resource
@@ -17,13 +16,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
 import interpreters  # noqa: E402
 import lab  # noqa: E402
+import parallel  # noqa: E402
 
 TOP = os.path.dirname(os.path.dirname(HERE))
 CC = os.environ.get("CC", "cc").split()
@@ -34,7 +34,6 @@ WITH_DEATH = ("die", "pid-1")  # SIG_DFL ends the process, as in one without Pyt
 WITH_HOOK = ("exec", "long-list", "die", "entry-stack")  # need nothing of the test library
 NEEDS_UVLOOP = ("uvloop",)
 STEPS = 3000
-MAX_LINES = 20
 
 # reliability-ecosystem 3.1: what SA_RESTART hides, and what it does not (signal(7)).
 HIDDEN = "read recv waitpid flock pthread_cond_timedwait".split()
@@ -255,34 +254,7 @@ def tests(built, args):
             case,
         )
     for name in [] if args.quick else interpreters.missing(found):
-        yield "%s: interpreter" % name, absent, (name,)
-
-
-def absent(name):
-    raise lab.Missing("interpreter %s is expected and not here" % name)
-
-
-def run_one(test):
-    """(name, "ok", "not ok" or "skip", text)."""
-    name, function, arguments = test
-    try:
-        return name, "ok", function(*arguments)
-    except lab.Missing as e:
-        return name, "skip", str(e)
-    except (lab.Failed, subprocess.TimeoutExpired) as e:
-        return name, "not ok", str(e)
-    except Exception:  # noqa: BLE001 what was not foreseen is a failure of its test, not of the run
-        return name, "not ok", traceback.format_exc()
-
-
-def report(number, name, result, text):
-    if result == "skip":
-        print("ok %d - %s # SKIP %s" % (number, name, text), flush=True)
-        return
-    print("%s %d - %s%s" % (result, number, name, " (%s)" % text if result == "ok" and text else ""), flush=True)
-    if result == "not ok":
-        for line in text.split("\n")[:MAX_LINES]:
-            print("  # " + line, flush=True)
+        yield "%s: interpreter" % name, parallel.absent, (name,)
 
 
 def main():
@@ -293,16 +265,10 @@ def main():
     parser.add_argument("--signals", type=int, default=100)
     parser.add_argument("--seeds", type=int, default=50)
     args = parser.parse_args()
-    counts = {"ok": 0, "not ok": 0, "skip": 0}
-    with tempfile.TemporaryDirectory() as directory, concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+    with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
         chosen = [t for t in tests(Built(directory), args) if re.search(args.only, t[0])]
-        print("1..%d" % len(chosen))
-        for number, (name, result, text) in enumerate(pool.map(run_one, chosen), 1):
-            counts[result] += 1
-            report(number, name, result, text or "")
-    print("%d passed, %d failed, %d skipped" % (counts["ok"], counts["not ok"], counts["skip"]))
-    return 1 if counts["not ok"] else 0
+        return parallel.run_all(chosen, args.jobs)
 
 
 if __name__ == "__main__":

@@ -9,14 +9,11 @@ compared, and the dump is read. Then: handlers of others beside ours (crash_neig
 (crash_places.py), and servers and watchdogs that send SIGABRT (crash_servers.py). All cases on one interpreter, a few on others; --full:
 all on all."""
 import argparse
-import concurrent.futures
 import os
 import re
 import signal
-import subprocess
 import sys
 import tempfile
-import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
@@ -25,11 +22,10 @@ import crash_embed  # noqa: E402
 import crash_neighbours  # noqa: E402
 import crash_places  # noqa: E402
 import crash_servers  # noqa: E402
+import parallel  # noqa: E402
 from crash_cases import ILL, KINDS, baseline, case, compare, crashed, end_of, examine  # noqa: E402
 from crash_lab import interpreters, lab, must, status_text  # noqa: E402
-from service import Skip  # noqa: E402
 
-MAX_LINES = 20
 CASES = [case(kind) for kind in KINDS]
 CASES += [case(kind, "task", "extension") for kind in ("null", "heap", "others")]
 CASES += [case(kind, "task", "released") for kind in ("null", "abort", "others")]
@@ -167,11 +163,7 @@ def tests(built, full):
         yield "control: another line is seen", control_dump, (built, one, case("null", "python-handler"), case("null"), "the finding names")
         yield "control: another task is seen", control_dump, (built, one, case("null", "thread"), case("null"), "names the task")
     for name in interpreters.missing(found) if full else []:
-        yield "interpreter %s" % name, absent, (name,)
-
-
-def absent(name):
-    raise lab.Missing("interpreter %s is expected and not here" % name)
+        yield "interpreter %s" % name, parallel.absent, (name,)
 
 
 # The right signal, and no core. Seen once in some 2,000 cases, beside other load, and not again in 120 of that one: the kernel also
@@ -180,34 +172,12 @@ NO_CORE = re.compile(r"it ended with (SIG\w+), without the hook \1 \(core\)")
 
 
 def run_one(test):
-    """(name, "ok", "not ok" or "skip", text). A case whose core alone is missing is run a second time."""
-    name, result, text = try_one(test)
+    """As parallel.run_one; a case whose core alone is missing is run a second time."""
+    name, result, text = parallel.run_one(test)
     if result == "not ok" and NO_CORE.match(text):
         print("# once more, for want of the kernel's core: %s" % name, flush=True)
-        return try_one(test)
+        return parallel.run_one(test)
     return name, result, text
-
-
-def try_one(test):
-    name, function, arguments, *more = test
-    try:
-        return name, "ok", function(*arguments, **(more[0] if more else {}))
-    except (lab.Missing, Skip) as e:
-        return name, "skip", str(e)
-    except (lab.Failed, subprocess.TimeoutExpired) as e:
-        return name, "not ok", str(e)
-    except Exception:  # noqa: BLE001 what was not foreseen is a failure of its test, not of the run
-        return name, "not ok", traceback.format_exc()
-
-
-def report(number, name, result, text):
-    if result == "skip":
-        print("ok %d - %s # SKIP %s" % (number, name, text), flush=True)
-        return
-    print("%s %d - %s%s" % (result, number, name, " (%s)" % text if result == "ok" and text else ""), flush=True)
-    if result == "not ok":
-        for line in text.rstrip().split("\n")[-MAX_LINES:]:
-            print("  # " + line, flush=True)
 
 
 def main():
@@ -216,19 +186,13 @@ def main():
     parser.add_argument("--only", default="")
     parser.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args()
-    counts = {"ok": 0, "not ok": 0, "skip": 0}
     why = crash_lab.cores_possible()
     if why:
         print("warning: the kernel's cores are not compared: " + why)
-    with tempfile.TemporaryDirectory() as directory, concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+    with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
         chosen = [t for t in tests(crash_lab.Built(directory), args.full) if re.search(args.only, t[0])]
-        print("1..%d" % len(chosen))
-        for number, (name, result, text) in enumerate(pool.map(run_one, chosen), 1):
-            counts[result] += 1
-            report(number, name, result, text or "")
-    print("%d passed, %d failed, %d skipped" % (counts["ok"], counts["not ok"], counts["skip"]))
-    return 1 if counts["not ok"] else 0
+        return parallel.run_all(chosen, args.jobs, run_one)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@
 
 #include "dumper/hook/capture/hook_still.h"
 #include "dumper/hook/common/hook_dump.h"
-#include "lib/base/strbuf.h"
 #include "lib/mem/mem.h"
 #include "lib/process/proc.h"
 #include "lib/sys/arch_x86_64.h"
@@ -21,18 +20,6 @@ static bool is_asleep(const struct tc_hook_dump *dump, uint32_t tid)
 	return thread.syscall >= 0;
 }
 
-static bool read_switches(const struct tc_hook_dump *dump, uint32_t tid, uint64_t *ret)
-{
-	char path[64];
-	struct tc_strbuf text;
-
-	tc_strbuf_init(&text, path, sizeof(path));
-	tc_strbuf_s(&text, "task/");
-	tc_strbuf_u(&text, tid);
-	tc_strbuf_s(&text, "/status");
-	return tc_proc_number(dump->proc, path, "voluntary_ctxt_switches", 10, ret);
-}
-
 bool tc_hook_hold(struct tc_hook_dump *dump, uint32_t holder)
 {
 	uint32_t tid = 0;
@@ -43,7 +30,8 @@ bool tc_hook_hold(struct tc_hook_dump *dump, uint32_t holder)
 	/* its state is unknown; or a second interpreter: only one holder can be watched */
 	if (!tid || dump->proc < 0 || dump->in_place.asleep)
 		return tid && tid == dump->in_place.asleep;
-	if (!read_switches(dump, tid, &dump->in_place.switches) || !is_asleep(dump, tid))
+	if (!tc_proc_switches(dump->proc, tid, &dump->in_place.switches) ||
+	    !is_asleep(dump, tid))
 		return tc_hook_still_one(dump, holder);
 	dump->in_place.asleep = tid;
 	return true;
@@ -54,7 +42,8 @@ bool tc_hook_was_asleep(struct tc_hook_dump *dump)
 	uint64_t now;
 
 	if (!is_asleep(dump, dump->in_place.asleep) ||
-	    !read_switches(dump, dump->in_place.asleep, &now) || now != dump->in_place.switches)
+	    !tc_proc_switches(dump->proc, dump->in_place.asleep, &now) ||
+	    now != dump->in_place.switches)
 		return false;
 	for (size_t i = 0; i < dump->threads.n; i++)
 		if (dump->threads.at[i].tid == dump->in_place.asleep)

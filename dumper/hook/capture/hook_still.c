@@ -13,7 +13,6 @@
 #include "dumper/hook/common/hook_process.h"
 #include "dumper/hook/common/hook_settings.h"
 #include "dumper/hook/signals/hook_chain.h"
-#include "lib/base/strbuf.h"
 #include "lib/format/format.h"
 #include "lib/process/proc.h"
 #include "lib/sys/arch_x86_64.h"
@@ -25,8 +24,9 @@
 #define WAIT_RUNNING_NS 2000000u
 #define RUNNING_MAX 64u
 #define LOOK_NS 50000
-/* The end of the process may wait so much longer (hook_request.c). */
-#define CRASH_MORE_MS 5000u
+/* The end of the process may wait for its turn half as long as for the dump, and then these 3
+ * seconds for the seal (hook_request.c); one is to spare. */
+#define CRASH_MORE_MS 4000u
 
 /* The first n_still of them are in use; n_parked of the process's state are written already. */
 static struct tc_hook_still still[TC_HOOK_STILL_MAX];
@@ -91,14 +91,8 @@ bool tc_hook_still_one(const struct tc_hook_dump *dump, uint32_t tid)
 static bool blocks(const struct tc_hook_dump *dump, const struct tc_os_thread *thread)
 {
 	uint64_t blocked;
-	char path[64];
-	struct tc_strbuf text;
 
-	tc_strbuf_init(&text, path, sizeof(path));
-	tc_strbuf_s(&text, "task/");
-	tc_strbuf_u(&text, thread->tid);
-	tc_strbuf_s(&text, "/status");
-	return !tc_proc_number(dump->proc, path, "SigBlk", 16, &blocked) ||
+	return !tc_proc_blocked(dump->proc, thread->tid, &blocked) ||
 	       blocked >> (tc_hook_settings.private_signal - 1) & 1;
 }
 
@@ -149,13 +143,14 @@ void tc_hook_stand_still(const struct tc_arch_context *context)
 	struct tc_hook_process *process = tc_hook_process();
 	uint32_t crashing = process->crashing, busy = process->busy;
 	uint32_t tid = (uint32_t)tc_syscall0(SYS_gettid);
+	const uint64_t ms = tc_hook_settings.crash_ms;
 
 	if (!(crashing ? crashing : busy) || crashing == tid)
 		return;
 	note(tid, context, crashing);
 	process->n_parked++;
 	if (crashing)
-		wait_for(&process->crashing, crashing, tc_hook_settings.crash_ms + CRASH_MORE_MS);
+		wait_for(&process->crashing, crashing, ms + ms / 2 + CRASH_MORE_MS);
 	else
 		wait_for(&process->busy, busy, tc_hook_settings.pause_ms);
 }

@@ -83,14 +83,8 @@ static bool is_open(const struct tc_hook_dump *dump, int sig)
 {
 	struct tc_os_thread thread = { .syscall = -1 };
 	uint64_t blocked;
-	char path[64];
-	struct tc_strbuf text;
 
-	tc_strbuf_init(&text, path, sizeof(path));
-	tc_strbuf_s(&text, "task/");
-	tc_strbuf_u(&text, dump->tid_proc);
-	tc_strbuf_s(&text, "/status");
-	return tc_proc_number(dump->proc, path, "SigBlk", 16, &blocked) &&
+	return tc_proc_blocked(dump->proc, dump->tid_proc, &blocked) &&
 	       !(blocked >> (sig - 1) & 1) &&
 	       tc_proc_thread_syscall(dump->proc, dump->tid_proc, &thread) &&
 	       thread.syscall != SYS_rt_sigtimedwait;

@@ -54,7 +54,7 @@ struct tc_hook_in_place {
 	uint32_t next_id[TC_N_TABLES]; /* the identifiers that would come next */
 };
 
-/* A thread that waits in a handler of ours while a fatal signal is dumped (hook_still.c). */
+/* A thread that waits in a handler of ours while a dump is made (hook_still.c). */
 struct tc_hook_still {
 	uint32_t tid; /* 0: the rest is not written yet */
 	const struct tc_arch_context *context; /* of what it was interrupted in */

@@ -6,7 +6,6 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <link.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -72,21 +71,6 @@ void *tc_next(enum tc_next which)
 	if (!function)
 		errno = ENOSYS;
 	return function;
-}
-
-const void *tc_next_library(const void *at)
-{
-#ifdef DLFO_STRUCT_HAS_EH_DBASE
-	/* looked up at the start, and not here, where a handler may wait for the loader's lock */
-	__typeof__(_dl_find_object) *find = atomic_load(&found[TC_NEXT_DL_FIND_OBJECT]);
-	struct dl_find_object object;
-
-	if (find && find((void *)(uintptr_t)at, &object) == 0)
-		return object.dlfo_link_map;
-#else
-	(void)at;
-#endif
-	return NULL;
 }
 
 bool tc_next_is_in_abort(uint64_t at)

@@ -44,9 +44,4 @@ bool tc_next_is_in_abort(uint64_t at);
  * signal whose action is set again for that, without a change. Normal context. */
 void (*tc_next_restorer(int sig))(void);
 
-/* The library, or the executable, that the address lies in: its struct link_map (link.h); NULL: it
- * lies in none, or the loader cannot say so without a lock (glibc before 2.35). Not in
- * a handler of a fault: the loader's list is in the heap, which may be broken. */
-const void *tc_next_library(const void *at);
-
 #endif
